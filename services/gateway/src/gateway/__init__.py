@@ -1,0 +1,1 @@
+"""The REST and event-stream door of Agent Wars."""

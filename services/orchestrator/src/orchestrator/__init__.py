@@ -1,0 +1,1 @@
+"""Decides what every conversation is owed, and makes it so."""

@@ -1,0 +1,1 @@
+"""What every service of Agent Wars needs and none owns."""
