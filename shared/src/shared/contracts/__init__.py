@@ -1,0 +1,1 @@
+"""What services and clients say to each other: frozen, typed, additive. No I/O, no driver."""

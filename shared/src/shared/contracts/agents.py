@@ -1,0 +1,27 @@
+"""Agents, versioned: every change makes a new version, and runs keep the version they started with."""
+
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.settings import Criterion
+
+
+class Agent(Record):
+    """A stored participant. `provider` and `model` may be left to routing by `tier`."""
+
+    id: str
+    tenant: str = "default"
+    version: int = 1
+    name: str
+    description: str | None = None
+    system_prompt: str
+    provider: str | None = None
+    model: str | None = None
+    tier: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    endpoint: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    tools: tuple[dict[str, object], ...] = ()
+    archived: bool = False
+    created_at: Timestamp
+    updated_at: Timestamp

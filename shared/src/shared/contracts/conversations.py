@@ -1,0 +1,25 @@
+"""A conversation as it is stored: projections only, for its truth is its transcript."""
+
+from datetime import datetime
+
+from shared.contracts.record import Record
+from shared.contracts.transcript import Usage
+from shared.contracts.words import EndedReason
+
+
+class Conversation(Record):
+    """One transcript inside a run. Totals are set when it has ended, by aggregation."""
+
+    id: str
+    run_id: str
+    tenant: str
+    index: int
+    started_at: datetime
+    deadline_at: datetime
+    ended_reason: EndedReason | None = None
+    goal_reached: bool | None = None
+    decided_by: int | None = None
+    messages: int = 0
+    usage: Usage = Usage()
+    ended_at: datetime | None = None
+    tags: tuple[str, ...] = ()

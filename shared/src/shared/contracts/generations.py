@@ -1,0 +1,60 @@
+"""What is stored of generations that are no message, and of attempts that no result holds."""
+
+from datetime import datetime
+
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import Record
+from shared.contracts.transcript import Failure, Usage
+from shared.contracts.words import Purpose
+
+
+class Generation(Record):
+    """The result of a generation, or its final failure; `id` is the generation key.
+
+    Exactly one of `content` and `failure` is there. `judgement` is what a judge's content says, quotes checked.
+    """
+
+    id: str
+    run_id: str
+    tenant: str
+    conversation_id: str | None = None
+    seq: int = 0
+    purpose: Purpose
+    stage: str | None = None
+    pass_number: int = 0
+    created_at: datetime
+    content: str | None = None
+    judgement: Judgement | None = None
+    failure: Failure | None = None
+    provider: str | None = None
+    model: str | None = None
+    attempt: str | None = None
+    usage: Usage = Usage()
+    estimated: bool = False
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    finish_reason: str | None = None
+
+
+class UsageRow(Record):
+    """What one attempt cost that is in no entry and no generation; `id` is the attempt id.
+
+    `outcome` says why the attempt's result does not count: `failed`, `canceled`, `lost` (its process died) or `beaten`
+    (another result stood there first). `partial` keeps the text a cancelled call had produced. A row whose attempt id
+    stands in a result counts for nothing (spec/turn-protocol.md section 8).
+    """
+
+    id: str
+    run_id: str
+    tenant: str
+    conversation_id: str | None = None
+    generation: str
+    purpose: Purpose
+    created_at: datetime
+    outcome: str
+    provider: str
+    model: str
+    usage: Usage = Usage()
+    estimated: bool = False
+    reason: str | None = None
+    partial: str | None = None

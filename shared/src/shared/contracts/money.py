@@ -1,0 +1,13 @@
+"""Money is counted in whole nano-dollars, so that sums are exact; the wire shows dollars."""
+
+NANOS_PER_DOLLAR = 1_000_000_000
+
+
+def to_usd(nanos: int) -> float:
+    """Nano-dollars as dollars, rounded to what JSON readers show without noise."""
+    return round(nanos / NANOS_PER_DOLLAR, 9)
+
+
+def to_nanos(usd: float) -> int:
+    """Dollars as nano-dollars, to the nearest."""
+    return round(usd * NANOS_PER_DOLLAR)

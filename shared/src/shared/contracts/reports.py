@@ -1,0 +1,110 @@
+"""What a run taught (spec/api.md, "Scale tests, comparisons, reports")."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.words import EndedReason, FailureTag
+
+
+class TurnsToGoal(Record):
+    p50: float | None = None
+    p90: float | None = None
+
+
+class Percentiles(Record):
+    p50: float | None = None
+    p95: float | None = None
+
+
+class Statistics(Record):
+    """Counted by code. *succeeded* = goal reached, *unsuccessful* = ended without it, *errored* = ended by error.
+
+    Rates are over the first two, with a 95 % Wilson interval; null where nothing can be judged.
+    """
+
+    total: int
+    succeeded: int
+    unsuccessful: int
+    errored: int
+    failed: int
+    success_rate: float | None
+    success_interval: tuple[float, float] | None
+    pass_at_k: float | None = None
+    pass_pow_k: float | None = None
+    mean_turns_to_goal: float | None = None
+    turns_to_goal: TurnsToGoal = TurnsToGoal()
+    ended_reasons: dict[str, int] = Field(default_factory=dict)
+    actual_usd: float = 0.0
+    tokens: dict[str, int] = Field(default_factory=dict)
+    latency_ms: Percentiles = Percentiles()
+    ttft_ms: Percentiles = Percentiles()
+
+
+class CriterionRate(Record):
+    id: str
+    name: str
+    satisfied_rate: float | None
+    interval: tuple[float, float] | None
+
+
+class Evidence(Record):
+    """A quote that stands verbatim in message `seq` of the conversation: checked by code."""
+
+    conversation_id: str
+    seq: int
+    quote: str
+
+
+class FailureMode(Record):
+    """One way conversations failed: how many did, their share of the failed ones, and quoted evidence."""
+
+    tag: FailureTag
+    count: int
+    share: float
+    description: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class ConversationOutcome(Record):
+    id: str
+    goal_reached: bool | None
+    ended_reason: EndedReason | None
+    messages: int
+    cost_usd: float
+    tags: tuple[str, ...] = ()
+
+
+class Report(Record):
+    """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there."""
+
+    run_id: str
+    tenant: str = "default"
+    status: Literal["ready", "unavailable"]
+    reason: str | None = None
+    summary: str | None = None
+    revised_prompt: str | None = None
+    rationale: str | None = None
+    prompt_diff: str | None = None
+    stats: Statistics
+    criteria: tuple[CriterionRate, ...] = ()
+    failure_modes: tuple[FailureMode, ...] = ()
+    conversations: tuple[ConversationOutcome, ...] = ()
+    generated_by: str | None = None
+    created_at: Timestamp
+
+
+class ReportDraft(Record):
+    """What the report's generation must answer: the schema its JSON is held against."""
+
+    class DraftMode(Record):
+        tag: FailureTag = FailureTag.OTHER
+        description: str
+        conversation_ids: tuple[str, ...] = ()
+        evidence: tuple[Evidence, ...] = ()
+
+    summary: str
+    failure_modes: tuple[DraftMode, ...] = ()
+    revised_prompt: str
+    rationale: str

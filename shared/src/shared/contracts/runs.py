@@ -1,0 +1,191 @@
+"""A run as it is stored, and the status object every door shows of it."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from shared.contracts.identity import conversation_id
+from shared.contracts.money import to_usd
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.settings import RunSettings
+from shared.contracts.transcript import Failure, Usage, UsageView
+from shared.contracts.words import TERMINAL, EndedReason, RunKind, RunStatus, Wanted
+
+CONVERSATION_IDS_SHOWN = 100
+
+
+class Control(Record):
+    """What is wanted of a run; `handled` is the version a look has made true."""
+
+    wanted: Wanted = Wanted.RUN
+    version: int = 1
+    handled: int = 0
+    changed_at: datetime
+
+
+class Budget(Record):
+    """What a run may spend, has spent and has reserved, in nano-dollars."""
+
+    max: int
+    spent: int = 0
+    open: int = 0
+
+
+class Outcome(Record):
+    """How the one conversation of a run with a single one ended."""
+
+    ended_reason: EndedReason
+    goal_reached: bool | None
+
+
+class Run(Record):
+    """One request for work. `ended` holds the indexes of counted conversations, in the order they were counted."""
+
+    id: str
+    tenant: str = "default"
+    user: str = "anonymous"
+    kind: RunKind
+    client_id: str | None = None
+    idempotency_key: str | None = None
+    body_hash: str | None = None
+    parent: str | None = None
+    settings: RunSettings
+    control: Control
+    budget: Budget
+    usage: Usage = Usage()
+    status: RunStatus = RunStatus.QUEUED
+    ended: tuple[int, ...] = ()
+    completed: int = 0
+    failed: int = 0
+    current_turn: int = 0
+    outcome: Outcome | None = None
+    error: Failure | None = None
+    report_ready: bool = False
+    paused_at: datetime | None = None
+    created_at: datetime
+    deadline_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    last_event_at: datetime | None = None
+    event_sequence: int = 0
+    end_sequence: int | None = None
+
+    @property
+    def total(self) -> int:
+        return self.settings.total
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+
+class BudgetView(Record):
+    max_usd: float
+    spent_usd: float
+
+
+class Links(Record):
+    status: str
+    events: str
+    messages: str
+    report: str
+
+
+class StatusView(Record):
+    """The status object (spec/api.md): polled, streamed, and the content of `run.ended`."""
+
+    id: str
+    job_id: str
+    run_id: str
+    client_id: str | None
+    kind: RunKind
+    subject: str
+    status: RunStatus
+    terminal: bool
+    progress: int
+    total: int
+    completed: int
+    failed: int
+    in_progress: int
+    conversation_ids: list[str]
+    conversation_ids_truncated: bool
+    usage: UsageView
+    budget: BudgetView
+    started_at: Timestamp | None
+    updated_at: Timestamp
+    ended_at: Timestamp | None
+    last_event_at: Timestamp | None
+    event_sequence: int
+    report_ready: bool
+    download_url: str | None
+    links: Links
+    error: Failure | None
+    current_turn: int | None = None
+    goal_reached: bool | None = None
+    ended_reason: EndedReason | None = None
+    winner: str | None = None
+    parent: str | None = Field(default=None, exclude_if=lambda parent: parent is None)
+
+
+def links_of(run_id: str, kind: RunKind) -> Links:
+    """Where a run is read: battles and scale tests under their own path, everything else under /api/runs."""
+    folder = {RunKind.BATTLE: "battles", RunKind.SCALE: "scale", RunKind.COMPARISON: "comparisons"}.get(kind)
+    base = f"/api/{folder or 'runs'}/{run_id}"
+    return Links(status=f"{base}/status", events=f"{base}/events", messages=f"{base}/messages", report=f"{base}/report")
+
+
+def _started(run: Run) -> int:
+    """How many conversations have begun: position-based starts leave no counter to keep."""
+    if run.started_at is None:
+        return 0
+    return min(run.total, run.settings.concurrency + len(run.ended))
+
+
+def shown_status(run: Run) -> RunStatus:
+    """The status a client sees: control that is wanted and not yet true shows as `pausing` or `canceling`."""
+    if run.terminal:
+        return run.status
+    if run.control.wanted is Wanted.CANCEL:
+        return RunStatus.CANCELING
+    if run.control.wanted is Wanted.PAUSE:
+        return RunStatus.PAUSED if run.status is RunStatus.PAUSED else RunStatus.PAUSING
+    return RunStatus.RUNNING if run.started_at else RunStatus.QUEUED
+
+
+def status_view(run: Run) -> StatusView:
+    """The status object of a run. Pure: every replica and every door shows the same one."""
+    single = run.total == 1
+    links = links_of(run.id, run.kind)
+    shown = min(run.total, CONVERSATION_IDS_SHOWN)
+    return StatusView(
+        id=run.id,
+        job_id=run.id,
+        run_id=run.id,
+        client_id=run.client_id,
+        kind=run.kind,
+        subject=f"run.{run.id}.events",
+        status=shown_status(run),
+        terminal=run.terminal,
+        progress=round(100 * (run.completed + run.failed) / run.total),
+        total=run.total,
+        completed=run.completed,
+        failed=run.failed,
+        in_progress=0 if run.terminal else _started(run) - len(run.ended),
+        conversation_ids=[conversation_id(run.id, index) for index in range(1, shown + 1)],
+        conversation_ids_truncated=run.total > shown,
+        usage=UsageView.of(run.usage),
+        budget=BudgetView(max_usd=to_usd(run.budget.max), spent_usd=to_usd(run.budget.spent)),
+        started_at=run.started_at,
+        updated_at=run.last_event_at or run.created_at,
+        ended_at=run.ended_at,
+        last_event_at=run.last_event_at,
+        event_sequence=run.event_sequence,
+        report_ready=run.report_ready,
+        download_url=f"{links.report}?format=html" if run.report_ready else None,
+        links=links,
+        error=run.error,
+        current_turn=run.current_turn if single else None,
+        goal_reached=run.outcome.goal_reached if single and run.outcome else None,
+        ended_reason=run.outcome.ended_reason if single and run.outcome else None,
+        parent=run.parent,
+    )

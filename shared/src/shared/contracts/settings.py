@@ -1,0 +1,109 @@
+"""What a run was asked to do, resolved at its start and never changed: safe to keep in process."""
+
+from pydantic import Field
+
+from shared.contracts.record import Record
+from shared.contracts.words import RunKind, Side
+
+
+class Criterion(Record):
+    """One line of the checklist that says what success means."""
+
+    id: str
+    text: str
+    required: bool = True
+
+
+class Participant(Record):
+    """One side of a conversation as it was when the run started."""
+
+    agent_id: str | None = None
+    agent_version: int | None = None
+    name: str
+    system_prompt: str
+    provider: str
+    model: str
+    temperature: float = 0.7
+    max_tokens: int = 2000
+    stop: tuple[str, ...] = ()
+
+
+class JudgeSettings(Record):
+    """Who judges. Without `strong_model` there is one stage, and it confirms."""
+
+    enabled: bool = True
+    provider: str
+    model: str
+    strong_provider: str | None = None
+    strong_model: str | None = None
+    confidence: float = 0.8
+
+    @property
+    def two_stages(self) -> bool:
+        return self.strong_model is not None
+
+
+class GivenMessage(Record):
+    """A message nobody generates: an opening, the caller's `userMessage`, an inherited prefix."""
+
+    side: Side
+    content: str
+    inherited: bool = False
+
+
+class ConversationSettings(Record):
+    """All that decides how one conversation is played.
+
+    `given` stands at its head; `message_limit` counts every message of both sides, given ones too;
+    `opens` says who speaks first where nothing is given.
+    """
+
+    agent: Participant
+    opponent: Participant
+    opponent_goal: str | None = None
+    persona_id: str | None = None
+    goal: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    given: tuple[GivenMessage, ...] = ()
+    opens: Side = Side.OPPONENT
+    message_limit: int = 25
+    time_limit_seconds: float = 1800.0
+    judge: JudgeSettings | None = None
+    seed: int = 0
+
+    @property
+    def judged(self) -> bool:
+        """Whether messages are judged: a judge that is on, and something to judge by."""
+        return self.judge is not None and self.judge.enabled and bool(self.goal or self.criteria)
+
+    def side_of(self, seq: int) -> Side:
+        """Who speaks at `seq`: given messages as given, after them the sides alternate."""
+        if seq <= len(self.given):
+            return self.given[seq - 1].side
+        if not self.given:
+            return self.opens if seq % 2 else self.opens.other
+        last = self.given[-1].side
+        return last if (seq - len(self.given)) % 2 == 0 else last.other
+
+
+class RunSettings(Record):
+    """All that decides how a run is played.
+
+    Conversation `i` (1, 2, 3 ...) is played by `scenarios[(i - 1) % len(scenarios)]` with the seed
+    `seed + i`, so that any process derives the same conversation.
+    """
+
+    kind: RunKind
+    total: int = Field(ge=1)
+    concurrency: int = Field(ge=1)
+    scenarios: tuple[ConversationSettings, ...]
+    seed: int = 0
+    max_budget_nanos: int = Field(ge=0)
+    time_limit_seconds: float = 7200.0
+    report: Participant | None = None
+    report_reserve_nanos: int = 0
+
+    def conversation(self, index: int) -> ConversationSettings:
+        """The settings of conversation `index`."""
+        scenario = self.scenarios[(index - 1) % len(self.scenarios)]
+        return scenario.model_copy(update={"seed": self.seed + index})

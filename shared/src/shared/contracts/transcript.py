@@ -1,0 +1,137 @@
+"""Entries of a transcript as they are stored, and messages as the world sees them."""
+
+from datetime import datetime
+
+from shared.contracts.identity import content_hash
+from shared.contracts.judgement import Judgement
+from shared.contracts.money import to_usd
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.words import EndedReason, EntryKind, Finding, Side
+
+MESSAGE_EVENT_LIMIT = 64 * 1024
+
+
+class Failure(Record):
+    """Why something failed for good: a code of the contract and a sentence a person can act on."""
+
+    code: str
+    message: str
+
+
+class Usage(Record):
+    """Tokens and cost of one or many calls."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_nanos: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_nanos=self.cost_nanos + other.cost_nanos,
+        )
+
+
+class UsageView(Record):
+    """Usage as the contract shows it."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @classmethod
+    def of(cls, usage: Usage) -> "UsageView":
+        return cls(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cost_usd=to_usd(usage.cost_nanos),
+        )
+
+
+class Entry(Record):
+    """One line of a transcript: `(conversation_id, seq)` is unique, seq = 1, 2, 3 ... without gaps.
+
+    `attempt` is the attempt whose text won; given messages have none. `usage` is zero for given and
+    inherited ones. An `ended` entry holds the reason, and nothing ever follows it.
+    """
+
+    conversation_id: str
+    run_id: str
+    tenant: str
+    seq: int
+    kind: EntryKind
+    created_at: datetime
+    side: Side | None = None
+    content: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    attempt: str | None = None
+    attempt_number: int | None = None
+    usage: Usage = Usage()
+    estimated: bool = False
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    finish_reason: str | None = None
+    finding: Finding | None = None
+    inherited: bool = False
+    ended_reason: EndedReason | None = None
+    decided_by: int | None = None
+    error: Failure | None = None
+
+
+class MessageView(Record):
+    """A message as REST shows it (spec/api.md, `GET .../messages`); role is seen from the agent."""
+
+    id: str
+    seq: int
+    role: str
+    side: Side
+    content: str | None
+    created_at: Timestamp
+    model: str | None = None
+    provider: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    finish_reason: str | None = None
+    attempt: str | None = None
+    judgement: Judgement | None = None
+    inherited: bool = False
+
+
+def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageView:
+    """The message a `message` entry holds, as the contract shows it."""
+    if entry.side is None:
+        raise ValueError(f"entry {entry.conversation_id}:{entry.seq} is no message")
+    return MessageView(
+        id=f"{entry.conversation_id}:{entry.seq}",
+        seq=entry.seq,
+        role="assistant" if entry.side is Side.AGENT else "user",
+        side=entry.side,
+        content=entry.content,
+        created_at=entry.created_at,
+        model=entry.model,
+        provider=entry.provider,
+        prompt_tokens=entry.usage.prompt_tokens,
+        completion_tokens=entry.usage.completion_tokens,
+        cost_usd=to_usd(entry.usage.cost_nanos),
+        latency_ms=entry.latency_ms,
+        ttft_ms=entry.ttft_ms,
+        finish_reason=entry.finish_reason,
+        attempt=entry.attempt,
+        judgement=judgement,
+        inherited=entry.inherited,
+    )
+
+
+def content_facts(entry: Entry) -> dict[str, object]:
+    """`length` in characters, `sha256` of the text, and `truncated` above 64 KB of UTF-8."""
+    content = entry.content or ""
+    return {
+        "length": len(content),
+        "sha256": content_hash(content),
+        "truncated": len(content.encode()) > MESSAGE_EVENT_LIMIT,
+    }

@@ -1,0 +1,139 @@
+"""The words of the product (spec/product.md), as values: use these and no others."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class RunKind(StrEnum):
+    """What was asked for."""
+
+    BATTLE = "battle"
+    SCALE = "scale"
+    COMPARISON = "comparison"
+    CHAT = "chat"
+    ASSIST = "assist"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands (spec/api.md)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELING = "canceling"
+    CANCELED = "canceled"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+TERMINAL: Final = frozenset({RunStatus.CANCELED, RunStatus.COMPLETE, RunStatus.FAILED})
+
+
+class Wanted(StrEnum):
+    """What the caller wants of a run; a wanted cancel is never changed again."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+class Purpose(StrEnum):
+    """What a generation is for."""
+
+    TURN = "turn"
+    JUDGE = "judge"
+    CRITERIA = "criteria"
+    REPORT = "report"
+    ASSIST = "assist"
+    CHAT = "chat"
+    MEMORY = "memory"
+
+
+class Lane(StrEnum):
+    """`live` for a person who waits, `batch` for scale tests: the second never makes the first wait."""
+
+    LIVE = "live"
+    BATCH = "batch"
+
+
+LANE_OF: Final = {
+    purpose: Lane.LIVE if purpose in (Purpose.CHAT, Purpose.ASSIST) else Lane.BATCH for purpose in Purpose
+}
+
+
+class Side(StrEnum):
+    """Who speaks in a conversation."""
+
+    OPPONENT = "opponent"
+    AGENT = "agent"
+
+    @property
+    def other(self) -> "Side":
+        return Side.AGENT if self is Side.OPPONENT else Side.OPPONENT
+
+
+class Stage(StrEnum):
+    """Which judge was asked; a repair is asked once after an answer that did not parse."""
+
+    FAST = "fast"
+    FAST_REPAIR = "fast-repair"
+    STRONG = "strong"
+    STRONG_REPAIR = "strong-repair"
+
+
+class EndedReason(StrEnum):
+    """Why a conversation ended."""
+
+    GOAL = "goal"
+    LIMIT = "limit"
+    BUDGET = "budget"
+    TIMEOUT = "timeout"
+    REFUSAL = "refusal"
+    REPETITION = "repetition"
+    CANCELED = "canceled"
+    ERROR = "error"
+
+
+class Finding(StrEnum):
+    """What code finds in an agent message that ends a conversation."""
+
+    REFUSAL = "refusal"
+    REPETITION = "repetition"
+
+
+class EntryKind(StrEnum):
+    """One line of a transcript."""
+
+    MESSAGE = "message"
+    ENDED = "ended"
+    REWIND = "rewind"
+
+
+class Tier(StrEnum):
+    """How capable, and how dear, a model is."""
+
+    FAST = "fast"
+    STANDARD = "standard"
+    PREMIUM = "premium"
+
+
+class JudgementStatus(StrEnum):
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    UNKNOWN = "unknown"
+
+
+class FailureTag(StrEnum):
+    """The fixed vocabulary of failure modes in a report."""
+
+    MISSING_INFORMATION = "missing_information"
+    NO_CONFIRMATION = "no_confirmation"
+    WRONG_ANSWER = "wrong_answer"
+    IGNORED_REQUEST = "ignored_request"
+    OFF_TOPIC = "off_topic"
+    REFUSED = "refused"
+    REPEATED = "repeated"
+    GAVE_UP = "gave_up"
+    TONE = "tone"
+    OTHER = "other"

@@ -1,0 +1,156 @@
+"""The work messages: every one means "look here", and may be delivered again (spec/turn-protocol.md section 2)."""
+
+from typing import ClassVar, Literal
+
+from shared.contracts.identity import generation_key
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import Message, Record, Timestamp
+from shared.contracts.transcript import Failure, Usage
+from shared.contracts.words import LANE_OF, Finding, Lane, Purpose, Side
+
+
+class RunCommanded(Message):
+    """Look at a run, or at the one conversation it names.
+
+    `version` is the control version it announces. `sweep` is the sweeper's time bucket: its looks are
+    deduplicated among orchestrators, never against a gateway's command.
+    """
+
+    subject: ClassVar = "cmd.run"
+    type: Literal["run.commanded"] = "run.commanded"
+    conversation_id: str | None = None
+    version: int = 0
+    message_seq: int | None = None
+    sweep: int | None = None
+
+    @property
+    def message_id(self) -> str:
+        about = self.conversation_id or self.run_id
+        if self.sweep is not None:
+            return f"{about}:sweep:{self.sweep}"
+        if self.message_seq is not None:
+            return f"{about}:{self.message_seq}:cmd"
+        return f"{self.run_id}:cmd:{self.version}"
+
+
+class PromptMessage(Record):
+    """One message of a prompt that no transcript gives."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class GenerationRequested(Message):
+    """A job: one generation is owed.
+
+    `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
+    `repeat` says that the look behind it was not a first-delivered one. `prompt` is given for a generation no
+    transcript gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
+    """
+
+    type: Literal["generation.requested"] = "generation.requested"
+    conversation_id: str | None = None
+    seq: int = 0
+    purpose: Purpose
+    stage: str | None = None
+    pass_number: int = 0
+    side: Side | None = None
+    provider: str
+    model: str
+    hop: int = 0
+    repeat: bool = False
+    first_job_at: Timestamp
+    conversation_started_at: Timestamp | None = None
+    done_subject: str = "llm.done.orchestrator"
+    prompt: tuple[PromptMessage, ...] = ()
+    temperature: float = 0.7
+    max_tokens: int = 2000
+    json_answer: bool = False
+
+    @property
+    def key(self) -> str:
+        """The generation key: one result for ever stands under it."""
+        return generation_key(self.conversation_id or self.run_id, self.seq, self.purpose, self.stage, self.pass_number)
+
+    @property
+    def lane(self) -> Lane:
+        return LANE_OF[self.purpose]
+
+    @property
+    def subject(self) -> str:
+        return f"llm.do.{self.provider}.{self.lane}"
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.key}:job:{self.hop}" if self.hop else f"{self.key}:job"
+
+
+class GenerationStored(Message):
+    """Done: the result of a generation, or its final failure, is stored.
+
+    What it proves travels with it, so that the common look needs no read: `transcript_usage` is the sum over
+    messages 1..seq, `event_sequence` where its `message` event stands, `first` that job and call were the
+    generation's first (nothing else was spent on it).
+    """
+
+    type: Literal["generation.stored"] = "generation.stored"
+    conversation_id: str | None = None
+    seq: int = 0
+    purpose: Purpose
+    stage: str | None = None
+    pass_number: int = 0
+    side: Side | None = None
+    first: bool = False
+    stored_at: Timestamp | None = None
+    conversation_started_at: Timestamp | None = None
+    transcript_usage: Usage | None = None
+    finding: Finding | None = None
+    judgement: Judgement | None = None
+    failure: Failure | None = None
+    event_sequence: int = 0
+
+    @property
+    def key(self) -> str:
+        return generation_key(self.conversation_id or self.run_id, self.seq, self.purpose, self.stage, self.pass_number)
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.key}:done"
+
+
+class UsageAppeared(Message):
+    """A late usage row was stored after its conversation's totals were taken (section 8)."""
+
+    subject: ClassVar = "llm.done.orchestrator"
+    type: Literal["usage.appeared"] = "usage.appeared"
+    conversation_id: str
+    attempt: str
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.attempt}:usage"
+
+
+class ReportRequested(Message):
+    """Every conversation of a run has ended: its report is owed."""
+
+    subject: ClassVar = "report.do"
+    type: Literal["report.requested"] = "report.requested"
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.run_id}:report:do"
+
+
+class DeadLetter(Message):
+    """A job that was given up, with the reason; `job` is what can be replayed."""
+
+    subject: ClassVar = "dlq.generation"
+    type: Literal["generation.given-up"] = "generation.given-up"
+    key: str
+    failure: Failure
+    job: GenerationRequested
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.key}:dead"

@@ -1,0 +1,44 @@
+"""Structured logs: one JSON line per state change, with the run's and the conversation's id."""
+
+import logging
+import sys
+from typing import cast
+
+import structlog
+
+from shared.settings import LogSettings
+
+Logger = structlog.stdlib.BoundLogger
+
+
+def configure(service: str, settings: LogSettings) -> Logger:
+    """Sets the process's logging up, standard library included, and returns the service's logger."""
+    shared_steps: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared_steps,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    structlog.contextvars.bind_contextvars(service=service)
+    return cast(Logger, structlog.get_logger(service))

@@ -1,0 +1,1 @@
+"""NATS as this product uses it: subjects, publishing, settling, history."""

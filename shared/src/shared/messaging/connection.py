@@ -1,0 +1,91 @@
+"""One connection a process, that never gives up by itself and never lingers when it is truly closed."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from shared.logs import Logger
+from shared.settings import NatsSettings
+
+CONNECT_TIMEOUT_SECONDS = 2
+RECONNECT_WAIT_SECONDS = 0.25
+PENDING_BYTES = 8 * 1024 * 1024
+CLOSE_TIMEOUT_SECONDS = 5
+
+
+class Connection:
+    """A service's FastStream broker and the one NATS connection below it.
+
+    It reconnects for ever. A connection that closed for good without being asked to ends the process: FastStream's
+    pull loop would spin without yielding (research/engine.md section 1), and the supervisor's restart mends it.
+    """
+
+    def __init__(self, service: str, settings: NatsSettings, log: Logger, **options: Any) -> None:
+        self._log = log
+        self._closing = False
+        self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._client: Client | None = None
+        self.broker = NatsBroker(
+            settings.nats_url,
+            name=f"{service}-{os.getpid()}",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            reconnect_time_wait=RECONNECT_WAIT_SECONDS,  # type: ignore[arg-type] # nats-py takes fractions
+            max_reconnect_attempts=-1,
+            pending_size=PENDING_BYTES,
+            error_cb=self._error,
+            disconnected_cb=self._disconnected,
+            reconnected_cb=self._reconnected,
+            closed_cb=self._closed,
+            logger=None,
+            **options,
+        )
+
+    async def open(self) -> Client:
+        """Connects, waiting for the broker as long as it takes."""
+        self._client = await self.broker.connect()
+        return self._client
+
+    @property
+    def client(self) -> Client:
+        """The NATS connection. Raises RuntimeError before `open`."""
+        if self._client is None:
+            raise RuntimeError("the connection to NATS is not open yet")
+        return self._client
+
+    @property
+    def connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
+
+    def on_reconnected(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Has `callback` run after every reconnect."""
+        self._on_reconnected.append(callback)
+
+    async def close(self) -> None:
+        """Stops subscribers, drains and closes, within a bound."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await self.broker.stop()
+        except TimeoutError:
+            self._log.warning("broker connection did not drain in time")
+
+    async def _error(self, error: Exception) -> None:
+        self._log.error("broker error", error=repr(error))
+
+    async def _disconnected(self) -> None:
+        if not self._closing:
+            self._log.warning("broker disconnected")
+
+    async def _reconnected(self) -> None:
+        self._log.info("broker reconnected")
+        for callback in self._on_reconnected:
+            await callback()
+
+    async def _closed(self) -> None:
+        if not self._closing:
+            self._log.error("broker connection closed for good, leaving")
+            os._exit(1)

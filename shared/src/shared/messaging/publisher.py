@@ -1,0 +1,77 @@
+"""Publishing with a confirmation, a name and a bound."""
+
+from datetime import datetime
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import PubAck
+
+from shared.contracts.events import RunEvent
+from shared.contracts.record import Message, iso
+from shared.contracts.work import (
+    DeadLetter,
+    GenerationRequested,
+    GenerationStored,
+    ReportRequested,
+    RunCommanded,
+    UsageAppeared,
+)
+from shared.errors import BrokerUnavailable
+from shared.messaging import subjects
+
+PUBLISH_TIMEOUT_SECONDS = 5.0
+JSON = "application/json"
+
+Work = RunCommanded | GenerationRequested | ReportRequested | UsageAppeared | DeadLetter
+
+
+class Publisher:
+    """Publishes to JetStream. Everything but deltas is confirmed; facts and work carry their message id.
+
+    Raises BrokerUnavailable where the broker does not confirm in time: whoever repeats the effect repeats its id.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
+
+    async def work(self, message: Work) -> PubAck:
+        """Publishes a command, a job, a request or a dead letter on its own subject."""
+        return await self.confirmed(message.subject, message)
+
+    async def done(self, message: GenerationStored, subject: str) -> PubAck:
+        """Publishes a done to whoever asked for the generation."""
+        return await self.confirmed(subject, message)
+
+    async def event(self, event: RunEvent) -> PubAck:
+        """Publishes a fact (its id makes a repetition a duplicate) or a confirmed hint of a run."""
+        return await self.confirmed(subjects.events(event.run_id), event)
+
+    async def scheduled(self, job: GenerationRequested, at: datetime, message_id: str) -> PubAck:
+        """Has the stream deliver the job again at `at`. A `duplicate` in the answer means it was NOT scheduled."""
+        headers = {
+            "Nats-Schedule": f"@at {iso(at)}",
+            "Nats-Schedule-Target": job.subject,
+            "Nats-Msg-Id": message_id,
+        }
+        return await self._send(subjects.later(job.key), job.to_json(), headers)
+
+    async def unconfirmed(self, subject: str, payload: bytes) -> None:
+        """Publishes without waiting: deltas, whose loss their `message` heals."""
+        await self._client.publish(subject, payload)
+
+    async def confirmed(self, subject: str, message: Message) -> PubAck:
+        """Publishes and waits for the stream to have it."""
+        headers = {"Content-Type": JSON, "Aw-Run-Id": message.run_id}
+        if message.message_id is not None:
+            headers["Nats-Msg-Id"] = message.message_id
+        conversation = getattr(message, "conversation_id", None)
+        if conversation:
+            headers["Aw-Conversation-Id"] = conversation
+        return await self._send(subject, message.to_json(), headers)
+
+    async def _send(self, subject: str, payload: bytes, headers: dict[str, str]) -> PubAck:
+        try:
+            return await self._stream.publish(subject, payload, headers=headers)
+        except (NatsError, TimeoutError) as error:
+            raise BrokerUnavailable(subject, error) from error

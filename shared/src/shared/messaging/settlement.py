@@ -1,0 +1,119 @@
+"""How a handler's end becomes the broker's answer (spec/turn-protocol.md section 2).
+
+    returned             -> acknowledged, with confirmation
+    StaleMessage         -> acknowledged
+    TransientError       -> given back, to come again after its delay
+    PermanentError       -> dead letter written by `give_up`, then acknowledged
+    anything else        -> given back with a growing delay; after DELIVERY_CAP deliveries as PermanentError
+
+While a handler runs its message is kept alive. A handler that was silent for longer than `ack_wait` (a frozen
+process) settles nothing: the message is its successor's by then.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from shared.errors import PermanentError, StaleMessage, TransientError
+from shared.logs import Logger
+
+DELIVERY_CAP: Final = 100
+ACK_TIMEOUT_SECONDS: Final = 5.0
+LONGEST_DELAY_SECONDS: Final = 30.0
+
+GiveUp = Callable[[Msg, BaseException], Awaitable[None]]
+
+
+class Lifeline:
+    """Keeps one message alive, and knows whether its holder was ever silent for too long."""
+
+    def __init__(self, message: Msg, ack_wait_seconds: float, handler_limit_seconds: float) -> None:
+        self._message = message
+        self._ack_wait = ack_wait_seconds
+        self._limit = handler_limit_seconds
+        self._began = self._last_sign = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._beat())
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the message may be somebody else's by now."""
+        return time.monotonic() - self._last_sign > self._ack_wait
+
+    async def _beat(self) -> None:
+        while time.monotonic() - self._began < self._limit:
+            await asyncio.sleep(self._ack_wait / 3)
+            if self.lost:
+                return
+            await self._message.in_progress()
+            self._last_sign = time.monotonic()
+
+
+async def confirm(message: Msg) -> None:
+    """Acknowledges and waits for the server to have it; unconfirmed, the message comes again."""
+    await message.ack_sync(timeout=ACK_TIMEOUT_SECONDS)
+
+
+def give_back_delay(message: Msg, error: BaseException) -> float:
+    """Seconds until a message that was not done comes again."""
+    if isinstance(error, TransientError):
+        return error.retry_after.total_seconds()
+    return min(LONGEST_DELAY_SECONDS, 0.2 * 2.0 ** min(10, message.metadata.num_delivered))
+
+
+class Settlement:
+    """Runs a handler for a raw JetStream message and settles it."""
+
+    def __init__(self, log: Logger, give_up: GiveUp, ack_wait_seconds: float, handler_limit_seconds: float):
+        self._log = log
+        self._give_up = give_up
+        self._ack_wait = ack_wait_seconds
+        self._limit = handler_limit_seconds
+
+    async def run(self, message: Msg, handler: Awaitable[object]) -> None:
+        """Awaits the handler and settles the message by how it ended."""
+        lifeline = Lifeline(message, self._ack_wait, self._limit)
+        lifeline.start()
+        try:
+            error = await self._outcome(handler)
+            if lifeline.lost:
+                self._log.warning("handler was frozen, message left to its successor", subject=message.subject)
+                return
+            await self._settle(message, error)
+        except (NatsError, TimeoutError) as settling:
+            # Unsettled, the message comes again after ack_wait: repeating it is harmless.
+            self._log.warning("message was not settled", subject=message.subject, error=repr(settling))
+        finally:
+            lifeline.stop()
+
+    async def _outcome(self, handler: Awaitable[object]) -> Exception | None:
+        try:
+            await handler
+        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+            return error
+        return None
+
+    async def _settle(self, message: Msg, error: Exception | None) -> None:
+        if error is None or isinstance(error, StaleMessage):
+            await confirm(message)
+            return
+        exhausted = message.metadata.num_delivered >= DELIVERY_CAP
+        if isinstance(error, PermanentError) or exhausted:
+            self._log.error("message given up", subject=message.subject, error=repr(error), exc_info=error)
+            await self._give_up(message, error)
+            await confirm(message)
+            return
+        level = self._log.info if isinstance(error, TransientError) else self._log.error
+        shown = None if isinstance(error, TransientError) else error
+        level("message given back", subject=message.subject, error=repr(error), exc_info=shown)
+        await message.nak(delay=give_back_delay(message, error))

@@ -1,0 +1,75 @@
+"""Every subject, stream and durable by name (spec/architecture.md section 3)."""
+
+from typing import Final
+
+from shared.contracts.words import Lane
+
+WORK: Final = "WORK"
+RUN_EVENTS: Final = "RUN_EVENTS"
+DEAD_LETTERS: Final = "DLQ"
+
+COMMANDS: Final = "cmd.run"
+DONE_ORCHESTRATOR: Final = "llm.done.orchestrator"
+DONE_SUMMARIZER: Final = "llm.done.summarizer"
+REPORTS: Final = "report.do"
+MEMORY: Final = "memory.do"
+
+ORCHESTRATOR_COMMANDS: Final = "orchestrator-commands"
+ORCHESTRATOR_DONE: Final = "orchestrator-done"
+SUMMARIZER_REPORTS: Final = "summarizer-reports"
+SUMMARIZER_DONE: Final = "summarizer-done"
+
+WORK_SUBJECTS: Final = (
+    COMMANDS,
+    "llm.do.*.*",
+    DONE_ORCHESTRATOR,
+    DONE_SUMMARIZER,
+    REPORTS,
+    MEMORY,
+    "later.>",
+)
+
+
+def jobs(provider: str, lane: Lane) -> str:
+    """Where a provider's jobs of one lane wait."""
+    return f"llm.do.{provider}.{lane}"
+
+
+def lane_durable(provider: str, lane: Lane) -> str:
+    """The durable whose `max_ack_pending` is the lane's share of the provider's concurrency."""
+    return f"llm-{provider}-{lane}"
+
+
+def later(generation_key: str) -> str:
+    """Where a job waits for the end of a long back-off."""
+    return f"later.{generation_key}"
+
+
+def events(run_id: str) -> str:
+    """A run's events: everything but text."""
+    return f"run.{run_id}.events"
+
+
+def text(run_id: str, conversation: str) -> str:
+    """A conversation's deltas."""
+    return f"run.{run_id}.text.{conversation}"
+
+
+def everything(run_id: str) -> str:
+    """A run's events and texts, as stored."""
+    return f"run.{run_id}.>"
+
+
+def republished(subject: str) -> str:
+    """Where a stored event is heard live: `run.X.events` as `ev.X.events`."""
+    return "ev." + subject.removeprefix("run.")
+
+
+def control(run_id: str) -> str:
+    """The fast path of cancel, pause and stop (core NATS only)."""
+    return f"ctl.{run_id}"
+
+
+def heartbeat(service: str) -> str:
+    """Where a process says every few seconds that it lives (core NATS only)."""
+    return f"service.{service}.heartbeat"

@@ -1,0 +1,79 @@
+"""What a run is expected to cost, and what a generation reserves before it is asked for (spec/limits.md)."""
+
+from collections.abc import Iterator
+
+from shared.contracts.record import Record
+from shared.contracts.settings import ConversationSettings, Participant, RunSettings
+from shared.contracts.words import Purpose, Side
+from shared.routing.registry import Registry, Route
+
+CHARACTERS_PER_TOKEN = 4
+PROMPT_FRAME_TOKENS = 150
+
+
+class ExpectedCall(Record):
+    """One generation a run is expected to need."""
+
+    purpose: Purpose
+    prompt_tokens: int
+    completion_tokens: int
+    cost_nanos: int
+
+
+def text_tokens(text: str) -> int:
+    """Tokens of a text by its length: four characters each, rounded up."""
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
+
+
+def speaker(settings: ConversationSettings, side: Side) -> Participant:
+    """Who speaks for a side."""
+    return settings.agent if side is Side.AGENT else settings.opponent
+
+
+def reserved_nanos(registry: Registry, route: Route, max_tokens: int, prompt_tokens: int, reserved_tokens: int) -> int:
+    """What one generation reserves: its prompt, and min(max_tokens, reserved_tokens) of output."""
+    return registry.entry(route).cost_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
+
+
+def turn_prompt_tokens(settings: ConversationSettings, seq: int, tokens_a_message: int) -> int:
+    """The expected prompt of message `seq`: the speaker's instructions and the transcript before it."""
+    participant = speaker(settings, settings.side_of(seq))
+    return PROMPT_FRAME_TOKENS + text_tokens(participant.system_prompt) + (seq - 1) * tokens_a_message
+
+
+def judge_prompt_tokens(settings: ConversationSettings, seq: int, tokens_a_message: int) -> int:
+    """The expected prompt of a judge of message `seq`: the goal, the criteria and the transcript."""
+    asked = (settings.goal or "") + "".join(criterion.text for criterion in settings.criteria)
+    return 2 * PROMPT_FRAME_TOKENS + text_tokens(asked) + seq * tokens_a_message
+
+
+def _conversation_calls(registry: Registry, settings: ConversationSettings, expected: int) -> Iterator[ExpectedCall]:
+    for seq in range(len(settings.given) + 1, settings.message_limit + 1):
+        participant = speaker(settings, settings.side_of(seq))
+        route = Route(provider=participant.provider, model=participant.model)
+        prompt = turn_prompt_tokens(settings, seq, expected)
+        output = min(expected, participant.max_tokens)
+        yield _call(registry, route, Purpose.TURN, prompt, output)
+        if settings.judged and settings.judge and settings.side_of(seq) is Side.AGENT:
+            judge = Route(provider=settings.judge.provider, model=settings.judge.model)
+            yield _call(registry, judge, Purpose.JUDGE, judge_prompt_tokens(settings, seq, expected), expected)
+
+
+def _call(registry: Registry, route: Route, purpose: Purpose, prompt: int, output: int) -> ExpectedCall:
+    return ExpectedCall(
+        purpose=purpose,
+        prompt_tokens=prompt,
+        completion_tokens=output,
+        cost_nanos=registry.entry(route).cost_nanos(prompt, output),
+    )
+
+
+def expected_calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
+    """Every generation the run is expected to need if each conversation reaches its limit, report included."""
+    for index in range(1, settings.total + 1):
+        yield from _conversation_calls(registry, settings.conversation(index), expected)
+    if settings.report is not None:
+        route = Route(provider=settings.report.provider, model=settings.report.model)
+        window = registry.entry(route).context_window
+        transcript = settings.total * settings.scenarios[0].message_limit * expected
+        yield _call(registry, route, Purpose.REPORT, min(transcript, window // 2), expected)

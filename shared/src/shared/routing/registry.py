@@ -1,0 +1,158 @@
+"""The registry of providers and models, from settings. It names where a key is found, never the key."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from shared.contracts.record import Record
+from shared.contracts.transcript import Usage
+from shared.contracts.words import Lane, Tier
+from shared.errors import AgentWarsError
+from shared.settings import Fragment
+
+
+class ModelEntry(Record):
+    """One model: its tier, window and bounds in tokens, and prices in dollars per million tokens."""
+
+    tier: Tier = Tier.STANDARD
+    context_window: int = 128_000
+    max_output_tokens: int = 4096
+    input_usd_per_million: float = 0.0
+    output_usd_per_million: float = 0.0
+
+    def cost_nanos(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Whole nano-dollars: a dollar per million tokens is 1,000 nano-dollars per token."""
+        return round(
+            1000 * (prompt_tokens * self.input_usd_per_million + completion_tokens * self.output_usd_per_million)
+        )
+
+    def usage(self, prompt_tokens: int, completion_tokens: int) -> Usage:
+        return Usage(
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost_nanos=self.cost_nanos(prompt_tokens, completion_tokens),
+        )
+
+
+class ProviderEntry(Record):
+    """Who is called. `key_variable` names the environment variable of llm-runner that holds the key.
+
+    `concurrency` is how many calls may be in flight over all replicas, `live_concurrency` the part of it that is
+    kept for people who wait.
+    """
+
+    base_url: str
+    dialect: Literal["openai"] = "openai"
+    key_variable: str | None = None
+    concurrency: int = Field(default=32, ge=2)
+    live_concurrency: int = Field(default=8, ge=1)
+    models: dict[str, ModelEntry]
+
+    def lane_limit(self, lane: Lane) -> int:
+        """A lane's share of the concurrency; the shares add up to it."""
+        live = min(self.live_concurrency, self.concurrency - 1)
+        return live if lane is Lane.LIVE else self.concurrency - live
+
+
+class Route(Record):
+    """Which provider and model answer."""
+
+    provider: str
+    model: str
+
+
+class UnknownModel(AgentWarsError):
+    """The registry holds no such provider or model."""
+
+    def __init__(self, provider: str | None, model: str | None, known: list[str]) -> None:
+        asked = "/".join(part for part in (provider, model) if part) or "any model"
+        super().__init__(f"{asked} is not in the registry; known: {', '.join(known) or 'none'}")
+
+
+OPENAI: dict[str, Any] = {
+    "baseUrl": "https://api.openai.com/v1",
+    "keyVariable": "OPENAI_API_KEY",
+    "models": {
+        "gpt-4o-mini": {
+            "tier": "fast",
+            "contextWindow": 128_000,
+            "maxOutputTokens": 16_384,
+            "inputUsdPerMillion": 0.15,
+            "outputUsdPerMillion": 0.60,
+        },
+        "gpt-4.1-mini": {
+            "tier": "standard",
+            "contextWindow": 1_000_000,
+            "maxOutputTokens": 32_768,
+            "inputUsdPerMillion": 0.40,
+            "outputUsdPerMillion": 1.60,
+        },
+        "gpt-4.1": {
+            "tier": "premium",
+            "contextWindow": 1_000_000,
+            "maxOutputTokens": 32_768,
+            "inputUsdPerMillion": 2.00,
+            "outputUsdPerMillion": 8.00,
+        },
+    },
+}
+
+
+class Registry(Fragment):
+    """Every provider by name; `AGENTWARS_PROVIDERS` is a JSON object of them."""
+
+    model_config = SettingsConfigDict(env_prefix="AGENTWARS_", extra="ignore", frozen=True)
+
+    providers: dict[str, ProviderEntry] = Field(
+        default_factory=lambda: {"openai": ProviderEntry.model_validate(OPENAI)}
+    )
+
+    @field_validator("providers")
+    @classmethod
+    def _names_fit_subjects(cls, providers: dict[str, ProviderEntry]) -> dict[str, ProviderEntry]:
+        for name in providers:
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"provider name {name!r} may hold letters, digits, - and _ only")
+        return providers
+
+    def entry(self, route: Route) -> ModelEntry:
+        """The model a route names. Raises UnknownModel."""
+        found = self.providers.get(route.provider)
+        model = found.models.get(route.model) if found else None
+        if model is None:
+            raise UnknownModel(route.provider, route.model, self.known())
+        return model
+
+    def known(self) -> list[str]:
+        """Every `provider/model`, in the registry's order."""
+        return [f"{name}/{model}" for name, provider in self.providers.items() for model in provider.models]
+
+    def route(self, provider: str | None, model: str | None, tier: Tier | None = None) -> Route:
+        """The route for what was asked: the named model, else the first of the tier, else the first of all.
+
+        Raises UnknownModel.
+        """
+        candidates = [
+            (Route(provider=name, model=known), entry)
+            for name, held in self.providers.items()
+            for known, entry in held.models.items()
+            if provider in (None, name) and model in (None, known)
+        ]
+        if not candidates:
+            raise UnknownModel(provider, model, self.known())
+        wanted = tier or Tier.STANDARD
+        if model is None:
+            for route, entry in candidates:
+                if entry.tier is wanted:
+                    return route
+        return candidates[0][0]
+
+    def half_lane(self, providers: set[str], lane: Lane) -> int:
+        """Half of the tightest lane limit: a run's ceiling of concurrency (spec/architecture.md section 3)."""
+        return max(1, min(self.providers[name].lane_limit(lane) for name in providers) // 2)
+
+
+def load_registry() -> Registry:
+    """The registry of this process's environment."""
+    return Registry()

@@ -1,0 +1,168 @@
+"""A run's money and progress as one pipeline update: reserve, settle, raise (spec/turn-protocol.md section 8).
+
+Every figure is absolute and raised with `$max`, so that repetition and order do not matter. A change is a list of
+pipeline stages; changes of many conversations of one run are simply concatenated into one update.
+
+A run's document holds, beside its totals in `budget` and `usage`,
+`slots.c<index>.<turn|judge>` = {seq, estimate, open} and
+`spent.c<index>.<turn|judge|other>` = {cost, prompt, completion}.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.contracts.transcript import Usage
+
+Slot = Literal["turn", "judge"]
+Part = Literal["turn", "judge", "other"]
+Stages = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """A result is in: closes the slot if it still holds this seq."""
+
+    slot: Slot
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a conversation has spent in one part so far, as an absolute figure."""
+
+    part: Part
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """A job is to be published: takes the slot for seq if the budget allows."""
+
+    slot: Slot
+    seq: int
+    estimate_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A fact stands on the stream: moves the run's `event_sequence`, its time, and how far its conversation is."""
+
+    sequence: int
+    at: datetime
+    seq: int = 0
+
+
+Change = Settle | Spent | Reserve | Noticed
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What one look does to its run's account, for conversation `index`."""
+
+    index: int
+    changes: tuple[Change, ...]
+
+
+def stages(change: AccountChange) -> Stages:
+    """The pipeline stages of a change, in its order."""
+    return [stage for part in change.changes for stage in _stages(change.index, part)]
+
+
+def _stages(index: int, change: Change) -> Stages:
+    if isinstance(change, Settle):
+        return _settle(f"slots.c{index}.{change.slot}", change.seq)
+    if isinstance(change, Spent):
+        return _raise(f"spent.c{index}.{change.part}", change.usage)
+    if isinstance(change, Reserve):
+        return _reserve(index, f"slots.c{index}.{change.slot}", change)
+    return [
+        {
+            "$set": {
+                "event_sequence": {"$max": ["$event_sequence", change.sequence]},
+                "last_event_at": {"$max": ["$last_event_at", change.at]},
+                "current_turn": {"$max": ["$current_turn", change.seq]},
+            }
+        }
+    ]
+
+
+def _settle(slot: str, seq: int) -> Stages:
+    holds = {"$and": [{"$eq": [f"${slot}.seq", seq]}, {"$eq": [f"${slot}.open", True]}]}
+    return [
+        {
+            "$set": {
+                "budget.open": {"$subtract": ["$budget.open", {"$cond": [holds, f"${slot}.estimate", 0]}]},
+                slot: {"$cond": [holds, {"seq": seq, "estimate": f"${slot}.estimate", "open": False}, f"${slot}"]},
+            }
+        }
+    ]
+
+
+def _raise(path: str, usage: Usage) -> Stages:
+    figures = {
+        "cost": usage.cost_nanos,
+        "prompt": usage.prompt_tokens,
+        "completion": usage.completion_tokens,
+    }
+    totals = {
+        "cost": ["budget.spent", "usage.cost_nanos"],
+        "prompt": ["usage.prompt_tokens"],
+        "completion": ["usage.completion_tokens"],
+    }
+    update: dict[str, Any] = {}
+    for figure, value in figures.items():
+        before = {"$ifNull": [f"${path}.{figure}", 0]}
+        raised = {"$max": [before, value]}
+        update[f"{path}.{figure}"] = raised
+        for total in totals[figure]:
+            update[total] = {"$add": [f"${total}", {"$subtract": [raised, before]}]}
+    return [{"$set": update}]
+
+
+def _reserve(index: int, slot: str, change: Reserve) -> Stages:
+    held = {"$cond": [{"$eq": [f"${slot}.open", True]}, f"${slot}.estimate", 0]}
+    after = {"$add": [{"$subtract": ["$budget.open", held]}, change.estimate_nanos]}
+    taken = {
+        "$and": [
+            {"$lt": [{"$ifNull": [f"${slot}.seq", 0]}, change.seq]},
+            {"$not": [{"$in": [index, "$ended"]}]},
+            {"$lte": [{"$add": ["$budget.spent", after]}, "$budget.max"]},
+        ]
+    }
+    value = {"seq": change.seq, "estimate": change.estimate_nanos, "open": True}
+    return [
+        {
+            "$set": {
+                "budget.open": {"$cond": [taken, after, "$budget.open"]},
+                slot: {"$cond": [taken, value, f"${slot}"]},
+            }
+        }
+    ]
+
+
+def count_stages(index: int, failed: bool) -> Stages:
+    """Counts a conversation: its index appended, a counter raised, its slots removed and what they held released."""
+    held = {
+        "$add": [
+            {
+                "$cond": [
+                    {"$eq": [f"$slots.c{index}.{slot}.open", True]},
+                    f"$slots.c{index}.{slot}.estimate",
+                    0,
+                ]
+            }
+            for slot in ("turn", "judge")
+        ]
+    }
+    counter = "failed" if failed else "completed"
+    return [
+        {
+            "$set": {
+                "ended": {"$concatArrays": ["$ended", [index]]},
+                counter: {"$add": [f"${counter}", 1]},
+                "budget.open": {"$subtract": ["$budget.open", held]},
+            }
+        },
+        {"$unset": f"slots.c{index}"},
+    ]

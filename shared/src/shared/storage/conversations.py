@@ -1,0 +1,76 @@
+"""The repository of conversations: projections only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.conversations import Conversation
+from shared.contracts.transcript import Usage
+from shared.contracts.words import EndedReason
+from shared.storage.driver import Collection, mapped_errors, to_document, with_id
+
+
+class Conversations:
+    """Conversations by id, derived from (run, index)."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._conversations = collection
+
+    async def insert(self, conversation: Conversation) -> None:
+        """Stores a conversation that begins. Raises Taken where it has begun already."""
+        with mapped_errors(conversation.id):
+            await self._conversations.insert_one(to_document(conversation))
+
+    async def get(self, conversation: str) -> Conversation | None:
+        with mapped_errors():
+            document = await self._conversations.find_one({"_id": conversation})
+        return Conversation.model_validate(with_id(document)) if document else None
+
+    async def of_run(self, run_id: str, after_index: int = 0, limit: int = 0) -> list[Conversation]:
+        """A run's conversations that have begun, by index, after `after_index`; all of them without a limit."""
+        query: dict[str, Any] = {"run_id": run_id, "index": {"$gt": after_index}}
+        with mapped_errors():
+            cursor = self._conversations.find(query).sort("index", 1).limit(limit)
+            documents = await cursor.to_list(None)
+        return [Conversation.model_validate(with_id(document)) for document in documents]
+
+    async def begun(self, run_id: str) -> set[int]:
+        """The indexes of a run's conversations that have begun."""
+        with mapped_errors():
+            documents = await self._conversations.find({"run_id": run_id}, {"index": 1}).to_list(None)
+        return {document["index"] for document in documents}
+
+    async def unended(self, run_ids: Sequence[str]) -> list[Conversation]:
+        """The open conversations of some runs, for the sweeper."""
+        with mapped_errors():
+            documents = await self._conversations.find({"run_id": {"$in": list(run_ids)}, "ended_at": None}).to_list(
+                None
+            )
+        return [Conversation.model_validate(with_id(document)) for document in documents]
+
+    async def set_totals(
+        self,
+        conversation: str,
+        *,
+        reason: EndedReason,
+        goal_reached: bool | None,
+        decided_by: int | None,
+        messages: int,
+        usage: Usage,
+        ended_at: datetime,
+    ) -> None:
+        """Sets what an ended conversation's transcript adds up to; repeating it sets the same."""
+        with mapped_errors():
+            await self._conversations.update_one(
+                {"_id": conversation},
+                {
+                    "$set": {
+                        "ended_reason": reason.value,
+                        "goal_reached": goal_reached,
+                        "decided_by": decided_by,
+                        "messages": messages,
+                        "usage": usage.model_dump(),
+                        "ended_at": ended_at,
+                    }
+                },
+            )

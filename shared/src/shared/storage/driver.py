@@ -1,0 +1,43 @@
+"""The driver's types and errors, mapped once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from shared.contracts.record import Record
+from shared.errors import StoreUnavailable, Taken
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+
+DUPLICATE_KEY = 11000
+
+
+@contextmanager
+def mapped_errors(key: str = "") -> Iterator[None]:
+    """A taken key is `Taken`, everything else of the driver `StoreUnavailable`."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise Taken(key or str(error.details)) from error
+    except PyMongoError as error:
+        raise StoreUnavailable(error) from error
+
+
+def to_document(record: Record) -> Document:
+    """The record as a document: snake_case names, `id` as `_id`."""
+    document = record.model_dump()
+    if "id" in document:
+        document["_id"] = document.pop("id")
+    return document
+
+
+def with_id(document: Document) -> Document:
+    """The document as a record's fields."""
+    document["id"] = document.pop("_id")
+    return document

@@ -1,0 +1,71 @@
+"""The repositories of generations that are no message, and of usage rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.contracts.generations import Generation, UsageRow
+from shared.storage.driver import Collection, mapped_errors, to_document, with_id
+
+
+class Generations:
+    """One result for ever under each generation key."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._generations = collection
+
+    async def insert(self, generation: Generation) -> None:
+        """Stores a result or a final failure. Raises Taken where one stands already."""
+        with mapped_errors(generation.id):
+            await self._generations.insert_one(to_document(generation))
+
+    async def get(self, key: str) -> Generation | None:
+        with mapped_errors():
+            document = await self._generations.find_one({"_id": key})
+        return Generation.model_validate(with_id(document)) if document else None
+
+    async def of_conversation(self, conversation: str) -> list[Generation]:
+        """Every generation of a conversation."""
+        return await self._find({"conversation_id": conversation})
+
+    async def of_conversations(self, conversations: Sequence[str]) -> list[Generation]:
+        return await self._find({"conversation_id": {"$in": list(conversations)}})
+
+    async def of_run(self, run_id: str) -> list[Generation]:
+        """Every generation of a run: its conversations' and its own."""
+        return await self._find({"run_id": run_id})
+
+    async def _find(self, query: dict[str, Any]) -> list[Generation]:
+        with mapped_errors():
+            documents = await self._generations.find(query).sort("_id", 1).to_list(None)
+        return [Generation.model_validate(with_id(document)) for document in documents]
+
+
+class UsageRows:
+    """What attempts cost that no result holds."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._rows = collection
+
+    async def insert(self, row: UsageRow) -> None:
+        """Books an attempt. An estimate gives way to real figures, never the other way round."""
+        document = to_document(row)
+        key = document.pop("_id")
+        with mapped_errors(row.id):
+            if row.estimated:
+                await self._rows.update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
+            else:
+                await self._rows.replace_one({"_id": key}, document, upsert=True)
+
+    async def of_generation(self, key: str) -> list[UsageRow]:
+        return await self._find({"generation": key})
+
+    async def of_conversation(self, conversation: str) -> list[UsageRow]:
+        return await self._find({"conversation_id": conversation})
+
+    async def of_run(self, run_id: str) -> list[UsageRow]:
+        return await self._find({"run_id": run_id})
+
+    async def _find(self, query: dict[str, Any]) -> list[UsageRow]:
+        with mapped_errors():
+            documents = await self._rows.find(query).sort("_id", 1).to_list(None)
+        return [UsageRow.model_validate(with_id(document)) for document in documents]

@@ -1,0 +1,249 @@
+"""The repository of runs."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from shared.contracts.record import Record
+from shared.contracts.runs import Budget, Control, Outcome, Run
+from shared.contracts.settings import RunSettings
+from shared.contracts.transcript import Usage
+from shared.contracts.words import TERMINAL, RunStatus, Wanted
+from shared.storage.accounts import AccountChange, count_stages, stages
+from shared.storage.batching import Batcher
+from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
+
+LIGHT = {"settings": 0, "slots": 0, "spent": 0}
+SETTINGS_KEPT = 500
+ACCOUNT_BATCH = 40
+
+
+class Slots(Record):
+    """Which seq a conversation's slots hold; 0 where none."""
+
+    turn: int = 0
+    judge: int = 0
+
+
+class Glance(Record):
+    """What a look needs of its run after its account changed."""
+
+    control: Control
+    budget: Budget
+    status: RunStatus
+    deadline_at: datetime
+    slots: Slots = Slots()
+    started: bool = False
+
+
+class Runs:
+    """Runs by id for the engine, by tenant for the gateway. Settings never change, so they are kept in process."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._runs = collection
+        self._settings: OrderedDict[str, RunSettings] = OrderedDict()
+        self._accounts: dict[str, Batcher[AccountChange, Glance | None]] = {}
+        self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
+
+    async def insert(self, run: Run) -> None:
+        """Stores a new run. Raises Taken where its id, client id or idempotency key is in use."""
+        document = to_document(run) | {"slots": {}, "spent": {}}
+        if run.settings.report_reserve_nanos:
+            document["budget"]["open"] = run.settings.report_reserve_nanos
+        with mapped_errors(run.id):
+            await self._runs.insert_one(document)
+
+    async def get(self, run_id: str) -> Run | None:
+        """The run with its (cached) settings, or None."""
+        return await self._one({"_id": run_id})
+
+    async def find(self, tenant: str, reference: str) -> Run | None:
+        """A tenant's run by its id or by the id the client gave it, or None."""
+        return await self._one({"tenant": tenant, "$or": [{"_id": reference}, {"client_id": reference}]})
+
+    async def find_by_key(self, tenant: str, idempotency_key: str) -> Run | None:
+        """A tenant's run by its idempotency key, or None."""
+        return await self._one({"tenant": tenant, "idempotency_key": idempotency_key})
+
+    async def newest(
+        self, tenant: str, kind: str | None, status: Sequence[str], before: str | None, limit: int
+    ) -> list[Run]:
+        """A tenant's runs, newest first, older than the run id `before` (ids sort by time)."""
+        query: dict[str, Any] = {"tenant": tenant}
+        if kind:
+            query["kind"] = kind
+        if status:
+            query["status"] = {"$in": list(status)}
+        if before:
+            query["_id"] = {"$lt": before}
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).sort("_id", -1).limit(limit).to_list(limit)
+        return [await self._with_settings(document) for document in documents]
+
+    async def settings(self, run_id: str) -> RunSettings | None:
+        """What the run was asked to do, from the process's cache after the first read."""
+        kept = self._settings.get(run_id)
+        if kept is not None:
+            self._settings.move_to_end(run_id)
+            return kept
+        with mapped_errors():
+            document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
+        if document is None:
+            return None
+        self._settings[run_id] = settings = RunSettings.model_validate(document["settings"])
+        if len(self._settings) > SETTINGS_KEPT:
+            self._settings.popitem(last=False)
+        return settings
+
+    async def control(self, run_id: str) -> Control | None:
+        """What is wanted of the run now; reads of many runs share a query."""
+        return await self._controls.submit(run_id)
+
+    async def account(self, run_id: str, change: AccountChange) -> Glance | None:
+        """Applies a look's change to its run's account; changes of one run that wait share an update."""
+        batcher = self._accounts.get(run_id)
+        if batcher is None:
+            batcher = Batcher(self._account_batch(run_id), largest=ACCOUNT_BATCH, parallel=1)
+            self._accounts[run_id] = batcher
+            if len(self._accounts) > SETTINGS_KEPT:
+                self._forget_idle_accounts()
+        return await batcher.submit(change)
+
+    async def start(self, run_id: str, at: datetime, deadline_at: datetime) -> None:
+        """Marks the run as begun, once."""
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id, "started_at": None},
+                {"$set": {"started_at": at, "deadline_at": deadline_at, "status": RunStatus.RUNNING.value}},
+            )
+
+    async def count(self, run_id: str, index: int, failed: bool, outcome: Outcome | None) -> Run | None:
+        """Counts an ended conversation, once, and returns the run as it is afterwards."""
+        update = count_stages(index, failed)
+        if outcome is not None:
+            update.append({"$set": {"outcome": outcome.model_dump()}})
+        with mapped_errors():
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id, "ended": {"$ne": index}},
+                update,
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
+            )
+        # No match means that it is counted already, never "stop".
+        return await self._with_settings(document) if document else await self.get(run_id)
+
+    async def set_wanted(self, tenant: str, run_id: str, wanted: Wanted, seen_version: int, at: datetime) -> Run | None:
+        """Sets what is wanted, if control is still at `seen_version` and no cancel is wanted; None where it is not."""
+        with mapped_errors():
+            document = await self._runs.find_one_and_update(
+                {
+                    "_id": run_id,
+                    "tenant": tenant,
+                    "control.version": seen_version,
+                    "control.wanted": {"$ne": Wanted.CANCEL.value},
+                    "status": {"$nin": [status.value for status in TERMINAL]},
+                },
+                {
+                    "$set": {"control.wanted": wanted.value, "control.changed_at": at},
+                    "$inc": {"control.version": 1},
+                },
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
+            )
+        return await self._with_settings(document) if document else None
+
+    async def handled(self, run_id: str, version: int) -> None:
+        """A look has made this control version true."""
+        with mapped_errors():
+            await self._runs.update_one({"_id": run_id}, {"$max": {"control.handled": version}})
+
+    async def finish(self, run_id: str, status: RunStatus, at: datetime, report_ready: bool) -> Run | None:
+        """Sets the terminal status, once, and returns the run as it is afterwards."""
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id, "ended_at": None},
+                {
+                    "$set": {
+                        "status": status.value,
+                        "ended_at": at,
+                        "last_event_at": at,
+                        "report_ready": report_ready,
+                        "budget.open": 0,
+                    }
+                },
+            )
+        return await self.get(run_id)
+
+    async def note_event(self, run_id: str, sequence: int, at: datetime, last: bool = False) -> None:
+        """A fact or a progress stands on the stream; `last` where it is `run.ended`."""
+        update: dict[str, Any] = {"$max": {"event_sequence": sequence, "last_event_at": at}}
+        if last:
+            update["$set"] = {"end_sequence": sequence}
+        with mapped_errors():
+            await self._runs.update_one({"_id": run_id}, update)
+
+    async def set_usage(self, run_id: str, usage: Usage) -> None:
+        """Sets the run's totals, counted from entries, generations and usage rows."""
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id},
+                {"$set": {"usage": usage.model_dump(), "budget.spent": usage.cost_nanos}},
+            )
+
+    async def unfinished(self, limit: int) -> list[Run]:
+        """Runs that have not ended, for the sweeper."""
+        with mapped_errors():
+            documents = (
+                await self._runs.find({"ended_at": None}, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
+            )
+        return [await self._with_settings(document) for document in documents]
+
+    async def _one(self, query: dict[str, Any]) -> Run | None:
+        with mapped_errors():
+            document = await self._runs.find_one(query, LIGHT)
+        return await self._with_settings(document) if document else None
+
+    async def _with_settings(self, document: Document) -> Run:
+        settings = await self.settings(document["_id"])
+        return Run.model_validate(with_id(document) | {"settings": settings})
+
+    async def _read_controls(self, run_ids: Sequence[str]) -> Sequence[Control | None]:
+        with mapped_errors():
+            documents = await self._runs.find({"_id": {"$in": list(set(run_ids))}}, {"control": 1}).to_list(None)
+        found = {document["_id"]: Control.model_validate(document["control"]) for document in documents}
+        return [found.get(run_id) for run_id in run_ids]
+
+    def _account_batch(self, run_id: str) -> Any:
+        async def perform(changes: Sequence[AccountChange]) -> Sequence[Glance | None]:
+            projection: dict[str, Any] = dict.fromkeys(("control", "budget", "status", "deadline_at", "started_at"), 1)
+            projection |= {f"slots.c{change.index}": 1 for change in changes}
+            with mapped_errors():
+                document = await self._runs.find_one_and_update(
+                    {"_id": run_id},
+                    [stage for change in changes for stage in stages(change)],
+                    projection=projection,
+                    return_document=ReturnDocument.AFTER,
+                )
+            return [_glance(document, change.index) if document else None for change in changes]
+
+        return perform
+
+    def _forget_idle_accounts(self) -> None:
+        idle = [run_id for run_id, batcher in self._accounts.items() if batcher.idle]
+        for run_id in idle:
+            del self._accounts[run_id]
+
+
+def _glance(document: Document, index: int) -> Glance:
+    slots = document.get("slots", {}).get(f"c{index}", {})
+    return Glance(
+        control=Control.model_validate(document["control"]),
+        budget=Budget.model_validate(document["budget"]),
+        status=RunStatus(document["status"]),
+        deadline_at=document["deadline_at"],
+        started=document.get("started_at") is not None,
+        slots=Slots(turn=(slots.get("turn") or {}).get("seq", 0), judge=(slots.get("judge") or {}).get("seq", 0)),
+    )

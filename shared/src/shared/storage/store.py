@@ -1,0 +1,56 @@
+"""The store: one client, one repository a collection."""
+
+from pymongo import ReadPreference
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.settings import MongoSettings
+from shared.storage.agents import Agents
+from shared.storage.conversations import Conversations
+from shared.storage.driver import Client, Collection, Database, mapped_errors
+from shared.storage.entries import Entries
+from shared.storage.generations import Generations, UsageRows
+from shared.storage.reports import Reports
+from shared.storage.runs import Runs
+
+POOL_SIZE = 20
+
+
+class Store:
+    """Majority and journal for every write, majority reads on the primary (spec/turn-protocol.md section 1)."""
+
+    def __init__(self, settings: MongoSettings) -> None:
+        milliseconds = int(settings.store_timeout_seconds * 1000)
+        self._client: Client = Client(
+            settings.mongo_url,
+            tz_aware=True,
+            appname="agentwars",
+            maxPoolSize=POOL_SIZE,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            timeoutMS=milliseconds,
+        )
+        self.database: Database = self._client.get_database(
+            settings.mongo_database,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
+        )
+        self.runs = Runs(self.collection("runs"))
+        self.conversations = Conversations(self.collection("conversations"))
+        self.entries = Entries(self.collection("entries"))
+        self.generations = Generations(self.collection("generations"))
+        self.usage = UsageRows(self.collection("usage"))
+        self.reports = Reports(self.collection("reports"))
+        self.agents = Agents(self.collection("agents"), self.collection("agent_versions"))
+
+    def collection(self, name: str) -> Collection:
+        return self.database[name]
+
+    async def ping(self) -> None:
+        """Returns when the primary answers. Raises StoreUnavailable."""
+        with mapped_errors():
+            await self.database.command("ping")
+
+    def close(self) -> None:
+        self._client.close()

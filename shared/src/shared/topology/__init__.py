@@ -1,0 +1,1 @@
+"""The streams, durables and indexes this system needs, owned here and nowhere else."""
