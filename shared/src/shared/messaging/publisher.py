@@ -62,7 +62,7 @@ class Publisher:
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         """Publishes and waits for the stream to have it."""
-        headers = {"Content-Type": JSON, "Aw-Run-Id": message.run_id}
+        headers = {"Content-Type": JSON, "Aw-Type": message.type, "Aw-Run-Id": message.run_id}
         if message.message_id is not None:
             headers["Nats-Msg-Id"] = message.message_id
         conversation = getattr(message, "conversation_id", None)

@@ -1,0 +1,53 @@
+"""How a run ends: the terminal status, then `run.ended`, its last fact (spec/turn-protocol.md section 5)."""
+
+from shared.contracts.events import Progressed, RunEnded
+from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry, Usage
+from shared.contracts.words import RunStatus, Wanted
+from shared.errors import UnknownRun
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+
+def final_status(run: Run) -> RunStatus:
+    """`canceled` where a cancel was wanted, `failed` only if every conversation errored, else `complete`."""
+    if run.control.wanted is Wanted.CANCEL:
+        return RunStatus.CANCELED
+    return RunStatus.FAILED if run.failed == run.total else RunStatus.COMPLETE
+
+
+async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
+    """Ends a run whose conversations are all counted and whose report, where it has one, is there.
+
+    Repeatable: the status is set once, and `run.ended` has the same id whoever publishes it. Raises UnknownRun.
+    """
+    run = await store.runs.get(run_id)
+    if run is None:
+        raise UnknownRun(run_id)
+    usage = await run_usage(store, run_id)
+    await store.runs.set_usage(run_id, usage)
+    report = await store.reports.get(run_id)
+    ended = await store.runs.finish(run_id, final_status(run), now(), report is not None)
+    if ended is None:
+        raise UnknownRun(run_id)
+    await publisher.event(Progressed.of(ended))
+    ack = await publisher.event(RunEnded.of(ended))
+    await store.runs.note_event(run_id, ack.seq, ended.ended_at or now(), last=True)
+
+
+async def run_usage(store: Store, run_id: str) -> Usage:
+    """What a run cost: entries, generations and usage rows, each attempt once (section 8)."""
+    conversations = await store.conversations.of_run(run_id)
+    transcripts = await store.entries.of_conversations([conversation.id for conversation in conversations])
+    entries = [entry for transcript in transcripts.values() for entry in transcript]
+    return total_usage(entries, await store.generations.of_run(run_id), await store.usage.of_run(run_id))
+
+
+def total_usage(entries: list[Entry], generations: list[Generation], rows: list[UsageRow]) -> Usage:
+    """The sum of what is booked; a usage row whose attempt stands in a result counts for nothing."""
+    results: list[Entry | Generation] = [*entries, *generations]
+    counted = {result.attempt for result in results}
+    booked = [result.usage for result in results] + [row.usage for row in rows if row.id not in counted]
+    return sum(booked, Usage())
