@@ -33,8 +33,8 @@ async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
     if ended is None:
         raise UnknownRun(run_id)
     await publisher.event(Progressed.of(ended))
-    ack = await publisher.event(RunEnded.of(ended))
-    await store.runs.note_event(run_id, ack.seq, ended.ended_at or now(), last=True)
+    sequence = await publisher.event(RunEnded.of(ended))
+    await store.runs.note_event(run_id, sequence, ended.ended_at or now(), last=True)
 
 
 async def run_usage(store: Store, run_id: str) -> Usage:

@@ -8,13 +8,18 @@ from shared.contracts.words import EndedReason
 
 
 class Conversation(Record):
-    """One transcript inside a run. Totals are set when it has ended, by aggregation."""
+    """One transcript inside a run. Totals are set when it has ended, by aggregation.
+
+    `clock_started_at` is `started_at` less the run's pauses before it: its time is up at `clock_started_at` + its limit
+    + the run's `paused_seconds`. `deadline_at` leaves the pauses out (the sweeper's index).
+    """
 
     id: str
     run_id: str
     tenant: str
     index: int
     started_at: datetime
+    clock_started_at: datetime
     deadline_at: datetime
     ended_reason: EndedReason | None = None
     goal_reached: bool | None = None

@@ -1,6 +1,6 @@
 """A run as it is stored, and the status object every door shows of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
@@ -39,7 +39,10 @@ class Outcome(Record):
 
 
 class Run(Record):
-    """One request for work. `ended` holds the indexes of counted conversations, in the order they were counted."""
+    """One request for work. `ended` holds the indexes of counted conversations, in the order they were counted.
+
+    `deadline_at` is when its time is up without pauses; `paused_seconds`, the length of those that are over, moves it.
+    """
 
     id: str
     tenant: str = "default"
@@ -62,6 +65,7 @@ class Run(Record):
     error: Failure | None = None
     report_ready: bool = False
     paused_at: datetime | None = None
+    paused_seconds: float = 0.0
     created_at: datetime
     deadline_at: datetime
     started_at: datetime | None = None
@@ -69,6 +73,11 @@ class Run(Record):
     last_event_at: datetime | None = None
     event_sequence: int = 0
     end_sequence: int | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        """When its time is up, pauses that are over included."""
+        return self.deadline_at + timedelta(seconds=self.paused_seconds)
 
     @property
     def total(self) -> int:

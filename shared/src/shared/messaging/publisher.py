@@ -1,13 +1,13 @@
 """Publishing with a confirmation, a name and a bound."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 
 from shared.contracts.events import RunEvent
-from shared.contracts.record import Message, iso
+from shared.contracts.record import Message, iso, now
 from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,
@@ -17,9 +17,12 @@ from shared.contracts.work import (
     UsageAppeared,
 )
 from shared.errors import BrokerUnavailable
-from shared.messaging import subjects
+from shared.messaging import history, subjects
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
+# Less than the streams' duplicate window of 15 minutes, by more than clocks may differ.
+REMEMBERED = timedelta(minutes=14)
+CAUSE_MARGIN = timedelta(minutes=5)
 JSON = "application/json"
 
 Work = RunCommanded | GenerationRequested | ReportRequested | UsageAppeared | DeadLetter
@@ -43,9 +46,24 @@ class Publisher:
         """Publishes a done to whoever asked for the generation."""
         return await self.confirmed(subject, message)
 
-    async def event(self, event: RunEvent) -> PubAck:
-        """Publishes a fact (its id makes a repetition a duplicate) or a confirmed hint of a run."""
-        return await self.confirmed(subjects.events(event.run_id), event)
+    async def event(self, event: RunEvent) -> int:
+        """Publishes a fact or a confirmed hint of a run, and returns the sequence at which it stands.
+
+        A fact's id makes a repetition a duplicate while the stream remembers it. Whose cause is older than that is
+        looked for in the stream first (spec/turn-protocol.md section 10).
+        """
+        subject = subjects.events(event.run_id)
+        if event.message_id is not None and now() - event.at > REMEMBERED:
+            standing = await self._find(subject, event.message_id, event.at - CAUSE_MARGIN)
+            if standing is not None:
+                return standing
+        return (await self.confirmed(subject, event)).seq
+
+    async def _find(self, subject: str, message_id: str, since: datetime) -> int | None:
+        async for stored in history.read(self._client, subjects.RUN_EVENTS, subject, start_time=since):
+            if stored.message_id == message_id:
+                return stored.sequence
+        return None
 
     async def scheduled(self, job: GenerationRequested, at: datetime, message_id: str) -> PubAck:
         """Has the stream deliver the job again at `at`. A `duplicate` in the answer means it was NOT scheduled."""

@@ -7,7 +7,9 @@ from typing import Any
 from shared.contracts.conversations import Conversation
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
-from shared.storage.driver import Collection, mapped_errors, to_document, with_id
+from shared.errors import Taken
+from shared.storage.batching import Batcher
+from shared.storage.driver import Collection, insert_unordered, mapped_errors, to_document, with_id
 
 
 class Conversations:
@@ -15,11 +17,11 @@ class Conversations:
 
     def __init__(self, collection: Collection) -> None:
         self._conversations = collection
+        self._inserts: Batcher[Conversation, None] = Batcher(self._insert_batch, largest=50)
 
     async def insert(self, conversation: Conversation) -> None:
-        """Stores a conversation that begins. Raises Taken where it has begun already."""
-        with mapped_errors(conversation.id):
-            await self._conversations.insert_one(to_document(conversation))
+        """Stores a conversation that begins; inserts that wait share a write. Raises Taken where it has begun already."""
+        await self._inserts.submit(conversation)
 
     async def get(self, conversation: str) -> Conversation | None:
         with mapped_errors():
@@ -47,6 +49,13 @@ class Conversations:
                 None
             )
         return [Conversation.model_validate(with_id(document)) for document in documents]
+
+    async def _insert_batch(self, conversations: Sequence[Conversation]) -> Sequence[BaseException | None]:
+        documents = [to_document(conversation) for conversation in conversations]
+        taken = await insert_unordered(self._conversations, documents)
+        return [
+            Taken(conversation.id) if position in taken else None for position, conversation in enumerate(conversations)
+        ]
 
     async def set_totals(
         self,

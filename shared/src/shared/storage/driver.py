@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from shared.contracts.record import Record
 from shared.errors import StoreUnavailable, Taken
@@ -41,3 +41,16 @@ def with_id(document: Document) -> Document:
     """The document as a record's fields."""
     document["id"] = document.pop("_id")
     return document
+
+
+async def insert_unordered(collection: Collection, documents: list[Document]) -> set[int]:
+    """Inserts documents in one write; returns the positions of those whose key was taken. Raises StoreUnavailable."""
+    with mapped_errors():
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(one["code"] != DUPLICATE_KEY for one in failed):
+                raise
+            return {one["index"] for one in failed}
+    return set()

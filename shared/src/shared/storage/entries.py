@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from pymongo.errors import BulkWriteError
-
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
 from shared.errors import Taken
 from shared.storage.batching import Batcher
-from shared.storage.driver import DUPLICATE_KEY, Collection, Document, mapped_errors, to_document
+from shared.storage.driver import Collection, Document, insert_unordered, mapped_errors, to_document
 
 IDENTITY = {"_id": 0}
 
@@ -29,6 +27,23 @@ class Entries:
     async def transcript(self, conversation: str) -> list[Entry]:
         """All entries in order; reads of many conversations share a query."""
         return await self._reads.submit(conversation)
+
+    async def heads(self, conversation: str) -> list[Entry]:
+        """All entries in order, without their text: what a look decides by."""
+        with mapped_errors():
+            cursor = self._entries.find({"conversation_id": conversation}, IDENTITY | {"content": 0})
+            return [Entry.model_validate(document) for document in await cursor.sort("seq", 1).to_list(None)]
+
+    async def last_activity(self, conversations: Sequence[str]) -> dict[str, datetime]:
+        """When each conversation's last entry was made, for those that have one."""
+        with mapped_errors():
+            cursor = self._entries.aggregate(
+                [
+                    {"$match": {"conversation_id": {"$in": list(conversations)}}},
+                    {"$group": {"_id": "$conversation_id", "last": {"$max": "$created_at"}}},
+                ]
+            )
+            return {document["_id"]: document["last"] for document in await cursor.to_list(None)}
 
     async def at(self, conversation: str, seq: int) -> Entry | None:
         """The entry at a seq, or None."""
@@ -73,16 +88,8 @@ class Entries:
         return [found[conversation] for conversation in conversations]
 
     async def _insert_batch(self, entries: Sequence[Entry]) -> Sequence[BaseException | None]:
-        results: list[BaseException | None] = [None] * len(entries)
-        with mapped_errors():
-            try:
-                await self._entries.insert_many([to_document(entry) for entry in entries], ordered=False)
-            except BulkWriteError as error:
-                for failed in error.details["writeErrors"]:
-                    if failed["code"] != DUPLICATE_KEY:
-                        raise
-                    entry = entries[failed["index"]]
-                    results[failed["index"]] = Taken(f"{entry.conversation_id}:{entry.seq}")
-                if error.details.get("writeConcernErrors"):
-                    raise
-        return results
+        taken = await insert_unordered(self._entries, [to_document(entry) for entry in entries])
+        return [
+            Taken(f"{entry.conversation_id}:{entry.seq}") if position in taken else None
+            for position, entry in enumerate(entries)
+        ]

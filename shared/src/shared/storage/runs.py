@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -34,9 +34,9 @@ class Glance(Record):
     control: Control
     budget: Budget
     status: RunStatus
-    deadline_at: datetime
+    due_at: datetime
     slots: Slots = Slots()
-    started: bool = False
+    paused_seconds: float = 0.0
 
 
 class Runs:
@@ -146,10 +146,17 @@ class Runs:
                     "control.wanted": {"$ne": Wanted.CANCEL.value},
                     "status": {"$nin": [status.value for status in TERMINAL]},
                 },
-                {
-                    "$set": {"control.wanted": wanted.value, "control.changed_at": at},
-                    "$inc": {"control.version": 1},
-                },
+                [
+                    {
+                        "$set": {
+                            "paused_seconds": {"$add": ["$paused_seconds", _pause_over(at)]},
+                            "status": {"$cond": [_PAUSED, RunStatus.RUNNING.value, "$status"]},
+                            "control.wanted": wanted.value,
+                            "control.changed_at": at,
+                            "control.version": {"$add": ["$control.version", 1]},
+                        }
+                    }
+                ],
                 projection=LIGHT,
                 return_document=ReturnDocument.AFTER,
             )
@@ -176,6 +183,15 @@ class Runs:
                 },
             )
         return await self.get(run_id)
+
+    async def mark_paused(self, run_id: str, version: int) -> bool:
+        """Shows the run as paused, if that is still wanted and nothing is in flight; says whether it now is."""
+        with mapped_errors():
+            result = await self._runs.update_one(
+                {"_id": run_id, "control.wanted": Wanted.PAUSE.value, "control.version": version, "ended_at": None},
+                {"$set": {"status": RunStatus.PAUSED.value}},
+            )
+        return bool(result.matched_count)
 
     async def note_event(self, run_id: str, sequence: int, at: datetime, last: bool = False) -> None:
         """A fact or a progress stands on the stream; `last` where it is `run.ended`."""
@@ -218,7 +234,9 @@ class Runs:
 
     def _account_batch(self, run_id: str) -> Any:
         async def perform(changes: Sequence[AccountChange]) -> Sequence[Glance | None]:
-            projection: dict[str, Any] = dict.fromkeys(("control", "budget", "status", "deadline_at", "started_at"), 1)
+            projection: dict[str, Any] = dict.fromkeys(
+                ("control", "budget", "status", "deadline_at", "paused_seconds"), 1
+            )
             projection |= {f"slots.c{change.index}": 1 for change in changes}
             with mapped_errors():
                 document = await self._runs.find_one_and_update(
@@ -237,13 +255,22 @@ class Runs:
             del self._accounts[run_id]
 
 
+_PAUSED = {"$eq": ["$status", RunStatus.PAUSED.value]}
+
+
+def _pause_over(at: datetime) -> dict[str, Any]:
+    """The length in seconds of the pause that a change of control at `at` ends, or 0: a pause stops the clock."""
+    length = {"$divide": [{"$subtract": [at, "$control.changed_at"]}, 1000]}
+    return {"$cond": [{"$eq": ["$control.wanted", Wanted.PAUSE.value]}, length, 0]}
+
+
 def _glance(document: Document, index: int) -> Glance:
     slots = document.get("slots", {}).get(f"c{index}", {})
     return Glance(
         control=Control.model_validate(document["control"]),
         budget=Budget.model_validate(document["budget"]),
         status=RunStatus(document["status"]),
-        deadline_at=document["deadline_at"],
-        started=document.get("started_at") is not None,
+        due_at=document["deadline_at"] + timedelta(seconds=document.get("paused_seconds", 0.0)),
+        paused_seconds=document.get("paused_seconds", 0.0),
         slots=Slots(turn=(slots.get("turn") or {}).get("seq", 0), judge=(slots.get("judge") or {}).get("seq", 0)),
     )

@@ -1,0 +1,302 @@
+"""What a conversation and a run are owed. Pure: no broker, no store, no clock of its own.
+
+This is the heart of the engine, spec/turn-protocol.md section 3 line by line. A trigger never says what to do, only
+where to look; a look gathers facts, asks here what is owed, and performs the answer in order. Every effect can be
+repeated, facts only grow, so acting on an old picture repeats an effect at worst.
+
+A conversation whose entries are 1..n, the first line that applies wins:
+
+     1  `ended` is there                                   its closing effects, nothing else
+     2  a judgement confirms the goal                      end `goal`, decided by the message judged
+     3  wanted: cancel                                     end `canceled`
+     4  wanted: pause                                      nothing new
+     5  a deadline has passed                              end `timeout`
+     6  last agent message has no fast judgement           a fast judge, and the opponent's reply meanwhile
+     7  a complete fast judgement has no strong one        a strong judge, and no message
+     8  the next message has failed for good               end `error`
+     9  an agent message refuses or repeats itself         end `refusal` / `repetition`
+    10  n = message limit                                  end `limit`
+    11  otherwise                                          message n + 1
+
+Only the opponent's reply is speculative: it runs while the agent's message is judged. The next agent message, and
+every ending but cancel and timeout, wait for the judgements that are due.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.contracts.judgement import Judgement
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Failure
+from shared.contracts.words import EndedReason, Finding, JudgementStatus, Purpose, Side, Stage, Wanted
+
+REPAIR = {Stage.FAST: Stage.FAST_REPAIR, Stage.STRONG: Stage.STRONG_REPAIR}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswer:
+    """What stands stored for one stage: a judgement, or none because it failed for good or did not parse."""
+
+    judgement: Judgement | None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentMessage:
+    """An agent message and what judges have answered about it so far."""
+
+    seq: int
+    finding: Finding | None = None
+    answers: Mapping[Stage, JudgeAnswer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The closing entry."""
+
+    seq: int
+    reason: EndedReason
+    decided_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFacts:
+    """What is durable about a conversation: entries 1..`messages`, judgements, failures, and what is wanted.
+
+    `agent_messages` may hold the last one only, where the trigger proves that the earlier ones are settled.
+    `refused` holds what the budget refused in this look: a refusal is not stored.
+    """
+
+    settings: ConversationSettings
+    messages: int
+    wanted: Wanted = Wanted.RUN
+    deadline_at: datetime | None = None
+    purpose: Purpose = Purpose.TURN
+    ended: Ended | None = None
+    agent_messages: tuple[AgentMessage, ...] = ()
+    failures: Mapping[int, Failure] = field(default_factory=dict)
+    refused: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The closing effects of an `ended` that stands there."""
+
+    ended: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Insert `ended` at `seq`."""
+
+    seq: int
+    reason: EndedReason
+    decided_by: int | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMessage:
+    """A job for message `seq`."""
+
+    seq: int
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class RequestJudge:
+    """A job for a judge of message `seq`."""
+
+    seq: int
+    stage: Stage
+
+
+Effect = Close | End | RequestMessage | RequestJudge
+
+
+def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
+    """What the conversation is owed now, in the order in which it is to be made so."""
+    if facts.ended is not None:
+        return (Close(facts.ended),)
+    confirmed = _confirmed(facts)
+    if confirmed is not None:
+        return (_end(facts, EndedReason.GOAL, confirmed),)
+    if facts.wanted is Wanted.CANCEL:
+        return (_end(facts, EndedReason.CANCELED),)
+    if facts.wanted is Wanted.PAUSE:
+        return ()
+    if facts.deadline_at is not None and now >= facts.deadline_at:
+        return (_end(facts, EndedReason.TIMEOUT),)
+    if facts.purpose is Purpose.CHAT:
+        return _answer(facts)
+    fast = _fast_judge_due(facts)
+    if fast is not None:
+        return (fast, *_speculative_reply(facts))
+    strong = tuple(_strong_judges_due(facts))
+    if strong:
+        return strong
+    return (_next(facts),)
+
+
+def _next(facts: ConversationFacts) -> Effect:
+    """Lines 8 to 11: every judgement due is in."""
+    failure = facts.failures.get(facts.messages + 1)
+    if failure is not None:
+        return _end(facts, EndedReason.ERROR, error=failure)
+    for message in facts.agent_messages:
+        if message.finding is not None:
+            return _end(facts, EndedReason(message.finding.value), message.seq)
+    if facts.messages >= facts.settings.message_limit:
+        return _end(facts, EndedReason.LIMIT)
+    if facts.messages + 1 in facts.refused:
+        return _end(facts, EndedReason.BUDGET)
+    return _message(facts)
+
+
+def _speculative_reply(facts: ConversationFacts) -> Iterator[Effect]:
+    """The opponent's reply while the agent's message is judged, unless it failed or the budget refuses it."""
+    seq = facts.messages + 1
+    reply = facts.settings.side_of(seq) is Side.OPPONENT and seq <= facts.settings.message_limit
+    if reply and seq not in facts.failures and seq not in facts.refused:
+        yield _message(facts)
+
+
+def _answer(facts: ConversationFacts) -> tuple[Effect, ...]:
+    """A chat is owed an answer to an unanswered message, and never an end (section 9)."""
+    unanswered = facts.messages > 0 and facts.settings.side_of(facts.messages) is Side.OPPONENT
+    return (_message(facts),) if unanswered and facts.messages + 1 not in facts.failures else ()
+
+
+def _message(facts: ConversationFacts) -> RequestMessage:
+    seq = facts.messages + 1
+    return RequestMessage(seq, facts.settings.side_of(seq))
+
+
+def _end(
+    facts: ConversationFacts, reason: EndedReason, decided_by: int | None = None, error: Failure | None = None
+) -> End:
+    return End(facts.messages + 1, reason, decided_by, error)
+
+
+def _confirmed(facts: ConversationFacts) -> int | None:
+    """The first message whose deciding judgement confirms the goal. Without a strong model the fast one decides."""
+    settings = facts.settings
+    if not settings.judged or settings.judge is None:
+        return None
+    stage = Stage.STRONG if settings.judge.two_stages else Stage.FAST
+    for message in facts.agent_messages:
+        judgement = verdict(message, stage)
+        if judgement is not None and judgement.confirms(settings.judge.confidence):
+            return message.seq
+    return None
+
+
+def _fast_judge_due(facts: ConversationFacts) -> RequestJudge | None:
+    if not facts.settings.judged or not facts.agent_messages:
+        return None
+    last = facts.agent_messages[-1]
+    stage = _stage_due(last, Stage.FAST)
+    return RequestJudge(last.seq, stage) if stage else None
+
+
+def _strong_judges_due(facts: ConversationFacts) -> Iterator[RequestJudge]:
+    settings = facts.settings
+    if not settings.judged or settings.judge is None or not settings.judge.two_stages:
+        return
+    for message in facts.agent_messages:
+        fast = verdict(message, Stage.FAST)
+        complete = fast is not None and fast.status is JudgementStatus.COMPLETE
+        final = message is facts.agent_messages[-1] and facts.messages >= settings.message_limit
+        stage = _stage_due(message, Stage.STRONG) if complete or final else None
+        if stage is not None:
+            yield RequestJudge(message.seq, stage)
+
+
+def _stage_due(message: AgentMessage, stage: Stage) -> Stage | None:
+    """The stage itself, its one repair where the answer did not parse, or None where the stage is settled."""
+    answer = message.answers.get(stage)
+    if answer is None:
+        return stage
+    if answer.judgement is not None or answer.failed or REPAIR[stage] in message.answers:
+        return None
+    return REPAIR[stage]
+
+
+def verdict(message: AgentMessage, stage: Stage) -> Judgement | None:
+    """What a stage says, its repair included; None is unknown, which never ends and never blocks."""
+    for answered in (stage, REPAIR[stage]):
+        answer = message.answers.get(answered)
+        if answer is not None and answer.judgement is not None:
+            return answer.judgement
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is durable about a run. `ended` holds counted conversations by position.
+
+    `position` is set where the trigger is a count: it proves that every other start was owed by its own count.
+    """
+
+    total: int
+    concurrency: int
+    ended: tuple[int, ...]
+    wanted: Wanted
+    deadline_at: datetime
+    reported: bool
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartConversation:
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndConversation:
+    """An ending for a conversation, begun or not."""
+
+    index: int
+    reason: EndedReason
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReport:
+    """Every conversation is counted, and this kind of run has a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """Every conversation is counted, and this kind of run has no report."""
+
+
+RunEffect = StartConversation | EndConversation | RequestReport | EndRun
+
+
+def decide_run(facts: RunFacts, now: datetime) -> tuple[RunEffect, ...]:
+    """What the run is owed now: endings, starts by position, or its report."""
+    if len(facts.ended) >= facts.total:
+        return (RequestReport() if facts.reported else EndRun(),)
+    counted = frozenset(facts.ended)
+    if facts.wanted is Wanted.CANCEL:
+        return tuple(_endings(facts, counted, EndedReason.CANCELED))
+    if facts.wanted is Wanted.PAUSE:
+        return ()
+    if now >= facts.deadline_at:
+        return tuple(_endings(facts, counted, EndedReason.TIMEOUT))
+    return tuple(StartConversation(index) for index in _owed_starts(facts) if index not in counted)
+
+
+def _endings(facts: RunFacts, counted: frozenset[int], reason: EndedReason) -> Iterator[EndConversation]:
+    for index in range(1, facts.total + 1):
+        if index not in counted:
+            yield EndConversation(index, reason)
+
+
+def _owed_starts(facts: RunFacts) -> range:
+    """1..concurrency, and for each position p in `ended` the conversation concurrency + p: no counter to lose."""
+    if facts.position is not None:
+        index = facts.concurrency + facts.position
+        return range(index, min(index, facts.total) + 1)
+    return range(1, min(facts.total, facts.concurrency + len(facts.ended)) + 1)
