@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 
@@ -20,3 +20,18 @@ def run(main: Main) -> None:
         await main(stopping)
 
     uvloop.run(supervised())
+
+
+async def stop_or_failure(stopping: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
+    """Waits for the stop, or for a background task that failed; ends the others and raises what failed.
+
+    A task that a service cannot do without is never lost silently: its failure ends the process.
+    """
+    waiting = asyncio.create_task(stopping.wait())
+    done, _ = await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, *background):
+        task.cancel()
+    await asyncio.gather(waiting, *background, return_exceptions=True)
+    for task in done:
+        if task is not waiting and not task.cancelled():
+            task.result()

@@ -236,7 +236,8 @@ def verdict(message: AgentMessage, stage: Stage) -> Judgement | None:
 class RunFacts:
     """What is durable about a run. `ended` holds counted conversations by position.
 
-    `position` is set where the trigger is a count: it proves that every other start was owed by its own count.
+    `position` is set where the trigger is the count at that position: every other start is owed by its own count, and
+    every ending by the command or the deadline that wants it.
     """
 
     total: int
@@ -278,17 +279,20 @@ def decide_run(facts: RunFacts, now: datetime) -> tuple[RunEffect, ...]:
     """What the run is owed now: endings, starts by position, or its report."""
     if len(facts.ended) >= facts.total:
         return (RequestReport() if facts.reported else EndRun(),)
-    counted = frozenset(facts.ended)
     if facts.wanted is Wanted.CANCEL:
-        return tuple(_endings(facts, counted, EndedReason.CANCELED))
+        return tuple(_endings(facts, EndedReason.CANCELED))
     if facts.wanted is Wanted.PAUSE:
         return ()
     if now >= facts.deadline_at:
-        return tuple(_endings(facts, counted, EndedReason.TIMEOUT))
+        return tuple(_endings(facts, EndedReason.TIMEOUT))
+    counted = frozenset(facts.ended)
     return tuple(StartConversation(index) for index in _owed_starts(facts) if index not in counted)
 
 
-def _endings(facts: RunFacts, counted: frozenset[int], reason: EndedReason) -> Iterator[EndConversation]:
+def _endings(facts: RunFacts, reason: EndedReason) -> Iterator[EndConversation]:
+    if facts.position is not None:
+        return
+    counted = frozenset(facts.ended)
     for index in range(1, facts.total + 1):
         if index not in counted:
             yield EndConversation(index, reason)

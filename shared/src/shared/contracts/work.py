@@ -44,8 +44,9 @@ class GenerationRequested(Message):
     """A job: one generation is owed.
 
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
-    `conversation_started_at` is its clock's start (pauses before it taken off). `repeat` says that the look behind it was not a first-delivered one. `prompt` is given for a generation no
-    transcript gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
+    `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
+    behind it was not a first-delivered one. `prompt` is given for a generation no transcript gives (report, memory);
+    a turn, a judge and an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from nats.aio.client import Client
@@ -17,16 +17,19 @@ BATCH = 256
 READ_TIMEOUT_SECONDS = 5.0
 END_OF_BATCH = "204"
 NOT_FOUND = "404"
+ID_HEADERS = ("Aw-Run-Id", "Aw-Conversation-Id")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message as the stream holds it."""
+    """One message as the stream holds it; `about` holds the ids its headers name (run, conversation)."""
 
     sequence: int
     subject: str
     data: bytes
     message_id: str | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    about: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,9 @@ async def _fetch(client: Client, stream: str, request: dict[str, object]) -> _Ba
                     return _Batch(messages, 0)
                 if status == END_OF_BATCH:
                     return _Batch(messages, int(headers.get("Nats-Num-Pending", "0")))
+                if status is not None:
+                    # 503 while JetStream starts, or while the stream has no leader.
+                    raise BrokerUnavailable(f"a read of {stream}", RuntimeError(f"status {status}"))
                 messages.append(_stored(reply))
     except (NatsError, TimeoutError) as error:
         raise BrokerUnavailable(f"a read of {stream}", error) from error
@@ -94,6 +100,7 @@ def _stored(reply: Msg) -> StoredMessage:
         subject=headers["Nats-Subject"],
         data=reply.data,
         message_id=headers.get("Nats-Msg-Id"),
+        about=frozenset(headers[name] for name in ID_HEADERS if name in headers),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.contracts.transcript import Usage
+from shared.contracts.words import Wanted
 
 Slot = Literal["turn", "judge"]
 Part = Literal["turn", "judge", "other"]
@@ -37,7 +38,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """A job is to be published: takes the slot for seq if the budget allows."""
+    """A job is to be published: takes the slot for seq if the run is wanted to run and its budget allows."""
 
     slot: Slot
     seq: int
@@ -127,6 +128,7 @@ def _reserve(index: int, slot: str, change: Reserve) -> Stages:
         "$and": [
             {"$lt": [{"$ifNull": [f"${slot}.seq", 0]}, change.seq]},
             {"$not": [{"$in": [index, "$ended"]}]},
+            {"$eq": ["$control.wanted", Wanted.RUN.value]},
             {"$lte": [{"$add": ["$budget.spent", after]}, "$budget.max"]},
         ]
     }

@@ -20,7 +20,7 @@ class Conversations:
         self._inserts: Batcher[Conversation, None] = Batcher(self._insert_batch, largest=50)
 
     async def insert(self, conversation: Conversation) -> None:
-        """Stores a conversation that begins; inserts that wait share a write. Raises Taken where it has begun already."""
+        """Stores a conversation that begins; inserts that wait share a write. Raises Taken where it has begun."""
         await self._inserts.submit(conversation)
 
     async def get(self, conversation: str) -> Conversation | None:

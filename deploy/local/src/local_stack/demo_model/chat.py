@@ -1,0 +1,106 @@
+"""`POST /v1/chat/completions`, as a plain ASGI application: nothing stands between a chunk and the socket."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+from local_stack.demo_model.answers import REFUSAL, compose, cut
+from local_stack.demo_model.client_watch import ClientWatch, Receive
+from local_stack.demo_model.delivery import Delivery, Pace, Send
+from local_stack.demo_model.errors import ApiError, BodyTooLarge, BodyTooSlow, FaultOnRequest, MissingKey
+from local_stack.demo_model.faults import Fault
+from local_stack.demo_model.ledger import ABORTED
+from local_stack.demo_model.requests import ChatRequest, parse_request
+from local_stack.demo_model.state import State
+
+BODY_LIMIT: Final = 8_000_000
+BODY_SECONDS: Final = 30.0
+
+
+class ChatCompletions:
+    """Answers a chat completion. Requests that are refused (400, 401, 404) are no calls: the ledger omits them."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            await self._answer(headers, receive, send)
+        except ApiError as error:
+            await send_error(send, error)
+
+    async def _answer(self, headers: dict[bytes, str], receive: Receive, send: Send) -> None:
+        check_key(self._state.settings.require_key, headers.get(b"authorization"))
+        body = await _read_body(receive)
+        if body is None:
+            return
+        request = parse_request(body, headers.get(b"x-client-request-id"))
+        fault = self._state.faults.choose(request, headers.get(b"x-demo-fault"), self._state.control)
+        if fault is not None and fault.status is not None:
+            await self._fail(request, fault, fault.status, send)
+        else:
+            await self._deliver(request, fault, receive, send)
+
+    async def _fail(self, request: ChatRequest, fault: Fault, status: int, send: Send) -> None:
+        ledger = self._state.ledger
+        call = ledger.start(request)
+        try:
+            await send_error(send, FaultOnRequest(status, request.model), fault.retry_after)
+        finally:
+            ledger.end(call, f"fault:{fault.label}")
+
+    async def _deliver(self, request: ChatRequest, fault: Fault | None, receive: Receive, send: Send) -> None:
+        ledger = self._state.ledger
+        call = ledger.start(request)
+        outcome = ABORTED
+        try:
+            words, finish_reason = cut(self._text(request, fault), request.max_tokens, request.stop)
+            pace = Pace.of(self._state.control, request.base_model)
+            async with ClientWatch(receive) as watch:
+                outcome = await Delivery(request, call, fault, words, finish_reason, pace, send, watch).run()
+        finally:
+            ledger.end(call, outcome)
+
+    def _text(self, request: ChatRequest, fault: Fault | None) -> str:
+        if fault is not None and fault.kind == "refuse":
+            return REFUSAL
+        if fault is not None and fault.kind == "empty":
+            return ""
+        return compose(request, self._state.settings.seed)
+
+
+def check_key(required: str | None, authorization: str | None) -> None:
+    """Raises `MissingKey` unless the request holds the key that the server was started with, if any."""
+    if required is not None and authorization != f"Bearer {required}":
+        raise MissingKey
+
+
+async def send_error(send: Send, error: ApiError, retry_after: float | None = None) -> None:
+    """Sends an error in OpenAI's shape; `retry_after` in seconds becomes the header."""
+    body = error.body()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if retry_after is not None:
+        headers.append((b"retry-after", f"{retry_after:g}".encode()))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if the client went away meanwhile."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > BODY_LIMIT:
+                    raise BodyTooLarge(BODY_LIMIT)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError as error:
+        raise BodyTooSlow(BODY_SECONDS) from error

@@ -1,0 +1,6 @@
+"""`python -m orchestrator`."""
+
+from orchestrator.app import serve
+from shared.process import run
+
+run(serve)

@@ -1,0 +1,254 @@
+"""Making it so: every effect has a name and can be repeated (spec/turn-protocol.md sections 2, 5, 8)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.decide import Close, End, Ended, RequestJudge, RequestMessage
+from orchestrator.facts import Gathered, spent_figures
+from orchestrator.settings import OrchestratorSettings
+from shared.contracts.events import ControlChanged, ConversationEnded, JudgementMade, MessageAdded, Progressed
+from shared.contracts.generations import Generation
+from shared.contracts.identity import conversation_index, generation_key, run_of
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import now
+from shared.contracts.runs import Outcome, Run
+from shared.contracts.settings import ConversationSettings, RunSettings
+from shared.contracts.transcript import Entry, Failure, Usage, UsageView
+from shared.contracts.words import EndedReason, EntryKind, Purpose, RunStatus, Stage
+from shared.contracts.work import GenerationRequested
+from shared.errors import NotYet, Taken, UnknownRun
+from shared.messaging.publisher import Publisher
+from shared.routing import Registry, Route
+from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens
+from shared.storage import Store
+from shared.storage.accounts import Reserve
+from shared.storage.runs import Glance
+
+JUDGE_MAX_TOKENS = 1000
+BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The run's budget does not hold another judgement.")
+
+
+Request = RequestMessage | RequestJudge
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How one generation is asked for."""
+
+    route: Route
+    temperature: float
+    max_tokens: int
+    prompt_tokens: int
+
+
+class Effects:
+    """What a look can do to a conversation. No method decides anything."""
+
+    def __init__(self, store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._registry = registry
+        self._settings = settings
+
+    def reservation(self, settings: ConversationSettings, effect: Request) -> Reserve:
+        """What a job reserves before it is published."""
+        asked = self._asked(settings, effect)
+        nanos = reserved_nanos(
+            self._registry,
+            asked.route,
+            asked.max_tokens,
+            asked.prompt_tokens,
+            self._settings.reserved_output_tokens,
+        )
+        if isinstance(effect, RequestMessage):
+            return Reserve("turn", effect.seq, nanos)
+        return Reserve("judge", judge_place(effect.seq, effect.stage), nanos)
+
+    async def request(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> None:
+        """Publishes the job for a message or a judge."""
+        asked = self._asked(gathered.facts.settings, effect)
+        judge = isinstance(effect, RequestJudge)
+        await self._publisher.work(
+            GenerationRequested(
+                run_id=run_of(conversation),
+                at=now(),
+                conversation_id=conversation,
+                seq=effect.seq,
+                purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
+                stage=effect.stage if isinstance(effect, RequestJudge) else None,
+                side=effect.side if isinstance(effect, RequestMessage) else None,
+                provider=asked.route.provider,
+                model=asked.route.model,
+                repeat=not first,
+                first_job_at=gathered.cause_at,
+                conversation_started_at=gathered.clock_started_at,
+                json_answer=judge,
+                temperature=asked.temperature,
+                max_tokens=asked.max_tokens,
+            )
+        )
+
+    def _asked(self, settings: ConversationSettings, effect: Request) -> Asked:
+        expected = self._settings.expected_output_tokens
+        if isinstance(effect, RequestMessage):
+            participant = speaker(settings, effect.side)
+            return Asked(
+                Route(provider=participant.provider, model=participant.model),
+                participant.temperature,
+                participant.max_tokens,
+                turn_prompt_tokens(settings, effect.seq, expected),
+            )
+        prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
+        return Asked(judge_route(settings, effect.stage), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
+
+    async def refuse_judge(self, conversation: str, effect: RequestJudge) -> None:
+        """Stores a judgement the budget refused as unknown: it neither ends nor blocks."""
+        run_id = run_of(conversation)
+        generation = Generation(
+            id=generation_key(conversation, effect.seq, Purpose.JUDGE, effect.stage.value),
+            run_id=run_id,
+            tenant=(await self._settings_of(run_id)).tenant,
+            conversation_id=conversation,
+            seq=effect.seq,
+            purpose=Purpose.JUDGE,
+            stage=effect.stage.value,
+            created_at=now(),
+            failure=BUDGET_REFUSAL,
+        )
+        try:
+            await self._store.generations.insert(generation)
+        except Taken:
+            # A judge was faster: its answer stands, and the next look reads it.
+            return
+
+    async def publish_unproven(self, conversation: str, gathered: Gathered) -> None:
+        """Publishes facts whose writer may have died just before: the last message, the newest judgements."""
+        if gathered.last is not None:
+            entry = await self._store.entries.at(conversation, gathered.last.seq)
+            if entry is None:
+                raise NotYet(f"message {conversation}:{gathered.last.seq} is not readable")
+            await self._publisher.event(MessageAdded.of(entry))
+        for judgement, made_at in gathered.judgements:
+            await self.publish_judgement(conversation, judgement, made_at)
+
+    async def publish_judgement(self, conversation: str, judgement: Judgement, made_at: datetime) -> int:
+        return await self._publisher.event(JudgementMade.of(run_of(conversation), made_at, conversation, judgement))
+
+    async def end(self, conversation: str, effect: End) -> bool:
+        """Inserts `ended`; False where that seq is taken, so that the look begins anew."""
+        run_id = run_of(conversation)
+        entry = Entry(
+            conversation_id=conversation,
+            run_id=run_id,
+            tenant=(await self._settings_of(run_id)).tenant,
+            seq=effect.seq,
+            kind=EntryKind.ENDED,
+            created_at=now(),
+            ended_reason=effect.reason,
+            decided_by=effect.decided_by,
+            error=effect.error,
+        )
+        try:
+            await self._store.entries.insert(entry)
+        except Taken:
+            return False
+        return True
+
+    async def close(self, conversation: str, effect: Close, settings: ConversationSettings) -> Run:
+        """The closing effects up to the count; returns the run as counted."""
+        goal_reached = reached(settings, effect.ended)
+        entry, usage = await self.set_totals(conversation, effect, settings)
+        await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
+        return await self._count(conversation, effect.ended, goal_reached)
+
+    async def set_totals(self, conversation: str, effect: Close, settings: ConversationSettings) -> tuple[Entry, Usage]:
+        """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer."""
+        entry = await self._ended_entry(conversation, effect)
+        usage = await self._usage(conversation)
+        await self._store.conversations.set_totals(
+            conversation,
+            reason=effect.ended.reason,
+            goal_reached=reached(settings, effect.ended),
+            decided_by=effect.ended.decided_by,
+            messages=effect.ended.seq - 1,
+            usage=usage,
+            ended_at=entry.created_at,
+        )
+        return entry, usage
+
+    async def _ended_entry(self, conversation: str, effect: Close) -> Entry:
+        entry = await self._store.entries.at(conversation, effect.ended.seq)
+        if entry is None:
+            raise NotYet(f"the end of {conversation} is not readable")
+        return entry
+
+    async def rest(self, run_id: str, glance: Glance) -> None:
+        """Shows a run that is wanted to pause as paused, once nothing of it is in flight."""
+        settings = await self._settings_of(run_id)
+        if glance.budget.open > settings.report_reserve_nanos or glance.status is RunStatus.PAUSED:
+            return
+        if await self._store.runs.mark_paused(run_id, glance.control.version):
+            version = glance.control.version
+            await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
+
+    async def _usage(self, conversation: str) -> Usage:
+        """What a conversation cost, late rows included."""
+        figures = spent_figures(
+            await self._store.entries.heads(conversation),
+            await self._store.generations.of_conversation(conversation),
+            await self._store.usage.of_conversation(conversation),
+        )
+        return sum((figure.usage for figure in figures), Usage())
+
+    async def _count(self, conversation: str, ended: Ended, goal_reached: bool | None) -> Run:
+        run_id, index = run_of(conversation), conversation_index(conversation)
+        single = (await self._settings_of(run_id)).total == 1
+        outcome = Outcome(ended_reason=ended.reason, goal_reached=goal_reached) if single else None
+        run = await self._store.runs.count(run_id, index, ended.reason is EndedReason.ERROR, outcome)
+        if run is None:
+            raise UnknownRun(run_id)
+        sequence = await self._publisher.event(Progressed.of(run))
+        await self._store.runs.note_event(run_id, sequence, now())
+        return run
+
+    async def _settings_of(self, run_id: str) -> RunSettings:
+        settings = await self._store.runs.settings(run_id)
+        if settings is None:
+            raise UnknownRun(run_id)
+        return settings
+
+
+def reached(settings: ConversationSettings, ended: Ended) -> bool | None:
+    """Whether the goal was reached; null where nothing is judged."""
+    return ended.reason is EndedReason.GOAL if settings.judged else None
+
+
+def judge_place(seq: int, stage: Stage) -> int:
+    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
+    return seq * len(Stage) + list(Stage).index(stage)
+
+
+def judge_route(settings: ConversationSettings, stage: Stage) -> Route:
+    """Who answers for a stage. Raises ValueError where nothing is judged."""
+    judge = settings.judge
+    if judge is None:
+        raise ValueError("a judge is asked for where none is set")
+    if stage in (Stage.STRONG, Stage.STRONG_REPAIR) and judge.strong_model is not None:
+        return Route(provider=judge.strong_provider or judge.provider, model=judge.strong_model)
+    return Route(provider=judge.provider, model=judge.model)
+
+
+def _ended_event(
+    conversation: str, entry: Entry, ended: Ended, goal_reached: bool | None, usage: Usage
+) -> ConversationEnded:
+    return ConversationEnded(
+        run_id=run_of(conversation),
+        at=entry.created_at,
+        conversation_id=conversation,
+        ended_reason=ended.reason,
+        goal_reached=goal_reached,
+        decided_by=ended.decided_by,
+        messages=ended.seq - 1,
+        usage=UsageView.of(usage),
+        error=entry.error,
+    )

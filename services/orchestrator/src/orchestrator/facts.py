@@ -1,0 +1,164 @@
+"""What is durable about a conversation, read or proven by the trigger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.decide import AgentMessage, ConversationFacts, Ended, JudgeAnswer
+from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.identity import conversation_index, run_of
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import now
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Entry, Failure, Usage
+from shared.contracts.words import EntryKind, Purpose, RunKind, Side, Stage
+from shared.contracts.work import GenerationStored
+from shared.errors import NotYet, UnknownRun
+from shared.storage import Store
+from shared.storage.accounts import Spent
+
+PURPOSE_OF_KIND = {RunKind.CHAT: Purpose.CHAT, RunKind.ASSIST: Purpose.ASSIST}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Facts for `decide`, and what the effects need beside them.
+
+    `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
+    be out. `cause_at` is when the newest entry was made: the cause of what is owed next.
+    """
+
+    facts: ConversationFacts
+    clock_started_at: datetime
+    cause_at: datetime
+    spent: tuple[Spent, ...] = ()
+    last: Entry | None = None
+    judgements: tuple[tuple[Judgement, datetime], ...] = ()
+
+
+async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
+    """A conversation's settings and the purpose of its messages. Raises UnknownRun."""
+    run_id = run_of(conversation)
+    settings = await store.runs.settings(run_id)
+    if settings is None:
+        raise UnknownRun(run_id)
+    purpose = PURPOSE_OF_KIND.get(settings.kind, Purpose.TURN)
+    return settings.conversation(conversation_index(conversation)), purpose
+
+
+def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> Gathered:
+    """A conversation that this very look has begun: its given messages, and nothing else."""
+    agent_seqs = [seq for seq, given in enumerate(settings.given, 1) if given.side is Side.AGENT]
+    facts = ConversationFacts(
+        settings=settings,
+        messages=len(settings.given),
+        purpose=purpose,
+        agent_messages=tuple(AgentMessage(seq) for seq in agent_seqs[-1:]),
+    )
+    return Gathered(facts, clock_started_at, now())
+
+
+def proven(done: GenerationStored, settings: ConversationSettings, purpose: Purpose) -> Gathered | None:
+    """The facts a first-delivered done proves by itself; None where more must be read.
+
+    Message n of a first attempt proves that 1..n stand and are out, that what came before it is settled, and that
+    nothing but messages was paid for since (late rows are settled by the look that reads them). It does not tell what
+    judges say, so where messages are judged it suffices only for a message no judge has seen yet: the agent's own.
+    """
+    if not done.first or done.failure or done.transcript_usage is None or done.stored_at is None:
+        return None
+    if done.purpose is not purpose or done.conversation_started_at is None:
+        return None
+    side = settings.side_of(done.seq)
+    earlier_agent_message = done.seq > 1 and side is Side.OPPONENT
+    if settings.judged and earlier_agent_message:
+        return None
+    spoken = (AgentMessage(done.seq, done.finding),) if side is Side.AGENT else ()
+    facts = ConversationFacts(settings=settings, messages=done.seq, purpose=purpose, agent_messages=spoken)
+    return Gathered(
+        facts,
+        clock_started_at=done.conversation_started_at,
+        cause_at=done.stored_at,
+        spent=(Spent("turn", done.transcript_usage),),
+    )
+
+
+async def read(store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose) -> Gathered:
+    """Everything that is durable about a conversation. Raises NotYet where it has not begun or has a hole."""
+    stored = await store.conversations.get(conversation)
+    if stored is None:
+        raise NotYet(f"conversation {conversation} has not begun")
+    entries = await store.entries.heads(conversation)
+    generations = await store.generations.of_conversation(conversation)
+    rows = await store.usage.of_conversation(conversation)
+    if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
+        raise NotYet(f"the transcript of {conversation} has a hole")
+    messages = [entry for entry in entries if entry.kind is EntryKind.MESSAGE]
+    facts = ConversationFacts(
+        settings=settings,
+        messages=len(messages),
+        purpose=purpose,
+        ended=_ended(entries),
+        agent_messages=_agent_messages(messages, generations),
+        failures=_failures(purpose, generations),
+    )
+    return Gathered(
+        facts,
+        clock_started_at=stored.clock_started_at,
+        cause_at=entries[-1].created_at if entries else stored.started_at,
+        spent=spent_figures(entries, generations, rows),
+        last=messages[-1] if messages else None,
+        judgements=_unproven_judgements(generations),
+    )
+
+
+def spent_figures(entries: list[Entry], generations: list[Generation], rows: list[UsageRow]) -> tuple[Spent, ...]:
+    """What a conversation has spent so far, part by part, as absolute figures."""
+    counted = {entry.attempt for entry in entries} | {generation.attempt for generation in generations}
+    others = [row.usage for row in rows if row.id not in counted]
+    return (
+        Spent("turn", sum((entry.usage for entry in entries), Usage())),
+        Spent("judge", sum((generation.usage for generation in generations), Usage())),
+        Spent("other", sum(others, Usage())),
+    )
+
+
+def _ended(entries: list[Entry]) -> Ended | None:
+    for entry in entries:
+        if entry.kind is EntryKind.ENDED and entry.ended_reason is not None:
+            return Ended(entry.seq, entry.ended_reason, entry.decided_by)
+    return None
+
+
+def _agent_messages(messages: list[Entry], generations: list[Generation]) -> tuple[AgentMessage, ...]:
+    """Agent messages with what judges answered; of inherited ones only the last agent message is judged."""
+    answers: dict[int, dict[Stage, JudgeAnswer]] = {}
+    for generation in _judges(generations):
+        stages = answers.setdefault(generation.seq, {})
+        failed = generation.failure is not None
+        stages[Stage(str(generation.stage))] = JudgeAnswer(generation.judgement, failed)
+    agent = [entry for entry in messages if entry.side is Side.AGENT]
+    return tuple(
+        AgentMessage(entry.seq, entry.finding, answers.get(entry.seq, {}))
+        for entry in agent
+        if not entry.inherited or entry is agent[-1]
+    )
+
+
+def _judges(generations: list[Generation]) -> list[Generation]:
+    """Judges of the first pass: a re-judge never ends anything."""
+    return [one for one in generations if one.purpose is Purpose.JUDGE and one.pass_number == 0]
+
+
+def _failures(purpose: Purpose, generations: list[Generation]) -> dict[int, Failure]:
+    return {
+        generation.seq: generation.failure
+        for generation in generations
+        if generation.purpose is purpose and generation.failure is not None
+    }
+
+
+def _unproven_judgements(generations: list[Generation]) -> tuple[tuple[Judgement, datetime], ...]:
+    """The newest message's judgements, whose facts may not be out."""
+    judged = [one for one in _judges(generations) if one.judgement is not None]
+    newest = max((one.seq for one in judged), default=0)
+    return tuple((one.judgement, one.created_at) for one in judged if one.seq == newest and one.judgement)

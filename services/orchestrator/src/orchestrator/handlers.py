@@ -1,0 +1,78 @@
+"""What the broker delivers, and the look it triggers. Nothing is acknowledged before its effects are durable."""
+
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from orchestrator.conversations import ConversationLooks
+from orchestrator.decide import Close, Ended
+from orchestrator.effects import Effects
+from orchestrator.facts import settings_of
+from orchestrator.runs import RunLooks
+from shared.contracts.work import GenerationStored, RunCommanded, UsageAppeared
+from shared.ending import run_usage
+from shared.errors import PermanentError, StaleMessage
+from shared.messaging.settlement import Settlement
+from shared.storage import Store
+
+
+class UnreadableMessage(PermanentError):
+    """A message on a work subject is none of ours."""
+
+    def __init__(self, subject: str, error: ValidationError) -> None:
+        super().__init__(f"unreadable message on {subject}: {error}")
+
+
+def first_delivery(message: Msg) -> bool:
+    return message.metadata.num_delivered == 1
+
+
+class Handlers:
+    """One handler a trigger; each means "look"."""
+
+    def __init__(
+        self, store: Store, runs: RunLooks, conversations: ConversationLooks, effects: Effects, settlement: Settlement
+    ) -> None:
+        self._store = store
+        self._runs = runs
+        self._conversations = conversations
+        self._effects = effects
+        self._settlement = settlement
+
+    async def on_command(self, message: Msg) -> None:
+        """A start, a change of control, or a sweep: look at the run."""
+        await self._settlement.run(message, self._command(message))
+
+    async def on_done(self, message: Msg) -> None:
+        """A result is stored: look at its conversation."""
+        await self._settlement.run(message, self._done(message))
+
+    async def _command(self, message: Msg) -> None:
+        try:
+            command = RunCommanded.model_validate_json(message.data)
+        except ValidationError as error:
+            raise UnreadableMessage(message.subject, error) from error
+        await self._runs.on_command(command, first_delivery(message))
+
+    async def _done(self, message: Msg) -> None:
+        try:
+            if (message.headers or {}).get("Aw-Type") == "usage.appeared":
+                return await self._late_usage(UsageAppeared.model_validate_json(message.data))
+            done = GenerationStored.model_validate_json(message.data)
+        except ValidationError as error:
+            raise UnreadableMessage(message.subject, error) from error
+        if done.conversation_id is None:
+            raise StaleMessage(f"{done.key} belongs to no conversation")
+        counted = await self._conversations.on_done(done, first_delivery(message))
+        return await self._runs.on_counted(counted)
+
+    async def _late_usage(self, late: UsageAppeared) -> None:
+        """Totals are set once more when a row appears after they were taken; a report stays as it was."""
+        stored = await self._store.conversations.get(late.conversation_id)
+        if stored is None or stored.ended_reason is None:
+            raise StaleMessage(f"{late.conversation_id} has no totals yet")
+        settings, _ = await settings_of(self._store, late.conversation_id)
+        ended = Ended(stored.messages + 1, stored.ended_reason, stored.decided_by)
+        await self._effects.set_totals(late.conversation_id, Close(ended), settings)
+        run = await self._store.runs.get(late.run_id)
+        if run is not None and run.ended_at is not None:
+            await self._store.runs.set_usage(late.run_id, await run_usage(self._store, late.run_id))

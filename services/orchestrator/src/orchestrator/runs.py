@@ -1,0 +1,218 @@
+"""Looking at a run: announce it, start or end what is owed, and hand it on when everything is counted."""
+
+import asyncio
+from collections import deque
+from datetime import timedelta
+
+from orchestrator.conversations import ConversationLooks, Counted
+from orchestrator.decide import (
+    EndConversation,
+    EndRun,
+    RequestReport,
+    RunEffect,
+    RunFacts,
+    StartConversation,
+    decide_run,
+)
+from orchestrator.facts import PURPOSE_OF_KIND, begun
+from shared.contracts.conversations import Conversation
+from shared.contracts.events import AgentShown, ControlChanged, MessageAdded, RunStarted
+from shared.contracts.identity import conversation_id
+from shared.contracts.money import to_usd
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.settings import ConversationSettings, GivenMessage
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind, Purpose, RunKind, Wanted
+from shared.contracts.work import ReportRequested, RunCommanded
+from shared.ending import end_run
+from shared.errors import Taken, UnknownRun
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+REPORTED = frozenset({RunKind.BATTLE, RunKind.SCALE, RunKind.COMPARISON})
+AT_ONCE = 32
+
+
+class RunLooks:
+    """Looks at runs. A look at everything ends by saying which control version it made true."""
+
+    def __init__(self, store: Store, publisher: Publisher, conversations: ConversationLooks) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._conversations = conversations
+
+    async def on_command(self, command: RunCommanded, first: bool) -> None:
+        """A look at a whole run, or at the one conversation the command names."""
+        run = await self._run(command.run_id)
+        if run.ended_at is not None:
+            # Closed is closed; only its last fact may still be owed.
+            if run.end_sequence is None:
+                await end_run(self._store, self._publisher, run.id)
+            return
+        if command.conversation_id is not None:
+            await self.on_counted(await self._conversations.on_sign(command.conversation_id))
+            return
+        await self._look(run, first)
+
+    async def on_counted(self, *counted: Counted | None) -> None:
+        """What each count owes its run: the start at its position, or the report after the last one.
+
+        A conversation that starts may end at once (a budget that is spent) and owe the next start: a loop, not a
+        recursion, and it ends because every count is a conversation's only one.
+        """
+        waiting = deque(one for one in counted if one is not None)
+        while waiting:
+            one = waiting.popleft()
+            facts = _facts(one.run, position=one.run.ended.index(one.index) + 1)
+            for effect in decide_run(facts, now()):
+                after = await self._perform(one.run, effect, one.first)
+                if after is not None:
+                    waiting.append(after)
+
+    async def _look(self, run: Run, first: bool) -> None:
+        version = run.control.version
+        run = await self._announce(run)
+        begun_before = await self._store.conversations.begun(run.id)
+        effects = decide_run(_facts(run), now())
+        await self._make_so(run, effects, first)
+        if not any(isinstance(effect, EndConversation) for effect in effects):
+            await self._look_at_open(run, begun_before)
+        if run.control.handled < version:
+            await self._tell_control(run, version)
+            await self._store.runs.handled(run.id, version)
+
+    async def _announce(self, run: Run) -> Run:
+        """The first effect of a run's first look is the fact `run.started`, also when it was cancelled before."""
+        if run.started_at is not None:
+            return run
+        sequence = await self._publisher.event(_started_event(run))
+        moment = now()
+        deadline = moment + timedelta(seconds=run.settings.time_limit_seconds)
+        await self._store.runs.start(run.id, moment, deadline)
+        await self._store.runs.note_event(run.id, sequence, moment)
+        return await self._run(run.id)
+
+    async def _make_so(self, run: Run, effects: tuple[RunEffect, ...], first: bool) -> None:
+        """Performs what is owed, some dozens at once; control is read again between them."""
+        for begin in range(0, len(effects), AT_ONCE):
+            if begin and await self._control_changed(run):
+                return
+            some = effects[begin : begin + AT_ONCE]
+            await self.on_counted(*await asyncio.gather(*(self._perform(run, effect, first) for effect in some)))
+
+    async def _perform(self, run: Run, effect: RunEffect, first: bool) -> Counted | None:
+        if isinstance(effect, StartConversation):
+            return await self._start(run, effect.index, first)
+        if isinstance(effect, EndConversation):
+            await self._begin(run, effect.index)
+            return await self._conversations.on_sign(conversation_id(run.id, effect.index))
+        if isinstance(effect, RequestReport):
+            await self._publisher.work(ReportRequested(run_id=run.id, at=now()))
+        if isinstance(effect, EndRun):
+            await end_run(self._store, self._publisher, run.id)
+        return None
+
+    async def _start(self, run: Run, index: int, first: bool) -> Counted | None:
+        """Begins a conversation, its given messages with it, and looks at it."""
+        conversation = await self._begin(run, index)
+        if conversation is None:
+            # Begun by another look, which may have died before it looked: only a repeated one must see to it.
+            return None if first else await self._conversations.on_sign(conversation_id(run.id, index))
+        settings = run.settings.conversation(index)
+        for seq, given in enumerate(settings.given, 1):
+            await self._give(run, conversation.id, seq, given)
+        purpose = PURPOSE_OF_KIND.get(run.kind, Purpose.TURN)
+        gathered = begun(settings, purpose, conversation.clock_started_at)
+        return await self._conversations.on_start(conversation.id, gathered, first)
+
+    async def _begin(self, run: Run, index: int) -> Conversation | None:
+        """Stores the conversation; None where it has begun already."""
+        settings, moment = run.settings.conversation(index), now()
+        clock = moment - timedelta(seconds=run.paused_seconds)
+        conversation = Conversation(
+            id=conversation_id(run.id, index),
+            run_id=run.id,
+            tenant=run.tenant,
+            index=index,
+            started_at=moment,
+            clock_started_at=clock,
+            deadline_at=clock + timedelta(seconds=settings.time_limit_seconds),
+        )
+        try:
+            await self._store.conversations.insert(conversation)
+        except Taken:
+            return None
+        return conversation
+
+    async def _give(self, run: Run, conversation: str, seq: int, given: GivenMessage) -> None:
+        entry = Entry(
+            conversation_id=conversation,
+            run_id=run.id,
+            tenant=run.tenant,
+            seq=seq,
+            kind=EntryKind.MESSAGE,
+            created_at=now(),
+            side=given.side,
+            content=given.content,
+            inherited=given.inherited,
+        )
+        try:
+            await self._store.entries.insert(entry)
+        except Taken:
+            standing = await self._store.entries.at(conversation, seq)
+            if standing is None or standing.kind is not EntryKind.MESSAGE:
+                return
+            entry = standing
+        await self._publisher.event(MessageAdded.of(entry))
+
+    async def _look_at_open(self, run: Run, indexes: set[int]) -> None:
+        """A look at every conversation that had begun and is not counted."""
+        ids = [conversation_id(run.id, index) for index in sorted(indexes - set(run.ended))]
+        for begin in range(0, len(ids), AT_ONCE):
+            looks = (self._conversations.on_sign(one) for one in ids[begin : begin + AT_ONCE])
+            await self.on_counted(*await asyncio.gather(*looks))
+
+    async def _tell_control(self, run: Run, version: int) -> None:
+        """The hint that a change of control was made true; a pause is told when nothing is in flight any more."""
+        if version == 1 or run.control.wanted is Wanted.PAUSE:
+            return
+        resumed = run.control.wanted is Wanted.RUN
+        await self._publisher.event(
+            ControlChanged(run_id=run.id, at=now(), type="run.resumed" if resumed else "run.canceled", version=version)
+        )
+
+    async def _control_changed(self, run: Run) -> bool:
+        control = await self._store.runs.control(run.id)
+        return control is not None and control.version != run.control.version
+
+    async def _run(self, run_id: str) -> Run:
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            raise UnknownRun(run_id)
+        return run
+
+
+def _facts(run: Run, position: int | None = None) -> RunFacts:
+    return RunFacts(
+        total=run.total,
+        concurrency=run.settings.concurrency,
+        ended=run.ended,
+        wanted=run.control.wanted,
+        deadline_at=run.due_at,
+        reported=run.kind in REPORTED,
+        position=position,
+    )
+
+
+def _started_event(run: Run) -> RunStarted:
+    scenario: ConversationSettings = run.settings.scenarios[0]
+    return RunStarted(
+        run_id=run.id,
+        at=run.created_at,
+        kind=run.kind,
+        total=run.total,
+        goal=scenario.goal,
+        agent=AgentShown(id=scenario.agent.agent_id, name=scenario.agent.name, version=scenario.agent.agent_version),
+        max_budget_usd=to_usd(run.budget.max),
+    )

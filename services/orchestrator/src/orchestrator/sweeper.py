@@ -1,0 +1,111 @@
+"""Finds what no trigger covers, and publishes a look for it (spec/turn-protocol.md section 7).
+
+But for deadlines it acts only after a gateway's death, a lost queue, or a zombie that died after its successor had
+acknowledged; `looks` counts how often, by reason. Every orchestrator sweeps: a look's id holds its time bucket, so
+that several orchestrators publish one.
+"""
+
+import time
+from collections import Counter
+from datetime import timedelta
+
+from nats.aio.client import Client
+
+from orchestrator.settings import OrchestratorSettings
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.words import RunKind, Wanted
+from shared.contracts.work import RunCommanded
+from shared.logs import Logger
+from shared.messaging import history, subjects
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+
+class Sweeper:
+    """One sweep looks at every run that has not ended."""
+
+    def __init__(
+        self, store: Store, publisher: Publisher, client: Client, settings: OrchestratorSettings, log: Logger
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._client = client
+        self._settings = settings
+        self._log = log
+        self._grace = timedelta(seconds=settings.control_grace_seconds)
+        self._silence = timedelta(seconds=settings.silence_seconds)
+        self._pause_limit = timedelta(seconds=settings.pause_limit_seconds)
+        self._silence_checked_at = 0.0
+        self.looks: Counter[str] = Counter()
+
+    async def sweep(self) -> None:
+        """Publishes the looks that are owed now. Raises TransientError where store or broker are away."""
+        runs = await self._store.runs.unfinished(self._settings.sweep_runs)
+        for run in runs:
+            if run.control.wanted is Wanted.PAUSE and now() - run.control.changed_at > self._pause_limit:
+                await self._store.runs.set_wanted(run.tenant, run.id, Wanted.CANCEL, run.control.version, now())
+                continue
+            reason = self._reason(run)
+            if reason is not None:
+                await self._look(run.id, None, reason)
+        if time.monotonic() - self._silence_checked_at >= self._settings.silence_check_seconds:
+            self._silence_checked_at = time.monotonic()
+            await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
+
+    def _reason(self, run: Run) -> str | None:
+        """Why a run is owed a look by its document alone."""
+        moment, wanted = now(), run.control.wanted
+        changed = moment - run.control.changed_at
+        if run.control.version > run.control.handled and changed > self._grace:
+            return "unhandled control"
+        if wanted is Wanted.PAUSE:
+            return None
+        return "deadline" if moment >= run.due_at else None
+
+    async def _sweep_silence(self, runs: list[Run]) -> None:
+        """What was silent for longer than the longest turn although `WORK` holds nothing of it."""
+        silent_runs = [run for run in runs if self._silent(run) and run.kind is not RunKind.CHAT]
+        silent_conversations = await self._overdue_conversations(runs)
+        if not silent_runs and not silent_conversations:
+            return
+        queued = await self._queued()
+        for run in silent_runs:
+            if not queued & {run.id}:
+                await self._look(run.id, None, "silent run")
+        for run_id, conversation, reason in silent_conversations:
+            if reason == "deadline" or not queued & {run_id, conversation}:
+                await self._look(run_id, conversation, reason)
+
+    async def _overdue_conversations(self, runs: list[Run]) -> list[tuple[str, str, str]]:
+        """(run, conversation, reason) of open conversations past their deadline or silent for too long."""
+        by_id = {run.id: run for run in runs}
+        unended = await self._store.conversations.unended(list(by_id))
+        activity = await self._store.entries.last_activity([conversation.id for conversation in unended])
+        found = []
+        for conversation in unended:
+            run = by_id[conversation.run_id]
+            paused = timedelta(seconds=run.paused_seconds)
+            heard = max(activity.get(conversation.id, conversation.started_at), run.control.changed_at)
+            if now() >= conversation.deadline_at + paused:
+                found.append((conversation.run_id, conversation.id, "deadline"))
+            elif now() - heard > self._silence:
+                found.append((conversation.run_id, conversation.id, "silent conversation"))
+        return found
+
+    def _silent(self, run: Run) -> bool:
+        heard = max(run.last_event_at or run.created_at, run.control.changed_at)
+        return now() - heard > self._silence
+
+    async def _queued(self) -> set[str]:
+        """The runs and conversations that `WORK` holds a message of. A run's own messages hold all of it."""
+        queued: set[str] = set()
+        async for stored in history.read(self._client, subjects.WORK, ">"):
+            queued |= stored.about
+        return queued
+
+    async def _look(self, run_id: str, conversation: str | None, reason: str) -> None:
+        bucket = int(time.time() // self._settings.sweep_period_seconds)
+        self.looks[reason] += 1
+        self._log.info("look owed", run_id=run_id, conversation_id=conversation, reason=reason)
+        await self._publisher.work(RunCommanded(run_id=run_id, at=now(), conversation_id=conversation, sweep=bucket))
