@@ -1,0 +1,60 @@
+# Everything needs bash, make and Python 3.11 or newer; all else is installed into .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench lock clean
+
+# A Python of your choice: make setup PYTHON=python3.12
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && exit; \
+	done; echo python3)
+
+VENV := .venv
+READY := $(VENV)/.ready
+PACKAGES := shared $(wildcard services/*) clients/agentwars deploy/local
+PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+EDITABLE := $(PACKAGES:%=-e ./%)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+help: ## Show this list.
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) \
+		| while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: $(READY) ## Install everything into .venv (the other targets do it by themselves).
+
+$(READY): requirements.lock $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Agent Wars needs Python 3.11 or newer: install it, or name one with PYTHON=python3.12" >&2; exit 1; }
+	@echo "setup: virtual environment in $(VENV) ..."
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	@echo "setup: locked dependencies (about a minute the first time) ..."
+	@python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "setup: our own packages ..."
+	@python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(EDITABLE)
+	@touch $(READY)
+
+demo: setup ## Start the whole stack, run a scale test, print its report, stop everything.
+	@python -m local_stack demo $(ARGS)
+
+up: setup ## Run the stack until Ctrl-C, the gateway on AGENTWARS_PORT (8080).
+	@python -m local_stack up $(ARGS)
+
+test: setup ## Run all tests; some of them: make test ARGS="tests/unit -k finder"
+	@python -m pytest $(ARGS)
+
+check: setup ## Lint, format, types, import rules.
+	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet
+	@echo "check: mypy ..." && mypy
+	@echo "check: import rules ..." && lint-imports
+
+bench: setup ## Measure, print the figures, write bench/results/.
+	@python -m bench $(ARGS)
+
+lock: setup ## Renew requirements.lock after a change of dependencies.
+	@command -v $(VENV)/bin/uv >/dev/null || python -m pip install --quiet --disable-pip-version-check uv
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --no-emit-package agent-wars-shared --no-emit-package agent-wars-client \
+		--no-emit-package agent-wars-gateway --group build --group dev \
+		pyproject.toml $(PROJECTS) -o requirements.lock
+
+clean: ## Remove .venv and caches; your data in .agentwars stays.
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,50 @@
+"""Which services the stack runs, and what each finds in its environment."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.ports import LOOPBACK
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service: its name is its folder's, its log's, and the key of its replica count."""
+
+    name: str
+    command: tuple[str, ...]
+    port_variable: str = "AGENTWARS_HEALTH_PORT"
+    holds_provider_keys: bool = False
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name)
+
+
+GATEWAY = "gateway"
+SERVICES = (
+    Service(GATEWAY, _module("gateway"), port_variable="AGENTWARS_PORT"),
+    Service("orchestrator", _module("orchestrator")),
+    Service("llm-runner", _module("llm_runner"), holds_provider_keys=True),
+    Service("summarizer", _module("summarizer")),
+)
+BOOTSTRAP = _module("shared.topology")
+"""Declares streams, durables and indexes; ends with status 0 once all of them exist."""
+
+
+def without_provider_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """Only llm-runner may see them."""
+    return {name: value for name, value in environment.items() if not name.endswith("_API_KEY")}
+
+
+def service_environment(environment: Mapping[str, str], service: Service, port: int) -> dict[str, str]:
+    """The environment of one replica that listens on `port` (its API, or its health endpoints)."""
+    visible = dict(environment) if service.holds_provider_keys else without_provider_keys(environment)
+    return visible | {"AGENTWARS_HOST": LOOPBACK, service.port_variable: str(port)}
+
+
+def demo_model_command(port: int, seed: int, ledger: Path, arguments: Sequence[str]) -> list[str]:
+    """Runs the demo model; `arguments` set its pace."""
+    named = ["--port", str(port), "--seed", str(seed), "--ledger", str(ledger)]
+    return [*_module("local_stack.demo_model"), *named, *arguments]

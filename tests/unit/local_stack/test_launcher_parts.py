@@ -1,0 +1,54 @@
+"""The launcher's decisions that need no process."""
+
+import json
+import socket
+
+import pytest
+
+from local_stack.commands import wants_demo_model
+from local_stack.demo_registry import demo_registry
+from local_stack.ports import LOOPBACK, free_port, is_free
+from local_stack.services import SERVICES, service_environment
+from local_stack.supervisor import restart_delay
+
+
+def test_restarts_wait_twice_as_long_each_time_up_to_five_seconds() -> None:
+    assert [restart_delay(failures) for failures in range(1, 8)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert restart_delay(100_000) == 5.0
+
+
+def test_only_llm_runner_sees_provider_keys() -> None:
+    environment = {"OPENAI_API_KEY": "canary", "AGENTWARS_LOG_LEVEL": "debug"}
+    seeing = [s.name for s in SERVICES if "OPENAI_API_KEY" in service_environment(environment, s, 1)]
+    assert seeing == ["llm-runner"]
+
+
+def test_each_replica_is_told_its_port_in_the_variable_of_its_kind() -> None:
+    ports = {service.name: service_environment({}, service, 7)[service.port_variable] for service in SERVICES}
+    assert ports == {"gateway": "7", "orchestrator": "7", "llm-runner": "7", "summarizer": "7"}
+    assert {service.port_variable for service in SERVICES if service.name != "gateway"} == {"AGENTWARS_HEALTH_PORT"}
+
+
+def test_fault_models_are_registered_only_when_asked_for() -> None:
+    plain = json.loads(demo_registry("http://127.0.0.1:1"))["demo"]
+    assert plain["baseUrl"] == "http://127.0.0.1:1/v1"
+    assert set(plain["models"]) == {"demo-fast", "demo-standard", "demo-premium", "demo-plain"}
+    faulty = json.loads(demo_registry("http://127.0.0.1:1", ["demo-premium+500"]))["demo"]["models"]
+    assert faulty["demo-premium+500"] == faulty["demo-premium"]
+
+
+def test_a_fault_of_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="fault of no demo model"):
+        demo_registry("http://127.0.0.1:1", ["demo-fest+500"])
+
+
+def test_the_demo_model_gives_way_to_a_configured_provider() -> None:
+    assert wants_demo_model({})
+    assert not wants_demo_model({"OPENAI_API_KEY": "canary"})
+    assert not wants_demo_model({"AGENTWARS_PROVIDERS": "{}"})
+
+
+def test_free_ports_differ_and_a_listening_one_is_taken() -> None:
+    assert len({free_port() for _ in range(50)}) == 50
+    with socket.create_server((LOOPBACK, 0)) as server:
+        assert not is_free(server.getsockname()[1])
