@@ -27,9 +27,8 @@ async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
     if run is None:
         raise UnknownRun(run_id)
     usage = await run_usage(store, run_id)
-    await store.runs.set_usage(run_id, usage)
     report = await store.reports.get(run_id)
-    ended = await store.runs.finish(run_id, final_status(run), now(), report is not None)
+    ended = await store.runs.finish(run_id, final_status(run), now(), report is not None, usage)
     if ended is None:
         raise UnknownRun(run_id)
     await publisher.event(Progressed.of(ended))

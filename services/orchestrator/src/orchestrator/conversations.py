@@ -51,6 +51,10 @@ class ConversationLooks:
         """A look that proves nothing: a command or a sweep. It reads everything."""
         return await self._look(conversation, None, (), first=False)
 
+    async def rest(self, run: Run) -> None:
+        """Shows a run that is wanted to pause as paused where no conversation's look will."""
+        await self._effects.rest(run.id, run.control.version)
+
     async def _look(
         self, conversation: str, gathered: Gathered | None, noticed: tuple[Change, ...], first: bool
     ) -> Counted | None:
@@ -81,7 +85,7 @@ class ConversationLooks:
         glance = await self._account(conversation, gathered, noticed, hoped)
         facts = _with_glance(gathered, glance, hoped)
         if facts.wanted is Wanted.PAUSE:
-            await self._effects.rest(run_of(conversation), glance)
+            await self._effects.rest(run_of(conversation), glance.control.version)
         again = False
         for effect in decide(facts, now()):
             if isinstance(effect, RequestJudge) and effect not in granted(hoped, glance):

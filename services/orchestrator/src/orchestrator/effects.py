@@ -14,7 +14,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.contracts.transcript import Entry, Failure, Usage, UsageView
-from shared.contracts.words import EndedReason, EntryKind, Purpose, RunStatus, Stage
+from shared.contracts.words import EndedReason, EntryKind, Purpose, Stage
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, Taken, UnknownRun
 from shared.messaging.publisher import Publisher
@@ -22,7 +22,6 @@ from shared.routing import Registry, Route
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens
 from shared.storage import Store
 from shared.storage.accounts import Reserve
-from shared.storage.runs import Glance
 
 JUDGE_MAX_TOKENS = 1000
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The run's budget does not hold another judgement.")
@@ -182,13 +181,9 @@ class Effects:
             raise NotYet(f"the end of {conversation} is not readable")
         return entry
 
-    async def rest(self, run_id: str, glance: Glance) -> None:
+    async def rest(self, run_id: str, version: int) -> None:
         """Shows a run that is wanted to pause as paused, once nothing of it is in flight."""
-        settings = await self._settings_of(run_id)
-        if glance.budget.open > settings.report_reserve_nanos or glance.status is RunStatus.PAUSED:
-            return
-        if await self._store.runs.mark_paused(run_id, glance.control.version):
-            version = glance.control.version
+        if await self._store.runs.mark_paused(run_id, version):
             await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
 
     async def _usage(self, conversation: str) -> Usage:

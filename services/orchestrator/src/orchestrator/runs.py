@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from datetime import timedelta
+from typing import Literal
 
 from orchestrator.conversations import ConversationLooks, Counted
 from orchestrator.decide import (
@@ -175,12 +176,13 @@ class RunLooks:
 
     async def _tell_control(self, run: Run, version: int) -> None:
         """The hint that a change of control was made true; a pause is told when nothing is in flight any more."""
-        if version == 1 or run.control.wanted is Wanted.PAUSE:
-            return
-        resumed = run.control.wanted is Wanted.RUN
-        await self._publisher.event(
-            ControlChanged(run_id=run.id, at=now(), type="run.resumed" if resumed else "run.canceled", version=version)
-        )
+        if run.control.wanted is Wanted.PAUSE:
+            await self._conversations.rest(run)
+        elif version > 1:
+            kind: Literal["run.resumed", "run.canceled"] = (
+                "run.resumed" if run.control.wanted is Wanted.RUN else "run.canceled"
+            )
+            await self._publisher.event(ControlChanged(run_id=run.id, at=now(), type=kind, version=version))
 
     async def _control_changed(self, run: Run) -> bool:
         control = await self._store.runs.control(run.id)

@@ -51,6 +51,7 @@ class Run(Record):
     client_id: str | None = None
     idempotency_key: str | None = None
     body_hash: str | None = None
+    estimated_nanos: int = 0
     parent: str | None = None
     settings: RunSettings
     control: Control

@@ -155,3 +155,18 @@ class DeadLetter(Message):
     @property
     def message_id(self) -> str:
         return f"{self.key}:dead"
+
+
+class ReportGivenUp(Message):
+    """A trigger of a report that was given up, with the reason; `payload` as it stood on the subject `trigger`."""
+
+    subject: ClassVar = "dlq.report"
+    type: Literal["report.given-up"] = "report.given-up"
+    failure: Failure
+    trigger: str
+    payload: str
+    sequence: int
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.trigger}:{self.sequence}:dead"

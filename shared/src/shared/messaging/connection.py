@@ -28,6 +28,7 @@ class Connection:
         self._log = log
         self._closing = False
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._on_error: list[Callable[[Exception], None]] = []
         self._client: Client | None = None
         self.broker = NatsBroker(
             settings.nats_url,
@@ -64,6 +65,10 @@ class Connection:
         """Has `callback` run after every reconnect."""
         self._on_reconnected.append(callback)
 
+    def on_error(self, callback: Callable[[Exception], None]) -> None:
+        """Has `callback` told of every error of the connection, a slow subscription's too."""
+        self._on_error.append(callback)
+
     async def close(self) -> None:
         """Stops subscribers, drains and closes, within a bound."""
         self._closing = True
@@ -75,6 +80,8 @@ class Connection:
 
     async def _error(self, error: Exception) -> None:
         self._log.error("broker error", error=repr(error))
+        for callback in self._on_error:
+            callback(error)
 
     async def _disconnected(self) -> None:
         if not self._closing:

@@ -100,6 +100,7 @@ def _stored(reply: Msg) -> StoredMessage:
         subject=headers["Nats-Subject"],
         data=reply.data,
         message_id=headers.get("Nats-Msg-Id"),
+        headers=headers,
         about=frozenset(headers[name] for name in ID_HEADERS if name in headers),
     )
 

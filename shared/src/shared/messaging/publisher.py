@@ -12,6 +12,7 @@ from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,
     GenerationStored,
+    ReportGivenUp,
     ReportRequested,
     RunCommanded,
     UsageAppeared,
@@ -25,7 +26,7 @@ REMEMBERED = timedelta(minutes=14)
 CAUSE_MARGIN = timedelta(minutes=5)
 JSON = "application/json"
 
-Work = RunCommanded | GenerationRequested | ReportRequested | UsageAppeared | DeadLetter
+Work = RunCommanded | GenerationRequested | ReportRequested | UsageAppeared | DeadLetter | ReportGivenUp
 
 
 class Publisher:

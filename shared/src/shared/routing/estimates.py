@@ -72,8 +72,16 @@ def expected_calls(registry: Registry, settings: RunSettings, expected: int) -> 
     """Every generation the run is expected to need if each conversation reaches its limit, report included."""
     for index in range(1, settings.total + 1):
         yield from _conversation_calls(registry, settings.conversation(index), expected)
-    if settings.report is not None:
-        route = Route(provider=settings.report.provider, model=settings.report.model)
-        window = registry.entry(route).context_window
-        transcript = settings.total * settings.scenarios[0].message_limit * expected
-        yield _call(registry, route, Purpose.REPORT, min(transcript, window // 2), expected)
+    report = report_call(registry, settings, expected)
+    if report is not None:
+        yield report
+
+
+def report_call(registry: Registry, settings: RunSettings, expected: int) -> ExpectedCall | None:
+    """The generation the run's report is expected to need; None for a run without one."""
+    if settings.report is None:
+        return None
+    route = Route(provider=settings.report.provider, model=settings.report.model)
+    window = registry.entry(route).context_window
+    transcript = settings.total * settings.scenarios[0].message_limit * expected
+    return _call(registry, route, Purpose.REPORT, min(transcript, window // 2), expected)

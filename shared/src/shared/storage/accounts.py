@@ -100,6 +100,10 @@ def _settle(slot: str, seq: int) -> Stages:
     ]
 
 
+# An ended run's totals are set by aggregation, which holds what a late look would add once more.
+_OPEN = {"$eq": [{"$ifNull": ["$ended_at", None]}, None]}
+
+
 def _raise(path: str, usage: Usage) -> Stages:
     figures = {
         "cost": usage.cost_nanos,
@@ -117,7 +121,7 @@ def _raise(path: str, usage: Usage) -> Stages:
         raised = {"$max": [before, value]}
         update[f"{path}.{figure}"] = raised
         for total in totals[figure]:
-            update[total] = {"$add": [f"${total}", {"$subtract": [raised, before]}]}
+            update[total] = {"$add": [f"${total}", {"$cond": [_OPEN, {"$subtract": [raised, before]}, 0]}]}
     return [{"$set": update}]
 
 

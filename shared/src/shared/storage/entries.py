@@ -1,6 +1,7 @@
 """The repository of entries: the transcript is the log."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from shared.contracts.transcript import Entry
@@ -10,6 +11,14 @@ from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, insert_unordered, mapped_errors, to_document
 
 IDENTITY = {"_id": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last entry of a transcript: its seq, and whether it is the `ended`."""
+
+    seq: int
+    ended: bool
 
 
 class Entries:
@@ -76,6 +85,19 @@ class Entries:
         for document in documents:
             transcripts[document["conversation_id"]].append(Entry.model_validate(document))
         return transcripts
+
+    async def ends(self, conversations: Sequence[str]) -> dict[str, End]:
+        """The last entry of each conversation that has any: one index seek each, one query for all."""
+        pipeline: list[Document] = [
+            {"$match": {"conversation_id": {"$in": list(conversations)}}},
+            {"$sort": {"conversation_id": -1, "seq": -1}},
+            {"$group": {"_id": "$conversation_id", "seq": {"$first": "$seq"}, "kind": {"$first": "$kind"}}},
+        ]
+        with mapped_errors():
+            documents = await self._entries.aggregate(pipeline).to_list(None)
+        return {
+            document["_id"]: End(document["seq"], document["kind"] == EntryKind.ENDED.value) for document in documents
+        }
 
     async def _messages(self, query: Document, limit: int) -> list[Entry]:
         query["kind"] = EntryKind.MESSAGE.value

@@ -167,8 +167,11 @@ class Runs:
         with mapped_errors():
             await self._runs.update_one({"_id": run_id}, {"$max": {"control.handled": version}})
 
-    async def finish(self, run_id: str, status: RunStatus, at: datetime, report_ready: bool) -> Run | None:
-        """Sets the terminal status, once, and returns the run as it is afterwards."""
+    async def finish(
+        self, run_id: str, status: RunStatus, at: datetime, report_ready: bool, usage: Usage | None = None
+    ) -> Run | None:
+        """Sets the terminal status and the totals, once, and returns the run as it is afterwards."""
+        totals = {"usage": usage.model_dump(), "budget.spent": usage.cost_nanos} if usage else {}
         with mapped_errors():
             await self._runs.update_one(
                 {"_id": run_id, "ended_at": None},
@@ -179,19 +182,27 @@ class Runs:
                         "last_event_at": at,
                         "report_ready": report_ready,
                         "budget.open": 0,
+                        **totals,
                     }
                 },
             )
         return await self.get(run_id)
 
     async def mark_paused(self, run_id: str, version: int) -> bool:
-        """Shows the run as paused, if that is still wanted and nothing is in flight; says whether it now is."""
+        """Shows the run as paused, if that is still wanted and no slot is open; says whether this call did it."""
         with mapped_errors():
             result = await self._runs.update_one(
-                {"_id": run_id, "control.wanted": Wanted.PAUSE.value, "control.version": version, "ended_at": None},
+                {
+                    "_id": run_id,
+                    "control.wanted": Wanted.PAUSE.value,
+                    "control.version": version,
+                    "ended_at": None,
+                    "status": {"$ne": RunStatus.PAUSED.value},
+                    "$expr": {"$not": [_ANY_SLOT_OPEN]},
+                },
                 {"$set": {"status": RunStatus.PAUSED.value}},
             )
-        return bool(result.matched_count)
+        return bool(result.modified_count)
 
     async def note_event(self, run_id: str, sequence: int, at: datetime, last: bool = False) -> None:
         """A fact or a progress stands on the stream; `last` where it is `run.ended`."""
@@ -202,7 +213,7 @@ class Runs:
             await self._runs.update_one({"_id": run_id}, update)
 
     async def set_usage(self, run_id: str, usage: Usage) -> None:
-        """Sets the run's totals, counted from entries, generations and usage rows."""
+        """Sets the totals of a run that has ended, counted from entries, generations and usage rows."""
         with mapped_errors():
             await self._runs.update_one(
                 {"_id": run_id},
@@ -255,6 +266,16 @@ class Runs:
             del self._accounts[run_id]
 
 
+# Counted by slots, not by what they hold: a free model's slot holds nothing.
+_ANY_SLOT_OPEN = {
+    "$anyElementTrue": {
+        "$map": {
+            "input": {"$objectToArray": "$slots"},
+            "as": "held",
+            "in": {"$or": [{"$eq": ["$$held.v.turn.open", True]}, {"$eq": ["$$held.v.judge.open", True]}]},
+        }
+    }
+}
 _PAUSED = {"$eq": ["$status", RunStatus.PAUSED.value]}
 
 

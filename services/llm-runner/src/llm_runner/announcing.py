@@ -1,0 +1,74 @@
+"""What a runner says of a job: its message as a fact, its done, and hints about its attempts."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from llm_runner.attempt import Attempt
+from llm_runner.case import Case
+from llm_runner.results import Result, done, side_of
+from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
+from shared.contracts.record import now
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind
+from shared.contracts.work import DeadLetter, GenerationRequested, UsageAppeared
+from shared.messaging.publisher import Publisher
+
+
+class Announcer:
+    """Publishes, each confirmed, in the order of its calls. Raises BrokerUnavailable."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def started(self, case: Case, attempt: Attempt) -> None:
+        job = case.job
+        await self._publisher.event(
+            AttemptStarted(
+                run_id=job.run_id,
+                at=now(),
+                conversation_id=job.conversation_id,
+                seq=job.seq,
+                side=side_of(job, case.facts),
+                purpose=job.purpose,
+                stage=job.stage,
+                pass_number=job.pass_number,
+                attempt=attempt.id,
+                attempt_number=attempt.number,
+                provider=attempt.provider,
+                model=attempt.model,
+            )
+        )
+
+    async def discarded(
+        self, job: GenerationRequested, attempt: Attempt, reason: str, follows: Literal["retry", "none"]
+    ) -> None:
+        await self._publisher.event(
+            AttemptDiscarded(
+                run_id=job.run_id,
+                at=now(),
+                conversation_id=job.conversation_id,
+                seq=job.seq,
+                attempt=attempt.id,
+                reason=reason,
+                next=follows,
+            )
+        )
+
+    async def result(
+        self, job: GenerationRequested, result: Result | None, entries: Sequence[Entry], *, first: bool = False
+    ) -> None:
+        """The `message` event, where there is a message, then the done. `entries` hold the result's own."""
+        sequence = 0
+        if isinstance(result, Entry) and result.kind is EntryKind.MESSAGE:
+            sequence = await self._publisher.event(MessageAdded.of(result))
+        told = done(job, result, entries, first=first, event_sequence=sequence)
+        await self._publisher.done(told, job.done_subject)
+
+    async def given_up(self, letter: DeadLetter) -> None:
+        await self._publisher.work(letter)
+
+    async def usage_appeared(self, run_id: str, conversation: str, attempt: str) -> None:
+        """A usage row came after its conversation's end, whose totals may have been taken."""
+        await self._publisher.work(
+            UsageAppeared(run_id=run_id, at=now(), conversation_id=conversation, attempt=attempt)
+        )

@@ -1,0 +1,163 @@
+"""Wires llm-runner: one pull a lane of each provider, one heartbeat a lane, one handler for every job."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from nats.aio.client import Client
+
+from llm_runner.announcing import Announcer
+from llm_runner.booking import Books
+from llm_runner.clock import Interruption
+from llm_runner.control import ControlSignals
+from llm_runner.deltas import DeltaPublisher
+from llm_runner.handlers import JobHandler
+from llm_runner.heartbeat import Heartbeat
+from llm_runner.held import HeldJobs
+from llm_runner.outcomes import Outcomes
+from llm_runner.past import PastAttempts
+from llm_runner.providers.client import HttpProvider, MissingKey
+from llm_runner.providers.provider import Provider
+from llm_runner.pull import JobPull
+from llm_runner.settings import RunnerSettings
+from llm_runner.settling import JobSettlement
+from llm_runner.vitals import SERVICE, Vitals, WatchedProvider
+from shared.contracts.words import Lane
+from shared.health import HealthServer
+from shared.logs import Logger, configure
+from shared.messaging import subjects
+from shared.messaging.connection import Connection
+from shared.messaging.publisher import Publisher
+from shared.readiness import Readiness
+from shared.routing import ProviderEntry, Registry, load_registry
+from shared.settings import LogSettings
+from shared.storage import Store
+
+HANDLER_MARGIN_SECONDS = 30.0
+LEAVING_SECONDS = 5.0
+
+
+class Runner:
+    """llm-runner as one object: `run` works until `stopping` is set, then leaves no job unsettled."""
+
+    def __init__(
+        self, registry: Registry, keys: Mapping[str, str], log: Logger, settings: RunnerSettings | None = None
+    ) -> None:
+        self._registry = registry
+        self._keys = keys
+        self._log = log
+        self._settings = settings or RunnerSettings()
+        self._connection = Connection(SERVICE, self._settings.nats, log)
+        self._store = Store(self._settings.mongo)
+        self._jobs = HeldJobs()
+        self._pulls: list[JobPull] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        async with AsyncExitStack() as stack:
+            stack.callback(self._store.close)
+            readiness = Readiness(self._connection, self._store, self._needed())
+            health = HealthServer(self._settings.health, readiness)
+            await health.start()
+            stack.push_async_callback(health.stop)
+            stack.push_async_callback(self._connection.close)
+            if await unless_stopped(stopping, self._ready(readiness)):
+                everyone = self._registry.providers.items()
+                providers = {name: self._provider(name, entry, stack) for name, entry in everyone}
+                await self._work(self._connection.client, providers, stopping)
+
+    async def _ready(self, readiness: Readiness) -> None:
+        """Without the unique indexes an insert would be no lock: no job is taken before they stand."""
+        await self._connection.open()
+        await readiness.until_ready(self._log)
+
+    async def _work(self, client: Client, providers: dict[str, WatchedProvider], stopping: asyncio.Event) -> None:
+        deltas = DeltaPublisher(client, self._settings.calls.delta_interval_seconds, self._log)
+        settlement = self._settlement(client, deltas, dict(providers))
+        self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
+        await ControlSignals(self._jobs, self._log).start(client)
+        vitals = Vitals(self._connection, providers, self._jobs, self._log)
+        beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
+        everything = [deltas.run, vitals.run, *(beat.run for beat in beats), *(pull.run for pull in self._pulls)]
+        async with asyncio.TaskGroup() as loops:
+            running = [loops.create_task(loop()) for loop in everything]
+            self._log.info("llm-runner works", providers=list(providers))
+            await stopping.wait()
+            await self._leave()
+            for task in running:
+                task.cancel()
+
+    async def _leave(self) -> None:
+        """Takes no more, lets jobs end for a while, hands the rest over."""
+        await asyncio.gather(*(pull.stop() for pull in self._pulls))
+        await self._ended(self._settings.slots.runner_stop_seconds)
+        for held in self._jobs:
+            held.interrupt(Interruption.HANDED_OVER)
+        await self._ended(LEAVING_SECONDS)
+        self._log.info("llm-runner leaves", unsettled=self._jobs.count)
+
+    async def _ended(self, seconds: float) -> None:
+        tasks = [task for pull in self._pulls for task in pull.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    def _pull(self, client: Client, provider: str, lane: Lane, settlement: JobSettlement) -> JobPull:
+        slots = min(self._settings.slots.slots(lane), self._registry.providers[provider].lane_limit(lane))
+        durable = subjects.lane_durable(provider, lane)
+        pull = JobPull(client, durable, slots, lambda message: settlement.take(message, lane), self._log)
+        self._connection.on_reconnected(pull.reset)
+        return pull
+
+    def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
+        publisher = Publisher(client)
+        announcer = Announcer(publisher)
+        books = Books(self._store, announcer, providers)
+        outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries)
+        past = PastAttempts(client, self._store)
+        handler = JobHandler(
+            self._store,
+            past,
+            announcer,
+            books,
+            outcomes,
+            deltas,
+            providers,
+            self._settings.calls,
+            self._settings.retries,
+        )
+        limit = self._settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
+        return JobSettlement(handler, announcer, self._jobs, limit, self._log)
+
+    def _provider(self, name: str, entry: ProviderEntry, stack: AsyncExitStack) -> WatchedProvider:
+        """A provider whose key is missing stays: its jobs fail with a sentence that names the variable."""
+        key = self._keys.get(entry.key_variable) if entry.key_variable else None
+        provider = HttpProvider(name, entry, key, self._settings.calls.call_connect_seconds)
+        stack.push_async_callback(provider.close)
+        missing = str(MissingKey(name, entry.key_variable)) if entry.key_variable and not key else None
+        if missing:
+            self._log.warning("provider without a key", provider=name, variable=entry.key_variable)
+        return WatchedProvider(provider, missing)
+
+    def _needed(self) -> list[str]:
+        durables = [subjects.lane_durable(name, lane) for name in self._registry.providers for lane in Lane]
+        return [subjects.WORK, subjects.RUN_EVENTS, *(f"{subjects.WORK}/{durable}" for durable in durables)]
+
+
+async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Awaits `work`; False where the stop came first, which ends it."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopped):
+        task.cancel()
+    await asyncio.wait((working, stopped))
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
+async def main(stopping: asyncio.Event) -> None:
+    """The process: settings from the environment, work until it is asked to stop."""
+    log = configure(SERVICE, LogSettings())
+    await Runner(load_registry(), os.environ, log).run(stopping)

@@ -1,0 +1,93 @@
+"""One attempt: one call to a provider for a generation, and what it has brought so far."""
+
+import time
+from contextlib import aclosing
+
+from llm_runner.clock import CallClock
+from llm_runner.deltas import AttemptDeltas
+from llm_runner.providers.provider import PROVIDER_ERROR, Prompt, Provider, ProviderFailure, TokenCount
+from shared.contracts.identity import new_id
+from shared.contracts.transcript import Usage
+from shared.contracts.words import Tier
+from shared.routing import ModelEntry
+from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
+
+
+class Attempt:
+    """Filled while the call runs, so that a call that is cut off leaves what it had got. Times are seconds."""
+
+    def __init__(self, provider: Provider, model: str, prompt: Prompt, number: int) -> None:
+        self.id = new_id()
+        self.number = number
+        self.provider = provider.name
+        self.model = model
+        self.finish_reason: str | None = None
+        self._source = provider
+        self._entry: ModelEntry = provider.entry.models[model]
+        self._prompt = prompt
+        self._texts: list[str] = []
+        self._tokens: TokenCount | None = None
+        self._began = 0.0
+        self._first_text: float | None = None
+        self._ended = 0.0
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    @property
+    def tier(self) -> Tier:
+        return self._entry.tier
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the provider has not said what the call took."""
+        return self._tokens is None
+
+    @property
+    def usage(self) -> Usage:
+        """What the call took as the provider counted it, else estimated at four characters a token."""
+        if not self._began:
+            return Usage()
+        counted = self._tokens or TokenCount(-(-self._prompt.length // CHARACTERS_PER_TOKEN), text_tokens(self.text))
+        return self._entry.usage(counted.prompt, counted.completion)
+
+    @property
+    def latency_ms(self) -> float:
+        return round((self._ended - self._began) * 1000, 1)
+
+    @property
+    def ttft_ms(self) -> float | None:
+        """Milliseconds to the first text."""
+        return None if self._first_text is None else round((self._first_text - self._began) * 1000, 1)
+
+    async def call(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
+        """Calls the provider and reads its answer to the end. Raises ProviderFailure, Interrupted."""
+        try:
+            async with clock:
+                self._began = time.monotonic()
+                await self._read(clock, deltas)
+        except ProviderFailure:
+            # An answer that said how it ended is whole, whatever came instead of its usage.
+            if self.finish_reason is None or not self._texts:
+                raise
+        finally:
+            self._ended = time.monotonic()
+            if deltas is not None:
+                deltas.close()
+        if not self._texts:
+            raise ProviderFailure(PROVIDER_ERROR, f"{self.provider} gave an empty answer ({self.finish_reason})")
+
+    async def _read(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
+        async with aclosing(self._source.stream(self.model, self._prompt, self.id)) as chunks:
+            async for chunk in chunks:
+                self._tokens = chunk.tokens or self._tokens
+                self.finish_reason = chunk.finish_reason or self.finish_reason
+                if chunk.text:
+                    clock.text_came()
+                    self._first_text = self._first_text or time.monotonic()
+                    self._texts.append(chunk.text)
+                    if deltas is not None:
+                        await deltas.add(chunk.text)
+        if deltas is not None:
+            await deltas.flush()

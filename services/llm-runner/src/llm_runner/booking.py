@@ -1,0 +1,63 @@
+"""Booking what attempts cost whose text counts for nothing (spec/turn-protocol.md section 8)."""
+
+from llm_runner.announcing import Announcer
+from llm_runner.case import Case
+from llm_runner.past import LOST
+from llm_runner.providers.provider import Provider
+from shared.contracts.events import AttemptStarted
+from shared.contracts.generations import UsageRow
+from shared.contracts.record import now
+from shared.contracts.transcript import Usage
+from shared.contracts.words import EntryKind
+from shared.routing.estimates import text_tokens
+from shared.storage import Store
+
+EXPECTED_OUTPUT_TOKENS = 200
+
+
+class Books:
+    """Writes usage rows, and says so where the conversation's totals may have been taken before."""
+
+    def __init__(self, store: Store, announcer: Announcer, providers: dict[str, Provider]) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._providers = providers
+
+    async def book(self, row: UsageRow) -> None:
+        """Raises StoreUnavailable, BrokerUnavailable."""
+        await self._store.usage.insert(row)
+        conversation = row.conversation_id
+        if conversation is None:
+            return
+        # Read after the row is durable: whoever ends the conversation later counts it.
+        entries = await self._store.entries.transcript(conversation)
+        if any(entry.kind is EntryKind.ENDED for entry in entries):
+            await self._announcer.usage_appeared(row.run_id, conversation, row.id)
+
+    async def book_left_out(self, case: Case, counted: str | None) -> None:
+        """Estimates for attempts of holders that died before they booked; `counted` stands in the result."""
+        for event in case.past.unbooked(counted):
+            await self.book(self._estimate(case, event))
+
+    def _estimate(self, case: Case, event: AttemptStarted) -> UsageRow:
+        job = case.job
+        prompt = sum(text_tokens(message.content) for message in job.prompt)
+        prompt += sum(text_tokens(entry.content or "") for entry in case.entries if entry.seq < job.seq)
+        provider = self._providers.get(event.provider)
+        model = provider.entry.models.get(event.model) if provider else None
+        completion = min(job.max_tokens, EXPECTED_OUTPUT_TOKENS)
+        return UsageRow(
+            id=event.attempt,
+            run_id=job.run_id,
+            tenant=case.facts.tenant,
+            conversation_id=job.conversation_id,
+            generation=job.key,
+            purpose=job.purpose,
+            created_at=now(),
+            outcome=LOST,
+            provider=event.provider,
+            model=event.model,
+            usage=model.usage(prompt, completion) if model else Usage(),
+            estimated=True,
+            reason="its process ended during the call",
+        )

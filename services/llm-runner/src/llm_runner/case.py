@@ -1,0 +1,29 @@
+"""A job and all that was read for it."""
+
+from dataclasses import dataclass
+
+from llm_runner.facts import JobFacts
+from llm_runner.held import HeldJob
+from llm_runner.past import NOTHING, Past
+from shared.contracts.transcript import Entry
+from shared.contracts.work import GenerationRequested
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`entries` is the whole transcript as it was read, `messages` the part of it that the prompt is made of."""
+
+    held: HeldJob
+    facts: JobFacts
+    entries: tuple[Entry, ...]
+    messages: tuple[Entry, ...] = ()
+    past: Past = NOTHING
+
+    @property
+    def job(self) -> GenerationRequested:
+        return self.held.job
+
+    @property
+    def first(self) -> bool:
+        """Whether job and call are the generation's first: nothing else was spent on it."""
+        return not self.held.repeated

@@ -1,0 +1,31 @@
+"""What a run was asked to do and whose it is: read once a process, for it never changes."""
+
+from dataclasses import dataclass
+
+from shared.contracts.identity import conversation_index
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.work import GenerationRequested
+from shared.errors import UnknownRun
+from shared.storage import Store
+
+SEEDS_A_CONVERSATION = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A run's owner, the settings of the job's conversation (None for a run's own generations), the job's seed."""
+
+    tenant: str
+    settings: ConversationSettings | None
+    seed: int
+
+
+async def job_facts(store: Store, job: GenerationRequested) -> JobFacts:
+    """Raises UnknownRun, StoreUnavailable."""
+    settings = await store.runs.settings(job.run_id)
+    if settings is None:
+        raise UnknownRun(job.run_id)
+    if job.conversation_id is None:
+        return JobFacts(settings.tenant, None, settings.seed * SEEDS_A_CONVERSATION + job.seq)
+    conversation = settings.conversation(conversation_index(job.conversation_id))
+    return JobFacts(settings.tenant, conversation, conversation.seed * SEEDS_A_CONVERSATION + job.seq)

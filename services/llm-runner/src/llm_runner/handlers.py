@@ -1,0 +1,142 @@
+"""A job, step by step (spec/turn-protocol.md section 4). The transcript is the log, and acknowledging comes last."""
+
+import asyncio
+import time
+
+from llm_runner.announcing import Announcer
+from llm_runner.attempt import Attempt
+from llm_runner.booking import Books
+from llm_runner.case import Case
+from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
+from llm_runner.deltas import AttemptDeltas, DeltaPublisher
+from llm_runner.facts import job_facts
+from llm_runner.held import HeldJob
+from llm_runner.outcomes import HandedOver, Outcomes
+from llm_runner.past import FAILED, LOST, NOTHING, Past, PastAttempts
+from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
+from llm_runner.purposes import MESSAGES, build_prompt
+from llm_runner.results import seen_messages, standing
+from llm_runner.settings import CallSettings, RetrySettings
+from shared.contracts.generations import Generation
+from shared.contracts.transcript import Entry, Failure
+from shared.contracts.words import Wanted
+from shared.contracts.work import GenerationRequested
+from shared.errors import NotYet
+from shared.storage import Store
+
+CONTROL_FRESH_SECONDS = 0.5
+
+
+class JobHandler:
+    """Makes one generation's result durable and known, whoever tried it before, and at most once pays for it."""
+
+    def __init__(
+        self,
+        store: Store,
+        past: PastAttempts,
+        announcer: Announcer,
+        books: Books,
+        outcomes: Outcomes,
+        deltas: DeltaPublisher,
+        providers: dict[str, Provider],
+        calls: CallSettings,
+        retries: RetrySettings,
+    ) -> None:
+        self._store = store
+        self._past = past
+        self._announcer = announcer
+        self._books = books
+        self._outcomes = outcomes
+        self._deltas = deltas
+        self._providers = providers
+        self._calls = calls
+        self._retries = retries
+
+    async def handle(self, held: HeldJob) -> None:
+        """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
+        job = held.job
+        facts = await job_facts(self._store, job)
+        read_at = time.monotonic()
+        entries, canceled = await asyncio.gather(self._transcript(job), self._cancel_wanted(job))
+        past, generation = await self._what_was(held)
+        case = Case(held, facts, tuple(entries), past=past)
+        stands = standing(job, entries, generation)
+        await self._books.book_left_out(case, stands.result.attempt if stands.result else None)
+        if stands.settled:
+            await self._announcer.result(job, stands.result, entries)
+        elif canceled or held.interruption is Interruption.CANCELED:
+            await self._announcer.result(job, None, entries)
+        elif failure := self._spent_up(job, past):
+            await self._outcomes.given_up(case, failure)
+        else:
+            messages = seen_messages(job, entries)
+            if messages is None:
+                raise NotYet(f"a message that {job.key} needs")
+            if held.interruption is Interruption.HANDED_OVER:
+                raise HandedOver
+            await self._attempt(Case(held, facts, tuple(entries), tuple(messages), past), read_at)
+
+    async def give_up(self, held: HeldJob, failure: Failure) -> None:
+        """The end of a job that was delivered too often without any attempt's fault."""
+        facts = await job_facts(self._store, held.job)
+        entries = await self._transcript(held.job)
+        await self._outcomes.given_up(Case(held, facts, tuple(entries)), failure)
+
+    async def _attempt(self, case: Case, read_at: float) -> None:
+        job = case.job
+        prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed)
+        provider = self._providers[job.provider]
+        attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
+        await self._announcer.started(case, attempt)
+        stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
+        if stale and await self._cancel_wanted(job):
+            case.held.interrupt(Interruption.CANCELED)
+        try:
+            await attempt.call(self._clock(case), self._deltas_of(job, attempt))
+        except Interrupted as interrupted:
+            await self._outcomes.interrupted(case, attempt, interrupted.why)
+        except ProviderFailure as failure:
+            await self._outcomes.failed(case, attempt, failure)
+        else:
+            await self._outcomes.stored(case, attempt, attempt.finish_reason)
+
+    def _clock(self, case: Case) -> CallClock:
+        calls, job = self._calls, case.job
+        limits = CallLimits(calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose))
+        clock = CallClock(job.provider, limits)
+        case.held.calls(clock)
+        return clock
+
+    def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
+        """Only what a person reads is published as it comes."""
+        if job.purpose not in MESSAGES or job.conversation_id is None:
+            return None
+        return self._deltas.attempt(job, job.conversation_id, attempt.id)
+
+    def _spent_up(self, job: GenerationRequested, past: Past) -> Failure | None:
+        """Why no further attempt is made, or None."""
+        provider = self._providers.get(job.provider)
+        model = provider.entry.models.get(job.model) if provider else None
+        if model is None:
+            return Failure(code=INVALID_MODEL, message=f"{job.provider}/{job.model} is not in the registry")
+        if past.count(LOST) >= self._retries.attempts_lost_limit:
+            message = f"{past.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
+            return Failure(code=PROVIDER_ERROR, message=message)
+        if past.count(FAILED) > self._retries.retries(model.tier):
+            reasons = [row.reason for row in past.rows if row.outcome == FAILED and row.reason]
+            code, _, message = (reasons[-1] if reasons else PROVIDER_ERROR).partition(": ")
+            return Failure(code=code, message=message or f"{job.provider} failed too often")
+        return None
+
+    async def _what_was(self, held: HeldJob) -> tuple[Past, Generation | None]:
+        """On the common path nothing was, and nothing is read."""
+        if not held.repeated:
+            return NOTHING, None
+        return await asyncio.gather(self._past.of(held.job), self._store.generations.get(held.job.key))
+
+    async def _transcript(self, job: GenerationRequested) -> list[Entry]:
+        return await self._store.entries.transcript(job.conversation_id) if job.conversation_id else []
+
+    async def _cancel_wanted(self, job: GenerationRequested) -> bool:
+        control = await self._store.runs.control(job.run_id)
+        return control is not None and control.wanted is Wanted.CANCEL

@@ -1,0 +1,80 @@
+"""Keeping every job of a lane alive from one loop, and noticing what makes a long call pointless.
+
+Each third of `ack_wait` the broker hears of every job in hand. Jobs older than that are looked up in the store too,
+two queries for all of them: a result or an `ended` in their place, or a cancel whose signal was missed, closes a call.
+"""
+
+import asyncio
+import time
+
+from nats.errors import Error as NatsError
+
+from llm_runner.clock import Interruption
+from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.purposes import MESSAGES
+from shared.contracts.words import Lane, Wanted
+from shared.errors import StoreUnavailable
+from shared.logs import Logger
+from shared.messaging.connection import Connection
+from shared.storage import Store
+from shared.storage.entries import End
+from shared.topology.streams import ack_wait
+
+
+class Heartbeat:
+    """One lane's heartbeat."""
+
+    def __init__(self, lane: Lane, jobs: HeldJobs, connection: Connection, store: Store, log: Logger) -> None:
+        self._lane = lane
+        self._jobs = jobs
+        self._connection = connection
+        self._store = store
+        self._log = log
+        self._every = ack_wait(lane) / 3
+
+    async def run(self) -> None:
+        """Beats until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._every)
+            jobs = [held for held in self._jobs.of_lane(self._lane) if not held.lost and not held.overdue]
+            try:
+                await self._keep_alive(jobs)
+                await self._look([held for held in jobs if time.monotonic() - held.began > self._every])
+            except NatsError as error:
+                self._log.warning("jobs could not be kept alive", lane=self._lane, error=repr(error))
+            except StoreUnavailable as error:
+                # The calls go on: the next beat looks again.
+                self._log.warning("jobs in flight were not looked up", lane=self._lane, error=str(error))
+
+    async def _keep_alive(self, jobs: list[HeldJob]) -> None:
+        # While the broker is away nothing reaches it, so nothing counts as a sign of life.
+        if self._connection.connected:
+            for held in jobs:
+                await held.keep_alive()
+
+    async def _look(self, jobs: list[HeldJob]) -> None:
+        if not jobs:
+            return
+        conversations = list({held.job.conversation_id for held in jobs if held.job.conversation_id})
+        ends = await self._store.entries.ends(conversations)
+        run_ids = list({held.job.run_id for held in jobs})
+        controls = await asyncio.gather(*(self._store.runs.control(run_id) for run_id in run_ids))
+        canceled = {
+            run_id
+            for run_id, control in zip(run_ids, controls, strict=True)
+            if control is not None and control.wanted is Wanted.CANCEL
+        }
+        for held in jobs:
+            if _taken(held, ends):
+                held.interrupt(Interruption.BEATEN)
+            elif held.job.run_id in canceled:
+                held.interrupt(Interruption.CANCELED)
+
+
+def _taken(held: HeldJob, ends: dict[str, End]) -> bool:
+    """Whether a message or an `ended` stands where the job's result would."""
+    job = held.job
+    last = ends.get(job.conversation_id or "")
+    if last is None or job.pass_number:
+        return False
+    return last.ended or (job.purpose in MESSAGES and last.seq >= job.seq)

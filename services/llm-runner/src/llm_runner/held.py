@@ -1,0 +1,97 @@
+"""The jobs this process holds: each is a message that is kept alive until it is settled."""
+
+import time
+from collections.abc import Iterator
+
+from nats.aio.msg import Msg
+
+from llm_runner.clock import CallClock, Interruption
+from shared.contracts.words import Lane
+from shared.contracts.work import GenerationRequested
+
+
+class HeldJob:
+    """One delivery of a job, from its arrival to its settlement.
+
+    A holder that gave no sign of life for longer than `ack_wait` (a frozen process) has lost the job for ever: a
+    successor has it by then, so it is neither kept alive nor settled here. Times are monotonic seconds.
+    """
+
+    def __init__(self, message: Msg, job: GenerationRequested, ack_wait: float, limit: float) -> None:
+        self.message = message
+        self.job = job
+        self.delivery = message.metadata.num_delivered
+        self.began = self.last_sign = time.monotonic()
+        self.interruption: Interruption | None = None
+        self._clock: CallClock | None = None
+        self._ack_wait = ack_wait
+        self._limit = limit
+
+    @property
+    def repeated(self) -> bool:
+        """Whether attempts may have been made before this delivery."""
+        return self.delivery > 1 or self.job.repeat or self.job.hop > 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the job may be somebody else's by now."""
+        return time.monotonic() - self.last_sign > self._ack_wait
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has been held for longer than any job takes: it is not kept alive any longer."""
+        return time.monotonic() - self.began > self._limit
+
+    async def keep_alive(self) -> None:
+        """Tells the broker that somebody works on it."""
+        await self.message.in_progress()
+        self.last_sign = time.monotonic()
+
+    def calls(self, clock: CallClock) -> None:
+        """A call begins; an interruption that came before it ends it at once."""
+        self._clock = clock
+        if self.interruption is not None:
+            clock.interrupt(self.interruption)
+
+    def interrupt(self, why: Interruption) -> None:
+        """Closes the call, now or when it would begin; the first reason stands."""
+        if self.interruption is None:
+            self.interruption = why
+            if self._clock is not None:
+                self._clock.interrupt(why)
+
+    def result_is_in(self) -> None:
+        """Nothing interrupts it from here on: what the call brought is about to be stored."""
+        self._clock = None
+
+
+class HeldJobs:
+    """Every job in hand, found by its run."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, set[HeldJob]] = {}
+        self.count = 0
+
+    def add(self, held: HeldJob) -> None:
+        self._by_run.setdefault(held.job.run_id, set()).add(held)
+        self.count += 1
+
+    def remove(self, held: HeldJob) -> None:
+        jobs = self._by_run[held.job.run_id]
+        jobs.remove(held)
+        self.count -= 1
+        if not jobs:
+            del self._by_run[held.job.run_id]
+
+    def of_run(self, run_id: str) -> tuple[HeldJob, ...]:
+        return tuple(self._by_run.get(run_id, ()))
+
+    def of_lane(self, lane: Lane) -> list[HeldJob]:
+        return [held for held in self if held.job.lane is lane]
+
+    def in_flight(self, provider: str) -> int:
+        return sum(1 for held in self if held.job.provider == provider)
+
+    def __iter__(self) -> Iterator[HeldJob]:
+        for jobs in tuple(self._by_run.values()):
+            yield from tuple(jobs)

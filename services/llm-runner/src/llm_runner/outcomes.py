@@ -1,0 +1,178 @@
+"""What follows each way a call ends: stored, beaten, failed, interrupted, given up."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from llm_runner.announcing import Announcer
+from llm_runner.attempt import Attempt
+from llm_runner.booking import Books
+from llm_runner.case import Case
+from llm_runner.clock import Interruption
+from llm_runner.past import BEATEN, CANCELED, FAILED, LOST
+from llm_runner.providers.provider import ProviderFailure
+from llm_runner.purposes import MESSAGES, judge
+from llm_runner.results import (
+    Result,
+    Standing,
+    failed_generation,
+    failed_message,
+    generation_of,
+    message_entry,
+    standing,
+    usage_row,
+)
+from llm_runner.retrying import TryAgain, next_attempt
+from llm_runner.settings import RetrySettings
+from shared.contracts.record import now
+from shared.contracts.transcript import Entry, Failure
+from shared.contracts.words import Purpose
+from shared.contracts.work import DeadLetter, GenerationRequested
+from shared.errors import NotYet, StoreUnavailable, Taken, TransientError
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+# A call costs more than a short absence of the store: its result is held for so long before the job is given back.
+INSERT_PATIENCE_SECONDS = 20.0
+INSERT_PAUSE_SECONDS = 0.5
+
+
+class HandedOver(TransientError):
+    """This process leaves: another one takes the job at once."""
+
+    def __init__(self) -> None:
+        super().__init__("the process stops, another one takes the job", timedelta())
+
+
+class NotScheduled(TransientError):
+    """The stream took a delayed job for a duplicate, so it would never come."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was not scheduled")
+
+
+class Outcomes:
+    """Each returns when its job may be acknowledged, or raises TransientError to have it again."""
+
+    def __init__(
+        self, store: Store, publisher: Publisher, announcer: Announcer, books: Books, retries: RetrySettings
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._announcer = announcer
+        self._books = books
+        self._retries = retries
+
+    async def stored(self, case: Case, attempt: Attempt, finish_reason: str | None) -> None:
+        """Inserts the result. Lost, it books what it cost and says what stands there instead (step 6)."""
+        case.held.result_is_in()
+        result = _result(case, attempt, finish_reason)
+        if await self._insert(result):
+            await self._announcer.result(case.job, result, _with(case, result), first=case.first)
+            return
+        stands, entries = await self._look_again(case.job)
+        if stands.result is not None and stands.result.attempt == attempt.id:
+            # An insert whose answer got lost: this is the winner.
+            await self._announcer.result(case.job, stands.result, entries, first=case.first)
+            return
+        await self._beaten(case, attempt)
+
+    async def interrupted(self, case: Case, attempt: Attempt, why: Interruption) -> None:
+        """A call closed on purpose: its text is kept on its usage row, or is the answer where its reader stopped it."""
+        if why is Interruption.STOPPED:
+            await self.stored(case, attempt, "stopped")
+        elif why is Interruption.BEATEN:
+            await self._beaten(case, attempt)
+        elif why is Interruption.CANCELED:
+            await self._books.book(usage_row(case.job, case.facts.tenant, attempt, CANCELED, None))
+            await self._announcer.discarded(case.job, attempt, CANCELED, "none")
+            await self._announcer.result(case.job, None, case.entries)
+        else:
+            await self._books.book(usage_row(case.job, case.facts.tenant, attempt, LOST, "handed over"))
+            await self._announcer.discarded(case.job, attempt, "handed_over", "retry")
+            raise HandedOver
+
+    async def failed(self, case: Case, attempt: Attempt, failure: ProviderFailure) -> None:
+        """Books the attempt; then the next one after its back-off, or the end of the generation."""
+        job, facts = case.job, case.facts
+        await self._books.book(
+            usage_row(job, facts.tenant, attempt, FAILED, f"{failure.code}: {failure}", charged=failure.charged)
+        )
+        failures = case.past.count(FAILED) + 1
+        retries = self._retries.retries(attempt.tier)
+        delay = next_attempt(failure, failures, retries, self._retries.backoff_first_seconds)
+        await self._announcer.discarded(job, attempt, failure.code, "none" if delay is None else "retry")
+        if delay is None:
+            await self.given_up(case, Failure(code=failure.code, message=str(failure)))
+        elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
+            raise TryAgain(failure, delay)
+        else:
+            await self._schedule(job, attempt, delay)
+
+    async def given_up(self, case: Case, failure: Failure) -> None:
+        """The final failure: stored, a dead letter, done. A chat gets an empty answer, so that it is never stuck."""
+        job = case.job
+        is_chat = job.purpose is Purpose.CHAT
+        end: Result = (
+            failed_message(job, case.facts, failure) if is_chat else failed_generation(job, case.facts.tenant, failure)
+        )
+        if not await self._insert(end):
+            stands, entries = await self._look_again(job)
+            await self._announcer.result(job, stands.result, entries)
+            return
+        await self._announcer.given_up(DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job))
+        await self._announcer.result(job, end, _with(case, end))
+
+    async def _beaten(self, case: Case, attempt: Attempt) -> None:
+        await self._books.book(usage_row(case.job, case.facts.tenant, attempt, BEATEN, None))
+        await self._announcer.discarded(case.job, attempt, BEATEN, "none")
+        stands, entries = await self._look_again(case.job)
+        await self._announcer.result(case.job, stands.result, entries)
+
+    async def _look_again(self, job: GenerationRequested) -> tuple[Standing, list[Entry]]:
+        """What stands in this job's place. Raises NotYet where it is taken but not readable."""
+        entries = await self._store.entries.transcript(job.conversation_id) if job.conversation_id else []
+        stands = standing(job, entries, await self._store.generations.get(job.key))
+        if not stands.settled:
+            raise NotYet(f"what took the place of {job.key}")
+        return stands, entries
+
+    async def _insert(self, result: Result) -> bool:
+        """False where the place is taken. A store that is away for a moment is waited for."""
+        patience_ends = time.monotonic() + INSERT_PATIENCE_SECONDS
+        while True:
+            try:
+                if isinstance(result, Entry):
+                    await self._store.entries.insert(result)
+                else:
+                    await self._store.generations.insert(result)
+            except Taken:
+                return False
+            except StoreUnavailable:
+                if time.monotonic() > patience_ends:
+                    raise
+                await asyncio.sleep(INSERT_PAUSE_SECONDS)
+            else:
+                return True
+
+    async def _schedule(self, job: GenerationRequested, attempt: Attempt, delay: timedelta) -> None:
+        again = job.model_copy(update={"repeat": True, "at": now()})
+        ack = await self._publisher.scheduled(again, now() + delay, f"{job.key}:later:{attempt.id}")
+        if ack.duplicate:
+            raise NotScheduled(job.key)
+
+
+def _result(case: Case, attempt: Attempt, finish_reason: str | None) -> Result:
+    job, facts = case.job, case.facts
+    if job.purpose in MESSAGES:
+        return message_entry(job, facts, attempt, case.messages, finish_reason)
+    judges = job.purpose is Purpose.JUDGE and facts.settings is not None
+    judgement = (
+        judge.read_answer(attempt.text, job, facts.settings, case.messages) if judges and facts.settings else None
+    )
+    return generation_of(job, facts, attempt, judgement)
+
+
+def _with(case: Case, result: Result) -> tuple[Entry, ...]:
+    """The transcript with the result's entry."""
+    return (*case.entries, result) if isinstance(result, Entry) else case.entries

@@ -1,0 +1,1 @@
+"""Everything that knows how providers are spoken to."""

@@ -1,0 +1,36 @@
+"""How each purpose is prompted and how its answer is read: pure, one file each."""
+
+from collections.abc import Sequence
+
+from llm_runner.providers.provider import Prompt
+from llm_runner.purposes import assist, given, judge, turn
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Entry
+from shared.contracts.words import Purpose
+from shared.contracts.work import GenerationRequested
+from shared.errors import PermanentError
+
+MESSAGES = frozenset({Purpose.TURN, Purpose.CHAT, Purpose.ASSIST})
+"""Purposes whose result is an entry of a transcript; every other result is a generation."""
+
+
+class UnpromptedJob(PermanentError):
+    """A job that brings no prompt although no transcript gives it one."""
+
+    def __init__(self, job: GenerationRequested) -> None:
+        super().__init__(f"the job {job.key} has neither a conversation nor a prompt of its own")
+
+
+def build_prompt(
+    job: GenerationRequested, settings: ConversationSettings | None, messages: Sequence[Entry], seed: int
+) -> Prompt:
+    """The prompt of a job. `messages` are those it may see. Raises UnpromptedJob."""
+    if settings is not None and job.purpose is Purpose.JUDGE:
+        return judge.prompt(job, settings, messages, seed)
+    if settings is not None and job.purpose is Purpose.TURN:
+        return turn.prompt(job, settings, messages, seed)
+    if settings is not None and job.purpose in MESSAGES:
+        return assist.prompt(job, settings, messages, seed)
+    if not job.prompt:
+        raise UnpromptedJob(job)
+    return given.prompt(job, seed)

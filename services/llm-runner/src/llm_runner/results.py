@@ -1,0 +1,201 @@
+"""What is stored and said of a job's end: pure, from the job, the attempt and what stands in the transcript."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_runner.attempt import Attempt
+from llm_runner.facts import JobFacts
+from llm_runner.findings import find
+from llm_runner.purposes import MESSAGES
+from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import now
+from shared.contracts.transcript import Entry, Failure, Usage
+from shared.contracts.words import EntryKind, Purpose, Side
+from shared.contracts.work import GenerationRequested, GenerationStored
+
+Result = Entry | Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a job meets: its result or final failure, or the `ended` that makes it pointless; else nothing."""
+
+    result: Result | None = None
+    ended: bool = False
+
+    @property
+    def settled(self) -> bool:
+        return self.result is not None or self.ended
+
+
+def standing(job: GenerationRequested, entries: Sequence[Entry], generation: Generation | None) -> Standing:
+    """What stands for a job. An entry outranks a failure stored beside it; a later pass minds no `ended`."""
+    ended = any(entry.kind is EntryKind.ENDED for entry in entries)
+    if job.purpose in MESSAGES:
+        for entry in entries:
+            if entry.seq == job.seq and entry.kind is EntryKind.MESSAGE:
+                return Standing(entry, ended)
+    if generation is not None:
+        return Standing(generation, ended)
+    return Standing(None, ended and not job.pass_number)
+
+
+def seen_messages(job: GenerationRequested, entries: Sequence[Entry]) -> list[Entry] | None:
+    """The messages a job's prompt is made of, or None while one of them is not readable yet.
+
+    Message n is written from 1..n-1, a judgement of message n from 1..n.
+    """
+    last = job.seq - 1 if job.purpose in MESSAGES else job.seq
+    seen = [entry for entry in entries if entry.seq <= last]
+    if [entry.seq for entry in seen] != list(range(1, last + 1)):
+        return None
+    return [entry for entry in seen if entry.kind is EntryKind.MESSAGE]
+
+
+def side_of(job: GenerationRequested, facts: JobFacts) -> Side:
+    """Who speaks in the message a job asks for."""
+    if job.side is not None:
+        return job.side
+    is_turn = job.purpose is Purpose.TURN and facts.settings is not None
+    return facts.settings.side_of(job.seq) if is_turn and facts.settings else Side.AGENT
+
+
+def message_entry(
+    job: GenerationRequested, facts: JobFacts, attempt: Attempt, before: Sequence[Entry], finish_reason: str | None
+) -> Entry:
+    """The entry that holds an attempt's text. `before` are the messages it answers."""
+    side = side_of(job, facts)
+    looks_for_findings = job.purpose is Purpose.TURN and side is Side.AGENT
+    return Entry(
+        conversation_id=job.conversation_id or job.run_id,
+        run_id=job.run_id,
+        tenant=facts.tenant,
+        seq=job.seq,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=side,
+        content=attempt.text,
+        provider=attempt.provider,
+        model=attempt.model,
+        attempt=attempt.id,
+        attempt_number=attempt.number,
+        usage=attempt.usage,
+        estimated=attempt.estimated,
+        latency_ms=attempt.latency_ms,
+        ttft_ms=attempt.ttft_ms,
+        finish_reason=finish_reason,
+        finding=find(attempt.text, before) if looks_for_findings else None,
+    )
+
+
+def generation_of(
+    job: GenerationRequested, facts: JobFacts, attempt: Attempt, judgement: Judgement | None
+) -> Generation:
+    """The generation that holds an attempt's text."""
+    return Generation(
+        id=job.key,
+        run_id=job.run_id,
+        tenant=facts.tenant,
+        conversation_id=job.conversation_id,
+        seq=job.seq,
+        purpose=job.purpose,
+        stage=job.stage,
+        pass_number=job.pass_number,
+        created_at=now(),
+        content=attempt.text,
+        judgement=judgement,
+        provider=attempt.provider,
+        model=attempt.model,
+        attempt=attempt.id,
+        usage=attempt.usage,
+        estimated=attempt.estimated,
+        latency_ms=attempt.latency_ms,
+        ttft_ms=attempt.ttft_ms,
+        finish_reason=attempt.finish_reason,
+    )
+
+
+def failed_generation(job: GenerationRequested, tenant: str, failure: Failure) -> Generation:
+    """The generation that says that a job failed for good."""
+    return Generation(
+        id=job.key,
+        run_id=job.run_id,
+        tenant=tenant,
+        conversation_id=job.conversation_id,
+        seq=job.seq,
+        purpose=job.purpose,
+        stage=job.stage,
+        pass_number=job.pass_number,
+        created_at=now(),
+        failure=failure,
+        provider=job.provider,
+        model=job.model,
+    )
+
+
+def failed_message(job: GenerationRequested, facts: JobFacts, failure: Failure) -> Entry:
+    """The empty answer that keeps a chat from being stuck (section 9)."""
+    return Entry(
+        conversation_id=job.conversation_id or job.run_id,
+        run_id=job.run_id,
+        tenant=facts.tenant,
+        seq=job.seq,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=Side.AGENT,
+        content="",
+        provider=job.provider,
+        model=job.model,
+        finish_reason="error",
+        error=failure,
+    )
+
+
+def usage_row(
+    job: GenerationRequested, tenant: str, attempt: Attempt, outcome: str, reason: str | None, *, charged: bool = True
+) -> UsageRow:
+    """What an attempt cost whose text does not count; nothing where the provider took nothing."""
+    return UsageRow(
+        id=attempt.id,
+        run_id=job.run_id,
+        tenant=tenant,
+        conversation_id=job.conversation_id,
+        generation=job.key,
+        purpose=job.purpose,
+        created_at=now(),
+        outcome=outcome,
+        provider=attempt.provider,
+        model=attempt.model,
+        usage=attempt.usage if charged else Usage(),
+        estimated=charged and attempt.estimated,
+        reason=reason,
+        partial=attempt.text or None,
+    )
+
+
+def done(
+    job: GenerationRequested, result: Result | None, entries: Sequence[Entry], *, first: bool, event_sequence: int = 0
+) -> GenerationStored:
+    """The done of a job, with what it proves. `entries` are those of the transcript, the result's own included."""
+    message = result if isinstance(result, Entry) else None
+    generation = result if isinstance(result, Generation) else None
+    spent = [entry.usage for entry in entries if entry.seq <= job.seq and entry.kind is EntryKind.MESSAGE]
+    return GenerationStored(
+        run_id=job.run_id,
+        at=now(),
+        conversation_id=job.conversation_id,
+        seq=job.seq,
+        purpose=job.purpose,
+        stage=job.stage,
+        pass_number=job.pass_number,
+        side=message.side if message else job.side,
+        first=first,
+        stored_at=result.created_at if result else None,
+        conversation_started_at=job.conversation_started_at,
+        transcript_usage=sum(spent, Usage()) if message else None,
+        finding=message.finding if message else None,
+        judgement=generation.judgement if generation else None,
+        failure=generation.failure if generation else None,
+        event_sequence=event_sequence,
+    )

@@ -1,0 +1,108 @@
+"""How a job's end becomes the broker's answer. As shared.messaging.settlement, for jobs that are kept alive together.
+
+returned             -> acknowledged, with confirmation
+TransientError       -> given back, to come again after its delay
+PermanentError       -> dead letter, acknowledged
+anything else        -> given back with a growing delay
+any, delivered DELIVERY_CAP times -> failure stored, dead letter, done, acknowledged
+held by a process that was frozen -> left to its successor
+"""
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from llm_runner.announcing import Announcer
+from llm_runner.handlers import JobHandler
+from llm_runner.held import HeldJob, HeldJobs
+from shared.contracts.record import now
+from shared.contracts.transcript import Failure
+from shared.contracts.words import Lane
+from shared.contracts.work import DeadLetter, GenerationRequested
+from shared.errors import PermanentError, TransientError
+from shared.logs import Logger
+from shared.messaging.settlement import DELIVERY_CAP, LONGEST_DELAY_SECONDS, confirm, give_back_delay
+from shared.topology.streams import ack_wait
+
+# Give-backs of one job for store or broker slow down, so that a long absence does not spend its deliveries.
+SLOWER_BY = 1.3
+SLOWER_TIMES = 30
+UNAVAILABLE = "unavailable"
+
+
+class JobSettlement:
+    """Takes a job's message, has it handled and settles it."""
+
+    def __init__(
+        self, handler: JobHandler, announcer: Announcer, jobs: HeldJobs, limit_seconds: float, log: Logger
+    ) -> None:
+        self._handler = handler
+        self._announcer = announcer
+        self._jobs = jobs
+        self._limit = limit_seconds
+        self._log = log
+
+    async def take(self, message: Msg, lane: Lane) -> None:
+        """Works on one delivery from its arrival to its settlement."""
+        try:
+            job = GenerationRequested.model_validate_json(message.data)
+        except ValidationError as error:
+            self._log.error("not a job, terminated", subject=message.subject, error=str(error))
+            await message.term()
+            return
+        held = HeldJob(message, job, ack_wait(lane), self._limit)
+        self._jobs.add(held)
+        try:
+            await self._settle(held, await self._outcome(held))
+        except (NatsError, TimeoutError, TransientError) as error:
+            # Unsettled, the message comes again after ack_wait: repeating it is harmless.
+            self._log.warning("job was not settled", job=job.key, error=repr(error))
+        finally:
+            self._jobs.remove(held)
+
+    async def _outcome(self, held: HeldJob) -> Exception | None:
+        try:
+            await self._handler.handle(held)
+        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+            return error
+        return None
+
+    async def _settle(self, held: HeldJob, error: Exception | None) -> None:
+        if held.lost:
+            self._log.warning("holder was frozen, job left to its successor", job=held.job.key)
+        elif error is None:
+            await confirm(held.message)
+        elif isinstance(error, PermanentError):
+            await self._bury(held, error)
+        elif held.delivery >= DELIVERY_CAP:
+            await self._give_up(held, error)
+        else:
+            await self._give_back(held, error)
+
+    async def _bury(self, held: HeldJob, error: Exception) -> None:
+        """A job that nothing can be stored for."""
+        job = held.job
+        self._log.error("job given up", job=job.key, run_id=job.run_id, error=repr(error))
+        failure = Failure(code=UNAVAILABLE, message=str(error))
+        letter = DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job)
+        await self._announcer.given_up(letter)
+        await confirm(held.message)
+
+    async def _give_up(self, held: HeldJob, error: Exception) -> None:
+        self._log.error("job given up, delivered too often", job=held.job.key, error=repr(error), exc_info=error)
+        message = f"gave up after {held.delivery} deliveries: {error}"
+        try:
+            await self._handler.give_up(held, Failure(code=UNAVAILABLE, message=message))
+        except TransientError as still:
+            await self._give_back(held, still)
+        else:
+            await confirm(held.message)
+
+    async def _give_back(self, held: HeldJob, error: Exception) -> None:
+        known = isinstance(error, TransientError)
+        level = self._log.info if known else self._log.error
+        level("job given back", job=held.job.key, error=repr(error), exc_info=None if known else error)
+        delay = give_back_delay(held.message, error)
+        if known:
+            delay = min(LONGEST_DELAY_SECONDS, delay * SLOWER_BY ** min(held.delivery - 1, SLOWER_TIMES))
+        await held.message.nak(delay=delay)

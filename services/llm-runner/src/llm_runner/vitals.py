@@ -1,0 +1,77 @@
+"""What the process says of itself every few seconds, for the gateway's health answers."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import orjson
+from nats.errors import Error as NatsError
+
+from llm_runner.held import HeldJobs
+from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure
+from shared.contracts.record import iso, now
+from shared.logs import Logger
+from shared.messaging import subjects
+from shared.messaging.connection import Connection
+from shared.routing import ProviderEntry
+
+SERVICE = "llm-runner"
+EVERY_SECONDS = 5.0
+
+
+class WatchedProvider:
+    """A provider that remembers how its last call went. `latency_ms` is to the first chunk."""
+
+    def __init__(self, provider: Provider, problem: str | None = None) -> None:
+        self.name = provider.name
+        self.entry: ProviderEntry = provider.entry
+        self.problem = problem
+        self.latency_ms: float | None = None
+        self._provider = provider
+
+    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
+        """The provider's own stream."""
+        began = time.monotonic()
+        try:
+            async with aclosing(self._provider.stream(model, prompt, attempt)) as chunks:
+                async for chunk in chunks:
+                    if began:
+                        self.latency_ms, began, self.problem = round((time.monotonic() - began) * 1000, 1), 0.0, None
+                    yield chunk
+        except ProviderFailure as failure:
+            self.problem = str(failure)
+            raise
+
+    def vitals(self, in_flight: int) -> dict[str, object]:
+        """`status` is `down` while the last call failed."""
+        status = "down" if self.problem else "up"
+        shown: dict[str, object] = {"status": status, "latencyMs": self.latency_ms, "inFlight": in_flight}
+        return shown | ({"error": self.problem} if self.problem else {})
+
+
+class Vitals:
+    """Publishes `service.llm-runner.heartbeat`."""
+
+    def __init__(
+        self, connection: Connection, providers: dict[str, WatchedProvider], jobs: HeldJobs, log: Logger
+    ) -> None:
+        self._connection = connection
+        self._providers = providers
+        self._jobs = jobs
+        self._log = log
+
+    async def run(self) -> None:
+        """Publishes until it is cancelled."""
+        while True:
+            try:
+                if self._connection.connected:
+                    await self._connection.client.publish(subjects.heartbeat(SERVICE), orjson.dumps(self.now()))
+            except NatsError as error:
+                self._log.warning("heartbeat not sent", error=repr(error))
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def now(self) -> dict[str, object]:
+        providers = {name: watched.vitals(self._jobs.in_flight(name)) for name, watched in self._providers.items()}
+        return {"service": SERVICE, "pid": os.getpid(), "at": iso(now()), "providers": providers}
