@@ -75,6 +75,8 @@ class Stack:
 
     gateway_urls: list[str] = field(default_factory=list, init=False)
     nats_url: str = field(default="", init=False)
+    nats_monitor_url: str | None = field(default=None, init=False)
+    """Where our own nats-server counts its messages; None for somebody else's."""
     mongo_url: str = field(default="", init=False)
     demo_model_url: str | None = field(default=None, init=False)
     """Without `/v1`."""
@@ -194,6 +196,7 @@ class Stack:
             case binary:
                 server = NatsServer(binary.path, self.data_dir / "nats", self.logs, self.nats_port)
                 self.nats_url = self._start_server(server)
+                self.nats_monitor_url = f"http://{LOOPBACK}:{server.monitor_port}"
         match mongo:
             case External(url):
                 self.mongo_url = url

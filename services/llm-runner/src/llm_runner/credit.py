@@ -2,7 +2,8 @@
 
 from collections import deque
 
-REQUEST_SECONDS = 30.0
+# Short, because the broker also serves the requests of a process that is frozen: they should not outlive it for long.
+REQUEST_SECONDS = 10.0
 SLACK_SECONDS = 2.0
 
 

@@ -8,12 +8,13 @@ from shared.contracts.work import GenerationRequested
 from shared.errors import UnknownRun
 from shared.storage import Store
 
-SEEDS_A_CONVERSATION = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A run's owner, the settings of the job's conversation (None for a run's own generations), the job's seed."""
+    """A run's owner, the settings of the job's conversation (None for a run's own generations), the seed.
+
+    One seed for all that is generated of a conversation: a sampler that is seeded is one person throughout.
+    """
 
     tenant: str
     settings: ConversationSettings | None
@@ -26,6 +27,6 @@ async def job_facts(store: Store, job: GenerationRequested) -> JobFacts:
     if settings is None:
         raise UnknownRun(job.run_id)
     if job.conversation_id is None:
-        return JobFacts(settings.tenant, None, settings.seed * SEEDS_A_CONVERSATION + job.seq)
+        return JobFacts(settings.tenant, None, settings.seed)
     conversation = settings.conversation(conversation_index(job.conversation_id))
-    return JobFacts(settings.tenant, conversation, conversation.seed * SEEDS_A_CONVERSATION + job.seq)
+    return JobFacts(settings.tenant, conversation, conversation.seed)

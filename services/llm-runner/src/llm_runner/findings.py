@@ -63,10 +63,10 @@ def _words(text: str) -> list[str]:
 
 
 def _alike(words: list[str], others: list[str]) -> bool:
-    """Equal, or of eight words and more and with nine tenths of all different words in common."""
+    """Equal, or of eight words and more and with nine tenths of their different words in common."""
     if words == others:
         return True
     if min(len(words), len(others)) < NEAR_EQUAL_WORDS:
         return False
     one, other = set(words), set(others)
-    return len(one & other) / len(one | other) >= NEAR_EQUAL_SHARE
+    return len(one & other) / max(len(one), len(other)) >= NEAR_EQUAL_SHARE

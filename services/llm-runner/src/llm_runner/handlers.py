@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
@@ -54,27 +55,25 @@ class JobHandler:
 
     async def handle(self, held: HeldJob) -> None:
         """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
-        job = held.job
-        facts = await job_facts(self._store, job)
-        read_at = time.monotonic()
-        entries, canceled = await asyncio.gather(self._transcript(job), self._cancel_wanted(job))
-        past, generation = await self._what_was(held)
-        case = Case(held, facts, tuple(entries), past=past)
-        stands = standing(job, entries, generation)
+        case, generation, canceled, read_at = await self._read(held)
+        job, stands = held.job, standing(held.job, case.entries, generation)
         await self._books.book_left_out(case, stands.result.attempt if stands.result else None)
         if stands.settled:
-            await self._announcer.result(job, stands.result, entries)
+            await self._announcer.result(job, stands.result, case.entries)
         elif canceled or held.interruption is Interruption.CANCELED:
-            await self._announcer.result(job, None, entries)
-        elif failure := self._spent_up(job, past):
+            await self._announcer.result(job, None, case.entries)
+        elif failure := self._spent_up(job, case.past):
             await self._outcomes.given_up(case, failure)
         else:
-            messages = seen_messages(job, entries)
-            if messages is None:
-                raise NotYet(f"a message that {job.key} needs")
-            if held.interruption is Interruption.HANDED_OVER:
-                raise HandedOver
-            await self._attempt(Case(held, facts, tuple(entries), tuple(messages), past), read_at)
+            await self._attempt(_with_messages(case), read_at)
+
+    async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, bool, float]:
+        """All that is known of a job, what stands under its key, whether a cancel is wanted, and when that was read."""
+        facts = await job_facts(self._store, held.job)
+        read_at = time.monotonic()
+        entries, canceled = await asyncio.gather(self._transcript(held.job), self._cancel_wanted(held.job))
+        past, generation = await self._what_was(held)
+        return Case(held, facts, tuple(entries), past=past), generation, canceled, read_at
 
     async def give_up(self, held: HeldJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
@@ -140,3 +139,13 @@ class JobHandler:
     async def _cancel_wanted(self, job: GenerationRequested) -> bool:
         control = await self._store.runs.control(job.run_id)
         return control is not None and control.wanted is Wanted.CANCEL
+
+
+def _with_messages(case: Case) -> Case:
+    """The case with the messages of its prompt. Raises NotYet for a hole, HandedOver where the process leaves."""
+    messages = seen_messages(case.job, case.entries)
+    if messages is None:
+        raise NotYet(f"a message that {case.job.key} needs")
+    if case.held.interruption is Interruption.HANDED_OVER:
+        raise HandedOver
+    return replace(case, messages=tuple(messages))

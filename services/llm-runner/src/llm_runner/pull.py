@@ -23,7 +23,7 @@ from llm_runner.credit import REQUEST_SECONDS, Credit
 from shared.logs import Logger
 from shared.messaging import subjects
 
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 4.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 PAUSE_SECONDS = 1.0
 # A request that ran out is not urgent: those of one moment are asked for again as one.

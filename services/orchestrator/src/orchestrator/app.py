@@ -39,7 +39,6 @@ HEARTBEAT_SECONDS = 5.0
 PULL_SECONDS = 5.0
 
 Handler = Callable[[Msg], Awaitable[None]]
-RawHandler = Callable[[NatsMessage], Awaitable[None]]
 
 
 async def serve(stopping: asyncio.Event) -> None:
@@ -87,21 +86,14 @@ def _subscribe(broker: NatsBroker, handlers: Handlers, settings: OrchestratorSet
             pull_sub=PullSub(batch_size=1, timeout=PULL_SECONDS),
             max_workers=settings.orchestrator_workers,
             ack_policy=AckPolicy.MANUAL,
-            decoder=_undecoded,
+            decoder=_raw,
         )
-        subscriber(_raw(handler))
+        subscriber(handler)
 
 
-async def _undecoded(message: NatsMessage) -> bytes:
-    """Messages are parsed by their contract, once, in the handler."""
-    return message.body
-
-
-def _raw(handler: Handler) -> RawHandler:
-    async def handle(message: NatsMessage) -> None:
-        await handler(message.raw_message)
-
-    return handle
+async def _raw(message: NatsMessage) -> Msg:
+    """Handlers get the message as it came: it is parsed by its contract, once, and settled by hand."""
+    return message.raw_message
 
 
 def _give_up(log: Logger) -> GiveUp:

@@ -7,6 +7,7 @@ from typing import Any
 
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.errors import ConnectionReconnectingError
 
 from shared.logs import Logger
 from shared.settings import NatsSettings
@@ -42,6 +43,8 @@ class Connection:
             reconnected_cb=self._reconnected,
             closed_cb=self._closed,
             logger=None,
+            # Handlers take one raw message; injection would send each of them through a thread first.
+            apply_types=False,
             **options,
         )
 
@@ -75,6 +78,9 @@ class Connection:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.broker.stop()
+        except ConnectionReconnectingError:
+            # There is no broker to drain to; what was under way comes again.
+            await self.client.close()
         except TimeoutError:
             self._log.warning("broker connection did not drain in time")
 

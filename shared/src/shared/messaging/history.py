@@ -107,6 +107,12 @@ def _stored(reply: Msg) -> StoredMessage:
 
 async def last_sequence(client: Client, stream: str, subject: str) -> int:
     """The sequence of the last message stored on `subject`, or 0. Raises BrokerUnavailable."""
+    message = await last(client, stream, subject)
+    return message.sequence if message else 0
+
+
+async def last(client: Client, stream: str, subject: str) -> StoredMessage | None:
+    """The last message stored on `subject`, or None. Raises BrokerUnavailable."""
     try:
         reply = await client.request(
             f"$JS.API.DIRECT.GET.{stream}",
@@ -115,7 +121,4 @@ async def last_sequence(client: Client, stream: str, subject: str) -> int:
         )
     except (NatsError, TimeoutError) as error:
         raise BrokerUnavailable(f"a look at {stream}", error) from error
-    headers = reply.headers or {}
-    if headers.get("Status") == NOT_FOUND:
-        return 0
-    return int(headers["Nats-Sequence"])
+    return None if (reply.headers or {}).get("Status") == NOT_FOUND else _stored(reply)

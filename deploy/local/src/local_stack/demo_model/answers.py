@@ -17,21 +17,35 @@ from local_stack.demo_model.scripts import SCRIPTS
 from local_stack.demo_model.transcripts import AGENT, OPPONENT, Line
 
 REFUSAL: Final = "I'm sorry, but I can't help with that."
-PLAIN_ANSWER: Final = (
+_PLAIN_BEGINNING: Final = (
     "This is a plain answer of the demo model with exactly forty words, so that a bench can count what it sent and "
-    "compare it with what arrived at the other end of the stream, word by word, in order."
+    "compare it with what arrived at the other end of the stream,"
 )
+# The product ends a conversation whose agent repeats itself, so the last words change from message to message.
+_PLAIN_ENDINGS: Final = (
+    "word by word, in order.",
+    "piece after piece, nothing lost.",
+    "exactly as somebody wrote them.",
+    "none missing and none doubled.",
+    "however long all this takes.",
+)
+PLAIN_ANSWER: Final = f"{_PLAIN_BEGINNING} {_PLAIN_ENDINGS[0]}"
 _WORD: Final = re.compile(r"\s*\S+")
 
 
 def compose(request: ChatRequest, seed: int) -> str:
     """The whole answer to a request, before `max_tokens` and `stop` cut it."""
     if request.base_model == "demo-plain":
-        return _dumps(PLAIN_JUDGEMENT) if request.wants_json else PLAIN_ANSWER
+        return _dumps(PLAIN_JUDGEMENT) if request.wants_json else _plain(len(request.messages))
     text = _BY_ROLE[request.role](request, seed)
     if request.wants_json and request.role in ("agent", "other", "opponent", "condense"):
         return _dumps({"answer": text})
     return text
+
+
+def _plain(messages: int) -> str:
+    """Forty words, by the number of messages alone; each side of a conversation adds two from call to call."""
+    return f"{_PLAIN_BEGINNING} {_PLAIN_ENDINGS[messages // 2 % len(_PLAIN_ENDINGS)]}"
 
 
 def cut(text: str, max_tokens: int | None, stop: tuple[str, ...]) -> tuple[list[str], str]:

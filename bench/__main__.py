@@ -1,0 +1,104 @@
+"""`python -m bench`: measures, prints the tables, writes them to bench/results/ (about three minutes)."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.first_token import measure_first_tokens
+from bench.footprint import Watch
+from bench.product import NotMeasured
+from bench.report import markdown
+from bench.results import CaseResult, Results, machine
+from bench.stage import Stage, on_stage
+from bench.turns import play_floor, play_product
+from bench.workload import PACE, Case
+from local_stack.errors import LocalStackError
+from local_stack.interrupts import until_interrupted
+
+RESULTS = Path(__file__).parent / "results"
+BENCHES = ("turns", "first-token")
+STREAMS_AT_ONCE = (1, 10)
+WARM_UP = Case(2)
+
+
+async def measure(options: argparse.Namespace) -> Results:
+    """Everything that was asked for, on one stack."""
+    results = Results(machine=machine())
+    cases = [Case(at_once) for at_once in options.at_once] + [Case(at_once, True) for at_once in options.judged]
+    async with on_stage() as stage:
+        results.idle_memory_mb = await _memory(stage)
+        if "turns" in options.bench:
+            results.cases = await measure_turns(stage, cases, options.repetitions)
+        if "first-token" in options.bench:
+            for at_once in STREAMS_AT_ONCE:
+                _say(f"first token, {at_once} at once")
+                results.first_tokens.append(await measure_first_tokens(stage, at_once))
+    return results
+
+
+async def measure_turns(stage: Stage, cases: Sequence[Case], repetitions: int) -> list[CaseResult]:
+    """Every case, floor and product by turns, all of them once before any of them again."""
+    await stage.model.set_pace(PACE)
+    agent_id = await stage.product.create_agent()
+    await play_product(stage, agent_id, WARM_UP)
+    results = [CaseResult(case) for case in cases]
+    for repetition in range(1, repetitions + 1):
+        for result in results:
+            floor = await play_floor(stage, result.case)
+            product = await play_product(stage, agent_id, result.case)
+            result.floor.append(floor)
+            result.product.append(product)
+            about = f"{result.case.at_once:4} at once, judge {'on ' if result.case.judged else 'off'}"
+            spans = f"floor {floor.span_seconds:6.2f} s, product {product.span_seconds:6.2f} s"
+            _say(f"{repetition}/{repetitions} {about}: {spans}")
+    return results
+
+
+async def _memory(stage: Stage) -> dict[str, float]:
+    async with Watch(stage.stack) as watch:
+        pass
+    return watch.footprint.memory_mb
+
+
+def write(results: Results, folder: Path) -> str:
+    """Writes `latest.json` and `latest.md`; returns the latter's text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latest.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    text = markdown(results)
+    (folder / "latest.md").write_text(text)
+    return text
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    root.add_argument("--bench", nargs="+", choices=BENCHES, default=list(BENCHES))
+    root.add_argument("--repetitions", type=int, default=3)
+    root.add_argument("--at-once", type=int, nargs="*", default=[1, 10, 100], metavar="N")
+    root.add_argument("--judged", type=int, nargs="*", default=[10], metavar="N", help="with a judge on, N at once")
+    root.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 1 where nothing could be measured."""
+    options = parser().parse_args(arguments)
+    try:
+        results = asyncio.run(until_interrupted(measure(options), lambda: None))
+    except (NotMeasured, LocalStackError, ValueError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if results is None:
+        return 130
+    print(write(results, options.results))
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

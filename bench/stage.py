@@ -1,0 +1,49 @@
+"""Where everything is measured: a stack of its own in a temporary folder, with the demo model at the bench's pace."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bench.model import DemoModel
+from bench.product import NotMeasured, Product
+from bench.traffic import Counters
+from local_stack.stack import Stack
+
+READY_SECONDS = 60.0
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running stack and what speaks to it."""
+
+    stack: Stack
+    model: DemoModel
+    product: Product
+    counters: Counters
+
+
+@asynccontextmanager
+async def on_stage(folder: Path | None = None) -> AsyncIterator[Stage]:
+    """A stack for the length of an `async with` block. Raises what `Stack` raises."""
+    with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as temporary:
+        stack = Stack(folder or Path(temporary), env={"AGENTWARS_RUNS_CEILING": "1000"}, report=_died)
+        async with stack, httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+            await stack.ready(READY_SECONDS)
+            if stack.demo_model_url is None:
+                raise NotMeasured("the stack has no demo model")
+            counters = Counters(stack.mongo_url, stack.nats_monitor_url, client)
+            try:
+                model, product = DemoModel(stack.demo_model_url, client), Product(stack.gateway_urls[0], client)
+                yield Stage(stack, model, product, counters)
+            finally:
+                await counters.close()
+
+
+def _died(line: str) -> None:
+    """A process that dies in a bench makes the figures worthless: said at once."""
+    print(f"bench: {line}", flush=True)

@@ -1,0 +1,100 @@
+"""`agentwars battle run`: one conversation, read while it is spoken."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from agentwars.answers import Run
+from agentwars.client import Client
+from agentwars.commands import starting
+from agentwars.commands.playing import final_object, follow, report_of, verdict
+from agentwars.commands.session import (
+    OK,
+    Prompt,
+    PromptFile,
+    Session,
+    execute,
+    prompt_text,
+    without_nothing,
+    write_json,
+)
+from agentwars.terminal.board import Board
+from agentwars.terminal.paper import one_line
+from agentwars.terminal.words import goal as goal_words
+from agentwars.terminal.words import state, usd
+
+commands = typer.Typer(no_args_is_help=True, help="Battles: one conversation of an agent with an opponent.")
+
+
+@commands.callback()
+def battle() -> None:
+    """Battles: one conversation of an agent with an opponent."""
+
+
+@commands.command()
+def run(
+    context: typer.Context,
+    agent: starting.AgentId = None,
+    prompt: Prompt = None,
+    prompt_file: PromptFile = None,
+    goal: starting.Goal = None,
+    persona: Annotated[str | None, typer.Option(help="A persona of the library plays the opponent.")] = None,
+    opponent: Annotated[str | None, typer.Option(help="Another agent plays the opponent.", metavar="AGENT")] = None,
+    message: Annotated[str | None, typer.Option(help="The opponent's first message.")] = None,
+    model: starting.ModelName = None,
+    provider: starting.Provider = None,
+    judge_model: starting.JudgeModel = None,
+    max_budget: starting.MaxBudget = None,
+    message_limit: starting.MessageLimit = None,
+    seed: starting.Seed = None,
+    name: starting.Name = None,
+    min_success: starting.MinSuccess = None,
+    detach: starting.Detach = False,
+    follow_events: starting.Follow = False,
+) -> None:
+    """Start a battle and read along."""
+    text = prompt_text(prompt, prompt_file)
+    starting.check_agent(agent, text)
+    if persona and opponent:
+        raise typer.BadParameter("give --persona or --opponent, not both")
+    body = starting.settings(goal, model, provider, judge_model, max_budget, message_limit, seed)
+    body |= without_nothing(
+        opponent=without_nothing(personaId=persona, agentId=opponent),
+        userMessage=message,
+    )
+
+    async def work(session: Session, client: Client) -> int:
+        agent_id = await starting.agent_for(session, client, agent, text, name)
+        return await _play(session, client, {"agentId": agent_id} | body, min_success, detach, follow_events)
+
+    execute(context, work)
+
+
+async def _play(
+    session: Session, client: Client, body: dict[str, Any], min_success: float | None, detach: bool, events: bool
+) -> int:
+    started = await client.start("battles", body)
+    if detach:
+        session.show(started, Text(f"Battle {started.id} started. Watch it: agentwars watch {started.id}"))
+        return OK
+    session.say(f"Battle {started.id}, estimated {usd(started.estimated_usd)}\n")
+    ended = await follow(session, client, Board(started.id, body.get("messageLimit")), events=events)
+    report = await report_of(client, ended.id) if session.as_json and not events else None
+    if session.as_json and not events:
+        write_json(final_object(ended, report))
+    if not session.as_json:
+        say_outcome(session, ended)
+    return verdict(ended, report, min_success)
+
+
+def say_outcome(session: Session, run: Run) -> None:
+    """How a run of one conversation ended, and what it cost."""
+    facts = f"{run.current_turn or 0} messages, {usd(run.usage.cost_usd)} of {usd(run.budget.max_usd)}"
+    session.out.print()
+    session.out.say(
+        goal_words(run.goal_reached), Text("· ended by"), state(run.ended_reason or run.status), f"· {facts}"
+    )
+    if run.error is not None:
+        session.out.say(Text(one_line(run.error.message), style="red"))
+    session.out.say(Text(f"agentwars report {run.id}", style="dim"))

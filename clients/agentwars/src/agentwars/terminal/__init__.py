@@ -1,0 +1,1 @@
+"""What the command line shows: pure views of what the gateway said."""

@@ -1,0 +1,137 @@
+"""The composition root: every object of the process is made here and handed down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway.acceptance import Acceptance
+from gateway.cancellation import cancel_all
+from gateway.commands import Commands
+from gateway.control import ControlOfRuns
+from gateway.cors import with_cors
+from gateway.envelope import Envelope
+from gateway.error_answers import ErrorBody, add_error_answers
+from gateway.event_stream import Streams, StreamSettings
+from gateway.heartbeats import Heartbeats
+from gateway.parts import Parts
+from gateway.routes import (
+    agents,
+    battles,
+    conversations,
+    estimates,
+    health,
+    models,
+    personas,
+    promptbro,
+    reports,
+    runs,
+    scale,
+    streams,
+)
+from gateway.settings import GatewaySettings
+from gateway.starts import Planner
+from gateway.vitality import Vitality
+from shared.logs import Logger
+from shared.messaging import subjects
+from shared.messaging.connection import Connection
+from shared.readiness import Readiness
+from shared.routing import Registry
+from shared.storage import Store
+
+LARGEST_BODY = 1024 * 1024
+ROUTES = (
+    agents,
+    battles,
+    scale,
+    estimates,
+    runs,
+    conversations,
+    reports,
+    streams,
+    promptbro,
+    personas,
+    models,
+    health,
+)
+ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+
+
+class Gateway(FastAPI):
+    """The app with its envelope outermost: answers nobody foresaw carry request ids and CORS headers too."""
+
+    settings: GatewaySettings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Envelope(with_cors(super().build_middleware_stack(), self.settings))
+
+
+def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:
+    """The gateway's app. It opens nothing before its lifespan begins, and serves with broker or store away.
+
+    `shutting_down` is set when the process is asked to stop: streams and long polls end at once.
+    """
+    connection = Connection("gateway", settings, log)
+    store = Store(settings)
+    heartbeats = Heartbeats(log)
+    app = Gateway(
+        title="Agent Wars",
+        version="0.1.0",
+        summary="Battles, scale tests and reports for LLM agents.",
+        lifespan=_lifespan,
+        max_body_size=LARGEST_BODY,
+        responses=ERRORS,
+    )
+    app.settings = settings
+    app.state.heartbeats = heartbeats
+    app.state.shutting_down = shutting_down
+    app.state.parts = _parts(settings, registry, connection, store, heartbeats, log)
+    app.state.streams = Streams(connection, store, StreamSettings(), shutting_down, log)
+    add_error_answers(app)
+    for resource in ROUTES:
+        app.include_router(resource.router)
+    return app
+
+
+def _parts(
+    settings: GatewaySettings,
+    registry: Registry,
+    connection: Connection,
+    store: Store,
+    heartbeats: Heartbeats,
+    log: Logger,
+) -> Parts:
+    commands = Commands(connection, settings.publish_timeout_seconds, log)
+    return Parts(
+        settings=settings,
+        registry=registry,
+        connection=connection,
+        store=store,
+        commands=commands,
+        acceptance=Acceptance(store, commands, log),
+        control=ControlOfRuns(store, commands, log),
+        planner=Planner(registry, settings),
+        vitality=Vitality(connection, store, heartbeats, registry),
+        readiness=Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS]),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Connects in the background: the broker may come later than the first request."""
+    parts: Parts = app.state.parts
+    connected = asyncio.create_task(_stay_connected(parts.connection, app.state.heartbeats))
+    connected.add_done_callback(app.state.heartbeats.ended)
+    yield
+    app.state.shutting_down.set()
+    await app.state.streams.close()
+    await cancel_all([connected])
+    await parts.connection.close()
+    parts.store.close()
+
+
+async def _stay_connected(connection: Connection, heartbeats: Heartbeats) -> None:
+    await heartbeats.run(await connection.open())

@@ -1,0 +1,60 @@
+"""The conversations of a run as lists show them."""
+
+from gateway.schemas.answers import ConversationItem, ConversationPage, ConversationStatus
+from shared.contracts.conversations import Conversation
+from shared.contracts.identity import conversation_id
+from shared.contracts.money import to_usd
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EndedReason, EntryKind
+from shared.storage import Store
+
+
+async def conversation_page(
+    store: Store, run: Run, after_index: int, status: ConversationStatus | None, limit: int
+) -> ConversationPage:
+    """A page of a run's conversations by index, those that have not begun included."""
+    begun = {one.index: one for one in await store.conversations.of_run(run.id, after_index)}
+    items = [_item(run, index, begun.get(index)) for index in range(after_index + 1, run.total + 1)]
+    chosen = [item for item in items if status in (None, item.status)]
+    shown = chosen[:limit]
+    running = [item.id for item in shown if item.status == "running"]
+    transcripts = await store.entries.of_conversations(running) if running else {}
+    return ConversationPage(
+        items=[_counted(item, transcripts.get(item.id)) for item in shown],
+        next_cursor=shown[-1].id if len(chosen) > limit else None,
+    )
+
+
+def _item(run: Run, index: int, conversation: Conversation | None) -> ConversationItem:
+    identity = conversation_id(run.id, index)
+    if conversation is None:
+        return ConversationItem(id=identity, index=index, status="canceled" if run.terminal else "queued")
+    reason = conversation.ended_reason
+    return ConversationItem(
+        id=identity,
+        index=index,
+        status=_status(reason),
+        goal_reached=conversation.goal_reached,
+        ended_reason=reason,
+        messages=conversation.messages,
+        cost_usd=to_usd(conversation.usage.cost_nanos),
+        tags=conversation.tags,
+    )
+
+
+def _status(reason: EndedReason | None) -> ConversationStatus:
+    if reason is None:
+        return "running"
+    if reason is EndedReason.ERROR:
+        return "failed"
+    return "canceled" if reason is EndedReason.CANCELED else "complete"
+
+
+def _counted(item: ConversationItem, transcript: list[Entry] | None) -> ConversationItem:
+    """A running conversation's totals are not set yet: its messages so far are counted."""
+    if transcript is None:
+        return item
+    messages = [entry for entry in transcript if entry.kind is EntryKind.MESSAGE]
+    cost = sum(entry.usage.cost_nanos for entry in messages)
+    return item.model_copy(update={"messages": len(messages), "cost_usd": to_usd(cost)})

@@ -1,0 +1,126 @@
+"""Every error as the one shape of the contract, whatever raised it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
+from shared.errors import TransientError
+from shared.routing import UnknownModel
+
+log = structlog.stdlib.get_logger("gateway")
+
+HTTP_CODES = {404: "not_found", 405: "invalid_request", 413: "too_large", 415: "unsupported_media_type"}
+HTTP_MESSAGES = {
+    404: "There is nothing under this path; /docs shows every path there is.",
+    405: "This path does not take this method; /docs shows which it takes.",
+    413: "The body is larger than 1 MiB, the most this path takes.",
+}
+BOUNDS = ("le", "lt", "ge", "gt", "max_length", "min_length", "expected", "pattern", "bound")
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: str
+    message: str
+    details: dict[str, Any] = {}
+    requestId: str | None = None  # noqa: N815 - the name on the wire
+
+
+def answer(error: ApiError, request: Request) -> Response:
+    """An error as the answer that says it."""
+    return _answer(request, error.status, error.code, error.message, error.details, error.top_level, error.headers)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    details: Mapping[str, object] | None = None,
+    top_level: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body: dict[str, object] = {"error": code, "message": message, "details": dict(details or {})}
+    body |= {"requestId": getattr(request.state, "request_id", None)} | dict(top_level or {})
+    return JSONResponse(body, status, headers=dict(headers or {}))
+
+
+def problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
+    """What pydantic found, field by field, in words."""
+    return [_problem(error) for error in errors]
+
+
+def _problem(error: Mapping[str, Any]) -> FieldProblem:
+    context = error.get("ctx") or {}
+    bound = next((context[name] for name in BOUNDS if name in context), None)
+    where = [str(part) for part in error["loc"]]
+    if error["type"] == "json_invalid":
+        return FieldProblem("body", f"is not valid JSON ({context.get('error', 'cannot be read')})")
+    message = str(error["msg"]).replace("Input should", "must").replace("Field required", "is required")
+    return FieldProblem(".".join(where[1:]) or where[0], message, bound)
+
+
+async def _on_api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return answer(error, request)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    content_type = request.headers.get("content-type", "")
+    if _body_refused(error) and not _is_json(content_type):
+        return answer(UnsupportedMediaType(content_type), request)
+    return answer(InvalidRequest(*problems(error.errors())), request)
+
+
+def _body_refused(error: RequestValidationError) -> bool:
+    return any(tuple(found["loc"]) == ("body",) and found["type"] != "missing" for found in error.errors())
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    code = HTTP_CODES.get(status, "invalid_request")
+    return _answer(request, status, code, HTTP_MESSAGES.get(status, str(error.detail)), headers=error.headers)
+
+
+async def _on_unknown_model(request: Request, error: Exception) -> Response:
+    return answer(InvalidModel(str(error)), request)
+
+
+async def _on_transient(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TransientError)
+    log.warning("request refused", error=str(error), path=request.url.path)
+    seconds = max(1, round(error.retry_after.total_seconds()))
+    message = "A part of the system does not answer at the moment; nothing was changed. Try again in a moment."
+    return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})
+
+
+async def _on_unforeseen(request: Request, error: Exception) -> Response:
+    """What nobody foresaw is logged whole by the server that it is raised to, and named nowhere else."""
+    log.error("request failed", error=repr(error), path=request.url.path)
+    message = "Something went wrong here; the log has it under this request id."
+    return _answer(request, 500, "internal_error", message)
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Has the app answer every error in the one shape."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(UnknownModel, _on_unknown_model)
+    app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(Exception, _on_unforeseen)

@@ -1,0 +1,85 @@
+"""What a run is expected to cost, summed by purpose."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gateway.schemas.answers import EstimateView, PurposeEstimate, Tokens
+from shared.contracts.money import to_usd
+from shared.contracts.settings import RunSettings
+from shared.contracts.words import Purpose
+from shared.routing import Registry, Route
+from shared.routing.estimates import ExpectedCall, expected_calls, report_call, reserved_nanos
+from shared.settings import LimitSettings
+
+
+@dataclass
+class _Sum:
+    calls: int = 0
+    prompt: int = 0
+    completion: int = 0
+    nanos: int = 0
+
+    def add(self, call: ExpectedCall, times: int) -> None:
+        self.calls += times
+        self.prompt += times * call.prompt_tokens
+        self.completion += times * call.completion_tokens
+        self.nanos += times * call.cost_nanos
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(prompt=self.prompt, completion=self.completion, total=self.prompt + self.completion)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The expected cost in nano-dollars, and the sums it is made of."""
+
+    total: _Sum = field(default_factory=_Sum)
+    by_purpose: dict[Purpose, _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+
+    @property
+    def nanos(self) -> int:
+        return self.total.nanos
+
+    def view(self) -> EstimateView:
+        return EstimateView(
+            estimated_usd=to_usd(self.nanos),
+            calls=self.total.calls,
+            tokens=self.total.tokens,
+            by_purpose={
+                purpose: PurposeEstimate(calls=one.calls, tokens=one.tokens, estimated_usd=to_usd(one.nanos))
+                for purpose, one in self.by_purpose.items()
+            },
+        )
+
+
+def estimate(registry: Registry, settings: RunSettings, limits: LimitSettings) -> Estimate:
+    """The cost of a run whose conversations all reach their limit."""
+    found = Estimate()
+    for call, times in _calls(registry, settings, limits.expected_output_tokens):
+        found.total.add(call, times)
+        found.by_purpose[call.purpose].add(call, times)
+    return found
+
+
+def report_reserve_nanos(registry: Registry, settings: RunSettings, limits: LimitSettings) -> int:
+    """What a run puts aside for its report at its start (spec/turn-protocol.md section 8)."""
+    call = report_call(registry, settings, limits.expected_output_tokens)
+    if call is None or settings.report is None:
+        return 0
+    route = Route(provider=settings.report.provider, model=settings.report.model)
+    tokens = (settings.report.max_tokens, call.prompt_tokens, limits.reserved_output_tokens)
+    return reserved_nanos(registry, route, *tokens)
+
+
+def _calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[tuple[ExpectedCall, int]]:
+    """Each expected call, and how often: conversations of one scenario differ in nothing that costs."""
+    for position, scenario in enumerate(settings.scenarios[: settings.total]):
+        times = len(range(position, settings.total, len(settings.scenarios)))
+        once = settings.model_copy(update={"total": 1, "scenarios": (scenario,), "report": None})
+        for call in expected_calls(registry, once, expected):
+            yield call, times
+    report = report_call(registry, settings, expected)
+    if report is not None:
+        yield report, 1

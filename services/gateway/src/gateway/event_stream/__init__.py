@@ -1,0 +1,6 @@
+"""The live side: one in-process log a watched run, one cursor a reader (spec/architecture.md section 4)."""
+
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.streams import Streams
+
+__all__ = ["StreamSettings", "Streams"]

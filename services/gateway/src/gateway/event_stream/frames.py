@@ -1,0 +1,52 @@
+"""Server-sent events as bytes (WHATWG HTML, section 9.2.5). An event is encoded once, for all its readers."""
+
+import json
+from typing import Final
+
+from gateway.event_stream.cursors import run_tag
+
+RETRY_MILLISECONDS: Final = 1000
+HEARTBEAT: Final = b": \n\n"
+
+
+def advice(text: str) -> bytes:
+    """When to reconnect, and a comment for people who look at the wire: the first and the last bytes of a stream."""
+    return f"retry: {RETRY_MILLISECONDS}\n: {text}\n\n".encode()
+
+
+def one_line(payload: bytes) -> bytes:
+    """The JSON without line breaks, which would end an SSE field; inside JSON strings there are none."""
+    if b"\n" not in payload and b"\r" not in payload:
+        return payload
+    return payload.replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+def named(event: str, payload: bytes, identity: str | None = None) -> bytes:
+    """One event with its name; `identity` is what a reconnecting client sends back."""
+    head = f"id: {identity}\n" if identity else ""
+    return b"".join((f"{head}event: {event}\ndata: ".encode(), one_line(payload), b"\n\n"))
+
+
+def named_json(event: str, value: dict[str, object], identity: str | None = None) -> bytes:
+    """One event whose data is a JSON object."""
+    return named(event, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), identity)
+
+
+def unnamed(payload: bytes, identity: str) -> bytes:
+    """One message for `onmessage`."""
+    return b"".join((f"id: {identity}\ndata: ".encode(), one_line(payload), b"\n\n"))
+
+
+class Encoder:
+    """Writes the events of one run, whose ids share their first part."""
+
+    def __init__(self, epoch: str, run_id: str) -> None:
+        self._prefix = f"{epoch}-{run_tag(run_id)}-"
+
+    def identity(self, sequence: int) -> str:
+        """The cursor of whoever has everything up to `sequence`."""
+        return f"{self._prefix}{sequence}"
+
+    def event(self, sequence: int, event: str, payload: bytes) -> bytes:
+        """The event as every reader gets it."""
+        return named(event, payload, f"{self._prefix}{sequence}")

@@ -1,0 +1,147 @@
+"""All watched runs of this process: a log a view, counted by its readers, gone some seconds after the last one."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.cancellation import cancel_all
+from gateway.event_stream.ring import Ring
+from gateway.event_stream.run_log import RunLog
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.source import Source
+from gateway.event_stream.views import View
+from shared.errors import BrokerUnavailable
+from shared.logs import Logger
+
+FIRST_PROBE_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 10.0
+ROUND_SECONDS: Final = 0.5
+
+
+@dataclass(slots=True)
+class _Watched:
+    log: RunLog
+    task: asyncio.Task[None]
+    users: int = 0
+    unused_since: float = 0.0
+    probe_at: float = field(default_factory=lambda: time.monotonic() + FIRST_PROBE_SECONDS)
+
+
+class Hub:
+    """Gives logs to readers and keeps them whole. `run` probes and forgets; it is started with the first reader."""
+
+    def __init__(self, source: Source, settings: StreamSettings, log: Logger) -> None:
+        self.source = source
+        self._settings = settings
+        self._log = log
+        self._watched: dict[View, _Watched] = {}
+
+    @property
+    def views(self) -> list[View]:
+        """What is watched now."""
+        return list(self._watched)
+
+    @asynccontextmanager
+    async def watching(self, view: View, base: int | None) -> AsyncIterator[RunLog]:
+        """The log of a view for the length of a `with` block.
+
+        A log that is made now begins after the sequence `base`, or with what comes (None); one that is there
+        already is shared, wherever it begins. Raises BrokerUnavailable.
+        """
+        watched = await self._get(view, base)
+        watched.users += 1
+        try:
+            yield watched.log
+        finally:
+            watched.users -= 1
+            watched.unused_since = time.monotonic()
+
+    def refill(self, subject: str | None = None) -> None:
+        """Something may have been missed: on every run, or on the one of a live subject."""
+        for view, watched in self._watched.items():
+            if subject is None or subject in view.live or subject.startswith(f"ev.{view.run_id}."):
+                watched.log.refill()
+
+    def is_watched(self, view: View) -> bool:
+        """Whether a log of this view is there already."""
+        return view in self._watched
+
+    async def run(self) -> None:
+        """Forgets unused logs and asks for last sequences, until it is cancelled."""
+        while True:
+            await asyncio.sleep(ROUND_SECONDS)
+            self._forget_unused()
+            for watched in list(self._watched.values()):
+                if time.monotonic() >= watched.probe_at:
+                    await self._probe(watched)
+
+    async def close(self) -> None:
+        """Ends every log and waits for their tasks."""
+        tasks = [watched.task for watched in self._watched.values()]
+        for watched in list(self._watched.values()):
+            self._drop(watched, "the server is going down")
+        await cancel_all(tasks)
+
+    async def _get(self, view: View, base: int | None) -> _Watched:
+        epoch = (await self.source.facts()).epoch
+        watched = self._watched.get(view)
+        if watched is not None and watched.log.epoch != epoch:
+            self._drop(watched, "the stream was made anew")
+            watched = None
+        return watched or self._begin(view, epoch, base)
+
+    def _begin(self, view: View, epoch: str, base: int | None) -> _Watched:
+        ring = Ring(base or 0, self._settings.stream_log_bytes, self._settings.stream_log_events)
+        log = RunLog(view, epoch, base, self.source, ring, self._log)
+        task = asyncio.create_task(self._kept(log), name=f"log of {view.run_id}")
+        watched = self._watched[view] = _Watched(log, task)
+        return watched
+
+    async def _kept(self, log: RunLog) -> None:
+        """Runs a log; whatever ends it before its run's end ends its readers too, who come again."""
+        try:
+            await log.run()
+        except BrokerUnavailable as error:
+            self._log.info("run not watched any more", run_id=log.view.run_id, error=str(error))
+        finally:
+            if not log.over:
+                log.fail("the broker is away")
+            if not log.ring.ended:
+                self._remove(log)
+
+    def _remove(self, log: RunLog) -> None:
+        watched = self._watched.get(log.view)
+        if watched is not None and watched.log is log:
+            del self._watched[log.view]
+
+    def _drop(self, watched: _Watched, reason: str) -> None:
+        if not watched.log.over:
+            watched.log.fail(reason)
+        watched.task.cancel()
+        self._remove(watched.log)
+
+    def _forget_unused(self) -> None:
+        forgotten = time.monotonic() - self._settings.stream_linger_seconds
+        for watched in list(self._watched.values()):
+            if watched.users == 0 and watched.unused_since <= forgotten:
+                self._drop(watched, "nobody reads it")
+
+    async def _probe(self, watched: _Watched) -> None:
+        """One question after subscribing, then one every few seconds: what was lost unseen is found."""
+        watched.probe_at = time.monotonic() + PROBE_SECONDS
+        log = watched.log
+        if log.over or log.filling or not self.source.ready:
+            return
+        try:
+            facts = await self.source.facts()
+            last = await self.source.last_sequence(log.view)
+        except BrokerUnavailable as error:
+            self._log.info("run not probed", run_id=log.view.run_id, error=str(error))
+            return
+        if facts.epoch != log.epoch:
+            self._drop(watched, "the stream was made anew")
+        elif last > log.position and not log.over:
+            log.refill()

@@ -1,0 +1,120 @@
+"""One reader of a run's events: replay and live tail are the same loop, only the bytes come from elsewhere."""
+
+from gateway.event_stream.asked import Asked
+from gateway.event_stream.beginnings import After, begins
+from gateway.event_stream.clients import Client
+from gateway.event_stream.frames import Encoder
+from gateway.event_stream.hub import Hub
+from gateway.event_stream.ring import BLOCK_BYTES
+from gateway.event_stream.run_log import RunLog
+from gateway.event_stream.snapshot import snapshot, snapshot_position
+from gateway.event_stream.views import RUN_ENDED, RUN_STARTED, View
+from shared.contracts.runs import Run
+from shared.errors import BrokerUnavailable, UnknownRun
+from shared.storage import Store
+
+
+class EventReader:
+    """Serves one client. `sequence` is the last event it has, or was told of by a snapshot."""
+
+    def __init__(self, hub: Hub, store: Store, run: Run, view: View, asked: Asked) -> None:
+        self._hub = hub
+        self._store = store
+        self._run = run
+        self._view = view
+        self._asked = asked
+        self._wanted = asked.wanted
+        self._sequence = 0
+        self._told = False
+        self._ended = False
+
+    async def __call__(self, client: Client) -> None:
+        """Writes until the run's end. Raises BrokerUnavailable or StoreUnavailable where it has to come again."""
+        cursor = self._asked.cursor
+        facts = await self._hub.source.facts(cursor.sequence if cursor else 0)
+        beginning = begins(self._asked, self._run, facts)
+        if isinstance(beginning, After):
+            self._sequence = beginning.sequence
+        else:
+            await self._tell_state(client, Encoder(facts.epoch, self._run.id))
+        if self._ended:
+            return
+        async with self._hub.watching(self._view, self._sequence) as log:
+            log.readers.add(client)
+            try:
+                await self._follow(client, log)
+            finally:
+                log.readers.discard(client)
+
+    async def _follow(self, client: Client, log: RunLog) -> None:
+        while log.base_is_open and not (log.over or client.leaving):
+            await client.wait()
+        if self._sequence == 0 and not self._told and not await self._history_is_whole(client, log):
+            await self._tell_state(client, log.encoder)
+        while not (self._ended or client.leaving):
+            if self._sequence < log.ring.base:
+                await self._replay(client, log)
+            else:
+                await self._tail(client, log)
+
+    async def _tail(self, client: Client, log: RunLog) -> None:
+        """Writes from the log until the run has ended, or the client has fallen out of the ring."""
+        ring, joined_at, behind = log.ring, self._sequence, True
+        index = ring.index_after(joined_at)
+        while not client.leaving:
+            if log.failure is not None:
+                raise BrokerUnavailable("the run's events", ConnectionError(log.failure))
+            if behind:
+                # On a replica that lags the log may get what this reader had from another gateway already.
+                index = max(index, ring.index_after(joined_at))
+                behind = log.position < joined_at
+            if index < ring.start:
+                return
+            if index < ring.end:
+                block = ring.block(index, self._wanted)
+                await client.write(block.data)
+                index, self._sequence = block.next, max(self._sequence, block.sequence)
+            elif ring.ended:
+                self._ended = True
+                return
+            else:
+                await client.wait()
+
+    async def _replay(self, client: Client, log: RunLog) -> None:
+        """Writes stored events up to where the ring begins, by direct get."""
+        up_to = log.ring.base
+        kept: list[bytes] = []
+        size = 0
+        async for heard in self._hub.source.read(self._view, self._sequence, up_to):
+            if self._view.holds(heard) and self._wanted.shows(heard.type, heard.conversation):
+                kept.append(log.encoder.event(heard.sequence, heard.type, heard.payload))
+                size += len(kept[-1])
+            if size > BLOCK_BYTES:
+                await client.write(b"".join(kept))
+                kept, size = [], 0
+            self._ended = heard.type == RUN_ENDED
+            if client.leaving or self._ended:
+                break
+        await client.write(b"".join(kept))
+        self._sequence = up_to
+
+    async def _history_is_whole(self, client: Client, log: RunLog) -> bool:
+        """Whether the run's history begins with its first event, or has not begun yet."""
+        while not (log.filled or log.ring.end or log.over or client.leaving):
+            await client.wait()
+        if log.ring.base == 0 and log.ring.end:
+            return log.ring.first_type == RUN_STARTED
+        async for heard in self._hub.source.read(self._view, 0, log.ring.base):
+            return heard.type == RUN_STARTED
+        return self._run.event_sequence == 0 or log.over or client.leaving
+
+    async def _tell_state(self, client: Client, encoder: Encoder) -> None:
+        """Writes a snapshot and goes on from there; of an ended run it is all there is."""
+        up_to = await self._hub.source.last_sequence(View(self._run.id, texts=True))
+        run = await self._store.runs.get(self._run.id)
+        if run is None:
+            raise UnknownRun(self._run.id)
+        self._sequence = snapshot_position(run, up_to)
+        await client.write(await snapshot(self._store, run, encoder.identity(self._sequence)))
+        self._told = True
+        self._ended = run.end_sequence is not None

@@ -1,0 +1,247 @@
+"""One watched run: what is heard live and what is read from history become one log without holes.
+
+    heard ──▶ in order? no hole? ──▶ appended ──▶ readers wake
+                     │ a hole, a reconnect, a slow subscription, a probe that knows more
+                     ▼
+              filling: read from the last complete sequence up to what was heard;
+                       what is heard meanwhile waits, and is looked at again afterwards
+
+*Complete* on a subject is the last sequence up to which nothing of it is missing. An event of `.events` that turns
+out to be missing below what readers have got already is told as `gap`; a missing delta there is healed by its
+`message` (spec/architecture.md section 4).
+"""
+
+import asyncio
+import time
+from typing import Final, Protocol
+
+from gateway.event_stream.frames import Encoder
+from gateway.event_stream.gaps import gap_event
+from gateway.event_stream.ring import Item, Ring
+from gateway.event_stream.source import Source, Unsubscribe
+from gateway.event_stream.views import DELTA, Heard, View
+from shared.errors import BrokerUnavailable
+from shared.logs import Logger
+
+WAITING_EVENTS: Final = 2048
+LAG_PAUSE_SECONDS: Final = 0.05
+LAG_LIMIT_SECONDS: Final = 10.0
+AWAY_PAUSE_SECONDS: Final = 0.25
+
+
+class Wakeable(Protocol):
+    """Whoever waits for a log."""
+
+    def wake(self) -> None:
+        """Something was appended, or the log came to its end."""
+
+
+class RunLog:
+    """The log of one view. `run` is its only task; everything else happens at once, in the event loop."""
+
+    def __init__(self, view: View, epoch: str, base: int | None, source: Source, ring: Ring, log: Logger) -> None:
+        self.view = view
+        self.epoch = epoch
+        self.encoder = Encoder(epoch, view.run_id)
+        self.ring = ring
+        self.readers: set[Wakeable] = set()
+        self.fact_watchers: set[Wakeable] = set()
+        self.position = base or 0
+        self.filling = True
+        self.filled = False
+        self.failure: str | None = None
+        self._source = source
+        self._log = log
+        self._from_now = base is None
+        self._complete = self.position
+        self._complete_on: dict[str, int] = {}
+        self._must_reach = 0
+        self._refilled = asyncio.Event()
+        self._incoming: list[Heard] = []
+        self._waiting: list[Heard] = []
+        self._generation = 0
+        self._wake_facts = False
+        self._wake_planned = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will be appended any more."""
+        return self.ring.ended or self.failure is not None
+
+    @property
+    def base_is_open(self) -> bool:
+        """Whether it is not known yet where the log begins."""
+        return self._from_now
+
+    async def run(self) -> None:
+        """Listens first, then fills; fills again whenever it has to. Ends with the run, or by cancellation."""
+        unsubscribe = await self._source.listen(self.view, self._hear)
+        self._generation = self._source.generation
+        try:
+            while not self.ring.ended:
+                self._refilled.clear()
+                await self._fill()
+                if not self._refilled.is_set():
+                    self._settle()
+                if not self.filling and not self.ring.ended:
+                    await self._refilled.wait()
+        finally:
+            await self._unsubscribe(unsubscribe)
+
+    def refill(self, must_reach: int = 0) -> None:
+        """Something may be missing: nothing is appended before history was read, at least up to `must_reach`."""
+        if self.ring.ended:
+            return
+        self.filling = True
+        self._must_reach = max(self._must_reach, must_reach)
+        self._refilled.set()
+
+    def fail(self, reason: str) -> None:
+        """Ends the log: its readers leave and come again."""
+        self.failure = reason
+        self._wake(facts=True)
+
+    async def _unsubscribe(self, unsubscribe: Unsubscribe) -> None:
+        try:
+            await unsubscribe()
+        except BrokerUnavailable as error:
+            self._log.info("subscription ended with its connection", run_id=self.view.run_id, error=str(error))
+
+    # -- live ---------------------------------------------------------------------------------------------------
+
+    def _hear(self, heard: Heard) -> None:
+        """Takes what arrived together in the order of the stream, for two subscriptions may interleave."""
+        if not self._incoming:
+            asyncio.get_running_loop().call_soon(self._take_incoming)
+        self._incoming.append(heard)
+
+    def _take_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, []
+        if self._source.generation != self._generation:
+            self._generation = self._source.generation
+            self.refill()
+        if len(incoming) > 1:
+            incoming.sort(key=lambda heard: heard.sequence)
+        for heard in incoming:
+            self._take(heard)
+
+    def _take(self, heard: Heard) -> None:
+        if self.ring.ended:
+            return
+        if self.filling:
+            self._keep_waiting(heard)
+        elif heard.sequence <= self.position:
+            self._notice_late(heard)
+        elif self._hole_before(heard):
+            self.refill(heard.sequence)
+            self._keep_waiting(heard)
+        else:
+            self._append(heard)
+
+    def _hole_before(self, heard: Heard) -> bool:
+        complete = self._complete_up_to(heard.subject)
+        if heard.previous <= complete:
+            return False
+        # Below what was appended already a missing delta stays missing; a missing event has to be told.
+        return heard.subject == self.view.events or heard.previous > self.position
+
+    def _complete_up_to(self, subject: str) -> int:
+        return max(self._complete, self._complete_on.get(subject, 0))
+
+    def _notice_late(self, heard: Heard) -> None:
+        if heard.subject == self.view.events and heard.sequence > self._complete_up_to(heard.subject):
+            self._complete_on[heard.subject] = heard.sequence
+            self._tell_gap(heard.sequence, heard.sequence)
+
+    def _keep_waiting(self, heard: Heard) -> None:
+        if len(self._waiting) >= WAITING_EVENTS:
+            self._must_reach = max(self._must_reach, self._waiting[-1].sequence)
+            self._waiting.clear()
+        self._waiting.append(heard)
+
+    # -- history ------------------------------------------------------------------------------------------------
+
+    async def _fill(self) -> None:
+        """Reads until what was heard is reached; a broker that is away is waited for."""
+        give_up_at: float | None = None
+        while not self.ring.ended:
+            try:
+                await self._read()
+            except BrokerUnavailable as error:
+                self._log.info("history is not readable yet", run_id=self.view.run_id, error=str(error))
+                await asyncio.sleep(AWAY_PAUSE_SECONDS)
+                continue
+            if self.position >= self._must_reach:
+                break
+            give_up_at = give_up_at or time.monotonic() + LAG_LIMIT_SECONDS
+            if time.monotonic() > give_up_at:
+                self._skip()
+                break
+            await asyncio.sleep(LAG_PAUSE_SECONDS)
+
+    async def _read(self) -> None:
+        up_to = await self._source.last_sequence(self.view)
+        if self._from_now:
+            self._from_now = False
+            self.ring.base = self.position = self._complete = up_to
+            return
+        async for heard in self._source.read(self.view, self._complete_up_to(self.view.events), up_to):
+            if heard.sequence > self.position:
+                self._append(heard)
+            else:
+                self._notice_late(heard)
+            if self.ring.ended:
+                return
+        self.position = max(self.position, up_to)
+        self._complete = max(self._complete, up_to)
+        self._complete_on.clear()
+
+    def _skip(self) -> None:
+        """What was promised by a later event never became readable: it is told as a gap, and the run goes on."""
+        first, last = self.position + 1, self._must_reach - 1
+        self.position = self._complete = max(self.position, last)
+        if first <= last:
+            self._log.warning("events are missing from history", run_id=self.view.run_id, first=first, last=last)
+            self._tell_gap(first, last)
+
+    def _settle(self) -> None:
+        """History is in: what was heard meanwhile is next, and may show another hole."""
+        waiting, self._waiting = self._waiting, []
+        self.filling = False
+        self.filled = True
+        self._must_reach = 0
+        waiting.sort(key=lambda heard: heard.sequence)
+        for heard in waiting:
+            self._take(heard)
+        self._wake()
+
+    # -- appending ----------------------------------------------------------------------------------------------
+
+    def _append(self, heard: Heard) -> None:
+        self.position = heard.sequence
+        self._complete_on[heard.subject] = heard.sequence
+        if not self.view.holds(heard):
+            return
+        frame = self.encoder.event(heard.sequence, heard.type, heard.payload)
+        self.ring.append(Item(heard.sequence, heard.type, heard.conversation, frame))
+        self._wake(facts=heard.type != DELTA)
+
+    def _tell_gap(self, first: int, last: int) -> None:
+        frame = gap_event(self.encoder, self.view.run_id, self.position, first, last)
+        self.ring.append(Item(self.position, "gap", None, frame))
+        self._wake(facts=True)
+
+    def _wake(self, facts: bool = False) -> None:
+        """Wakes everybody once for all that is appended in one pass of the event loop."""
+        self._wake_facts = self._wake_facts or facts
+        if not self._wake_planned:
+            self._wake_planned = True
+            asyncio.get_running_loop().call_soon(self._wake_all)
+
+    def _wake_all(self) -> None:
+        facts, self._wake_facts, self._wake_planned = self._wake_facts, False, False
+        for reader in self.readers:
+            reader.wake()
+        if facts:
+            for watcher in self.fact_watchers:
+                watcher.wake()

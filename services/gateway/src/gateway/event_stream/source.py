@@ -1,0 +1,208 @@
+"""Where events come from: the port the logs are written against, and NATS behind it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+
+from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
+from shared.errors import BrokerUnavailable
+from shared.messaging import history, subjects
+from shared.messaging.connection import Connection
+
+REQUEST_SECONDS: Final = 2.0
+FACTS_FRESH_SECONDS: Final = 5.0
+PENDING_MESSAGES: Final = 65_536
+PENDING_BYTES: Final = 16 * 1024 * 1024
+
+Hear = Callable[[Heard], None]
+Unsubscribe = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the stream's leader says: when it was made (`epoch`), its first and its last sequence."""
+
+    epoch: str
+    first: int
+    last: int
+
+
+class Source(Protocol):
+    """What a log needs. All but `generation` and `ready` raise BrokerUnavailable."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether events can be heard now."""
+
+    @property
+    def generation(self) -> int:
+        """Changes whenever something may have been missed unseen: the connection was made anew."""
+
+    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+        """Has `hear` called for every live event of the view."""
+
+    def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+        """The stored events of the view with `after` < sequence <= `up_to`, in order."""
+
+    async def last_sequence(self, view: View) -> int:
+        """A sequence up to which everything of the view is stored and nothing above it was, or 0."""
+
+    async def end_of(self, run_id: str) -> int | None:
+        """The sequence of a run's last event, `run.ended`, or None while it is not stored."""
+
+    async def facts(self, at_least: int = 0) -> StreamFacts:
+        """The stream as it is, or was a moment ago; asked anew where `last` is below `at_least`."""
+
+
+class NatsSource:
+    """The stream RUN_EVENTS: live on `ev.>`, stored by direct get."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._facts: StreamFacts | None = None
+        self._facts_at = 0.0
+        self._asking = asyncio.Lock()
+
+    @property
+    def ready(self) -> bool:
+        return self._connection.connected
+
+    @property
+    def generation(self) -> int:
+        return self._connection.client.stats["reconnects"]
+
+    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+        client = self._client()
+
+        async def on_message(message: Msg) -> None:
+            hear(_live(message))
+
+        kept = [await _subscribed(client, subject, on_message) for subject in view.live]
+
+        async def unsubscribe() -> None:
+            for subscription in kept:
+                await _give_up(client, subscription)
+
+        return unsubscribe
+
+    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+        reads = [
+            history.read(self._client(), subjects.RUN_EVENTS, subject, from_sequence=after + 1, up_to_sequence=up_to)
+            for subject in view.stored
+        ]
+        async for stored in in_order(reads):
+            yield _stored(stored)
+
+    async def last_sequence(self, view: View) -> int:
+        return await history.last_sequence(self._client(), subjects.RUN_EVENTS, view.bound)
+
+    async def end_of(self, run_id: str) -> int | None:
+        last = await history.last(self._client(), subjects.RUN_EVENTS, subjects.events(run_id))
+        return last.sequence if last is not None and last.headers.get("Aw-Type") == RUN_ENDED else None
+
+    async def facts(self, at_least: int = 0) -> StreamFacts:
+        async with self._asking:
+            fresh = time.monotonic() - self._facts_at < FACTS_FRESH_SECONDS
+            if self._facts is None or not fresh or self._facts.last < at_least:
+                self._facts, self._facts_at = await self._ask(), time.monotonic()
+            return self._facts
+
+    def forget_facts(self) -> None:
+        """Has the stream asked anew: after a reconnect it may be another one."""
+        self._facts = None
+
+    async def _ask(self) -> StreamFacts:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                info = await self._client().jetstream(timeout=REQUEST_SECONDS).stream_info(subjects.RUN_EVENTS)
+        except (NatsError, JetStreamError, TimeoutError) as error:
+            raise BrokerUnavailable("a look at its stream", error) from error
+        if info.created is None:
+            raise BrokerUnavailable("when its stream was made", ValueError("no time in the answer"))
+        epoch = format(int(info.created.timestamp() * 1_000_000), "x")
+        return StreamFacts(epoch, info.state.first_seq, info.state.last_seq)
+
+    def _client(self) -> Client:
+        if not self._connection.connected:
+            raise BrokerUnavailable("anything", ConnectionError("not connected"))
+        return self._connection.client
+
+
+async def in_order(
+    reads: list[AsyncIterator[history.StoredMessage]],
+) -> AsyncIterator[history.StoredMessage]:
+    """Merges reads that are each in order."""
+    heads: list[tuple[history.StoredMessage, AsyncIterator[history.StoredMessage]]] = []
+    for read in reads:
+        first = await anext(read, None)
+        if first is not None:
+            heads.append((first, read))
+    while heads:
+        lowest = min(heads, key=lambda head: head[0].sequence)
+        yield lowest[0]
+        heads.remove(lowest)
+        following = await anext(lowest[1], None)
+        if following is not None:
+            heads.append((following, lowest[1]))
+
+
+async def _subscribed(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
+    try:
+        return await client.subscribe(
+            subject, cb=on_message, pending_msgs_limit=PENDING_MESSAGES, pending_bytes_limit=PENDING_BYTES
+        )
+    except NatsError as error:
+        raise BrokerUnavailable(f"a subscription to {subject}", error) from error
+
+
+async def _give_up(client: Client, subscription: Subscription) -> None:
+    if client.is_closed:
+        return
+    try:
+        await subscription.unsubscribe()
+    except NatsError as error:
+        raise BrokerUnavailable("the end of a subscription", error) from error
+
+
+def _live(message: Msg) -> Heard:
+    headers = message.headers or {}
+    subject = headers["Nats-Subject"]
+    return Heard(
+        sequence=int(headers["Nats-Sequence"]),
+        subject=subject,
+        previous=int(headers["Nats-Last-Sequence"]),
+        type=_type(headers, subject),
+        conversation=_conversation(headers, subject),
+        payload=message.data,
+    )
+
+
+def _stored(stored: history.StoredMessage) -> Heard:
+    return Heard(
+        sequence=stored.sequence,
+        subject=stored.subject,
+        previous=-1,
+        type=_type(stored.headers, stored.subject),
+        conversation=_conversation(stored.headers, stored.subject),
+        payload=stored.data,
+    )
+
+
+def _type(headers: Mapping[str, str], subject: str) -> str:
+    if subject.endswith(".events"):
+        return headers.get("Aw-Type", "message")
+    return DELTA
+
+
+def _conversation(headers: Mapping[str, str], subject: str) -> str | None:
+    if subject.endswith(".events"):
+        return headers.get("Aw-Conversation-Id")
+    return subject.rpartition(".")[2]

@@ -1,0 +1,140 @@
+"""The live side of the gateway: what the routes and the app know of it."""
+
+import asyncio
+import time
+
+from nats.errors import SlowConsumerError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.cancellation import cancel_all
+from gateway.event_stream.asked import last_event_id, read_asked
+from gateway.event_stream.beginnings import is_at_end
+from gateway.event_stream.clients import Client, OpenClients
+from gateway.event_stream.hub import Hub
+from gateway.event_stream.reader import EventReader
+from gateway.event_stream.response import EventStreamResponse, Serve
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.source import NatsSource
+from gateway.event_stream.status_stream import StatusBoard, StatusReader, status_is_at_end
+from gateway.event_stream.views import View
+from shared.contracts.runs import Run
+from shared.errors import BrokerUnavailable, StoreUnavailable
+from shared.logs import Logger
+from shared.messaging.connection import Connection
+from shared.storage import Store
+
+CHANGE_LOOK_SECONDS = 1.0
+
+
+class Streams:
+    """Event streams of runs, status streams, and waiting for a run to move. One a process."""
+
+    def __init__(
+        self, connection: Connection, store: Store, settings: StreamSettings, stopping: asyncio.Event, log: Logger
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._log = log
+        self._source = NatsSource(connection)
+        self._board = StatusBoard(store, settings)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.hub = Hub(self._source, settings, log)
+        self.clients = OpenClients(settings, stopping)
+        connection.on_reconnected(self._on_reconnected)
+        connection.on_error(self._on_error)
+
+    async def events(self, request: Request, run: Run, conversation: str | None = None) -> Response:
+        """A run's events as an event stream; 204 for a reader that has the last one.
+
+        Raises InvalidRequest for a filter nobody knows, NotFound for a conversation of another run.
+        """
+        asked = read_asked(request, run, conversation)
+        try:
+            run = await self._with_end(run)
+            if run.end_sequence is not None and is_at_end(asked.cursor, run, (await self._source.facts()).epoch):
+                return Response(status_code=204)
+        except BrokerUnavailable as error:
+            return self.come_again(error)
+        view = View.of(run, asked.wanted.conversation)
+        return self.response(EventReader(self.hub, self._store, run, view, asked))
+
+    async def _with_end(self, run: Run) -> Run:
+        """The run with its end, which stands on the stream a moment before it stands on the run."""
+        if not run.terminal or run.end_sequence is not None:
+            return run
+        return run.model_copy(update={"end_sequence": await self._source.end_of(run.id)})
+
+    async def status(self, request: Request, run: Run) -> Response:
+        """A run's status as an event stream; 204 for a client that has the last one."""
+        last_id = last_event_id(request)
+        if status_is_at_end(last_id, run):
+            return Response(status_code=204)
+        done = request.query_params.get("done") == "1"
+        reader = StatusReader(self.hub, self._board, self._settings, run, self._log, last_id=last_id, done=done)
+        return self.response(reader, {"Vary": "Accept"})
+
+    def come_again(self, error: BrokerUnavailable | StoreUnavailable) -> Response:
+        """An event stream that ends at once with the advice to reconnect: what is away will be back."""
+
+        async def say(client: Client) -> None:
+            raise error
+
+        return self.response(say)
+
+    def response(self, serve: Serve, headers: dict[str, str] | None = None) -> EventStreamResponse:
+        """An event stream that `serve` writes."""
+        self._begin()
+        return EventStreamResponse(self.clients, serve, headers)
+
+    async def wait_for_change(self, run_id: str, seconds: float) -> bool:
+        """Whether a fact or a hint of the run was heard; at the latest after a second, for some may go unheard."""
+        self._begin()
+        changed = _Changed()
+        started = time.monotonic()
+        bound = min(seconds, CHANGE_LOOK_SECONDS)
+        try:
+            async with self.hub.watching(View(run_id, texts=False), None) as log:
+                log.fact_watchers.add(changed)
+                try:
+                    async with asyncio.timeout(bound):
+                        await changed.happened.wait()
+                finally:
+                    log.fact_watchers.discard(changed)
+        except TimeoutError:
+            return False
+        except BrokerUnavailable:
+            await asyncio.sleep(max(0.0, bound - (time.monotonic() - started)))
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Ends all streams and everything behind them."""
+        self.clients.end_all()
+        await cancel_all(self._tasks)
+        await self.hub.close()
+
+    def _begin(self) -> None:
+        """Starts what keeps streams alive, with the first of them: there is no event loop before."""
+        if self._tasks:
+            return
+        for work in (self.hub.run(), self.clients.keep_time(), self.clients.end_when_stopping()):
+            self._tasks.append(asyncio.create_task(work))
+
+    async def _on_reconnected(self) -> None:
+        self._source.forget_facts()
+        self.hub.refill()
+
+    def _on_error(self, error: Exception) -> None:
+        if isinstance(error, SlowConsumerError):
+            self.hub.refill(error.subject)
+
+
+class _Changed:
+    """Waits for one wake-up."""
+
+    def __init__(self) -> None:
+        self.happened = asyncio.Event()
+
+    def wake(self) -> None:
+        self.happened.set()

@@ -1,0 +1,28 @@
+"""A report as JUnit XML: a test suite whose cases are conversations. Pure."""
+
+from xml.sax.saxutils import quoteattr
+
+from shared.contracts.reports import ConversationOutcome, Report
+from shared.contracts.words import EndedReason
+
+
+def junit(report: Report) -> str:
+    """One case a conversation: failed without its goal, error by error, skipped where nothing could be judged."""
+    cases = [_case(report.run_id, one) for one in report.conversations]
+    stats = report.stats
+    counts = f'tests="{len(cases)}" failures="{stats.unsuccessful}" errors="{stats.errored}"'
+    suite = f"<testsuite name={quoteattr(report.run_id)} {counts}>"
+    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', suite, *cases, "</testsuite>"]) + "\n"
+
+
+def _case(run_id: str, one: ConversationOutcome) -> str:
+    reason = one.ended_reason or "never started"
+    opening = f"  <testcase classname={quoteattr(run_id)} name={quoteattr(one.id)}"
+    if one.ended_reason is EndedReason.ERROR:
+        return f'{opening}><error message="ended by error"/></testcase>'
+    if one.goal_reached is None:
+        return f"{opening}><skipped message={quoteattr(f'ended by {reason}, not judged')}/></testcase>"
+    if not one.goal_reached:
+        tags = ", ".join(one.tags) or "no tags"
+        return f"{opening}><failure message={quoteattr(f'ended by {reason} without its goal: {tags}')}/></testcase>"
+    return f"{opening}/>"

@@ -1,0 +1,42 @@
+"""Lists of runs by the status a client sees, which is not quite the one that is stored."""
+
+from typing import Final
+
+from gateway.access import Caller
+from gateway.schemas.answers import RunPage
+from shared.contracts.runs import Run, shown_status, status_view
+from shared.contracts.words import RunKind, RunStatus
+from shared.storage import Store
+
+PAGES_READ = 20
+STORED_AS: Final = {
+    RunStatus.PAUSING: (RunStatus.QUEUED, RunStatus.RUNNING),
+    RunStatus.PAUSED: (RunStatus.PAUSED,),
+    RunStatus.CANCELING: (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED),
+    RunStatus.RUNNING: (RunStatus.RUNNING, RunStatus.PAUSED),
+}
+"""Under which stored statuses a shown one is found: what is wanted and not yet true is shown, never stored."""
+
+
+async def runs_page(
+    store: Store, caller: Caller, kind: RunKind | None, status: RunStatus | None, cursor: str | None, limit: int
+) -> RunPage:
+    """A page of runs, newest first. A page may hold fewer than `limit` and still name a next one."""
+    stored = STORED_AS.get(status, (status,)) if status else ()
+    shown: list[Run] = []
+    for _ in range(PAGES_READ):
+        found = await store.runs.newest(caller.tenant, kind, stored, cursor, limit + 1)
+        for run in found[:limit]:
+            if status in (None, shown_status(run)):
+                shown.append(run)
+            cursor = run.id
+            if len(shown) == limit:
+                more = len(found) > limit or run is not found[-1]
+                return _page(shown, cursor if more else None)
+        if len(found) <= limit:
+            return _page(shown, None)
+    return _page(shown, cursor)
+
+
+def _page(runs: list[Run], cursor: str | None) -> RunPage:
+    return RunPage(items=[status_view(run) for run in runs], next_cursor=cursor)

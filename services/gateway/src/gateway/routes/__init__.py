@@ -1,0 +1,1 @@
+"""One file a resource; `create_app` includes their routers."""

@@ -1,0 +1,102 @@
+"""/api/agents: stored, versioned participants."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from gateway.access import CallerOfRequest
+from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from gateway.paging import Cursor, Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.schemas.agents import AgentBody, AgentView, criteria_of
+from gateway.schemas.answers import AgentPage
+from shared.contracts.agents import Agent
+from shared.contracts.identity import new_id
+from shared.contracts.record import now
+from shared.contracts.settings import Criterion
+from shared.routing import Registry
+
+REPLACE_ATTEMPTS = 5
+
+router = APIRouter(prefix="/api/agents", tags=["agents"])
+
+
+@router.get("", summary="List agents, newest first", response_model=AgentPage)
+async def list_agents(
+    parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+) -> AgentPage:
+    size = page_size(parts.settings, limit)
+    found = await parts.store.agents.newest(caller.tenant, cursor, size + 1)
+    more = len(found) > size
+    items = [AgentView.of(agent) for agent in found[:size]]
+    return AgentPage(items=items, next_cursor=items[-1].id if more else None)
+
+
+@router.post("", status_code=201, summary="Create an agent", response_model=AgentView)
+async def create_agent(body: AgentBody, parts: PartsOfApp, caller: CallerOfRequest, response: Response) -> AgentView:
+    moment = now()
+    agent = Agent(
+        id=new_id(), tenant=caller.tenant, created_at=moment, updated_at=moment, **_values(body, parts.registry)
+    )
+    await parts.store.agents.insert(agent)
+    response.headers["Location"] = f"/api/agents/{agent.id}"
+    return AgentView.of(agent)
+
+
+@router.get("/{agent_id}", summary="Show an agent, as it is or in one version", response_model=AgentView)
+async def show_agent(
+    agent_id: str,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> AgentView:
+    return AgentView.of(await _agent(parts, caller.tenant, agent_id, version))
+
+
+@router.put("/{agent_id}", summary="Replace an agent: makes a new version", response_model=AgentView)
+async def replace_agent(agent_id: str, body: AgentBody, parts: PartsOfApp, caller: CallerOfRequest) -> AgentView:
+    values = _values(body, parts.registry)
+    for _ in range(REPLACE_ATTEMPTS):
+        current = await _agent(parts, caller.tenant, agent_id)
+        changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **values})
+        if await parts.store.agents.replace(changed):
+            return AgentView.of(changed)
+    raise Conflict("busy", f"Agent {agent_id} is being changed by others all the time: try again in a moment.")
+
+
+@router.delete("/{agent_id}", status_code=204, summary="Archive an agent; runs that have it go on")
+async def archive_agent(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> None:
+    if not await parts.store.agents.archive(caller.tenant, agent_id):
+        raise NotFound("agent", agent_id)
+
+
+@router.get("/{agent_id}/versions", summary="List an agent's versions, newest first", response_model=AgentPage)
+async def list_versions(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> AgentPage:
+    versions = await parts.store.agents.versions(caller.tenant, agent_id)
+    if not versions:
+        raise NotFound("agent", agent_id)
+    return AgentPage(items=[AgentView.of(agent) for agent in versions])
+
+
+async def _agent(parts: PartsOfApp, tenant: str, agent_id: str, version: int | None = None) -> Agent:
+    agent = await parts.store.agents.get(tenant, agent_id, version)
+    if agent is None:
+        raise NotFound("agent", agent_id if version is None else f"{agent_id} in version {version}")
+    return agent
+
+
+def _values(body: AgentBody, registry: Registry) -> dict[str, object]:
+    """What a body says of an agent, checked against the registry. Raises InvalidRequest and UnknownModel."""
+    if body.endpoint is not None:
+        raise InvalidRequest(FieldProblem("endpoint", "names no endpoint that is configured here"))
+    if body.provider is not None or body.model is not None:
+        registry.route(body.provider, body.model, body.tier)
+    values = {name: getattr(body, name) for name in AgentBody.model_fields}
+    return values | {"stop": tuple(body.stop), "tools": tuple(body.tools), "criteria": _criteria(body)}
+
+
+def _criteria(body: AgentBody) -> tuple[Criterion, ...]:
+    try:
+        return criteria_of(body.criteria)
+    except ValueError as error:
+        raise InvalidRequest(FieldProblem("criteria", str(error))) from error

@@ -1,0 +1,28 @@
+"""POST /api/battles/start."""
+
+from fastapi import APIRouter, Response
+
+from gateway.access import CallerOfRequest
+from gateway.parts import PartsOfApp
+from gateway.schemas.answers import Started
+from gateway.schemas.starts import BattleStart
+from gateway.starting import Asked, IdempotencyKey, start
+from gateway.starts import battles_of
+from shared.contracts.words import RunKind
+
+router = APIRouter(prefix="/api/battles", tags=["battles"])
+
+
+@router.post(
+    "/start",
+    status_code=202,
+    summary="Start a battle, or several independent ones as one run",
+    response_model=Started,
+    responses={200: {"model": Started, "description": "The same request was made before: its run."}},
+)
+async def start_battle(
+    body: BattleStart, parts: PartsOfApp, caller: CallerOfRequest, key: IdempotencyKey, response: Response
+) -> Started:
+    fields = [battle for _, battle in battles_of(body)]
+    asked = Asked(RunKind.BATTLE, body, fields, lambda agents, seed: parts.planner.battle(body, agents, seed), key)
+    return await start(parts, caller, asked, response)

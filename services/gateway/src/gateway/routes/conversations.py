@@ -1,0 +1,56 @@
+"""The messages of a conversation."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from gateway.access import CallerOfRequest
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.lookups import find_conversation
+from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
+from gateway.paging import Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.schemas.answers import MessagePage, MessagesView
+
+FOLDERS = ("conversations", "battles", "scale", "runs", "comparisons")
+LARGEST_PAGE = 1_000_000
+
+router = APIRouter(tags=["conversations"])
+
+SinceSeq = Annotated[int | None, Query(ge=0, le=LARGEST_SEQ, description="Messages with a greater seq.")]
+Since = Annotated[str | None, Query(max_length=40, description="A seq, or an ISO 8601 time.")]
+Wait = Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for a message, 30 at most.")]
+Page = Annotated[int | None, Query(ge=1, le=LARGEST_PAGE, description="Pages 1, 2, 3 ... instead of a point.")]
+
+
+async def list_messages(
+    conversation_id: str,
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    sinceSeq: SinceSeq = None,  # noqa: N803 - the name on the wire
+    since: Since = None,
+    wait: Wait = 0.0,
+    page: Page = None,
+    limit: Limit = None,
+) -> MessagesView | MessagePage:
+    size = page_size(parts.settings, limit)
+    if wait > parts.settings.wait_ceiling_seconds:
+        ceiling = parts.settings.wait_ceiling_seconds
+        raise InvalidRequest(FieldProblem("wait", f"must be at most {ceiling:g}", ceiling))
+    after = sinceSeq if sinceSeq is not None else point(since or "0")
+    run, conversation = await find_conversation(parts.store, caller, conversation_id)
+    if page is not None:
+        return await messages_page(parts.store, conversation, page, size)
+    return await wait_for_messages(request, parts.store, run, conversation, after, size, wait)
+
+
+for _folder in FOLDERS:
+    router.add_api_route(
+        f"/api/{_folder}/{{conversation_id}}/messages",
+        list_messages,
+        methods=["GET"],
+        summary="List a conversation's messages: after a point, waited for, or by page",
+        response_model=MessagesView | MessagePage,
+        name=f"messages_of_{_folder}",
+    )

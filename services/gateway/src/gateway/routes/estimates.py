@@ -1,0 +1,22 @@
+"""POST /api/estimates: what a start would cost. Nothing is started."""
+
+from fastapi import APIRouter
+
+from gateway.access import CallerOfRequest
+from gateway.parts import PartsOfApp
+from gateway.schemas.answers import EstimateView
+from gateway.schemas.starts import BattleStart, EstimateStart
+from gateway.starting import load_agents
+from gateway.starts import battles_of
+
+router = APIRouter(prefix="/api/estimates", tags=["scale tests"])
+
+
+@router.post("", summary="Estimate what a start would cost, by purpose", response_model=EstimateView)
+async def estimate_start(body: EstimateStart, parts: PartsOfApp, caller: CallerOfRequest) -> EstimateView:
+    if body.scale:
+        agents = await load_agents(parts.store, caller, [body])
+        return parts.planner.scale(body, agents, seed=0).estimate.view()
+    start = BattleStart.model_validate(body.model_dump(by_alias=True, exclude_unset=True))
+    agents = await load_agents(parts.store, caller, [battle for _, battle in battles_of(start)])
+    return parts.planner.battle(start, agents, seed=0).estimate.view()

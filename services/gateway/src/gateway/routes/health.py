@@ -1,0 +1,32 @@
+"""Whether the process lives, whether it can work, and how everything else is."""
+
+from fastapi import APIRouter
+
+from gateway.errors import NotReady
+from gateway.parts import PartsOfApp
+from gateway.schemas.answers import AiHealthView, Alive, HealthView
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Say that the process lives", response_model=Alive)
+async def healthz() -> Alive:
+    return Alive(status="ok")
+
+
+@router.get("/readyz", summary="Say whether broker, store, streams and indexes are there", response_model=Alive)
+async def readyz(parts: PartsOfApp) -> Alive:
+    missing = await parts.readiness()
+    if missing:
+        raise NotReady(missing)
+    return Alive(status="ready")
+
+
+@router.get("/api/health", summary="Show how broker, store and every service are", response_model=HealthView)
+async def health(parts: PartsOfApp) -> HealthView:
+    return await parts.vitality.everything()
+
+
+@router.get("/api/health/ai", summary="Show whether models answer, by provider", response_model=AiHealthView)
+async def health_of_models(parts: PartsOfApp) -> AiHealthView:
+    return parts.vitality.models()

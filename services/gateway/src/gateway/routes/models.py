@@ -1,0 +1,25 @@
+"""GET /api/models: what can be asked for."""
+
+from fastapi import APIRouter
+
+from gateway.parts import PartsOfApp
+from gateway.schemas.answers import ModelLimits, ModelList, ModelView
+
+router = APIRouter(prefix="/api/models", tags=["models"])
+
+
+@router.get("", summary="List the models of the registry, with prices and limits", response_model=ModelList)
+async def list_models(parts: PartsOfApp) -> ModelList:
+    return ModelList(
+        items=[
+            ModelView(
+                name=name,
+                provider=provider_name,
+                limits=ModelLimits(concurrency=provider.concurrency, live_concurrency=provider.live_concurrency),
+                status=parts.vitality.model_status(provider_name),
+                **model.model_dump(),
+            )
+            for provider_name, provider in parts.registry.providers.items()
+            for name, model in provider.models.items()
+        ]
+    )

@@ -1,0 +1,62 @@
+"""The report of a run."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from gateway.access import CallerOfRequest
+from gateway.errors import FieldProblem, InvalidRequest, NotFound
+from gateway.exports import EXPORTS
+from gateway.lookups import find_run
+from gateway.parts import PartsOfApp
+from gateway.routes.runs import FOLDERS
+from gateway.schemas.answers import ReportPending
+from shared.contracts.reports import Report
+from shared.contracts.words import RunKind
+
+RETRY_AFTER_SECONDS = 2
+WITHOUT_REPORT = frozenset({RunKind.CHAT, RunKind.ASSIST})
+
+router = APIRouter(tags=["reports"])
+
+
+async def show_report(
+    run_id: str,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    format: Annotated[str, Query(max_length=20, description=f"json, {', '.join(EXPORTS)}")] = "json",
+) -> Response:
+    if format != "json" and format not in EXPORTS:
+        raise InvalidRequest(FieldProblem("format", f"must be json, {', '.join(EXPORTS)}", ["json", *EXPORTS]))
+    run = await find_run(parts.store, caller, run_id)
+    if run.kind in WITHOUT_REPORT:
+        raise NotFound("report of run", run_id)
+    report = await parts.store.reports.get(run.id)
+    if report is None:
+        pending = ReportPending().to_json()
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return Response(pending, 202, headers, media_type="application/json")
+    return _as(report, format)
+
+
+def _as(report: Report, name: str) -> Response:
+    if name == "json":
+        return Response(report.model_dump_json(by_alias=True, exclude={"tenant"}), media_type="application/json")
+    export = EXPORTS[name]
+    named = {"Content-Disposition": f'inline; filename="{report.run_id}.{export.extension or name}"'}
+    headers = {"Cache-Control": "no-store", **named, **export.headers}
+    return PlainTextResponse(export.render(report), headers=headers, media_type=export.media_type)
+
+
+for _folder in FOLDERS:
+    router.add_api_route(
+        f"/api/{_folder}/{{run_id}}/report",
+        show_report,
+        methods=["GET"],
+        summary="Show a run's report, as JSON or exported",
+        response_model=Report,
+        response_model_exclude={"tenant"},
+        name=f"report_of_{_folder}",
+        responses={202: {"model": ReportPending, "description": "The report is not there yet; see Retry-After."}},
+    )

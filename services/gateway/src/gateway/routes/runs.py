@@ -1,0 +1,113 @@
+"""Runs of every kind: lists, status, conversations, and what is wanted of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.access import CallerOfRequest
+from gateway.conditional import conditional, prefers_event_stream
+from gateway.conversations import conversation_page
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.listing import runs_page
+from gateway.lookups import find_run
+from gateway.paging import Cursor, Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.routes.streams import streams_of
+from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
+from shared.contracts.identity import conversation_index
+from shared.contracts.runs import StatusView, status_view
+from shared.contracts.words import RunKind, RunStatus, Wanted
+from shared.errors import StoreUnavailable
+
+FOLDERS = ("runs", "battles", "scale", "comparisons")
+WISHES = {"cancel": Wanted.CANCEL, "pause": Wanted.PAUSE, "resume": Wanted.RUN}
+
+router = APIRouter(tags=["runs"])
+
+
+@router.get("/api/runs", summary="List runs, newest first", response_model=RunPage)
+async def list_runs(
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    kind: RunKind | None = None,
+    status: RunStatus | None = None,
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> RunPage:
+    return await runs_page(parts.store, caller, kind, status, cursor, page_size(parts.settings, limit))
+
+
+async def show_status(run_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+    if not prefers_event_stream(request.headers.get("accept")):
+        return conditional(request, status_view(await find_run(parts.store, caller, run_id)))
+    streams = streams_of(request)
+    try:
+        run = await find_run(parts.store, caller, run_id)
+    except StoreUnavailable as error:
+        # An EventSource gives up for good on 503.
+        return streams.come_again(error)
+    return await streams.status(request, run)
+
+
+async def list_conversations(
+    run_id: str,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    status: Annotated[ConversationStatus | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> ConversationPage:
+    run = await find_run(parts.store, caller, run_id)
+    size = page_size(parts.settings, limit)
+    return await conversation_page(parts.store, run, _index_of(cursor), status, size)
+
+
+def _index_of(cursor: str | None) -> int:
+    """The index of the conversation a cursor names. Raises InvalidRequest."""
+    if cursor is None:
+        return 0
+    try:
+        return conversation_index(cursor)
+    except ValueError as error:
+        raise InvalidRequest(FieldProblem("cursor", "is no cursor of this list: send nextCursor as it was")) from error
+
+
+def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:
+    async def set_wanted(run_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> StatusView:
+        return status_view(await parts.control.want(caller, run_id, wanted))
+
+    return set_wanted
+
+
+for _folder in FOLDERS:
+    router.add_api_route(
+        f"/api/{_folder}/{{run_id}}/status",
+        show_status,
+        methods=["GET"],
+        summary="Show a run's status: as JSON with an ETag, or as an event stream",
+        response_model=StatusView,
+        name=f"status_of_{_folder}",
+        responses={
+            200: {"content": {"text/event-stream": {}}},
+            304: {"description": "The version named by If-None-Match still stands."},
+        },
+    )
+    router.add_api_route(
+        f"/api/{_folder}/{{run_id}}/conversations",
+        list_conversations,
+        methods=["GET"],
+        summary="List a run's conversations by index",
+        response_model=ConversationPage,
+        name=f"conversations_of_{_folder}",
+    )
+    for _verb, _wanted in WISHES.items():
+        router.add_api_route(
+            f"/api/{_folder}/{{run_id}}/{_verb}",
+            _wish(_wanted),
+            methods=["POST"],
+            status_code=202,
+            summary=f"{_verb.capitalize()} a run",
+            response_model=StatusView,
+            name=f"{_verb}_{_folder}",
+        )

@@ -1,0 +1,101 @@
+"""The event streams of runs (spec/api.md, "Event stream of a run")."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.access import CallerOfRequest
+from gateway.event_stream import Streams
+from gateway.lookups import find_conversation, find_run
+from gateway.parts import PartsOfApp
+from shared.errors import StoreUnavailable
+
+FOLDERS = ("runs", "battles", "scale", "comparisons")
+AS_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "The events; `id:` is where a reconnect goes on."},
+    204: {"description": "The run has ended, and `Last-Event-ID` is its last event."},
+}
+
+LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
+Types = Annotated[str | None, Query(description="Event types to send, with commas between them.")]
+Conversation = Annotated[str | None, Query(description="Only this conversation's events, and the run's own.")]
+From = Annotated[str | None, Query(alias="from", description="`start` (default) or `now`.")]
+
+router = APIRouter(tags=["event streams"])
+
+
+async def stream_events(
+    run_id: str,
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    types: Types = None,
+    conversation: Conversation = None,
+    start: From = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    streams = streams_of(request)
+    try:
+        run = await find_run(parts.store, caller, run_id)
+    except StoreUnavailable as error:
+        return streams.come_again(error)
+    return await streams.events(request, run)
+
+
+for _folder in FOLDERS:
+    router.add_api_route(
+        f"/api/{_folder}/{{run_id}}/events",
+        stream_events,
+        methods=["GET"],
+        summary="Follow a run's events",
+        response_class=Response,
+        responses=AS_EVENTS,
+        name=f"events_of_{_folder}",
+    )
+
+
+@router.get(
+    "/api/stream/{conversation_id}",
+    summary="Follow one conversation's events (or, by a run's id, the run's)",
+    response_class=Response,
+    responses=AS_EVENTS,
+)
+async def stream_conversation(
+    conversation_id: str,
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    types: Types = None,
+    start: From = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    streams = streams_of(request)
+    try:
+        named = await parts.store.runs.find(caller.tenant, conversation_id)
+        if named is not None:
+            return await streams.events(request, named)
+        run, conversation = await find_conversation(parts.store, caller, conversation_id)
+    except StoreUnavailable as error:
+        return streams.come_again(error)
+    return await streams.events(request, run, conversation)
+
+
+@router.get(
+    "/api/jobs/{job_id}/stream",
+    summary="Follow a run's status: unnamed messages, the last one terminal",
+    response_class=Response,
+    responses=AS_EVENTS,
+)
+async def stream_status(job_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+    streams = streams_of(request)
+    try:
+        run = await find_run(parts.store, caller, job_id)
+    except StoreUnavailable as error:
+        return streams.come_again(error)
+    return await streams.status(request, run)
+
+
+def streams_of(request: Request) -> Streams:
+    streams = request.app.state.streams
+    assert isinstance(streams, Streams)
+    return streams

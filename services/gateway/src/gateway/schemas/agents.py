@@ -1,0 +1,115 @@
+"""Agents on the wire."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from gateway.schemas.fields import (
+    CRITERIA,
+    STOP_SEQUENCES,
+    Body,
+    Goal,
+    MaxTokens,
+    Name,
+    Prompt,
+    Temperature,
+    TierWord,
+    text_as,
+)
+from shared.contracts.agents import Agent
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.settings import Criterion
+from shared.contracts.words import Tier
+
+TOOLS = 20
+TOOL_CHARACTERS = 16_000
+LARGEST_STORED_INTEGER = 2**63 - 1
+
+
+class CriterionBody(Body):
+    """One line of the checklist; a plain text is a required one. Ids are given here where none is sent."""
+
+    id: Name | None = None
+    text: Goal
+    required: bool = True
+
+
+CriterionItem = Annotated[CriterionBody, BeforeValidator(lambda value: text_as("text", value))]
+Criteria = Annotated[list[CriterionItem], Field(max_length=CRITERIA)]
+Stop = Annotated[list[Name], Field(max_length=STOP_SEQUENCES)]
+
+
+def _storable(tool: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(tool)) > TOOL_CHARACTERS:
+        raise PydanticCustomError("tool", "must have at most 16000 characters as JSON", {"bound": TOOL_CHARACTERS})
+    if not _fits(tool):
+        raise PydanticCustomError("tool", "holds a number or a name that cannot be stored", {})
+    return tool
+
+
+def _fits(value: object) -> bool:
+    if isinstance(value, dict):
+        return all("\0" not in name and _fits(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(_fits(inner) for inner in value)
+    return not isinstance(value, int) or abs(value) <= LARGEST_STORED_INTEGER
+
+
+Tool = Annotated[dict[str, Any], AfterValidator(_storable)]
+
+
+class AgentBody(Body):
+    """What an agent is made of; PUT replaces all of it."""
+
+    name: Name
+    description: Goal | None = None
+    system_prompt: Prompt
+    provider: Name | None = None
+    model: Name | None = None
+    tier: TierWord | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    stop: Stop = Field(default_factory=list)
+    endpoint: Name | None = None
+    criteria: Criteria = Field(default_factory=list)
+    tools: list[Tool] = Field(default_factory=list, max_length=TOOLS)
+
+
+class AgentView(Record):
+    """An agent in one version."""
+
+    id: str
+    version: int
+    name: str
+    description: str | None
+    system_prompt: str
+    provider: str | None
+    model: str | None
+    tier: Tier | None
+    temperature: float | None
+    max_tokens: int | None
+    stop: tuple[str, ...]
+    endpoint: str | None
+    criteria: tuple[Criterion, ...]
+    tools: tuple[dict[str, object], ...]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    @classmethod
+    def of(cls, agent: Agent) -> "AgentView":
+        return cls.model_validate(agent.model_dump())
+
+
+def criteria_of(bodies: list[CriterionBody]) -> tuple[Criterion, ...]:
+    """The checklist with its ids: `c1`, `c2` ... by position where none was sent. Raises ValueError for a double id."""
+    criteria = tuple(
+        Criterion(id=body.id or f"c{position}", text=body.text, required=body.required)
+        for position, body in enumerate(bodies, start=1)
+    )
+    ids = [criterion.id for criterion in criteria]
+    double = next((one for one in ids if ids.count(one) > 1), None)
+    if double is not None:
+        raise ValueError(f"the id {double} stands twice")
+    return criteria

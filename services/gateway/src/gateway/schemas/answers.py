@@ -1,0 +1,177 @@
+"""What answers hold beside the contracts of `shared`."""
+
+from typing import Any, Literal
+
+from gateway.schemas.agents import AgentView
+from shared.contracts.record import Record, Timestamp
+from shared.contracts.runs import Links, StatusView
+from shared.contracts.transcript import MessageView
+from shared.contracts.words import EndedReason, Purpose, RunStatus, Tier
+
+
+class Started(Record):
+    """A run that was accepted. `id`, `jobId` and `runId` are one value."""
+
+    id: str
+    job_id: str
+    run_id: str
+    client_id: str | None
+    conversation_ids: list[str]
+    status: RunStatus
+    estimated_usd: float
+    links: Links
+
+
+class Tokens(Record):
+    prompt: int = 0
+    completion: int = 0
+    total: int = 0
+
+
+class PurposeEstimate(Record):
+    calls: int
+    tokens: Tokens
+    estimated_usd: float
+
+
+class EstimateView(Record):
+    """What a start is expected to cost if every conversation reaches its limit."""
+
+    estimated_usd: float
+    calls: int
+    tokens: Tokens
+    by_purpose: dict[Purpose, PurposeEstimate]
+
+
+class AgentPage(Record):
+    items: list[AgentView]
+    next_cursor: str | None = None
+
+
+class RunPage(Record):
+    items: list[StatusView]
+    next_cursor: str | None = None
+
+
+ConversationStatus = Literal["queued", "running", "complete", "failed", "canceled"]
+
+
+class ConversationItem(Record):
+    """One conversation of a run as lists show it."""
+
+    id: str
+    index: int
+    status: ConversationStatus
+    goal_reached: bool | None = None
+    ended_reason: EndedReason | None = None
+    messages: int = 0
+    cost_usd: float = 0.0
+    tags: tuple[str, ...] = ()
+
+
+class ConversationPage(Record):
+    items: list[ConversationItem]
+    next_cursor: str | None = None
+
+
+class MessagesView(Record):
+    """Messages after a seq or a time; ask again with `nextSince`."""
+
+    messages: list[MessageView]
+    next_since: int | str
+    has_more: bool
+
+
+class MessagePage(Record):
+    items: list[MessageView]
+    page: int
+    limit: int
+    total: int
+
+
+class PersonaView(Record):
+    """A simulated user of the library."""
+
+    id: str
+    name: str
+    prompt: str
+    goal: str
+    opening: str
+    style: str
+
+
+class PersonaList(Record):
+    items: list[PersonaView]
+
+
+class ModelLimits(Record):
+    """How many calls may be in flight at the model's provider, and the part kept for people who wait."""
+
+    concurrency: int
+    live_concurrency: int
+
+
+class ModelView(Record):
+    """A model of the registry; prices in dollars per million tokens."""
+
+    name: str
+    provider: str
+    tier: Tier
+    context_window: int
+    max_output_tokens: int
+    input_usd_per_million: float
+    output_usd_per_million: float
+    limits: ModelLimits
+    status: Literal["healthy", "cooling_down", "down"] = "healthy"
+
+
+class ModelList(Record):
+    items: list[ModelView]
+
+
+class ReportPending(Record):
+    status: Literal["pending"] = "pending"
+
+
+class Check(Record):
+    """Whether one thing answers."""
+
+    service: str
+    status: Literal["up", "down"]
+    latency_ms: float | None = None
+    error: str | None = None
+
+
+class Instance(Record):
+    pid: int | None
+    at: Timestamp
+
+
+class ServiceHealth(Record):
+    """A service by the heartbeats of its processes; `down` where none was heard of late."""
+
+    service: str
+    status: Literal["up", "down"]
+    last_heartbeat_at: Timestamp | None
+    instances: list[Instance]
+
+
+class HealthView(Record):
+    status: Literal["healthy", "degraded", "down"]
+    timestamp: Timestamp
+    broker: Check
+    store: Check
+    services: list[ServiceHealth]
+
+
+class AiHealthView(Record):
+    status: Literal["healthy", "degraded", "down"]
+    timestamp: Timestamp
+    checks: list[Check]
+
+
+class Alive(Record):
+    status: str
+
+
+AnyJson = dict[str, Any]

@@ -1,0 +1,51 @@
+"""The gateway's process."""
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+from shared.logs import configure
+from shared.routing import load_registry
+
+
+class Server(uvicorn.Server):
+    """Tells streams to end as soon as a stop is asked for: open ones would hold the process back for ever."""
+
+    def __init__(self, config: uvicorn.Config, shutting_down: asyncio.Event) -> None:
+        super().__init__(config)
+        self._shutting_down = shutting_down
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, *args: object, **options: object) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(*args, **options)  # type: ignore[arg-type] # passed on as they came
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._shutting_down.set)
+        super().handle_exit(sig, frame)
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    settings = GatewaySettings()
+    log = configure("gateway", settings)
+    registry = load_registry()
+    shutting_down = asyncio.Event()
+    config = uvicorn.Config(
+        # Made by the server, in its event loop.
+        lambda: create_app(settings, registry, log, shutting_down),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
+    )
+    log.info("gateway starts", host=settings.host, port=settings.port)
+    Server(config, shutting_down).run()

@@ -1,0 +1,97 @@
+"""Whether the system's parts answer: broker, store, services, and the models behind llm-runner."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+
+from nats.errors import Error as NatsError
+
+from gateway.heartbeats import SERVICES, Heartbeat, Heartbeats
+from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, ServiceHealth
+from shared.contracts.record import now
+from shared.errors import AgentWarsError
+from shared.messaging.connection import Connection
+from shared.routing import Registry
+from shared.storage import Store
+
+CHECK_TIMEOUT_SECONDS = 1.5
+ModelStatus = Literal["healthy", "cooling_down", "down"]
+
+
+class Vitality:
+    """Looks at the parts when it is asked, and at heartbeats for the rest."""
+
+    def __init__(self, connection: Connection, store: Store, heartbeats: Heartbeats, registry: Registry) -> None:
+        self._connection = connection
+        self._store = store
+        self._heartbeats = heartbeats
+        self._registry = registry
+
+    async def everything(self) -> HealthView:
+        """Every part; `degraded` where one is down, `down` where broker or store are."""
+        broker, store = await asyncio.gather(_check("broker", self._flush), _check("store", self._store.ping))
+        services = [self._service(name) for name in SERVICES]
+        down = [check for check in (broker, store) if check.status == "down"]
+        degraded = any(service.status == "down" for service in services)
+        status: Literal["healthy", "degraded", "down"] = "down" if down else "degraded" if degraded else "healthy"
+        return HealthView(status=status, timestamp=now(), broker=broker, store=store, services=services)
+
+    def models(self) -> AiHealthView:
+        """Each provider as the latest llm-runner says of it: `healthy` where all are up, `down` where none is."""
+        runners = self._heartbeats.fresh("llm-runner")
+        checks = [self._provider(name, runners) for name in self._registry.providers]
+        up = sum(check.status == "up" for check in checks)
+        status: Literal["healthy", "degraded", "down"] = (
+            "healthy" if up == len(checks) else "degraded" if up else "down"
+        )
+        return AiHealthView(status=status, timestamp=now(), checks=checks)
+
+    def model_status(self, provider: str) -> ModelStatus:
+        """How a provider's models stand; `healthy` where no runner says otherwise."""
+        for runner in self._heartbeats.fresh("llm-runner"):
+            said = _said(runner, provider).get("status")
+            if said in ("cooling_down", "down"):
+                return "down" if said == "down" else "cooling_down"
+        return "healthy"
+
+    def _provider(self, name: str, runners: Sequence[Heartbeat]) -> Check:
+        if not runners:
+            return Check(service=name, status="down", error="no llm-runner was heard of in the last 15 seconds")
+        said = _said(runners[0], name)
+        latency, error = said.get("latencyMs"), said.get("error")
+        return Check(
+            service=name,
+            status="down" if said.get("status") in ("down", "cooling_down") else "up",
+            latency_ms=float(latency) if isinstance(latency, int | float) else None,
+            error=str(error) if error else None,
+        )
+
+    def _service(self, name: str) -> ServiceHealth:
+        fresh, known = self._heartbeats.fresh(name), self._heartbeats.known(name)
+        return ServiceHealth(
+            service=name,
+            status="up" if fresh else "down",
+            last_heartbeat_at=known[0].at if known else None,
+            instances=[Instance(pid=one.pid, at=one.at) for one in fresh],
+        )
+
+    async def _flush(self) -> None:
+        if not self._connection.connected:
+            raise ConnectionError("not connected")
+        await self._connection.client.flush(timeout=1)
+
+
+def _said(runner: Heartbeat, provider: str) -> dict[str, Any]:
+    said = runner.providers.get(provider)
+    return said if isinstance(said, dict) else {}
+
+
+async def _check(name: str, ask: Callable[[], Awaitable[None]]) -> Check:
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            await ask()
+    except (AgentWarsError, NatsError, OSError, TimeoutError) as error:
+        return Check(service=name, status="down", error=type(error).__name__)
+    return Check(service=name, status="up", latency_ms=round((time.perf_counter() - began) * 1000, 2))

@@ -1,0 +1,25 @@
+"""What can go wrong here and nowhere else."""
+
+from shared.errors import AgentWarsError, PermanentError
+
+
+class UnreadableMessage(PermanentError):
+    """What stands on the subject is not what belongs there."""
+
+    def __init__(self, subject: str, problem: str) -> None:
+        super().__init__(f"a message on {subject} cannot be read: {problem}")
+
+
+class UnusableAnswer(AgentWarsError):
+    """The report's generation did not answer what was asked for; `problem` is told to it once."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the report's answer cannot be used: {problem}")
+        self.problem = problem
+
+
+class TopologyGone(AgentWarsError):
+    """A stream or durable this process pulls from is no longer there."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"{', '.join(names)} is gone; make it again with: python -m shared.topology")

@@ -1,0 +1,75 @@
+"""Failure modes whose counts and quotes are checked by code, never taken on trust. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from shared.contracts.reports import Evidence, FailureMode, ReportDraft
+from summarizer.material import Played
+
+MODES_AT_MOST = 20
+EVIDENCE_AT_MOST = 5
+QUOTE_AT_MOST = 500
+
+Texts = Mapping[str, Mapping[int, str]]
+"""What was said: by conversation, by seq."""
+
+
+def failure_modes(draft: ReportDraft, played: Sequence[Played]) -> tuple[FailureMode, ...]:
+    """The draft's failure modes, most frequent first, counted over conversations that did not reach the goal.
+
+    A mode counts the distinct ones of them it names. A quote that does not stand in the message it names is dropped;
+    a mode without proof keeps its description.
+    """
+    texts = _missed_texts(played)
+    modes = [_checked(mode, texts) for mode in draft.failure_modes[:MODES_AT_MOST]]
+    return tuple(sorted(modes, key=lambda mode: -mode.count))
+
+
+def tags_of(draft: ReportDraft, played: Sequence[Played]) -> dict[str, tuple[str, ...]]:
+    """The tags of the failure modes that are about a conversation, by its id."""
+    texts = _missed_texts(played)
+    tags: dict[str, list[str]] = {}
+    for mode in draft.failure_modes[:MODES_AT_MOST]:
+        for conversation in _failing(mode, texts):
+            tags.setdefault(conversation, []).append(mode.tag.value)
+    return {conversation: tuple(dict.fromkeys(found)) for conversation, found in tags.items()}
+
+
+def find_quote(quote: str, text: str) -> str | None:
+    """The passage of `text` that is `quote` but for whitespace, or None."""
+    words = quote.split()
+    if not words:
+        return None
+    found = re.search(r"\s+".join(re.escape(word) for word in words), text)
+    return found[0][:QUOTE_AT_MOST] if found else None
+
+
+def _missed_texts(played: Sequence[Played]) -> Texts:
+    """What was said in conversations that did not reach the goal."""
+    return {one.id: {entry.seq: entry.content or "" for entry in one.messages} for one in played if one.missed}
+
+
+def _failing(mode: ReportDraft.DraftMode, texts: Texts) -> set[str]:
+    """The conversations a mode truly is about: named or quoted, and without the goal."""
+    return (set(mode.conversation_ids) & texts.keys()) | {one.conversation_id for one in _proven(mode.evidence, texts)}
+
+
+def _checked(mode: ReportDraft.DraftMode, texts: Texts) -> FailureMode:
+    count = len(_failing(mode, texts))
+    return FailureMode(
+        tag=mode.tag,
+        count=count,
+        share=count / len(texts) if texts else 0.0,
+        description=mode.description,
+        evidence=tuple(_proven(mode.evidence, texts))[:EVIDENCE_AT_MOST],
+    )
+
+
+def _proven(evidence: Iterable[Evidence], texts: Texts) -> Iterator[Evidence]:
+    seen = set()
+    for claimed in evidence:
+        quote = find_quote(claimed.quote, texts.get(claimed.conversation_id, {}).get(claimed.seq, ""))
+        place = (claimed.conversation_id, claimed.seq, quote)
+        if quote is not None and place not in seen:
+            seen.add(place)
+            yield claimed.model_copy(update={"quote": quote})

@@ -1,0 +1,109 @@
+"""Making transcripts fit: shares of a window, clipped texts, and which conversations are shown. Pure.
+
+Tokens are counted as four bytes of UTF-8 each, rounded up: a rough figure, and why only half a window is ever used.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.contracts.transcript import Entry
+from summarizer.material import Played
+
+BYTES_PER_TOKEN = 4
+CUT = " [...] "
+CUT_TOKENS = 2
+LEAST_SHARE_TOKENS = 300
+SHOWN_AT_MOST = 100
+CONDENSED_AT_MOST = 24
+SUCCESSES_SHOWN = 10
+LINE_FRAME_TOKENS = 5
+HEADING_TOKENS = 30
+CONTINUATION = "\n    "
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A conversation that is shown, and how many tokens of its transcript fit."""
+
+    conversation: Played
+    share: int
+    condensed: bool
+
+
+def tokens_of(text: str) -> int:
+    """Tokens of a text by its length."""
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def clip(text: str, tokens: int) -> str:
+    """The text, or its beginning and its end where it is longer than `tokens`."""
+    if tokens_of(text) <= tokens:
+        return text
+    whole, room = text.encode(), max(0, tokens - CUT_TOKENS) * BYTES_PER_TOKEN
+    tail = room // 3
+    end = whole[len(whole) - tail :].decode(errors="ignore") if tail else ""
+    return whole[: room - tail].decode(errors="ignore") + CUT + end
+
+
+def fair_shares(wanted: Sequence[int], capacity: int) -> list[int]:
+    """What each gets of `capacity`: all it wants, or an equal part of what smaller wishes leave."""
+    shares = [0] * len(wanted)
+    left = capacity
+    for position, index in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        shares[index] = min(wanted[index], left // (len(wanted) - position))
+        left -= shares[index]
+    return shares
+
+
+def plain(text: str) -> str:
+    """A text whose later lines are indented, so that it can pose as no heading and no other message."""
+    return CONTINUATION.join(CONTROL_CHARACTERS.sub(" ", text).splitlines())
+
+
+def transcript(messages: Sequence[Entry], tokens: int | None = None) -> str:
+    """`[seq] side: text` for each message; where `tokens` do not hold all, longer messages are clipped."""
+    texts = [plain(entry.content or "") for entry in messages]
+    whole = _lines(messages, texts)
+    if tokens is None or tokens_of(whole) <= tokens:
+        return whole
+    room = max(0, tokens - LINE_FRAME_TOKENS * len(texts))
+    shares = fair_shares([tokens_of(text) for text in texts], room)
+    return _lines(messages, [clip(text, share) for text, share in zip(texts, shares, strict=True)])
+
+
+def _lines(messages: Sequence[Entry], texts: Sequence[str]) -> str:
+    return "\n".join(f"[{entry.seq}] {entry.side}: {text}" for entry, text in zip(messages, texts, strict=True))
+
+
+def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:
+    """What is shown of a run within `capacity` tokens: all of it, or failures first and a sample of successes.
+
+    A conversation that exceeds its share is to be condensed; what is beyond the bound of that is clipped.
+    """
+    sizes = {one.id: HEADING_TOKENS + tokens_of(transcript(one.messages)) for one in conversations}
+    chosen = list(conversations)
+    if sum(sizes.values()) > capacity or len(chosen) > SHOWN_AT_MOST:
+        chosen = _sample(conversations, min(SHOWN_AT_MOST, max(1, capacity // LEAST_SHARE_TOKENS)))
+    shares = fair_shares([sizes[one.id] for one in chosen], capacity)
+    too_long = [one.id for one, share in zip(chosen, shares, strict=True) if sizes[one.id] > share]
+    condensed = frozenset(too_long[:CONDENSED_AT_MOST])
+    return [
+        Excerpt(one, max(0, share - HEADING_TOKENS), one.id in condensed)
+        for one, share in zip(chosen, shares, strict=True)
+    ]
+
+
+def _sample(conversations: Sequence[Played], room: int) -> list[Played]:
+    missed = [one for one in conversations if one.missed]
+    reached = [one for one in conversations if not one.missed]
+    shown = _evenly(missed, room)
+    return shown + _evenly(reached, min(SUCCESSES_SHOWN, room - len(shown)))
+
+
+def _evenly(conversations: Sequence[Played], count: int) -> list[Played]:
+    """`count` of them, evenly spaced: the same ones at every look."""
+    if count >= len(conversations):
+        return list(conversations)
+    return [conversations[place * len(conversations) // count] for place in range(count)]

@@ -1,0 +1,92 @@
+"""A look at the report of a run: read what is durable, decide what is owed, make it so in order.
+
+report.do            ─┐
+llm.done.summarizer  ─┴▶ read ─▶ decide ─┬▶ condense / write / repair: jobs, whose done looks again
+                                         └▶ keep ─▶ report.ready ─▶ the run's end
+"""
+
+from collections.abc import Mapping, Sequence
+
+from shared.contracts.generations import Generation
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.errors import StaleMessage, UnknownRun
+from shared.logs import Logger
+from shared.routing import Registry, Route, UnknownModel
+from shared.storage import Store
+from summarizer.compose import compose
+from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
+from summarizer.effects import Effects
+from summarizer.facts import read_material
+from summarizer.material import Material
+from summarizer.writing import Writer, Writing, generated_by, report_facts
+
+
+class ReportLooks:
+    """Looks at reports. Repeating a look, from any point on, repeats nothing that anybody sees."""
+
+    def __init__(self, store: Store, effects: Effects, registry: Registry, reserved_tokens: int, log: Logger) -> None:
+        self._store = store
+        self._effects = effects
+        self._registry = registry
+        self._reserved_tokens = reserved_tokens
+        self._log = log
+
+    async def look(self, run_id: str, first: bool) -> None:
+        """Makes it so. `first` says that the trigger was a done that was delivered for the first time.
+
+        Raises UnknownRun, and StaleMessage where nothing is owed: a conversation is not counted, or the run is over.
+        """
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            raise UnknownRun(run_id)
+        counted, over = len(run.ended) >= run.total, run.end_sequence is not None
+        if counted and not over and await self._store.reports.get(run_id) is None:
+            await self._write(run, first)
+        else:
+            await self._finish(decide(ReportFacts(counted, over=over, stands=counted)), run_id)
+
+    async def _write(self, run: Run, first: bool) -> None:
+        """No report stands: asks for what it needs, or keeps it and ends the run."""
+        material, stored = await read_material(self._store, run)
+        writing = self._writing(material, stored)
+        effects = decide(report_facts(material, writing))
+        if isinstance(effects[0], Keep):
+            await self._keep(material, effects[0], stored)
+            await self._finish(effects[1:], run.id)
+        elif writing is not None:
+            await self._ask(material, writing, effects, first)
+
+    async def _keep(self, material: Material, keep: Keep, stored: Mapping[str | None, Generation]) -> None:
+        report = compose(material, keep, generated_by(keep, stored), now())
+        await self._effects.keep(report)
+        self._log.info("report kept", run_id=report.run_id, status=report.status, reason=report.reason)
+
+    async def _ask(self, material: Material, writing: Writing, effects: Sequence[Effect], first: bool) -> None:
+        for effect in effects:
+            stage, prompt = writing.asked(effect)
+            await self._effects.request(material, writing.writer.participant, stage, prompt, repeat=not first)
+        self._log.info("report generations asked for", run_id=material.run.id, count=len(effects))
+
+    async def _finish(self, effects: Sequence[Effect], run_id: str) -> None:
+        """What a report that stands is owed."""
+        if not effects:
+            raise StaleMessage(f"nothing is owed to the report of {run_id}")
+        for effect in effects:
+            if isinstance(effect, Announce):
+                await self._effects.announce(run_id)
+            elif isinstance(effect, End):
+                await self._effects.end(run_id)
+                self._log.info("run ended", run_id=run_id)
+
+    def _writing(self, material: Material, stored: Mapping[str | None, Generation]) -> Writing | None:
+        """None where the run names no writer, or one the registry does not know (any more)."""
+        participant = material.run.settings.report
+        if participant is None:
+            return None
+        try:
+            model = self._registry.entry(Route(provider=participant.provider, model=participant.model))
+        except UnknownModel as error:
+            self._log.error("report cannot be written", run_id=material.run.id, error=str(error))
+            return None
+        return Writing(material, Writer(participant, model, self._reserved_tokens), stored)

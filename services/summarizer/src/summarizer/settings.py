@@ -1,0 +1,12 @@
+"""What the summarizer can be told."""
+
+from shared.settings import Fragment
+
+
+class SummarizerSettings(Fragment):
+    """`summarizer_workers` triggers of a kind are handled at once in a process; a report reserves at most `reserved_output_tokens`."""
+
+    summarizer_workers: int = 8
+    reserved_output_tokens: int = 600
+    summarizer_heartbeat_seconds: float = 5.0
+    summarizer_watch_seconds: float = 10.0

@@ -1,0 +1,129 @@
+"""A report that is to be written: who writes, what is asked, and what generations left so far. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from shared.contracts.generations import Generation
+from shared.contracts.settings import Participant
+from shared.contracts.words import RunKind, Wanted
+from shared.routing import ModelEntry
+from summarizer import statistics
+from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts
+from summarizer.draft import read_draft
+from summarizer.errors import UnusableAnswer
+from summarizer.excerpts import Excerpt
+from summarizer.material import Material
+from summarizer.prompts import Desk, Prompt, Window
+
+REPAIR: Final = "repair"
+CONDENSE: Final = "condense"
+
+
+def condense_stage(index: int) -> str:
+    """The stage of the generation that condenses conversation `index`."""
+    return f"{CONDENSE}-{index}"
+
+
+def read_answer(stored: Generation | None) -> Answer | None:
+    """What a stored generation answers; None where none stands."""
+    if stored is None:
+        return None
+    if stored.failure is not None or stored.content is None:
+        return Answer(failed=True)
+    try:
+        return Answer(read_draft(stored.content))
+    except UnusableAnswer as error:
+        return Answer(problem=error.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes a report: the participant the run names and the model behind it.
+
+    A generation reserves at most `reserved_tokens` of output (spec/turn-protocol.md section 8).
+    """
+
+    participant: Participant
+    model: ModelEntry
+    reserved_tokens: int
+
+    def estimate(self, prompt: Prompt) -> int:
+        """What a generation reserves, in nano-dollars."""
+        return self.model.cost_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
+
+
+class Writing:
+    """The prompts of one report, given what its generations (`stored`, by stage) left so far."""
+
+    def __init__(self, material: Material, writer: Writer, stored: Mapping[str | None, Generation]) -> None:
+        self.writer = writer
+        self.answer = read_answer(stored.get(None))
+        self._stored = stored
+        window = Window(writer.model.context_window, writer.model.max_output_tokens)
+        self._desk = Desk(material, statistics.count(material), window)
+
+    @cached_property
+    def report(self) -> Prompt:
+        """The report's prompt, with every condensed text that stands."""
+        return self._desk.report({one.conversation.id: text for one in self._long if (text := self._condensed(one))})
+
+    @cached_property
+    def condensing(self) -> dict[int, Prompt]:
+        """By conversation index, where neither a condensed text nor a final failure stands."""
+        missing = [one for one in self._long if condense_stage(one.conversation.index) not in self._stored]
+        return {one.conversation.index: self._desk.condense(one) for one in missing}
+
+    def asked(self, effect: Effect) -> tuple[str | None, Prompt]:
+        """The stage and the prompt of a generation that is owed."""
+        if isinstance(effect, Condense):
+            return condense_stage(effect.index), self.condensing[effect.index]
+        if isinstance(effect, Repair) and self.answer is not None:
+            wrong = self._stored[None].content or ""
+            return REPAIR, self._desk.repair(self.report, wrong, self.answer.problem or "")
+        return None, self.report
+
+    def facts(self, facts: ReportFacts) -> ReportFacts:
+        """The facts with what writing adds to them."""
+        return replace(
+            facts,
+            writable=True,
+            answer=self.answer,
+            repair=read_answer(self._stored.get(REPAIR)),
+            condensing=tuple(self.condensing),
+            report_nanos=self.writer.estimate(self.report),
+            condensing_nanos=sum(self.writer.estimate(prompt) for prompt in self.condensing.values()),
+        )
+
+    @property
+    def _long(self) -> list[Excerpt]:
+        return self._desk.to_condense()
+
+    def _condensed(self, excerpt: Excerpt) -> str | None:
+        stored = self._stored.get(condense_stage(excerpt.conversation.index))
+        return stored.content if stored else None
+
+
+def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
+    """What `decide` needs of a run whose conversations are counted and whose report does not stand."""
+    run = material.run
+    single_battle = run.kind is RunKind.BATTLE and run.total == 1
+    facts = ReportFacts(
+        counted=True,
+        canceled=run.control.wanted is Wanted.CANCEL,
+        prose_wanted=run.settings.report is not None and not single_battle,
+        writable=False,
+        left_nanos=run.budget.max - material.usage.cost_nanos,
+    )
+    return facts if writing is None else writing.facts(facts)
+
+
+def generated_by(keep: Keep, stored: Mapping[str | None, Generation]) -> str | None:
+    """`provider/model` of the generation whose draft is kept."""
+    for stage in (None, REPAIR):
+        generation = stored.get(stage)
+        answer = read_answer(generation)
+        if generation and answer and answer.draft is not None and answer.draft == keep.draft:
+            return f"{generation.provider}/{generation.model}"
+    return None

@@ -1,0 +1,72 @@
+"""A store and a publisher whose holder dies right after its k-th effect, once."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from shared.errors import TransientError
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "reports")
+READS = ("get", "of_", "read", "settings", "control", "heads", "at", "begun", "transcript", "unended", "last_activity")
+
+
+class Died(TransientError):
+    """The look dies here: nothing after this effect happens, and its trigger comes again at once."""
+
+    def __init__(self, effect: str) -> None:
+        super().__init__(f"died after {effect}")
+        self.retry_after = self.retry_after * 0
+
+
+class Life:
+    """Counts effects; the one numbered `last` is performed and then kills the look. 0 lives for ever."""
+
+    def __init__(self, last: int = 0) -> None:
+        self._last = last
+        self.effects: list[str] = []
+
+    @property
+    def died(self) -> bool:
+        return 0 < self._last <= len(self.effects)
+
+    async def performed(self, name: str, effect: Awaitable[Any]) -> Any:
+        self.effects.append(name)
+        fatal = len(self.effects) == self._last
+        result = await effect
+        if fatal:
+            raise Died(name)
+        return result
+
+
+class _Mortal:
+    """Everything its subject can do; what changes something is counted by a life."""
+
+    def __init__(self, name: str, subject: object, life: Life) -> None:
+        self._name = name
+        self._subject = subject
+        self._life = life
+
+    def __getattr__(self, attribute: str) -> Any:
+        method: Callable[..., Awaitable[Any]] = getattr(self._subject, attribute)
+        if attribute.startswith(READS):
+            return method
+
+        async def counted(*args: Any, **named: Any) -> Any:
+            return await self._life.performed(f"{self._name}.{attribute}", method(*args, **named))
+
+        return counted
+
+
+class _MortalStore:
+    def __init__(self, store: Store, life: Life) -> None:
+        for name in REPOSITORIES:
+            setattr(self, name, _Mortal(name, getattr(store, name), life))
+
+
+def mortal_store(store: Store, life: Life) -> Store:
+    return cast(Store, _MortalStore(store, life))
+
+
+def mortal_publisher(publisher: Publisher, life: Life) -> Publisher:
+    return cast(Publisher, _Mortal("publisher", publisher, life))

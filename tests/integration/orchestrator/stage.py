@@ -1,0 +1,185 @@
+"""A stage for runs: the orchestrator as app.py builds it, the stand-ins beside it, and real servers below."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from integration.orchestrator.stand_ins import Script, StandInRunner, StandInSummarizer, small_talk
+from invariants import Witness, assert_all
+from orchestrator.conversations import ConversationLooks
+from orchestrator.effects import Effects
+from orchestrator.handlers import Handlers
+from orchestrator.runs import RunLooks
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.sweeper import Sweeper
+from sample_runs import registry
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry
+from shared.contracts.words import Lane, Wanted
+from shared.contracts.work import RunCommanded
+from shared.logs import Logger
+from shared.messaging import subjects
+from shared.messaging.publisher import Publisher
+from shared.messaging.settlement import Settlement
+from shared.routing import Registry
+from shared.settings import NatsSettings
+from shared.storage import Store
+from shared.topology.bootstrap import bootstrap
+from shared.topology.streams import ACK_WAIT_SECONDS
+
+PATIENCE_SECONDS = 20.0
+PULL_SECONDS = 0.5
+PULL_BATCH = 16
+
+Handler = Callable[[Msg], Awaitable[None]]
+
+
+def logger() -> Logger:
+    return cast(Logger, structlog.get_logger("stage"))
+
+
+@dataclass
+class Stage:
+    """What a test plays with. `given_up` holds the looks that were given up: none ever should be."""
+
+    store: Store
+    client: Client
+    publisher: Publisher
+    handlers: Handlers
+    runner: StandInRunner
+    summarizer: StandInSummarizer
+    sweeper: Sweeper
+    given_up: list[str] = field(default_factory=list)
+
+    async def start(self, run: Run) -> Run:
+        """What a gateway does with a start."""
+        await self.store.runs.insert(run)
+        await self.command(run.id, version=1)
+        return run
+
+    async def command(self, run_id: str, version: int) -> None:
+        await self.publisher.work(RunCommanded(run_id=run_id, at=now(), version=version))
+
+    async def want(self, run_id: str, wanted: Wanted) -> None:
+        """What a gateway does with cancel, pause and resume."""
+        before = await self.run(run_id)
+        after = await self.store.runs.set_wanted(before.tenant, run_id, wanted, before.control.version, now())
+        assert after is not None
+        await self.command(run_id, after.control.version)
+
+    async def run(self, run_id: str) -> Run:
+        run = await self.store.runs.get(run_id)
+        assert run is not None
+        return run
+
+    async def ended(self, run_id: str) -> Run:
+        """The run when it has ended and nothing of it is owed any more, with every invariant checked."""
+
+        async def at_rest() -> bool:
+            return (await self.run(run_id)).end_sequence is not None and await self.queued() == 0
+
+        await eventually(at_rest, f"the end of {run_id}")
+        assert self.given_up == []
+        await assert_all(Witness(self.store, self.client), run_id)
+        return await self.run(run_id)
+
+    async def queued(self) -> int:
+        """How many messages WORK holds, those in flight included."""
+        return (await self.client.jetstream().stream_info(subjects.WORK)).state.messages
+
+    async def texts(self, run: Run) -> list[list[str | None]]:
+        """What was said in each conversation."""
+        return [[entry.content for entry in entries[:-1]] for entries in await self.transcripts(run)]
+
+    async def transcripts(self, run: Run) -> list[list[Entry]]:
+        ids = [f"{run.id}-{index}" for index in range(1, run.total + 1)]
+        found = await self.store.entries.of_conversations(ids)
+        return [found[one] for one in ids]
+
+    @asynccontextmanager
+    async def playing(self, runner: bool = True) -> AsyncIterator[None]:
+        """Every trigger is pulled and handled within the block; `runner` says whether jobs are, too."""
+        pumps: list[tuple[str, Handler]] = [
+            (subjects.ORCHESTRATOR_COMMANDS, self.handlers.on_command),
+            (subjects.ORCHESTRATOR_DONE, self.handlers.on_done),
+            (subjects.SUMMARIZER_REPORTS, self.summarizer.on_report),
+        ]
+        if runner:
+            pumps.append((subjects.lane_durable("demo", Lane.BATCH), self.runner.on_job))
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(_pump(self.client, durable, handler)) for durable, handler in pumps]
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS
+) -> None:
+    """Returns as soon as the condition holds; fails after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError as error:
+        raise AssertionError(f"{what} did not come within {seconds} s") from error
+
+
+async def _pump(client: Client, durable: str, handler: Handler) -> None:
+    subscription = await client.jetstream().pull_subscribe_bind(durable, subjects.WORK)
+    async with asyncio.TaskGroup() as handling:
+        while True:
+            try:
+                messages = await subscription.fetch(PULL_BATCH, timeout=PULL_SECONDS)
+            except TimeoutError:
+                continue
+            for message in messages:
+                handling.create_task(_handled(handler, message))
+
+
+async def _handled(handler: Handler, message: Msg) -> None:
+    await handler(message)
+
+
+@asynccontextmanager
+async def stage(
+    store: Store,
+    client: Client,
+    script: Script = small_talk,
+    providers: Registry | None = None,
+    settings: OrchestratorSettings | None = None,
+    orchestrator_store: Store | None = None,
+    orchestrator_publisher: Publisher | None = None,
+) -> AsyncIterator[Stage]:
+    """Builds everything as app.py does. The orchestrator may get a store and a publisher of its own that fail."""
+    providers, settings = providers or registry(), settings or OrchestratorSettings()
+    await bootstrap(client, store, NatsSettings(), providers)
+    publisher, given_up = Publisher(client), list[str]()
+
+    async def give_up(message: Msg, error: BaseException) -> None:
+        given_up.append(f"{message.subject}: {error!r}")
+
+    own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
+    effects = Effects(own_store, own_publisher, providers, settings)
+    looks = ConversationLooks(own_store, effects)
+    settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
+    runs = RunLooks(own_store, own_publisher, looks)
+    yield Stage(
+        store,
+        client,
+        publisher,
+        Handlers(own_store, runs, looks, effects, settlement),
+        StandInRunner(store, publisher, script),
+        StandInSummarizer(store, publisher),
+        Sweeper(store, publisher, client, settings, logger()),
+        given_up,
+    )

@@ -1,0 +1,103 @@
+"""A look that dies after any of its effects, and triggers that come twice: nothing is lost, nothing doubled."""
+
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from nats.js.api import PubAck
+
+from integration.orchestrator.mortal import Life, mortal_publisher, mortal_store
+from integration.orchestrator.scripts import judged
+from integration.orchestrator.stage import Stage, stage
+from integration.orchestrator.stand_ins import Script, small_talk
+from sample_runs import JUDGE, run, scenario
+from shared.contracts.identity import new_id
+from shared.contracts.record import Message
+from shared.contracts.runs import Run
+from shared.contracts.settings import GivenMessage
+from shared.contracts.words import JudgementStatus, Side, Wanted
+from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+MOST_EFFECTS = 200
+GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="how can I help?"))
+GOAL_AT_SECOND = judged({(4, "fast"): JudgementStatus.COMPLETE})
+
+
+def to_the_limit() -> Run:
+    return run(total=2, concurrency=1, played=scenario(message_limit=2))
+
+
+def to_the_goal() -> Run:
+    return run(total=2, concurrency=1, played=scenario(message_limit=8, judge=JUDGE))
+
+
+def with_given_messages() -> Run:
+    return run(total=2, concurrency=1, played=scenario(message_limit=4, given=GIVEN))
+
+
+def out_of_budget() -> Run:
+    return run(total=2, concurrency=1, played=scenario(message_limit=8, judge=JUDGE), budget_nanos=1_200_000)
+
+
+async def died_after(
+    number: int, wanted: Run, store: Store, client: Client, script: Script, cancel: bool = False
+) -> tuple[list[list[str | None]], Life]:
+    """Plays the run with an orchestrator that dies after its effect `number`; what was said, and the life it had."""
+    life = Life(number)
+    publisher = mortal_publisher(Publisher(client), life)
+    async with stage(
+        store, client, script, orchestrator_store=mortal_store(store, life), orchestrator_publisher=publisher
+    ) as played:
+        started = await played.start(wanted)
+        if cancel:
+            await played.want(started.id, Wanted.CANCEL)
+        async with played.playing():
+            ended = await played.ended(started.id)
+        texts = await played.texts(ended)
+    return [[text and text.replace(ended.id, "run") for text in some] for some in texts], life
+
+
+@pytest.mark.parametrize(
+    ("made", "script", "cancel"),
+    [
+        (to_the_limit, small_talk, False),
+        (to_the_goal, GOAL_AT_SECOND, False),
+        (with_given_messages, small_talk, False),
+        (out_of_budget, small_talk, False),
+        (to_the_limit, small_talk, True),
+    ],
+    ids=["limit", "goal", "given messages", "budget", "cancel"],
+)
+async def test_look_that_dies_after_any_effect_is_completed_by_its_successor(
+    store: Store, client: Client, made: Any, script: Script, cancel: bool
+) -> None:
+    undisturbed, _ = await died_after(0, made(), store, client, script, cancel)
+    for number in range(1, MOST_EFFECTS):
+        import time; t=time.time()
+        texts, life = await died_after(number, made(), store, client, script, cancel)
+        print("PLAY", number, life.effects[number-1:number], round(time.time()-t,2), flush=True)
+        if not life.died:
+            break
+        assert [some[:8] for some in texts] == undisturbed, f"after {life.effects[number - 1]} ({number})"
+    assert number > 20
+
+
+class EchoingPublisher(Publisher):
+    """Every command and every done stands twice on the stream, the second time under another message id."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self._echo = client.jetstream()
+
+    async def confirmed(self, subject: str, message: Message) -> PubAck:
+        acknowledgement = await super().confirmed(subject, message)
+        if isinstance(message, RunCommanded | GenerationStored | GenerationRequested):
+            headers = {"Nats-Msg-Id": new_id(), "Aw-Type": message.type, "Aw-Run-Id": message.run_id}
+            await self._echo.publish(subject, message.to_json(), headers=headers)
+        return acknowledgement
+
+
+def echoing(played: Stage, client: Client, jobs: bool) -> None:
+    raise AssertionError

@@ -1,0 +1,125 @@
+"""A stream in memory: what is stored, what is heard, and what gets lost between the two."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import structlog
+
+from gateway.event_stream.ring import Ring
+from gateway.event_stream.run_log import RunLog
+from gateway.event_stream.source import Hear, StreamFacts, Unsubscribe
+from gateway.event_stream.views import DELTA, Heard, View
+from shared.errors import BrokerUnavailable
+from shared.logs import Logger
+from shared.messaging import subjects
+
+RUN = "run1"
+EPOCH = "abc"
+WHOLE = View(RUN, texts=True)
+LOG: Logger = structlog.get_logger("test")
+
+
+class FakeSource:
+    """Stands for NATS. `deaf` loses what is told live; `away` fails every question; `lag` hides the newest events."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.generation = 0
+        self.deaf = False
+        self.away = False
+        self.lag = 0
+        self.held: asyncio.Event | None = None
+        self.reads: list[tuple[int, int]] = []
+        self.stored: list[Heard] = []
+        self._listening: list[tuple[View, Hear]] = []
+        self._sequence = 0
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listening)
+
+    def tell(self, type_: str = "message", conversation: str | None = None, seq: int = 0) -> int:
+        """Stores an event of the run, and has it heard unless nobody hears."""
+        heard = self._store(type_, conversation, seq)
+        if not self.deaf:
+            self.deliver(heard)
+        return heard.sequence
+
+    def delta(self, conversation: str = f"{RUN}-1") -> int:
+        return self.tell(DELTA, conversation)
+
+    def of_another_run(self) -> None:
+        """Takes the next sequence of the stream."""
+        self._sequence += 1
+
+    def deliver(self, heard: Heard) -> None:
+        for view, hear in self._listening:
+            if any(_matches(pattern, subjects.republished(heard.subject)) for pattern in view.live):
+                hear(heard)
+
+    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+        self._ask()
+        entry = (view, hear)
+        self._listening.append(entry)
+
+        async def unsubscribe() -> None:
+            self._listening.remove(entry)
+
+        return unsubscribe
+
+    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+        self._ask()
+        self.reads.append((after, up_to))
+        for heard in self._readable():
+            if after < heard.sequence <= up_to and any(_matches(pattern, heard.subject) for pattern in view.stored):
+                if self.held is not None:
+                    await self.held.wait()
+                yield heard._replace(previous=-1)
+
+    async def last_sequence(self, view: View) -> int:
+        self._ask()
+        readable = [heard.sequence for heard in self._readable() if _matches(view.bound, heard.subject)]
+        return readable[-1] if readable else 0
+
+    async def facts(self, at_least: int = 0) -> StreamFacts:
+        self._ask()
+        return StreamFacts(EPOCH, 1, self._sequence)
+
+    def _ask(self) -> None:
+        if self.away:
+            raise BrokerUnavailable("anything", ConnectionError("away"))
+
+    def _readable(self) -> list[Heard]:
+        return self.stored[: len(self.stored) - self.lag]
+
+    def _store(self, type_: str, conversation: str | None, seq: int) -> Heard:
+        self._sequence += 1
+        subject = subjects.text(RUN, conversation or "") if type_ == DELTA else subjects.events(RUN)
+        previous = next((one.sequence for one in reversed(self.stored) if one.subject == subject), 0)
+        payload = json.dumps({"type": type_, "seq": seq, "text": f"t{self._sequence}"}).encode()
+        heard = Heard(self._sequence, subject, previous, type_, conversation, payload)
+        self.stored.append(heard)
+        return heard
+
+
+def _matches(pattern: str, subject: str) -> bool:
+    return subject.startswith(pattern[:-1]) if pattern.endswith(">") else pattern == subject
+
+
+def new_log(source: FakeSource, base: int | None = 0, view: View = WHOLE, most_events: int = 1000) -> RunLog:
+    return RunLog(view, EPOCH, base, source, Ring(base or 0, 1024 * 1024, most_events), LOG)
+
+
+def shown(log: RunLog) -> list[tuple[int, str]]:
+    """What readers of the log get: sequences and types."""
+    return [(item.sequence, item.type) for item in log.ring.items(log.ring.start)]
+
+
+async def quiet(log: RunLog, seconds: float = 5.0) -> None:
+    """Returns when the log has nothing to do any more."""
+    async with asyncio.timeout(seconds):
+        calm = 0
+        while calm < 5:
+            await asyncio.sleep(0)
+            calm = 0 if log.filling else calm + 1

@@ -1,0 +1,80 @@
+"""One call: what it leaves, also when it breaks off."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from llm_runner.attempt import Attempt
+from llm_runner.clock import CallClock, CallLimits
+from llm_runner.deltas import DeltaPublisher
+from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount
+from sample_runs import run
+from shared.contracts.record import now
+from shared.contracts.words import Purpose
+from shared.contracts.work import GenerationRequested
+from unit.llm_runner.fakes import FakeClient, ScriptedProvider
+
+PROMPT = Prompt(({"role": "user", "content": "x" * 40},), 0.0, 100, 1)
+CUT = ProviderFailure("provider_error", "cut")
+HELLO = [Chunk("Hel"), Chunk("lo"), Chunk("", "stop")]
+
+
+async def _attempt(*script: Chunk | Exception) -> Attempt:
+    attempt = Attempt(ScriptedProvider(script), "demo-fast", PROMPT, 1)
+    await attempt.call(CallClock("demo", CallLimits(5, 5, 5)), None)
+    return attempt
+
+
+async def test_the_providers_own_count_is_booked() -> None:
+    attempt = await _attempt(*HELLO, Chunk(tokens=TokenCount(30, 20)))
+    assert (attempt.text, attempt.finish_reason, attempt.estimated) == ("Hello", "stop", False)
+    assert (attempt.usage.prompt_tokens, attempt.usage.completion_tokens, attempt.usage.cost_nanos) == (30, 20, 50_000)
+
+
+async def test_without_a_count_tokens_are_estimated_by_length() -> None:
+    attempt = await _attempt(*HELLO)
+    assert attempt.estimated
+    assert (attempt.usage.prompt_tokens, attempt.usage.completion_tokens) == (10, 2)
+
+
+async def test_an_answer_that_was_whole_survives_what_follows_it() -> None:
+    assert (await _attempt(*HELLO, CUT)).text == "Hello"
+
+
+@pytest.mark.parametrize("script", [[Chunk("Hel"), CUT], [CUT], [Chunk("", "stop")]])
+async def test_a_broken_or_empty_answer_is_a_failure(script: list[Chunk | Exception]) -> None:
+    with pytest.raises(ProviderFailure):
+        await _attempt(*script)
+
+
+async def test_a_call_that_never_began_has_cost_nothing() -> None:
+    assert Attempt(ScriptedProvider([]), "demo-fast", PROMPT, 1).usage.cost_nanos == 0
+
+
+async def test_the_first_text_is_published_at_once_and_the_rest_together() -> None:
+    client, begun = FakeClient(), run()
+    publisher = DeltaPublisher(client, 0.05, structlog.get_logger("test"))  # type: ignore[arg-type] # a fake
+    job = GenerationRequested(
+        run_id=begun.id,
+        at=now(),
+        conversation_id=f"{begun.id}-1",
+        seq=1,
+        purpose=Purpose.TURN,
+        provider="demo",
+        model="demo-fast",
+        first_job_at=now(),
+    )
+    deltas = publisher.attempt(job, f"{begun.id}-1", "a1")
+    flushing = asyncio.create_task(publisher.run())
+    for text in ("one ", "two ", 'thr"ee'):
+        await deltas.add(text)
+    assert len(client.published) == 1
+    async with asyncio.timeout(1):
+        while len(client.published) < 2:  # noqa: ASYNC110 - a fake has no event to wait for
+            await asyncio.sleep(0.005)
+    flushing.cancel()
+    shown = [client.json(number) for number in range(2)]
+    assert [(one["i"], one["text"]) for one in shown] == [(0, "one "), (1, 'two thr"ee')]
+    assert {one["type"] for one in shown} == {"delta"}
+    assert shown[0].keys() == shown[1].keys() >= {"runId", "conversationId", "seq", "purpose", "attempt", "at"}

@@ -1,0 +1,72 @@
+"""Refusals and repetitions that code finds, and what only looks like one."""
+
+import pytest
+
+from llm_runner.findings import find, refuses, repeats
+from sample_runs import message
+from shared.contracts.words import Finding
+
+LINE = "Please send me the number of your order and I will look at it right away."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I’m sorry, but I can’t assist with that request.",
+        "I cannot help you with this.",
+        "Sorry, I won't do that.",
+        "As an AI language model, I am unable to comply with your request. Is there anything else?",
+        "Unfortunately, I am not able to discuss this.",
+    ],
+)
+def test_a_refusal_is_found(text: str) -> None:
+    assert refuses(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't find your order. Could you give me the number?",
+        "I can't help but notice that your kettle is new.",
+        "I am sorry to hear that. I will refund it.",
+        "You said that you can't help with that yourself.",
+        "I can't help with that. " + "But here is what I can do for you instead. " * 8,
+        "I won't keep you waiting.",
+        "",
+    ],
+)
+def test_what_only_looks_like_a_refusal_is_none(text: str) -> None:
+    assert not refuses(text)
+
+
+def test_saying_the_same_for_the_third_time_is_repetition() -> None:
+    assert repeats([LINE, LINE.upper()], LINE)
+
+
+def test_going_back_and_forth_is_repetition() -> None:
+    assert repeats(["Yes, please.", LINE, "Yes, please."], LINE)
+
+
+def test_almost_the_same_counts_for_long_messages() -> None:
+    assert repeats([LINE, LINE.replace("away", "now")], LINE)
+
+
+@pytest.mark.parametrize(
+    ("own", "text"),
+    [
+        ([], LINE),
+        ([LINE], LINE),
+        (["Something else entirely.", LINE], LINE),
+        (["Yes, of course.", "Yes, of course!"], "Yes, of course not."),
+        (["...", "..."], "..."),
+    ],
+)
+def test_what_is_said_twice_or_differs_is_none(own: list[str], text: str) -> None:
+    assert not repeats(own, text)
+
+
+def test_only_the_agents_own_messages_are_compared() -> None:
+    heard = [message("run-1", seq, LINE) for seq in (1, 3, 5)]
+    assert find(LINE, heard) is None
+    assert find(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is Finding.REPETITION

@@ -1,0 +1,124 @@
+"""What is believed of a judge's answer: only what the transcript proves."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from llm_runner.purposes.judge import read_answer
+from sample_runs import JUDGE, message, scenario
+from shared.contracts.judgement import Judgement
+from shared.contracts.record import now
+from shared.contracts.settings import ConversationSettings, Criterion
+from shared.contracts.words import JudgementStatus, Purpose, Stage
+from shared.contracts.work import GenerationRequested
+
+TRANSCRIPT = [message("run-1", 1, "I want my money back."), message("run-1", 2, "The refund\n is confirmed: RF-12345.")]
+GOAL = scenario(judge=JUDGE)
+LISTED = GOAL.model_copy(
+    update={
+        "criteria": (
+            Criterion(id="confirms", text="Confirms the refund."),
+            Criterion(id="polite", text="Is polite.", required=False),
+        )
+    }
+)
+JOB = GenerationRequested(
+    run_id="run",
+    at=now(),
+    conversation_id="run-1",
+    seq=2,
+    purpose=Purpose.JUDGE,
+    stage="strong",
+    provider="demo",
+    model="demo-fast",
+    first_job_at=now(),
+)
+
+
+def _met(identifier: str = "goal", seq: Any = 2, quote: Any = "refund is confirmed") -> dict[str, Any]:
+    return {"id": identifier, "status": "met", "seq": seq, "quote": quote}
+
+
+def _answer(status: str, *criteria: dict[str, Any], **fields: Any) -> str:
+    return orjson.dumps(
+        {"status": status, "confidence": 0.9, "reason": "so", "criteria": list(criteria)} | fields
+    ).decode()
+
+
+def _read(text: str, settings: ConversationSettings = GOAL) -> Judgement | None:
+    return read_answer(text, JOB, settings, TRANSCRIPT)
+
+
+def test_a_goal_with_a_verbatim_quote_is_complete() -> None:
+    judgement = _read(_answer("complete", _met()))
+    assert judgement is not None
+    assert (judgement.status, judgement.stage, judgement.seq) == (JudgementStatus.COMPLETE, Stage.STRONG, 2)
+    assert (judgement.confidence, judgement.reason) == (0.9, "so")
+    assert (judgement.criteria[0].seq, judgement.criteria[0].quote) == (2, "refund is confirmed")
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        _met(quote="refund was confirmed"),
+        _met(seq=1),
+        _met(seq=9),
+        _met(seq="2"),
+        _met(quote=""),
+        _met(quote=None),
+        {"id": "goal", "status": "met"},
+        {"id": "goal", "status": "fulfilled"},
+        {"id": "other", "status": "met"},
+    ],
+)
+def test_a_claim_without_proof_is_unknown(claim: dict[str, Any]) -> None:
+    judgement = _read(_answer("complete", claim))
+    assert judgement is not None
+    assert judgement.status is JudgementStatus.UNKNOWN
+    assert (judgement.criteria[0].status, judgement.criteria[0].seq, judgement.criteria[0].quote) == (
+        "unknown",
+        None,
+        None,
+    )
+
+
+def test_complete_with_an_unmet_required_criterion_is_incomplete() -> None:
+    judgement = _read(_answer("complete", {"id": "confirms", "status": "unmet"}, _met("polite")), LISTED)
+    assert judgement is not None
+    assert judgement.status is JudgementStatus.INCOMPLETE
+
+
+def test_an_optional_criterion_does_not_stand_in_the_way() -> None:
+    judgement = _read(_answer("complete", _met("confirms")), LISTED)
+    assert judgement is not None
+    assert judgement.status is JudgementStatus.COMPLETE
+    assert [criterion.status for criterion in judgement.criteria] == ["met", "unknown"]
+
+
+def test_incomplete_stays_what_it_is() -> None:
+    judgement = _read(_answer("incomplete", _met()))
+    assert judgement is not None
+    assert judgement.status is JudgementStatus.INCOMPLETE
+
+
+def test_code_fences_are_read_through() -> None:
+    assert _read("```json\n" + _answer("complete", _met()) + "\n```") == _read(_answer("complete", _met()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The goal is reached.",
+        "[]",
+        "{}",
+        _answer("done"),
+        _answer("complete", confidence="high"),
+        _answer("complete", confidence=7),
+        _answer("complete", confidence=True),
+        '{"status": "complete", "confidence": 0.9, "criteria": "all"}',
+    ],
+)
+def test_an_answer_of_another_shape_is_not_read(text: str) -> None:
+    assert _read(text) is None

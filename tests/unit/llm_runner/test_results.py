@@ -1,0 +1,102 @@
+"""What stands in a job's place, and which messages it may see."""
+
+import time
+from typing import Any
+
+import pytest
+
+from llm_runner.clock import Interruption
+from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.results import done, failed_generation, seen_messages, standing
+from sample_runs import ended, message
+from shared.contracts.record import now
+from shared.contracts.transcript import Failure
+from shared.contracts.words import Lane, Purpose
+from shared.contracts.work import GenerationRequested
+
+
+def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
+    common = {"run_id": "run", "at": now(), "conversation_id": "run-1", "provider": "demo", "model": "demo-fast"}
+    return GenerationRequested.model_validate(common | {"purpose": purpose, "seq": seq, "first_job_at": now()} | fields)
+
+
+ONE, TWO = message("run-1", 1), message("run-1", 2)
+END = ended("run-1", 3)
+FAILED = failed_generation(_job(Purpose.TURN, 2), "default", Failure(code="provider_error", message="no"))
+
+
+@pytest.mark.parametrize(
+    ("purpose", "seq", "entries", "seen"),
+    [
+        (Purpose.TURN, 1, [], 0),
+        (Purpose.TURN, 3, [ONE, TWO], 2),
+        (Purpose.TURN, 3, [TWO], None),
+        (Purpose.TURN, 3, [ONE], None),
+        (Purpose.JUDGE, 2, [ONE, TWO], 2),
+        (Purpose.JUDGE, 2, [ONE], None),
+        (Purpose.JUDGE, 1, [ONE, TWO, END], 1),
+        (Purpose.REPORT, 0, [], 0),
+    ],
+)
+def test_a_job_sees_what_came_before_it_or_waits(purpose: Purpose, seq: int, entries: Any, seen: int | None) -> None:
+    found = seen_messages(_job(purpose, seq), entries)
+    assert (found if found is None else len(found)) == seen
+
+
+def test_a_message_outranks_a_failure_stored_beside_it() -> None:
+    assert standing(_job(Purpose.TURN, 2), [ONE, TWO], FAILED).result is TWO
+
+
+def test_a_failure_is_the_result_where_no_message_stands() -> None:
+    assert standing(_job(Purpose.TURN, 2), [ONE], FAILED).result is FAILED
+
+
+@pytest.mark.parametrize(("pass_number", "settled"), [(0, True), (1, False)])
+def test_an_end_makes_a_job_pointless_but_for_a_later_pass(pass_number: int, settled: bool) -> None:
+    job = _job(Purpose.JUDGE, 2, pass_number=pass_number)
+    assert standing(job, [ONE, TWO, END], None).settled is settled
+
+
+def test_a_done_proves_the_sum_up_to_its_message() -> None:
+    told = done(_job(Purpose.TURN, 2), TWO, [ONE, TWO, message("run-1", 3)], first=True, event_sequence=7)
+    assert told.transcript_usage == ONE.usage + TWO.usage
+    assert (told.stored_at, told.first, told.event_sequence) == (TWO.created_at, True, 7)
+
+
+class _Delivery:
+    class metadata:  # noqa: N801 - as nats-py names it
+        num_delivered = 1
+
+    async def in_progress(self) -> None:
+        return
+
+
+def _held(ack_wait: float = 15.0, **fields: Any) -> HeldJob:
+    return HeldJob(_Delivery(), _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)  # type: ignore[arg-type] # a fake
+
+
+def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:
+    held = _held()
+    assert not held.lost
+    held.last_sign = time.monotonic() - 16
+    assert held.lost
+
+
+@pytest.mark.parametrize(("fields", "repeated"), [({}, False), ({"repeat": True}, True), ({"hop": 1}, True)])
+def test_a_first_delivery_has_no_past(fields: dict[str, Any], repeated: bool) -> None:
+    assert _held(**fields).repeated is repeated
+
+
+def test_the_first_reason_to_interrupt_stands() -> None:
+    held = _held()
+    held.interrupt(Interruption.CANCELED)
+    held.interrupt(Interruption.HANDED_OVER)
+    assert held.interruption is Interruption.CANCELED
+
+
+def test_jobs_are_found_by_run_and_lane_until_they_are_settled() -> None:
+    jobs, held = HeldJobs(), _held()
+    jobs.add(held)
+    assert (jobs.of_run("run"), jobs.of_lane(Lane.BATCH), jobs.of_lane(Lane.LIVE)) == ((held,), [held], [])
+    jobs.remove(held)
+    assert (jobs.of_run("run"), list(jobs), jobs.count) == ((), [], 0)

@@ -1,0 +1,59 @@
+"""The prompts in front of the demo model: what it answers can be used, and its quotes can be proven."""
+
+import json
+
+from local_stack.demo_model.answers import compose as answer_of
+from local_stack.demo_model.requests import parse_request
+from shared.contracts.words import EndedReason
+from summarizer.draft import read_draft
+from summarizer.evidence import failure_modes
+from summarizer.material import Material
+from summarizer.prompts import Desk, Prompt, Window
+from summarizer.statistics import count
+from unit.summarizer.played_runs import conversation, material, scenario
+
+TALK = [
+    "My kettle broke and I want a refund.",
+    "I am sorry to hear that.\nLet me see what I can do.",
+    "So, do I get my money back?",
+    "We will look into it.",
+]
+PLAYED = [conversation(1, EndedReason.LIMIT, TALK), conversation(2, EndedReason.GOAL, TALK[:2])]
+
+
+def refund() -> Material:
+    return material(PLAYED, played=scenario("The agent confirms the refund of the kettle and says when."))
+
+
+def demo_answer(prompt: Prompt) -> str:
+    messages = [message.model_dump() for message in prompt.messages]
+    asked = {"model": "demo-fast", "messages": messages, "response_format": {"type": "json_object"}}
+    if not prompt.json_answer:
+        del asked["response_format"]
+    return answer_of(parse_request(json.dumps(asked).encode(), None), seed=7)
+
+
+def desk(context: int) -> Desk:
+    return Desk(refund(), count(refund()), Window(context, 4_096))
+
+
+def test_report_prompt_is_answered_with_proven_evidence() -> None:
+    draft = read_draft(demo_answer(desk(32_000).report({})))
+    modes = failure_modes(draft, PLAYED)
+    assert [mode.count for mode in modes] == [1]
+    assert modes[0].evidence[0].conversation_id == "run1-1"
+    assert draft.revised_prompt.startswith("You are a helpful assistant.\n")
+
+
+def test_repair_prompt_is_answered_like_the_report_prompt() -> None:
+    at_desk = desk(32_000)
+    prompt = at_desk.report({})
+    repaired = at_desk.repair(prompt, "no JSON", "it holds no JSON object")
+    assert read_draft(demo_answer(repaired)) == read_draft(demo_answer(prompt))
+
+
+def test_condensing_prompt_is_answered_with_plain_text() -> None:
+    long = material([conversation(1, EndedReason.LIMIT, [f"{text} " * 200 for text in TALK])])
+    at_desk = Desk(long, count(long), Window(8_000, 4_096))
+    answer = demo_answer(at_desk.condense(at_desk.to_condense()[0]))
+    assert answer.startswith("The person began with: My kettle broke and I want a refund.")

@@ -1,0 +1,69 @@
+"""Quotes are checked and failures counted by code."""
+
+from shared.contracts.reports import Evidence, ReportDraft
+from shared.contracts.words import EndedReason, FailureTag
+from summarizer.evidence import failure_modes, find_quote, tags_of
+from unit.summarizer.played_runs import RUN, conversation
+
+PLAYED = [
+    conversation(1, EndedReason.LIMIT, ["Where is my money?", "I cannot\n  say that, sorry."]),
+    conversation(2, EndedReason.GOAL, ["Where is my money?", "It is on its way."]),
+    conversation(3, EndedReason.ERROR, ["Hello?", "One moment."]),
+]
+
+
+def mode(ids: list[int], evidence: list[tuple[int, int, str]], tag: str = "no_confirmation") -> ReportDraft.DraftMode:
+    return ReportDraft.DraftMode(
+        tag=FailureTag(tag),
+        description="It never confirms.",
+        conversation_ids=tuple(f"{RUN}-{index}" for index in ids),
+        evidence=tuple(Evidence(conversation_id=f"{RUN}-{one}", seq=seq, quote=text) for one, seq, text in evidence),
+    )
+
+
+def draft(*modes: ReportDraft.DraftMode) -> ReportDraft:
+    return ReportDraft(summary="s", failure_modes=modes, revised_prompt="p", rationale="r")
+
+
+def test_quote_is_found_whatever_its_whitespace_and_kept_as_it_stands() -> None:
+    assert find_quote("cannot say  that", "I cannot\n  say that, sorry.") == "cannot\n  say that"
+
+
+def test_quote_that_differs_by_a_letter_is_not_found() -> None:
+    assert find_quote("cannot tell that", "I cannot\n  say that, sorry.") is None
+    assert find_quote("  ", "I cannot") is None
+
+
+def test_unproven_quotes_are_dropped_and_the_description_stays() -> None:
+    [found] = failure_modes(draft(mode([1], [(1, 1, "I cannot say that"), (1, 9, "sorry")])), PLAYED)
+    assert (found.evidence, found.description, found.count) == ((), "It never confirms.", 1)
+
+
+def test_proven_quote_is_kept_once() -> None:
+    [found] = failure_modes(draft(mode([1], [(1, 2, "sorry."), (1, 2, "sorry.")])), PLAYED)
+    assert found.evidence == (Evidence(conversation_id=f"{RUN}-1", seq=2, quote="sorry."),)
+
+
+def test_only_conversations_without_the_goal_count() -> None:
+    [found] = failure_modes(draft(mode([1, 1, 2, 3, 77], [(2, 2, "on its way")])), PLAYED)
+    assert (found.count, found.share, found.evidence) == (2, 1.0, ())
+
+
+def test_conversation_that_is_quoted_but_not_named_counts() -> None:
+    [found] = failure_modes(draft(mode([], [(1, 2, "sorry.")])), PLAYED)
+    assert (found.count, found.share) == (1, 0.5)
+
+
+def test_mode_that_names_no_failing_conversation_counts_nothing() -> None:
+    [found] = failure_modes(draft(mode([2, 99], [])), PLAYED)
+    assert (found.count, found.share, found.description) == (0, 0.0, "It never confirms.")
+
+
+def test_most_frequent_mode_stands_first() -> None:
+    found = failure_modes(draft(mode([1], [], "tone"), mode([1, 3], [], "other")), PLAYED)
+    assert [one.tag for one in found] == ["other", "tone"]
+
+
+def test_conversations_carry_the_tags_of_their_modes() -> None:
+    tags = tags_of(draft(mode([1, 2], [], "tone"), mode([1, 3], [], "other"), mode([1], [], "tone")), PLAYED)
+    assert tags == {f"{RUN}-1": ("tone", "other"), f"{RUN}-3": ("other",)}
