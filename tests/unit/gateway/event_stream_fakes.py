@@ -9,7 +9,7 @@ import structlog
 from gateway.event_stream.ring import Ring
 from gateway.event_stream.run_log import RunLog
 from gateway.event_stream.source import Hear, StreamFacts, Unsubscribe
-from gateway.event_stream.views import DELTA, Heard, View
+from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -81,6 +81,11 @@ class FakeSource:
         self._ask()
         readable = [heard.sequence for heard in self._readable() if _matches(view.bound, heard.subject)]
         return readable[-1] if readable else 0
+
+    async def end_of(self, run_id: str) -> int | None:
+        self._ask()
+        readable = self._readable()
+        return readable[-1].sequence if readable and readable[-1].type == RUN_ENDED else None
 
     async def facts(self, at_least: int = 0) -> StreamFacts:
         self._ask()

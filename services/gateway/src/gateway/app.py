@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
+from gateway.body_limit import DeclaredLengthLimit
 from gateway.cancellation import cancel_all
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
@@ -66,7 +67,8 @@ class Gateway(FastAPI):
     settings: GatewaySettings
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Envelope(with_cors(super().build_middleware_stack(), self.settings))
+        limited = DeclaredLengthLimit(super().build_middleware_stack(), LARGEST_BODY)
+        return Envelope(with_cors(limited, self.settings))
 
 
 def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:

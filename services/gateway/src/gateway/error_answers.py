@@ -64,6 +64,8 @@ def _problem(error: Mapping[str, Any]) -> FieldProblem:
     where = [str(part) for part in error["loc"]]
     if error["type"] == "json_invalid":
         return FieldProblem("body", f"is not valid JSON ({context.get('error', 'cannot be read')})")
+    if error["type"] == "model_attributes_type":
+        return FieldProblem(".".join(where[1:]) or where[0], "must be a JSON object")
     message = str(error["msg"]).replace("Input should", "must").replace("Field required", "is required")
     return FieldProblem(".".join(where[1:]) or where[0], message, bound)
 
@@ -92,9 +94,17 @@ def _is_json(content_type: str) -> bool:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = error.status_code
+    if error.status_code == 400:
+        return answer(InvalidRequest(FieldProblem("body", "cannot be read as JSON")), request)
+    return http_answer(request, error.status_code, str(error.detail), error.headers)
+
+
+def http_answer(
+    request: Request, status: int, sentence: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to what HTTP itself refuses: paths, methods, bodies."""
     code = HTTP_CODES.get(status, "invalid_request")
-    return _answer(request, status, code, HTTP_MESSAGES.get(status, str(error.detail)), headers=error.headers)
+    return _answer(request, status, code, HTTP_MESSAGES.get(status, sentence), headers=headers)
 
 
 async def _on_unknown_model(request: Request, error: Exception) -> Response:

@@ -4,7 +4,10 @@ from shared.settings import Fragment
 
 
 class SummarizerSettings(Fragment):
-    """`summarizer_workers` triggers of a kind are handled at once in a process; a report reserves at most `reserved_output_tokens`."""
+    """Bounds of looking. `summarizer_workers` triggers of a kind are handled at once in a process.
+
+    A report reserves at most `reserved_output_tokens` of output.
+    """
 
     summarizer_workers: int = 8
     reserved_output_tokens: int = 600

@@ -1,7 +1,7 @@
 """The report writer: groups failures by the behaviour that was missing and adds what would have helped."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -21,48 +21,66 @@ def report(text: str) -> dict[str, Any]:
     prompt, rest = quoted_prompt(text)
     goal = section(rest, "Goal")
     conversations = conversations_of(section(rest, "Conversations"))
-    script = SCRIPTS[recognise(goal, prompt, rest).id]
     failed = [conversation for conversation in conversations if conversation.goal_reached != "yes"]
-    missing = _missing(script, failed, goal)
+    cases = [_case(conversation, goal, prompt) for conversation in failed]
+    missing = _missing(cases)
     lines = [behaviour.instruction for behaviour in missing if behaviour.instruction not in prompt]
     return {
         "summary": _summary(len(conversations), len(failed), missing),
-        "failureModes": _failure_modes(script, failed, goal),
+        "failureModes": _failure_modes(cases),
         "revisedPrompt": _revised(prompt, lines),
         "rationale": _rationale(lines),
     }
 
 
-def _owed(script: Script, conversation: Conversation, goal: str) -> list[Behaviour]:
-    """What the agent still owed at the end of a conversation, of what the goal needs or the way there."""
+@dataclass(frozen=True)
+class _Case:
+    """A failed conversation, what it was about, and what the agent still owed at its end."""
+
+    conversation: Conversation
+    script: Script
+    owed: tuple[Behaviour, ...]
+
+
+def _case(conversation: Conversation, goal: str, prompt: str) -> _Case:
+    """Reads a conversation by what its own opponent talks about: a scale test may mix several matters."""
+    spoken = " ".join(line.text for line in conversation.lines if line.speaker != AGENT)
+    script = SCRIPTS[recognise(spoken, goal, prompt).id]
+    if not conversation.lines:
+        return _Case(conversation, script, ())
     scene = Scene(script, conversation.lines)
     needed = needs_of(scene, goal)
-    return [one for one in scene.pending() if one in needed or one is script.behaviours[0]]
+    owed = (one for one in scene.pending() if one in needed or one is script.behaviours[0])
+    return _Case(conversation, script, tuple(owed))
 
 
-def _missing(script: Script, failed: Iterable[Conversation], goal: str) -> list[Behaviour]:
-    owed = {one.id for conversation in failed if conversation.lines for one in _owed(script, conversation, goal)}
-    return [behaviour for behaviour in script.behaviours if behaviour.id in owed]
+def _missing(cases: Sequence[_Case]) -> list[Behaviour]:
+    owed = {(case.script.persona.id, one.id) for case in cases for one in case.owed}
+    return [
+        behaviour
+        for script in SCRIPTS.values()
+        for behaviour in script.behaviours
+        if (script.persona.id, behaviour.id) in owed
+    ]
 
 
-def _failure_modes(script: Script, failed: Iterable[Conversation], goal: str) -> list[dict[str, Any]]:
+def _failure_modes(cases: Sequence[_Case]) -> list[dict[str, Any]]:
     modes: dict[str, dict[str, Any]] = {}
-    for conversation in failed:
-        owed = _owed(script, conversation, goal) if conversation.lines else []
-        tag, description = _cause(conversation, owed)
+    for case in cases:
+        tag, description = _cause(case)
         mode = modes.setdefault(tag, {"tag": tag, "description": description, "conversationIds": [], "evidence": []})
         if description not in mode["description"]:
             mode["description"] += f" {description}"
-        mode["conversationIds"].append(conversation.id)
-        mode["evidence"].extend(_evidence(conversation, owed[0] if owed else None))
+        mode["conversationIds"].append(case.conversation.id)
+        mode["evidence"].extend(_evidence(case.conversation, case.owed[0] if case.owed else None))
     return sorted(modes.values(), key=lambda mode: -len(mode["conversationIds"]))
 
 
-def _cause(conversation: Conversation, owed: list[Behaviour]) -> tuple[str, str]:
+def _cause(case: _Case) -> tuple[str, str]:
     """The tag and the sentence for the first thing that went wrong."""
-    if any(_is_refusal(line) for line in conversation.lines):
+    if any(_is_refusal(line) for line in case.conversation.lines):
         return "refused", "The agent refuses to help."
-    return (owed[0].tag, owed[0].description) if owed else ("other", _NOT_SEEN)
+    return (case.owed[0].tag, case.owed[0].description) if case.owed else ("other", _NOT_SEEN)
 
 
 def _is_refusal(line: Line) -> bool:
@@ -99,4 +117,4 @@ def _revised(prompt: str, lines: list[str]) -> str:
 def _rationale(lines: list[str]) -> str:
     if not lines:
         return "The transcripts show nothing that another instruction would mend, so the prompt stays as it is."
-    return "Each added line asks for a behaviour that failing conversations lacked: " + json.dumps(lines)
+    return "Each added line asks for a behaviour that failing conversations lacked. " + " ".join(lines)

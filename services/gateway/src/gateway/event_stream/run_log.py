@@ -224,6 +224,8 @@ class RunLog:
             return
         frame = self.encoder.event(heard.sequence, heard.type, heard.payload)
         self.ring.append(Item(heard.sequence, heard.type, heard.conversation, frame))
+        if self.ring.ended:
+            self._refilled.set()
         self._wake(facts=heard.type != DELTA)
 
     def _tell_gap(self, first: int, last: int) -> None:
