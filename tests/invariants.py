@@ -160,17 +160,13 @@ async def assert_totals_add_up(witness: Witness, run_id: str) -> None:
 async def assert_at_rest(witness: Witness, run_id: str) -> None:
     """E9: `WORK` holds nothing of the run, and no slot of it is open."""
     queued = [
-        stored.subject
-        async for stored in history.read(witness.client, subjects.WORK, ">")
-        if run_id in stored.about
+        stored.subject async for stored in history.read(witness.client, subjects.WORK, ">") if run_id in stored.about
     ]
     assert not queued, f"E9: WORK still holds {queued}"
     document = await witness.store.collection("runs").find_one({"_id": run_id})
     assert document is not None
     slots = document["slots"]
-    held = [
-        f"{place}.{slot}" for place, pair in slots.items() for slot, value in pair.items() if value.get("open")
-    ]
+    held = [f"{place}.{slot}" for place, pair in slots.items() for slot, value in pair.items() if value.get("open")]
     assert not held, f"E9: slots of {run_id} still open: {held}"
     assert document["budget"]["open"] == 0, f"E9: {document['budget']['open']} still reserved by {run_id}"
 

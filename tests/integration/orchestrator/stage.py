@@ -9,6 +9,7 @@ from typing import cast
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
 from integration.orchestrator.stand_ins import Script, StandInRunner, StandInSummarizer, small_talk
 from invariants import Witness, assert_all
@@ -122,9 +123,7 @@ class Stage:
                     task.cancel()
 
 
-async def eventually(
-    condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS
-) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Returns as soon as the condition holds; fails after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
@@ -136,14 +135,21 @@ async def eventually(
 
 async def _pump(client: Client, durable: str, handler: Handler) -> None:
     subscription = await client.jetstream().pull_subscribe_bind(durable, subjects.WORK)
-    async with asyncio.TaskGroup() as handling:
-        while True:
-            try:
-                messages = await subscription.fetch(PULL_BATCH, timeout=PULL_SECONDS)
-            except TimeoutError:
-                continue
-            for message in messages:
-                handling.create_task(_handled(handler, message))
+    try:
+        async with asyncio.TaskGroup() as handling:
+            while True:
+                for message in await _pulled(subscription):
+                    handling.create_task(_handled(handler, message))
+    finally:
+        # A pull that still waits would be given a message that nobody reads.
+        await subscription.unsubscribe()
+
+
+async def _pulled(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    try:
+        return await subscription.fetch(PULL_BATCH, timeout=PULL_SECONDS)
+    except TimeoutError:
+        return []
 
 
 async def _handled(handler: Handler, message: Msg) -> None:

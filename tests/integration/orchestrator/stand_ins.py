@@ -72,7 +72,7 @@ class StandInRunner:
         if generation is not None:
             return _done(job, failure=generation.failure, judgement=generation.judgement, at=generation)
         control = await self._store.runs.control(job.run_id)
-        if entries and entries[-1].kind is EntryKind.ENDED or control and control.wanted is Wanted.CANCEL:
+        if (entries and entries[-1].kind is EntryKind.ENDED) or (control and control.wanted is Wanted.CANCEL):
             return _done(job)
         if len(entries) < (job.seq if job.purpose is Purpose.JUDGE else job.seq - 1):
             raise NotYet(f"what {job.key} needs")
@@ -93,9 +93,7 @@ class StandInRunner:
         except Taken:
             await self._store.usage.insert(_beaten(job, answer, attempt))
             await self._publisher.work(
-                UsageAppeared(
-                    run_id=job.run_id, at=now(), conversation_id=str(job.conversation_id), attempt=attempt
-                )
+                UsageAppeared(run_id=job.run_id, at=now(), conversation_id=str(job.conversation_id), attempt=attempt)
             )
             return await self._standing(job) or _done(job)
         return _done(job, first=first, failure=generation.failure, judgement=generation.judgement, at=generation)

@@ -75,9 +75,7 @@ async def test_look_that_dies_after_any_effect_is_completed_by_its_successor(
 ) -> None:
     undisturbed, _ = await died_after(0, made(), store, client, script, cancel)
     for number in range(1, MOST_EFFECTS):
-        import time; t=time.time()
         texts, life = await died_after(number, made(), store, client, script, cancel)
-        print("PLAY", number, life.effects[number-1:number], round(time.time()-t,2), flush=True)
         if not life.died:
             break
         assert [some[:8] for some in texts] == undisturbed, f"after {life.effects[number - 1]} ({number})"

@@ -197,6 +197,14 @@ def test_a_prompt_can_come_from_a_file(tmp_path: Path) -> None:
     assert served.body("/api/scale/start")["agentId"] == "a1"
 
 
+def test_a_refused_start_takes_the_agent_of_its_prompt_back() -> None:
+    refusal = refused(400, "invalid_request", "runs: must be at most 10", details={"fields": []})
+    served = gateway(**{"POST__/api/scale/start": refusal, "DELETE__/api/agents/a1": httpx.Response(204)})
+    result = invoke(served, "scale", "run", "--prompt", "You are.", "--runs", "99")
+    assert result.exit_code == 2
+    assert [request.method for request in served.requests] == ["POST", "POST", "DELETE"]
+
+
 def test_a_battle_sends_what_was_asked_and_says_how_it_ended() -> None:
     over = status(kind="battle", total=1, goalReached=True, endedReason="goal", currentTurn=2)
     served = gateway(**{f"GET__/api/runs/{RUN}/events": stream(*whole_run()[1:3], event("run.ended", 9, **over))})
@@ -211,7 +219,7 @@ def test_a_battle_sends_what_was_asked_and_says_how_it_ended() -> None:
         "maxBudgetUsd": 0.2,
         "messageLimit": 4,
     }
-    assert "✓ goal reached · ended by ✓ goal · 2 messages, $0.0042 of $0.10" in result.stdout
+    assert "✓ goal reached · 2 messages · $0.0042 of $0.10" in result.stdout
 
 
 def test_an_update_keeps_what_was_not_given() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import structlog
 
@@ -10,6 +11,10 @@ from gateway.event_stream.ring import Ring
 from gateway.event_stream.run_log import RunLog
 from gateway.event_stream.source import Hear, StreamFacts, Unsubscribe
 from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
+from shared.contracts.record import now
+from shared.contracts.runs import Budget, Control, Run
+from shared.contracts.settings import ConversationSettings, Participant, RunSettings
+from shared.contracts.words import RunKind
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -112,6 +117,28 @@ def _matches(pattern: str, subject: str) -> bool:
     return subject.startswith(pattern[:-1]) if pattern.endswith(">") else pattern == subject
 
 
+def a_run(total: int = 1, **changes: Any) -> Run:
+    """A run that began a while ago."""
+    voice = Participant(name="agent", system_prompt="Be kind.", provider="demo", model="demo-fast")
+    moment = now()
+    run = Run(
+        id=RUN,
+        kind=RunKind.SCALE,
+        settings=RunSettings(
+            kind=RunKind.SCALE,
+            total=total,
+            concurrency=1,
+            scenarios=(ConversationSettings(agent=voice, opponent=voice),),
+            max_budget_nanos=1,
+        ),
+        control=Control(changed_at=moment),
+        budget=Budget(max=1),
+        created_at=moment,
+        deadline_at=moment,
+    )
+    return run.model_copy(update=changes)
+
+
 def new_log(source: FakeSource, base: int | None = 0, view: View = WHOLE, most_events: int = 1000) -> RunLog:
     return RunLog(view, EPOCH, base, source, Ring(base or 0, 1024 * 1024, most_events), LOG)
 
@@ -119,6 +146,15 @@ def new_log(source: FakeSource, base: int | None = 0, view: View = WHOLE, most_e
 def shown(log: RunLog) -> list[tuple[int, str]]:
     """What readers of the log get: sequences and types."""
     return [(item.sequence, item.type) for item in log.ring.items(log.ring.start)]
+
+
+async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:
+    """Returns when it holds. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.001)
 
 
 async def quiet(log: RunLog, seconds: float = 5.0) -> None:

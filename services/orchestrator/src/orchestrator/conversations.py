@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from orchestrator.decide import Close, ConversationFacts, Effect, End, RequestJudge, RequestMessage, decide
+from orchestrator.decide import Close, ConversationFacts, Effect, End, Give, RequestJudge, RequestMessage, decide
 from orchestrator.effects import Effects, Request, judge_place
 from orchestrator.facts import Gathered, proven, read, settings_of
 from shared.contracts.identity import conversation_index, run_of
@@ -38,13 +38,15 @@ class ConversationLooks:
     async def on_done(self, done: GenerationStored, first: bool) -> Counted | None:
         """A look that a done triggered: `first` where neither it nor its job was delivered before."""
         conversation = str(done.conversation_id)
+        self._effects.heard(done)
         settings, purpose = await settings_of(self._store, conversation)
         gathered = proven(done, settings, purpose) if first else None
         noticed = await self._noticed(conversation, done)
         return await self._look(conversation, gathered, noticed, first)
 
     async def on_start(self, conversation: str, gathered: Gathered, first: bool) -> Counted | None:
-        """A look at a conversation this very look has begun."""
+        """A look at a conversation this very look has begun: its given messages come first."""
+        await self._effects.give(conversation, gathered.facts.settings)
         return await self._look(conversation, gathered, (), first)
 
     async def on_sign(self, conversation: str) -> Counted | None:
@@ -60,17 +62,17 @@ class ConversationLooks:
     ) -> Counted | None:
         for _ in range(PASSES):
             if gathered is None:
-                gathered = await self._read(conversation)
+                gathered = await self._read(conversation, first)
             again, counted = await self._pass(conversation, gathered, noticed, first)
             if not again:
                 return counted
             gathered, noticed = None, ()
         raise TransientError(f"{conversation} kept changing while it was looked at")
 
-    async def _read(self, conversation: str) -> Gathered:
+    async def _read(self, conversation: str, first: bool) -> Gathered:
         settings, purpose = await settings_of(self._store, conversation)
         gathered = await read(self._store, conversation, settings, purpose)
-        await self._effects.publish_unproven(conversation, gathered)
+        await self._effects.publish_unproven(conversation, gathered, first)
         return gathered
 
     async def _pass(
@@ -107,6 +109,9 @@ class ConversationLooks:
         if isinstance(effect, End):
             # Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.
             await self._effects.end(conversation, effect)
+            return True, None
+        if isinstance(effect, Give):
+            await self._effects.give(conversation, gathered.facts.settings, effect.seq)
             return True, None
         await self._effects.request(conversation, gathered, effect, first)
         return False, None

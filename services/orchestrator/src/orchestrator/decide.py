@@ -11,6 +11,7 @@ A conversation whose entries are 1..n, the first line that applies wins:
      3  wanted: cancel                                     end `canceled`
      4  wanted: pause                                      nothing new
      5  a deadline has passed                              end `timeout`
+        a given message is missing (its look died)         the given messages
      6  last agent message has no fast judgement           a fast judge, and the opponent's reply meanwhile
      7  a complete fast judgement has no strong one        a strong judge, and no message
      8  the next message has failed for good               end `error`
@@ -97,6 +98,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Give:
+    """The given messages from `seq` on: the look that began the conversation died before they stood."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class RequestMessage:
     """A job for message `seq`."""
 
@@ -112,7 +120,7 @@ class RequestJudge:
     stage: Stage
 
 
-Effect = Close | End | RequestMessage | RequestJudge
+Effect = Close | End | Give | RequestMessage | RequestJudge
 
 
 def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
@@ -128,6 +136,13 @@ def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
         return ()
     if facts.deadline_at is not None and now >= facts.deadline_at:
         return (_end(facts, EndedReason.TIMEOUT),)
+    if facts.messages < len(facts.settings.given):
+        return (Give(facts.messages + 1),)
+    return _spoken(facts)
+
+
+def _spoken(facts: ConversationFacts) -> tuple[Effect, ...]:
+    """Lines 6 to 11, and a chat's answer: nothing ends or holds the conversation from outside."""
     if facts.purpose is Purpose.CHAT:
         return _answer(facts)
     fast = _fast_judge_due(facts)

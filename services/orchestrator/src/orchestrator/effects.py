@@ -5,17 +5,18 @@ from datetime import datetime
 
 from orchestrator.decide import Close, End, Ended, RequestJudge, RequestMessage
 from orchestrator.facts import Gathered, spent_figures
+from orchestrator.known import Known
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.events import ControlChanged, ConversationEnded, JudgementMade, MessageAdded, Progressed
 from shared.contracts.generations import Generation
-from shared.contracts.identity import conversation_index, generation_key, run_of
+from shared.contracts.identity import conversation_index, generation_key, message_fact, run_of
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.contracts.transcript import Entry, Failure, Usage, UsageView
 from shared.contracts.words import EndedReason, EntryKind, Purpose, Stage
-from shared.contracts.work import GenerationRequested
+from shared.contracts.work import GenerationRequested, GenerationStored
 from shared.errors import NotYet, Taken, UnknownRun
 from shared.messaging.publisher import Publisher
 from shared.routing import Registry, Route
@@ -48,6 +49,12 @@ class Effects:
         self._publisher = publisher
         self._registry = registry
         self._settings = settings
+        self._known = Known()
+
+    def heard(self, done: GenerationStored) -> None:
+        """A done proves that the fact of its message stands on the stream."""
+        if done.conversation_id is not None and done.event_sequence:
+            self._known.add(message_fact(done.conversation_id, done.seq))
 
     def reservation(self, settings: ConversationSettings, effect: Request) -> Reserve:
         """What a job reserves before it is published."""
@@ -63,28 +70,58 @@ class Effects:
             return Reserve("turn", effect.seq, nanos)
         return Reserve("judge", judge_place(effect.seq, effect.stage), nanos)
 
+    async def give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> None:
+        """Stores the given messages from seq `begin` on, each with its fact; what stands there already is told."""
+        run_id = run_of(conversation)
+        tenant = (await self._settings_of(run_id)).tenant
+        for seq, given in enumerate(settings.given[begin - 1 :], begin):
+            entry = Entry(
+                conversation_id=conversation,
+                run_id=run_id,
+                tenant=tenant,
+                seq=seq,
+                kind=EntryKind.MESSAGE,
+                created_at=now(),
+                side=given.side,
+                content=given.content,
+                inherited=given.inherited,
+            )
+            try:
+                await self._store.entries.insert(entry)
+            except Taken:
+                standing = await self._store.entries.at(conversation, seq)
+                if standing is None or standing.kind is not EntryKind.MESSAGE:
+                    return
+                entry = standing
+            await self._publisher.event(MessageAdded.of(entry))
+
     async def request(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> None:
-        """Publishes the job for a message or a judge."""
+        """Publishes the job for a message or a judge; a `first` look leaves out what was published a moment ago."""
+        job = self._job(conversation, gathered, effect, first)
+        if first and job.message_id in self._known:
+            return
+        await self._publisher.work(job)
+        self._known.add(job.message_id)
+
+    def _job(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> GenerationRequested:
         asked = self._asked(gathered.facts.settings, effect)
         judge = isinstance(effect, RequestJudge)
-        await self._publisher.work(
-            GenerationRequested(
-                run_id=run_of(conversation),
-                at=now(),
-                conversation_id=conversation,
-                seq=effect.seq,
-                purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
-                stage=effect.stage if isinstance(effect, RequestJudge) else None,
-                side=effect.side if isinstance(effect, RequestMessage) else None,
-                provider=asked.route.provider,
-                model=asked.route.model,
-                repeat=not first,
-                first_job_at=gathered.cause_at,
-                conversation_started_at=gathered.clock_started_at,
-                json_answer=judge,
-                temperature=asked.temperature,
-                max_tokens=asked.max_tokens,
-            )
+        return GenerationRequested(
+            run_id=run_of(conversation),
+            at=now(),
+            conversation_id=conversation,
+            seq=effect.seq,
+            purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
+            stage=effect.stage if isinstance(effect, RequestJudge) else None,
+            side=effect.side if isinstance(effect, RequestMessage) else None,
+            provider=asked.route.provider,
+            model=asked.route.model,
+            repeat=not first,
+            first_job_at=gathered.cause_at,
+            conversation_started_at=gathered.clock_started_at,
+            json_answer=judge,
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
         )
 
     def _asked(self, settings: ConversationSettings, effect: Request) -> Asked:
@@ -120,18 +157,29 @@ class Effects:
             # A judge was faster: its answer stands, and the next look reads it.
             return
 
-    async def publish_unproven(self, conversation: str, gathered: Gathered) -> None:
-        """Publishes facts whose writer may have died just before: the last message, the newest judgements."""
-        if gathered.last is not None:
-            entry = await self._store.entries.at(conversation, gathered.last.seq)
+    async def publish_unproven(self, conversation: str, gathered: Gathered, first: bool) -> None:
+        """Publishes facts whose writer may have died just before: the last message, the newest judgements.
+
+        A `first` look leaves out those that this process knows to stand there.
+        """
+        last = gathered.last
+        if last is not None and not (first and message_fact(conversation, last.seq) in self._known):
+            entry = await self._store.entries.at(conversation, last.seq)
             if entry is None:
-                raise NotYet(f"message {conversation}:{gathered.last.seq} is not readable")
+                raise NotYet(f"message {conversation}:{last.seq} is not readable")
             await self._publisher.event(MessageAdded.of(entry))
         for judgement, made_at in gathered.judgements:
-            await self.publish_judgement(conversation, judgement, made_at)
+            fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
+            if not (first and fact.message_id in self._known):
+                await self._tell(fact)
 
     async def publish_judgement(self, conversation: str, judgement: Judgement, made_at: datetime) -> int:
-        return await self._publisher.event(JudgementMade.of(run_of(conversation), made_at, conversation, judgement))
+        return await self._tell(JudgementMade.of(run_of(conversation), made_at, conversation, judgement))
+
+    async def _tell(self, fact: JudgementMade) -> int:
+        sequence = await self._publisher.event(fact)
+        self._known.add(fact.message_id)
+        return sequence
 
     async def end(self, conversation: str, effect: End) -> bool:
         """Inserts `ended`; False where that seq is taken, so that the look begins anew."""

@@ -1,5 +1,6 @@
 """What is durable about a conversation, read or proven by the trigger."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,12 +85,15 @@ def proven(done: GenerationStored, settings: ConversationSettings, purpose: Purp
 
 async def read(store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose) -> Gathered:
     """Everything that is durable about a conversation. Raises NotYet where it has not begun or has a hole."""
-    stored = await store.conversations.get(conversation)
+    # Facts only grow, so it does not matter which of them is read first.
+    stored, entries, generations, rows = await asyncio.gather(
+        store.conversations.get(conversation),
+        store.entries.heads(conversation),
+        store.generations.of_conversation(conversation),
+        store.usage.of_conversation(conversation),
+    )
     if stored is None:
         raise NotYet(f"conversation {conversation} has not begun")
-    entries = await store.entries.heads(conversation)
-    generations = await store.generations.of_conversation(conversation)
-    rows = await store.usage.of_conversation(conversation)
     if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
         raise NotYet(f"the transcript of {conversation} has a hole")
     messages = [entry for entry in entries if entry.kind is EntryKind.MESSAGE]

@@ -17,14 +17,13 @@ from orchestrator.decide import (
 )
 from orchestrator.facts import PURPOSE_OF_KIND, begun
 from shared.contracts.conversations import Conversation
-from shared.contracts.events import AgentShown, ControlChanged, MessageAdded, RunStarted
+from shared.contracts.events import AgentShown, ControlChanged, RunStarted
 from shared.contracts.identity import conversation_id
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.settings import ConversationSettings, GivenMessage
-from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, Purpose, RunKind, Wanted
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.words import Purpose, RunKind, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_run
 from shared.errors import Taken, UnknownRun
@@ -115,14 +114,12 @@ class RunLooks:
         return None
 
     async def _start(self, run: Run, index: int, first: bool) -> Counted | None:
-        """Begins a conversation, its given messages with it, and looks at it."""
+        """Begins a conversation and looks at it, which gives it its given messages."""
         conversation = await self._begin(run, index)
         if conversation is None:
             # Begun by another look, which may have died before it looked: only a repeated one must see to it.
             return None if first else await self._conversations.on_sign(conversation_id(run.id, index))
         settings = run.settings.conversation(index)
-        for seq, given in enumerate(settings.given, 1):
-            await self._give(run, conversation.id, seq, given)
         purpose = PURPOSE_OF_KIND.get(run.kind, Purpose.TURN)
         gathered = begun(settings, purpose, conversation.clock_started_at)
         return await self._conversations.on_start(conversation.id, gathered, first)
@@ -145,27 +142,6 @@ class RunLooks:
         except Taken:
             return None
         return conversation
-
-    async def _give(self, run: Run, conversation: str, seq: int, given: GivenMessage) -> None:
-        entry = Entry(
-            conversation_id=conversation,
-            run_id=run.id,
-            tenant=run.tenant,
-            seq=seq,
-            kind=EntryKind.MESSAGE,
-            created_at=now(),
-            side=given.side,
-            content=given.content,
-            inherited=given.inherited,
-        )
-        try:
-            await self._store.entries.insert(entry)
-        except Taken:
-            standing = await self._store.entries.at(conversation, seq)
-            if standing is None or standing.kind is not EntryKind.MESSAGE:
-                return
-            entry = standing
-        await self._publisher.event(MessageAdded.of(entry))
 
     async def _look_at_open(self, run: Run, indexes: set[int]) -> None:
         """A look at every conversation that had begun and is not counted."""

@@ -7,6 +7,7 @@ Facts carry a message id and stand once, in causal order; hints carry none and m
 from datetime import datetime
 from typing import Literal, Self
 
+from shared.contracts.identity import message_fact
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.record import Message, Record
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
@@ -76,7 +77,7 @@ class MessageAdded(RunEvent, MessageView):
 
     @property
     def message_id(self) -> str:
-        return f"{self.conversation_id}:{self.seq}:message"
+        return message_fact(self.conversation_id, self.seq)
 
     @classmethod
     def of(cls, entry: Entry) -> "MessageAdded":

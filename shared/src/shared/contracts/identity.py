@@ -40,6 +40,11 @@ def generation_key(subject: str, seq: int, purpose: Purpose, stage: str | None =
     return ":".join(parts)
 
 
+def message_fact(conversation: str, seq: int) -> str:
+    """The message id of the fact that message `seq` stands."""
+    return f"{conversation}:{seq}:message"
+
+
 def content_hash(content: str) -> str:
     """Lower-case hexadecimal SHA-256 of a text in UTF-8."""
     return sha256(content.encode()).hexdigest()

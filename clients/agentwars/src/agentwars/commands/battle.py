@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from agentwars.answers import Run
+from agentwars.answers import Run, Started
 from agentwars.client import Client
 from agentwars.commands import starting
 from agentwars.commands.playing import final_object, follow, report_of, verdict
@@ -65,19 +65,19 @@ def run(
     )
 
     async def work(session: Session, client: Client) -> int:
-        agent_id = await starting.agent_for(session, client, agent, text, name)
-        return await _play(session, client, {"agentId": agent_id} | body, min_success, detach, follow_events)
+        started = await starting.start(session, client, "battles", (agent, text, name), body)
+        if detach:
+            told = Text(f"Battle {started.id} started. Watch it: agentwars watch {started.id}")
+            session.show(started, told)
+            return OK
+        return await _play(session, client, started, body, min_success, follow_events)
 
     execute(context, work)
 
 
 async def _play(
-    session: Session, client: Client, body: dict[str, Any], min_success: float | None, detach: bool, events: bool
+    session: Session, client: Client, started: Started, body: dict[str, Any], min_success: float | None, events: bool
 ) -> int:
-    started = await client.start("battles", body)
-    if detach:
-        session.show(started, Text(f"Battle {started.id} started. Watch it: agentwars watch {started.id}"))
-        return OK
     session.say(f"Battle {started.id}, estimated {usd(started.estimated_usd)}\n")
     ended = await follow(session, client, Board(started.id, body.get("messageLimit")), events=events)
     report = await report_of(client, ended.id) if session.as_json and not events else None
@@ -90,11 +90,11 @@ async def _play(
 
 def say_outcome(session: Session, run: Run) -> None:
     """How a run of one conversation ended, and what it cost."""
-    facts = f"{run.current_turn or 0} messages, {usd(run.usage.cost_usd)} of {usd(run.budget.max_usd)}"
-    session.out.print()
-    session.out.say(
-        goal_words(run.goal_reached), Text("· ended by"), state(run.ended_reason or run.status), f"· {facts}"
-    )
+    messages = f"{run.current_turn or 0} messages · {usd(run.usage.cost_usd)} of {usd(run.budget.max_usd)}"
+    reason = run.ended_reason or run.status
+    ended_by = [] if reason == "goal" else [Text("· ended by"), state(reason)]
+    session.say()
+    session.out.say(goal_words(run.goal_reached), *ended_by, f"· {messages}")
     if run.error is not None:
         session.out.say(Text(one_line(run.error.message), style="red"))
     session.out.say(Text(f"agentwars report {run.id}", style="dim"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from agentwars.answers import Report, Run
+from agentwars.answers import Report, Run, Started
 from agentwars.client import Client
 from agentwars.commands import starting
 from agentwars.commands.playing import final_object, follow, report_of, verdict
@@ -60,19 +60,19 @@ def run(
     body |= {"runs": runs} | without_nothing(personas=list(persona or []))
 
     async def work(session: Session, client: Client) -> int:
-        agent_id = await starting.agent_for(session, client, agent, text, name)
-        return await _play(session, client, {"agentId": agent_id} | body, min_success, detach, follow_events)
+        started = await starting.start(session, client, "scale", (agent, text, name), body)
+        if detach:
+            told = Text(f"Scale test {started.id} started. Watch it: agentwars watch {started.id}")
+            session.show(started, told)
+            return OK
+        return await _play(session, client, started, body, min_success, follow_events)
 
     execute(context, work)
 
 
 async def _play(
-    session: Session, client: Client, body: dict[str, Any], min_success: float | None, detach: bool, events: bool
+    session: Session, client: Client, started: Started, body: dict[str, Any], min_success: float | None, events: bool
 ) -> int:
-    started = await client.start("scale", body)
-    if detach:
-        session.show(started, Text(f"Scale test {started.id} started. Watch it: agentwars watch {started.id}"))
-        return OK
     ended, report = await play_to_report(session, client, started.id, body, events)
     status = verdict(ended, report, min_success)
     if session.as_json:

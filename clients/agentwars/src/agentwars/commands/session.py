@@ -84,8 +84,6 @@ class Session:
                 self.err.say(f"  {line}")
 
     def _say_goodbye(self) -> None:
-        if self.as_json:
-            return
         self.err.say("\nInterrupted.")
         if self.run_id is not None:
             self.err.say("The run goes on, as long as its stack does:")
@@ -121,7 +119,8 @@ def _error_object(error: AgentWarsError) -> dict[str, Any]:
 
 def _explained(error: ApiError) -> list[str]:
     """What the details say, and what to do."""
-    lines = [one_line(f"{one.get('field')}: {one.get('message')}") for one in _fields(error)]
+    told = one_line(error.message)
+    lines = [line for line in map(_field_line, _fields(error)) if line not in told]
     if error.code == "budget_exceeded":
         lines.append(f"estimated ${error.details.get('estimatedUsd')}, allowed ${error.details.get('maxBudgetUsd')}")
     if error.code in _ADVICE:
@@ -130,6 +129,10 @@ def _explained(error: ApiError) -> list[str]:
         wait = f"in {error.retry_after:.0f} s" if error.retry_after else "in a moment"
         lines.append(f"Try again {wait}. Is the whole stack running? make up")
     return lines
+
+
+def _field_line(field: Mapping[str, Any]) -> str:
+    return one_line(f"{field.get('field')}: {field.get('message')}")
 
 
 def _fields(error: ApiError) -> list[dict[str, Any]]:

@@ -1,11 +1,14 @@
 """The options that battles and scale tests share, as the body of a start."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from agentwars.answers import Started
 from agentwars.client import Client
 from agentwars.commands.session import Session, without_nothing
+from agentwars.errors import ApiError
+from agentwars.terminal.paper import one_line
 
 AgentId = Annotated[str | None, typer.Argument(help="The agent's id; or give its prompt.", metavar="AGENT")]
 Goal = Annotated[str | None, typer.Option(help="What success means, in words.")]
@@ -50,12 +53,22 @@ def settings(
     )
 
 
-async def agent_for(
-    session: Session, client: Client, agent_id: str | None, prompt: str | None, name: str | None
-) -> str:
-    """The id of the named agent, or of a new one with the given prompt."""
+async def start(
+    session: Session,
+    client: Client,
+    kind: Literal["battles", "scale"],
+    agent: tuple[str | None, str | None, str | None],
+    body: dict[str, Any],
+) -> Started:
+    """Starts a run of the agent: its id, or a prompt and name for a new one, which a refused start takes back."""
+    agent_id, prompt, name = agent
     if agent_id is not None:
-        return agent_id
-    agent = await client.create_agent({"name": name or "Unnamed agent", "systemPrompt": prompt})
-    session.say(f"Agent {agent.id} ({agent.name}) created.")
-    return agent.id
+        return await client.start(kind, {"agentId": agent_id} | body)
+    created = await client.create_agent({"name": name or "Unnamed agent", "systemPrompt": prompt})
+    try:
+        started = await client.start(kind, {"agentId": created.id} | body)
+    except ApiError:
+        await client.archive_agent(created.id)
+        raise
+    session.say(f"Agent {created.id} ({one_line(created.name)}) created.")
+    return started

@@ -101,7 +101,7 @@ class LiveBoard:
             return Text(one_line(talk.error), style="red")
         room = max(16, self._paper.width - _FIXED_COLUMNS)
         style = "dim" if talk.ended_reason else SIDE_STYLES.get(talk.side, "")
-        return Text(f"{SIDE_GLYPHS.get(talk.side, ' ')} {last_words(talk.text, room)}", style=style)
+        return Text(f"{SIDE_GLYPHS.get(talk.side, ' ')} {last_words(talk.text, room) or '…'}", style=style)
 
     def _total(self) -> Text:
         board = self._board

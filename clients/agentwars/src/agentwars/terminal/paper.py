@@ -40,7 +40,8 @@ def last_words(text: str, length: int) -> str:
     line = one_line(text[-4 * length - 80 :])
     if len(line) <= length and len(text) <= 4 * length + 80:
         return line
-    return f"…{line[-(length - 1) :].lstrip()}"
+    tail = line[-(length - 1) :]
+    return f"…{tail.partition(' ')[2] if ' ' in tail else tail}"
 
 
 class Paper(Console):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agentwars.answers import Agent, Conversation, Message, Run
 from agentwars.terminal.paper import clean, one_line
-from agentwars.terminal.words import goal, milliseconds, moment, side, state, usd
+from agentwars.terminal.words import goal, milliseconds, moment, short_moment, side, state, usd
 
 
 def agents_view(agents: Sequence[Agent]) -> RenderableType:
@@ -36,10 +36,10 @@ def agent_view(agent: Agent) -> RenderableType:
 def runs_view(runs: Sequence[Run]) -> RenderableType:
     if not runs:
         return Text("No runs yet. Start one: agentwars scale run --help", style="dim")
-    table = _table("id", "kind", "status", "ended", "cost", "started (UTC)")
+    table = _table("id", "kind", "status", "ended", "cost", "at (UTC)")
     for run in runs:
         ended = f"{run.completed + run.failed}/{run.total}"
-        table.add_row(run.id, run.kind, state(run.status), ended, usd(run.usage.cost_usd), moment(run.started_at))
+        table.add_row(run.id, run.kind, state(run.status), ended, usd(run.usage.cost_usd), short_moment(run.started_at))
     return table
 
 
@@ -63,12 +63,18 @@ def run_view(run: Run) -> RenderableType:
 
 
 def conversations_view(conversations: Sequence[Conversation]) -> RenderableType:
-    table = _table("id", "state", "goal", "messages", "cost", "tags")
+    table = _table("id", "ended by", "goal", "messages", "cost", "tags")
     for one in conversations:
         word = one.ended_reason or one.status or "waiting"
         tags = one_line(", ".join(one.tags))
-        table.add_row(one.id, state(word), goal(one.goal_reached), str(one.messages), usd(one.cost_usd), tags)
+        table.add_row(one.id, state(word), _reached(one.goal_reached), str(one.messages), usd(one.cost_usd), tags)
     return table
+
+
+def _reached(goal_reached: bool | None) -> Text:
+    if goal_reached is None:
+        return Text("·", style="dim")
+    return Text("✓ yes", style="green") if goal_reached else Text("✗ no", style="yellow")
 
 
 def messages_view(messages: Sequence[Message]) -> RenderableType:
@@ -93,5 +99,5 @@ def _cut(text: str) -> Text:
 def _table(*names: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
-        table.add_column(name, no_wrap=name in ("id", "kind", "status", "state"))
+        table.add_column(name, no_wrap=name in ("id", "kind", "status", "ended by", "goal", "at (UTC)"))
     return table

@@ -87,6 +87,11 @@ def moment(iso: str | None) -> str:
     return iso[:16].replace("T", " ") if iso else ""
 
 
+def short_moment(iso: str | None) -> str:
+    """`11-21 10:00`, for narrow tables."""
+    return moment(iso)[5:]
+
+
 def bar(share: float, width: int, style: str) -> Text:
     """A bar of `width` cells, drawn thick as far as `share` (0 to 1) and thin beyond."""
     filled = round(max(0.0, min(1.0, share)) * width)

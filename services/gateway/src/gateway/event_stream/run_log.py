@@ -78,19 +78,19 @@ class RunLog:
         unsubscribe = await self._source.listen(self.view, self._hear)
         self._generation = self._source.generation
         try:
-            while not self.ring.ended:
+            while not self.over:
                 self._refilled.clear()
                 await self._fill()
                 if not self._refilled.is_set():
                     self._settle()
-                if not self.filling and not self.ring.ended:
+                if not self.filling and not self.over:
                     await self._refilled.wait()
         finally:
             await self._unsubscribe(unsubscribe)
 
     def refill(self, must_reach: int = 0) -> None:
         """Something may be missing: nothing is appended before history was read, at least up to `must_reach`."""
-        if self.ring.ended:
+        if self.over:
             return
         self.filling = True
         self._must_reach = max(self._must_reach, must_reach)
@@ -99,6 +99,7 @@ class RunLog:
     def fail(self, reason: str) -> None:
         """Ends the log: its readers leave and come again."""
         self.failure = reason
+        self._refilled.set()
         self._wake(facts=True)
 
     async def _unsubscribe(self, unsubscribe: Unsubscribe) -> None:
@@ -164,7 +165,7 @@ class RunLog:
     async def _fill(self) -> None:
         """Reads until what was heard is reached; a broker that is away is waited for."""
         give_up_at: float | None = None
-        while not self.ring.ended:
+        while not self.over:
             try:
                 await self._read()
             except BrokerUnavailable as error:

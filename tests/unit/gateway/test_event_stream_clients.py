@@ -1,0 +1,196 @@
+"""One client's stream: first bytes, heartbeats, slow and gone clients, a server that stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.types import Message
+
+from gateway.event_stream.clients import Client, OpenClients
+from gateway.event_stream.response import EventStreamResponse, Serve
+from gateway.event_stream.settings import StreamSettings
+from shared.errors import BrokerUnavailable, StoreUnavailable
+from unit.gateway.event_stream_fakes import until
+
+QUICK = StreamSettings(stream_heartbeat_seconds=0.05, stream_send_limit_seconds=0.1)
+SLOW = StreamSettings(stream_heartbeat_seconds=60, stream_send_limit_seconds=60)
+
+
+class Wire:
+    """The server's side of a connection. `stuck` takes nothing any more."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.stuck = False
+        self.gone = asyncio.Event()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.sent) and self.sent[-1].get("more_body") is False
+
+    async def send(self, message: Message) -> None:
+        if self.stuck:
+            await asyncio.Event().wait()
+        self.sent.append(message)
+
+    async def receive(self) -> Message:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
+class Stage:
+    """Serves one stream in the background."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.stopping = asyncio.Event()
+        self.clients = OpenClients(settings, self.stopping)
+        self.wire = Wire()
+
+    @asynccontextmanager
+    async def serving(self, serve: Serve) -> AsyncIterator[asyncio.Task[None]]:
+        response = EventStreamResponse(self.clients, serve)
+        work = [asyncio.create_task(self.clients.keep_time()), asyncio.create_task(self.clients.end_when_stopping())]
+        served = asyncio.create_task(response({"type": "http"}, self.wire.receive, self.wire.send))
+        try:
+            yield served
+        finally:
+            for task in (*work, served):
+                task.cancel()
+            await asyncio.gather(*work, served, return_exceptions=True)
+
+
+async def wait_for_ever(client: Client) -> None:
+    while not client.leaving:
+        await client.wait()
+
+
+async def test_first_bytes_are_written_before_anything_happens() -> None:
+    stage = Stage(SLOW)
+    async with stage.serving(wait_for_ever):
+        await until(lambda: len(stage.wire.sent) == 2)
+    assert stage.wire.sent[0]["status"] == 200
+    assert stage.wire.body == b"retry: 1000\n: connected\n\n"
+
+
+async def test_heartbeats_are_comments() -> None:
+    stage = Stage(QUICK)
+    async with stage.serving(wait_for_ever):
+        await until(lambda: stage.wire.body.count(b": \n\n") >= 3)
+
+
+async def test_writes_put_heartbeats_off() -> None:
+    stage = Stage(StreamSettings(stream_heartbeat_seconds=0.2))
+
+    async def write_often(client: Client) -> None:
+        for _ in range(40):
+            await asyncio.sleep(0.01)
+            await client.write(b"x")
+
+    async with stage.serving(write_often) as served:
+        await served
+    assert b": \n\n" not in stage.wire.body
+
+
+async def test_client_that_takes_nothing_is_cut() -> None:
+    stage = Stage(QUICK)
+
+    async def write_on(client: Client) -> None:
+        while True:
+            await client.write(b"x")
+            await asyncio.sleep(0.001)
+
+    async with stage.serving(write_on) as served:
+        await until(lambda: len(stage.wire.sent) > 5)
+        stage.wire.stuck = True
+        async with asyncio.timeout(2):
+            await served
+    assert len(stage.clients) == 0
+    assert not stage.wire.complete  # cut, so that the client sees an error and comes again
+
+
+async def test_client_that_left_frees_everything_at_once_wherever_it_stands() -> None:
+    stage = Stage(SLOW)
+    freed = asyncio.Event()
+
+    async def read_for_long(client: Client) -> None:
+        try:
+            await asyncio.Event().wait()  # a read of history, of the store
+        finally:
+            freed.set()
+
+    async with stage.serving(read_for_long) as served:
+        await until(lambda: len(stage.clients) == 1)
+        stage.wire.gone.set()
+        async with asyncio.timeout(1):
+            await served
+    assert freed.is_set()
+    assert len(stage.clients) == 0
+
+
+async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
+    stage = Stage(SLOW)
+    async with stage.serving(wait_for_ever) as served:
+        await until(lambda: len(stage.clients) == 1)
+        stage.stopping.set()
+        async with asyncio.timeout(1):
+            await served
+    assert stage.wire.body.endswith(b"retry: 1000\n: the server is going down, please reconnect\n\n")
+    assert stage.wire.complete
+
+
+async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
+    stage = Stage(SLOW)
+
+    async def write_on(client: Client) -> None:
+        while not client.leaving:
+            await client.write(b"x")
+            await asyncio.sleep(0)
+
+    async with stage.serving(write_on) as served:
+        await until(lambda: len(stage.wire.sent) > 2)
+        stage.wire.stuck = True
+        await asyncio.sleep(0.01)
+        stage.stopping.set()
+        async with asyncio.timeout(1):
+            await served
+    assert not stage.wire.complete
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BrokerUnavailable("x", TimeoutError()), b"the broker is away, please reconnect"),
+        (StoreUnavailable(TimeoutError()), b"the store is away, please reconnect"),
+    ],
+)
+async def test_what_will_pass_is_an_end_with_advice(error: Exception, said: bytes) -> None:
+    stage = Stage(SLOW)
+
+    async def fail(client: Client) -> None:
+        raise error
+
+    async with stage.serving(fail) as served:
+        await served
+    assert stage.wire.sent[0]["status"] == 200
+    assert stage.wire.body.endswith(b"retry: 1000\n: " + said + b"\n\n")
+    assert stage.wire.complete
+
+
+async def test_more_streams_than_a_process_holds_end_with_advice() -> None:
+    stage = Stage(StreamSettings(stream_open_limit=0))
+    async with stage.serving(wait_for_ever) as served:
+        await served
+    assert stage.wire.body == b"retry: 1000\n: too many streams are open here, please reconnect\n\n"
+    assert stage.wire.complete
+
+
+async def test_wake_up_before_the_wait_is_not_lost() -> None:
+    client = Client(Wire().send, heartbeat_seconds=60)
+    client.wake()
+    async with asyncio.timeout(1):
+        await client.wait()

@@ -1,0 +1,152 @@
+"""A reader between log and history."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+from starlette.types import Message
+
+from gateway.event_stream.asked import Asked
+from gateway.event_stream.clients import Client
+from gateway.event_stream.cursors import Cursor, run_tag
+from gateway.event_stream.hub import Hub
+from gateway.event_stream.reader import EventReader
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.views import EVERYTHING
+from shared.errors import BrokerUnavailable
+from shared.storage import Store
+from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet, until
+
+
+class Reading:
+    """A reader at work, and the sequences it was written."""
+
+    def __init__(self, hub: Hub, after: int | None) -> None:
+        cursor = Cursor(EPOCH, run_tag(RUN), after) if after is not None else None
+        asked = Asked(EVERYTHING, cursor, foreign=False, begins="start")
+        self._serve = EventReader(hub, cast(Store, None), a_run(), WHOLE, asked)
+        self.client = Client(self._send, heartbeat_seconds=60)
+        self.blocked: asyncio.Event | None = None
+        self.written: list[int] = []
+        self.task = asyncio.create_task(self._serve(self.client))
+
+    async def _send(self, message: Message) -> None:
+        if self.blocked is not None:
+            await self.blocked.wait()
+        lines = message["body"].decode().split("\n")
+        self.written += [int(line.rpartition("-")[2]) for line in lines if line.startswith("id: ")]
+
+    async def wrote(self, sequence: int) -> None:
+        await until(lambda: sequence in self.written)
+
+
+@asynccontextmanager
+async def hub_of(source: FakeSource, **settings: int) -> AsyncIterator[Hub]:
+    hub = Hub(source, StreamSettings(**settings), LOG)  # type: ignore[arg-type] # all of them are numbers
+    try:
+        yield hub
+    finally:
+        await hub.close()
+
+
+async def test_reader_gets_history_then_what_comes_then_the_end() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    source.tell()
+    async with hub_of(source) as hub:
+        reading = Reading(hub, None)
+        await reading.wrote(2)
+        source.tell()
+        source.tell("run.ended")
+        await reading.task
+    assert reading.written == [1, 2, 3, 4]
+
+
+async def test_reader_that_was_too_slow_for_the_ring_reads_on_from_history() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source, stream_log_events=4) as hub:
+        reading = Reading(hub, None)
+        await reading.wrote(1)
+        reading.blocked = asyncio.Event()
+        for _ in range(30):
+            source.tell()
+            await asyncio.sleep(0)
+        source.tell("run.ended")
+        await asyncio.sleep(0)
+        reading.blocked.set()
+        await reading.task
+    assert reading.written == list(range(1, 33))
+    assert len(source.reads) > 1  # the log was filled once; the rest was read for the one who was late
+
+
+async def test_reader_that_is_ahead_of_a_lagging_replica_gets_nothing_twice() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source) as hub:
+        first = Reading(hub, None)
+        await first.wrote(1)
+        source.deaf = True
+        for _ in range(3):
+            source.tell()  # another gateway has shown these already
+        source.deaf = False
+        second = Reading(hub, 3)
+        await asyncio.sleep(0.01)
+        source.tell()
+        source.tell("run.ended")
+        await asyncio.gather(first.task, second.task)
+    assert first.written == [1, 2, 3, 4, 5, 6]
+    assert second.written == [4, 5, 6]
+
+
+async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    source.tell()
+    async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
+        reading = Reading(hub, None)
+        await quiet(log)
+        source.tell()
+        source.tell("run.ended")
+        await reading.task
+    assert reading.written == [1, 2, 3, 4]
+
+
+async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    source.tell("run.ended")
+    async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
+        await quiet(log)
+        reading = Reading(hub, None)
+        await reading.task
+    assert reading.written == [1, 2]
+
+
+async def test_log_that_fails_sends_its_readers_away_to_come_again() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source) as hub:
+        reading = Reading(hub, None)
+        await reading.wrote(1)
+        await hub.close()
+        with pytest.raises(BrokerUnavailable):
+            await reading.task
+
+
+async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source, stream_linger_seconds=0) as hub:
+        readings = [Reading(hub, None) for _ in range(5)]
+        for reading in readings:
+            await reading.wrote(1)
+        assert (len(hub.views), source.listeners) == (1, 1)
+        for reading in readings:
+            reading.client.leave()
+            await reading.task
+        keeping = asyncio.create_task(hub.run())
+        await until(lambda: not hub.views and not source.listeners)
+        keeping.cancel()
