@@ -62,10 +62,17 @@ async def gateway(
         yield client
 
 
-def gateway_app(
-    nats_url: str = DEAD_NATS, mongo_url: str = DEAD_MONGO, database: str = "gateway_rest", **settings: Any
-) -> Gateway:
-    """The app on these servers; by default there are none."""
+@asynccontextmanager
+async def alone() -> AsyncIterator[tuple[Gateway, AsyncClient]]:
+    """A gateway whose lifespan has not begun and which has no servers, and its client."""
+    app = gateway_app(DEAD_NATS, DEAD_MONGO)
+    async with client_of(app) as client:
+        yield app, client
+    app.state.parts.store.close()
+
+
+def gateway_app(nats_url: str, mongo_url: str, database: str = "gateway_rest", **settings: Any) -> Gateway:
+    """The app on these servers; whoever makes it begins its lifespan or closes its store."""
     chosen = GatewaySettings(nats_url=nats_url, mongo_url=mongo_url, mongo_database=database, **settings)
     return create_app(chosen, REGISTRY, log, Event())
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from itertools import cycle
 
+import httpx
 import pytest
 
 from integration.event_stream_world import Event, Instance, Story, World, until, world
@@ -297,3 +299,22 @@ async def test_reader_that_fell_out_of_the_ring_reads_on_from_history(
 async def open_reader(gateway: Instance, where: str, count: int) -> list[int]:
     async with gateway.open(where) as client:
         return sequences(await client.take(count))
+
+
+async def test_reader_that_takes_nothing_is_cut_and_goes_on_where_it_was(
+    fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTWARS_STREAM_SEND_LIMIT_SECONDS", "0.3")
+    async with world(fresh_nats_url, mongo_url, gateways=1) as here:
+        story, streams = await here.story(), here.gateways[0].streams
+        await story.start()
+        with socket.socket() as stuck:
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stuck.connect(("127.0.0.1", httpx.URL(here.gateways[0].url).port))
+            stuck.sendall(f"GET {path(story)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await until(lambda: len(streams.clients) == 1)
+            for seq in range(1, 150):
+                await story.message(seq, content="x" * 60_000)
+            await until(lambda: not len(streams.clients))
+        await story.end()
+        assert sequences(await read(here.gateways[0], path(story))) == told(story)

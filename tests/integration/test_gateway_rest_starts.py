@@ -246,34 +246,44 @@ async def test_start_is_accepted_with_the_broker_away(store: Store, mongo_url: s
         assert run.control.handled < run.control.version  # what the sweeper looks for
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/api/battles/start"),
-        ("POST", "/api/scale/start"),
-        ("POST", "/api/estimates"),
-        ("POST", "/api/agents"),
-        ("PUT", "/api/agents/a"),
-        ("DELETE", "/api/agents/a"),
-        ("GET", "/api/agents"),
-        ("GET", "/api/agents/a"),
-        ("GET", "/api/agents/a/versions"),
-        ("GET", "/api/runs"),
-        ("GET", "/api/battles/a/status"),
-        ("GET", "/api/battles/a-1/messages"),
-        ("GET", "/api/battles/a-1/messages?wait=20"),
-        ("GET", "/api/runs/a/conversations"),
-        ("GET", "/api/scale/a/report"),
-        ("POST", "/api/scale/a/cancel"),
-        ("GET", "/readyz"),
-    ],
-)
-async def test_store_away_is_said_within_two_seconds(nats_url: str, method: str, path: str) -> None:
+NEED_THE_STORE = [
+    ("POST", "/api/battles/start"),
+    ("POST", "/api/scale/start"),
+    ("POST", "/api/estimates"),
+    ("POST", "/api/agents"),
+    ("PUT", "/api/agents/a"),
+    ("DELETE", "/api/agents/a"),
+    ("GET", "/api/agents"),
+    ("GET", "/api/agents/a"),
+    ("GET", "/api/agents/a/versions"),
+    ("GET", "/api/runs"),
+    ("GET", "/api/battles/a/status"),
+    ("GET", "/api/battles/a-1/messages"),
+    ("GET", "/api/battles/a-1/messages?wait=20"),
+    ("GET", "/api/runs/a/conversations"),
+    ("GET", "/api/scale/a/report"),
+    ("POST", "/api/scale/a/cancel"),
+    ("GET", "/readyz"),
+]
+BODY = {"agentId": "a", "name": "n", "systemPrompt": "p"}
+
+
+async def test_store_away_is_said_within_two_seconds_everywhere(nats_url: str) -> None:
     async with gateway(nats_url, DEAD_MONGO) as client:
-        body = {"agentId": "a", "name": "n", "systemPrompt": "p"} if method in ("POST", "PUT") else None
+        for method, path in NEED_THE_STORE:
+            began = time.monotonic()
+            answer = await client.request(method, path, json=BODY if method in ("POST", "PUT") else None)
+            assert time.monotonic() - began < 2, path
+            assert (answer.status_code, answer.json()["error"]) == (503, "unavailable"), path
+            assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_store_known_to_be_away_keeps_nobody_waiting(nats_url: str) -> None:
+    async with gateway(nats_url, DEAD_MONGO) as client:
+        assert (await client.get("/api/runs")).status_code == 503
         began = time.monotonic()
-        answer = await client.request(method, path, json=body)
+        answers = await asyncio.gather(*(client.get(f"/api/battles/{number}/status") for number in range(100)))
+        assert {answer.status_code for answer in answers} == {503}
         assert time.monotonic() - began < 2
-    assert answer.status_code == 503
-    assert answer.json()["error"] == "unavailable"
-    assert int(answer.headers["Retry-After"]) >= 1
+        stream = await client.get("/api/battles/a/status", headers={"Accept": "text/event-stream"})
+        assert (stream.status_code, stream.text.startswith("retry: ")) == (200, True)

@@ -24,9 +24,9 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Lane, Wanted
-from shared.contracts.work import RunCommanded
+from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
-from shared.messaging import subjects
+from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.routing import Registry
@@ -95,9 +95,34 @@ class Stage:
         """How many messages WORK holds, those in flight included."""
         return (await self.client.jetstream().stream_info(subjects.WORK)).state.messages
 
+    async def is_waiting_for_runner(self) -> bool:
+        """Whether jobs are all that is left in WORK, and some are."""
+        waiting = [stored.subject async for stored in history.read(self.client, subjects.WORK, ">")]
+        return bool(waiting) and all(subject.startswith("llm.do.") for subject in waiting)
+
+    async def taken_job(self) -> GenerationRequested:
+        """The next job, taken out of its lane."""
+        lane = await self.client.jetstream().pull_subscribe_bind(
+            subjects.lane_durable("demo", Lane.BATCH), subjects.WORK
+        )
+        (message,) = await lane.fetch(1, timeout=PATIENCE_SECONDS)
+        await message.ack_sync(timeout=PATIENCE_SECONDS)
+        return GenerationRequested.model_validate_json(message.data)
+
+    async def ended_conversations(self, run_id: str, number: int) -> None:
+        """Returns when at least so many conversations of the run are counted."""
+
+        async def counted() -> bool:
+            return len((await self.run(run_id)).ended) >= number
+
+        await eventually(counted, f"{number} ended conversations of {run_id}")
+
     async def texts(self, run: Run) -> list[list[str | None]]:
-        """What was said in each conversation."""
-        return [[entry.content for entry in entries[:-1]] for entries in await self.transcripts(run)]
+        """What was said in each conversation, up to the message that decided its end."""
+        said = []
+        for *messages, end in await self.transcripts(run):
+            said.append([entry.content for entry in messages][: end.decided_by or len(messages)])
+        return said
 
     async def transcripts(self, run: Run) -> list[list[Entry]]:
         ids = [f"{run.id}-{index}" for index in range(1, run.total + 1)]
@@ -127,7 +152,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, second
     """Returns as soon as the condition holds; fails after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - what is waited for happens in the servers
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
         raise AssertionError(f"{what} did not come within {seconds} s") from error
@@ -163,13 +188,14 @@ async def stage(
     script: Script = small_talk,
     providers: Registry | None = None,
     settings: OrchestratorSettings | None = None,
+    publisher: Publisher | None = None,
     orchestrator_store: Store | None = None,
     orchestrator_publisher: Publisher | None = None,
 ) -> AsyncIterator[Stage]:
     """Builds everything as app.py does. The orchestrator may get a store and a publisher of its own that fail."""
     providers, settings = providers or registry(), settings or OrchestratorSettings()
     await bootstrap(client, store, NatsSettings(), providers)
-    publisher, given_up = Publisher(client), list[str]()
+    publisher, given_up = publisher or Publisher(client), list[str]()
 
     async def give_up(message: Msg, error: BaseException) -> None:
         given_up.append(f"{message.subject}: {error!r}")

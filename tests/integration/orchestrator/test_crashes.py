@@ -1,6 +1,7 @@
 """A look that dies after any of its effects, and triggers that come twice: nothing is lost, nothing doubled."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from nats.aio.client import Client
@@ -8,11 +9,12 @@ from nats.js.api import PubAck
 
 from integration.orchestrator.mortal import Life, mortal_publisher, mortal_store
 from integration.orchestrator.scripts import judged
-from integration.orchestrator.stage import Stage, stage
+from integration.orchestrator.stage import eventually, stage
 from integration.orchestrator.stand_ins import Script, small_talk
-from sample_runs import JUDGE, run, scenario
+from invariants import events_of
+from sample_runs import JUDGE, message, run, scenario
 from shared.contracts.identity import new_id
-from shared.contracts.record import Message
+from shared.contracts.record import Message, now
 from shared.contracts.runs import Run
 from shared.contracts.settings import GivenMessage
 from shared.contracts.words import JudgementStatus, Side, Wanted
@@ -43,7 +45,7 @@ def out_of_budget() -> Run:
 
 async def died_after(
     number: int, wanted: Run, store: Store, client: Client, script: Script, cancel: bool = False
-) -> tuple[list[list[str | None]], Life]:
+) -> tuple[list[list[str]], Life]:
     """Plays the run with an orchestrator that dies after its effect `number`; what was said, and the life it had."""
     life = Life(number)
     publisher = mortal_publisher(Publisher(client), life)
@@ -56,7 +58,18 @@ async def died_after(
         async with played.playing():
             ended = await played.ended(started.id)
         texts = await played.texts(ended)
-    return [[text and text.replace(ended.id, "run") for text in some] for some in texts], life
+    return in_short(texts, ended), life
+
+
+def in_short(texts: list[list[str | None]], of: Run) -> list[list[str]]:
+    """What was said, without the run's id, so that runs can be compared."""
+    return [[str(text).replace(of.id, "run") for text in some] for some in texts]
+
+
+async def told(client: Client, of: Run, seq: int) -> bool:
+    """Whether the fact of message `seq` stands on the stream."""
+    events = await events_of(client, of.id)
+    return any(event.type == "message" and event.fields["seq"] == seq for event in events)
 
 
 @pytest.mark.parametrize(
@@ -71,19 +84,19 @@ async def died_after(
     ids=["limit", "goal", "given messages", "budget", "cancel"],
 )
 async def test_look_that_dies_after_any_effect_is_completed_by_its_successor(
-    store: Store, client: Client, made: Any, script: Script, cancel: bool
+    store: Store, client: Client, made: Callable[[], Run], script: Script, cancel: bool
 ) -> None:
     undisturbed, _ = await died_after(0, made(), store, client, script, cancel)
     for number in range(1, MOST_EFFECTS):
         texts, life = await died_after(number, made(), store, client, script, cancel)
         if not life.died:
             break
-        assert [some[:8] for some in texts] == undisturbed, f"after {life.effects[number - 1]} ({number})"
+        assert texts == undisturbed, f"after {life.effects[number - 1]} ({number})"
     assert number > 20
 
 
 class EchoingPublisher(Publisher):
-    """Every command and every done stands twice on the stream, the second time under another message id."""
+    """Every command, job and done stands twice on the stream, the second time under another message id."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
@@ -91,11 +104,40 @@ class EchoingPublisher(Publisher):
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         acknowledgement = await super().confirmed(subject, message)
-        if isinstance(message, RunCommanded | GenerationStored | GenerationRequested):
+        if isinstance(message, RunCommanded | GenerationRequested | GenerationStored):
             headers = {"Nats-Msg-Id": new_id(), "Aw-Type": message.type, "Aw-Run-Id": message.run_id}
             await self._echo.publish(subject, message.to_json(), headers=headers)
         return acknowledgement
 
 
-def echoing(played: Stage, client: Client, jobs: bool) -> None:
-    raise AssertionError
+@pytest.mark.parametrize(
+    ("made", "script"),
+    [(to_the_limit, small_talk), (to_the_goal, GOAL_AT_SECOND), (with_given_messages, small_talk)],
+    ids=["limit", "goal", "given messages"],
+)
+async def test_every_trigger_delivered_twice_says_the_same_and_says_it_once(
+    store: Store, client: Client, made: Callable[[], Run], script: Script
+) -> None:
+    undisturbed, _ = await died_after(0, made(), store, client, script)
+    echoing = EchoingPublisher(client)
+    async with stage(store, client, script, publisher=echoing) as played, played.playing():
+        started = await played.start(made())
+        ended = await played.ended(started.id)
+        texts = await played.texts(ended)
+    assert in_short(texts, ended) == undisturbed
+
+
+async def test_message_whose_runner_died_before_saying_it_is_said_by_the_next_look(
+    store: Store, client: Client
+) -> None:
+    async with stage(store, client) as played:
+        started = await played.start(run(played=scenario(message_limit=3)))
+        async with played.playing(runner=False):
+            await eventually(played.is_waiting_for_runner, "the first job")
+        entry = message(f"{started.id}-1", 1, created_at=now() - timedelta(minutes=20))
+        await store.entries.insert(entry)
+        await played.publisher.work(RunCommanded(run_id=started.id, at=now(), conversation_id=entry.conversation_id))
+        async with played.playing(runner=False):
+            await eventually(lambda: told(client, started, 1), "the message's fact")
+        async with played.playing():
+            await played.ended(started.id)

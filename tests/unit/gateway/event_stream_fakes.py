@@ -30,6 +30,7 @@ class FakeSource:
 
     def __init__(self) -> None:
         self.ready = True
+        self.epoch = EPOCH
         self.generation = 0
         self.deaf = False
         self.away = False
@@ -94,7 +95,7 @@ class FakeSource:
 
     async def facts(self, at_least: int = 0) -> StreamFacts:
         self._ask()
-        return StreamFacts(EPOCH, 1, self._sequence)
+        return StreamFacts(self.epoch, 1, self._sequence)
 
     def _ask(self) -> None:
         if self.away:

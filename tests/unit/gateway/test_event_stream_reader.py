@@ -150,3 +150,47 @@ async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -
         keeping = asyncio.create_task(hub.run())
         await until(lambda: not hub.views and not source.listeners)
         keeping.cancel()
+
+
+async def test_probe_finds_what_was_lost_unseen() -> None:
+    source = FakeSource()
+    async with hub_of(source) as hub:
+        keeping = asyncio.create_task(hub.run())
+        reading = Reading(hub, None)
+        await until(lambda: source.listeners)
+        source.tell("run.started")
+        await reading.wrote(1)
+        source.deaf = True
+        source.tell()  # nothing follows that could reveal it
+        await reading.wrote(2)
+        keeping.cancel()
+    assert reading.written == [1, 2]
+
+
+async def test_slow_subscription_refills_the_log_of_its_run_only() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source) as hub:
+        reading = Reading(hub, None)
+        await reading.wrote(1)
+        reads = len(source.reads)
+        hub.refill("ev.run2.events")
+        await asyncio.sleep(0.01)
+        assert len(source.reads) == reads
+        source.deaf = True
+        source.tell()
+        hub.refill("ev.run1.events")
+        await reading.wrote(2)
+
+
+async def test_stream_that_was_made_anew_sends_readers_of_the_old_one_away() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    async with hub_of(source) as hub:
+        old = Reading(hub, None)
+        await old.wrote(1)
+        source.epoch = "def"
+        new = Reading(hub, None)
+        with pytest.raises(BrokerUnavailable):
+            await old.task
+        await new.wrote(1)

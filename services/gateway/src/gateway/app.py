@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -35,6 +36,7 @@ from gateway.routes import (
 )
 from gateway.settings import GatewaySettings
 from gateway.starts import Planner
+from gateway.store_watch import StoreWatch
 from gateway.vitality import Vitality
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -43,6 +45,7 @@ from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.storage import Store
 
+_log = structlog.stdlib.get_logger("gateway")
 LARGEST_BODY = 1024 * 1024
 ROUTES = (
     agents,
@@ -89,6 +92,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     )
     app.settings = settings
     app.state.heartbeats = heartbeats
+    app.state.store_watch = StoreWatch(store, log)
     app.state.shutting_down = shutting_down
     app.state.parts = _parts(settings, registry, connection, store, heartbeats, log)
     app.state.streams = Streams(connection, store, StreamSettings(), shutting_down, log)
@@ -125,14 +129,24 @@ def _parts(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connects in the background: the broker may come later than the first request."""
     parts: Parts = app.state.parts
-    connected = asyncio.create_task(_stay_connected(parts.connection, app.state.heartbeats))
-    connected.add_done_callback(app.state.heartbeats.ended)
+    background = [
+        asyncio.create_task(_stay_connected(parts.connection, app.state.heartbeats), name="heartbeats"),
+        asyncio.create_task(app.state.store_watch.run(), name="store watch"),
+    ]
+    for task in background:
+        task.add_done_callback(_say_if_failed)
     yield
     app.state.shutting_down.set()
     await app.state.streams.close()
-    await cancel_all([connected])
+    await cancel_all(background)
     await parts.connection.close()
     parts.store.close()
+
+
+def _say_if_failed(task: asyncio.Task[None]) -> None:
+    """Nobody waits for what runs in the background: an error that ended it is said here."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("background task ended", task=task.get_name(), error=repr(error))
 
 
 async def _stay_connected(connection: Connection, heartbeats: Heartbeats) -> None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
-from shared.errors import TransientError
+from gateway.store_watch import watch_of
+from shared.errors import StoreUnavailable, TransientError
 from shared.routing import UnknownModel
 
 log = structlog.stdlib.get_logger("gateway")
@@ -114,6 +115,8 @@ async def _on_unknown_model(request: Request, error: Exception) -> Response:
 async def _on_transient(request: Request, error: Exception) -> Response:
     assert isinstance(error, TransientError)
     log.warning("request refused", error=str(error), path=request.url.path)
+    if isinstance(error, StoreUnavailable):
+        (await watch_of(request)).doubt()
     seconds = max(1, round(error.retry_after.total_seconds()))
     message = "A part of the system does not answer at the moment; nothing was changed. Try again in a moment."
     return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})

@@ -134,4 +134,4 @@ class NotReady(ApiError):
     code = "unavailable"
 
     def __init__(self, missing: list[str]) -> None:
-        super().__init__("Not ready: " + "; ".join(missing), {"missing": missing}, headers={"Retry-After": "1"})
+        super().__init__(f"Not ready: {'; '.join(missing)}.", {"missing": missing}, headers={"Retry-After": "1"})

@@ -49,11 +49,6 @@ class Heartbeats:
                 self._log.warning("heartbeat not sent", error=repr(error))
             await asyncio.sleep(INTERVAL_SECONDS)
 
-    def ended(self, task: asyncio.Task[None]) -> None:
-        """Says so if the task that runs this ended by an error: nobody waits for it."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("heartbeats ended", error=repr(error))
-
     def fresh(self, service: str) -> list[Heartbeat]:
         """The processes of a service heard of late, the latest first."""
         return [one for one in self.known(service) if now() - one.at < FRESH]

@@ -15,7 +15,7 @@ class GatewaySettings(NatsSettings, MongoSettings, LogSettings, LimitSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    store_timeout_seconds: float = 1.5
+    store_timeout_seconds: float = 1.25
     publish_timeout_seconds: float = 1.0
     graceful_shutdown_seconds: int = 20
     cors_origin_pattern: str = LOOPBACK_ORIGINS

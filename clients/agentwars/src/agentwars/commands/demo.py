@@ -19,7 +19,7 @@ _NAME: Final = "Kettle & Co support"
 _PROMPT: Final = "You are the support assistant of Kettle & Co. Answer politely and in a few sentences."
 _CONVERSATIONS: Final = 10
 _MESSAGE_LIMIT: Final = 12
-_SEED: Final = 7
+_SEED: Final = 2
 
 
 def demo(context: typer.Context) -> None:
@@ -41,8 +41,8 @@ async def _demo(session: Session, client: Client) -> int:
     run, report = await play_to_report(session, client, started.id, body)
     if session.as_json:
         write_json(final_object(run, report))
-    session.say("\nNext: make up keeps a stack running; then test a better prompt against the same customers:")
-    session.say(f'  .venv/bin/agentwars scale run --runs 10{_personas(body)} --prompt "You are ..."')
+    session.say("\nNext: make up keeps a stack running; then read along with one conversation of your own prompt:")
+    session.say(f'  .venv/bin/agentwars battle run --prompt "You are ..." --persona {body["personas"][0]}')
     return OK if run.status == "complete" and report is not None and report.status == "ready" else BELOW
 
 
@@ -74,7 +74,3 @@ async def _model(client: Client) -> tuple[str, str]:
     if chosen is None:
         raise ApiError("models_unavailable", "The registry holds no model; see AGENTWARS_PROVIDERS.", status=503)
     return chosen.name, chosen.provider
-
-
-def _personas(body: dict[str, Any]) -> str:
-    return "".join(f" --persona {persona}" for persona in body["personas"])

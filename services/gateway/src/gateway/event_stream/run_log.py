@@ -62,6 +62,7 @@ class RunLog:
         self._generation = 0
         self._wake_facts = False
         self._wake_planned = False
+        self._away = False
 
     @property
     def over(self) -> bool:
@@ -166,10 +167,7 @@ class RunLog:
         """Reads until what was heard is reached; a broker that is away is waited for."""
         give_up_at: float | None = None
         while not self.over:
-            try:
-                await self._read()
-            except BrokerUnavailable as error:
-                self._log.info("history is not readable yet", run_id=self.view.run_id, error=str(error))
+            if not await self._could_read():
                 await asyncio.sleep(AWAY_PAUSE_SECONDS)
                 continue
             if self.position >= self._must_reach:
@@ -179,6 +177,17 @@ class RunLog:
                 self._skip()
                 break
             await asyncio.sleep(LAG_PAUSE_SECONDS)
+
+    async def _could_read(self) -> bool:
+        try:
+            await self._read()
+        except BrokerUnavailable as error:
+            if not self._away:
+                self._log.info("history is not readable yet", run_id=self.view.run_id, error=str(error))
+            self._away = True
+            return False
+        self._away = False
+        return True
 
     async def _read(self) -> None:
         up_to = await self._source.last_sequence(self.view)

@@ -10,6 +10,7 @@ from gateway.paging import Cursor, Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.schemas.agents import AgentBody, AgentView, criteria_of
 from gateway.schemas.answers import AgentPage
+from gateway.store_watch import NeedsStore
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
@@ -18,7 +19,7 @@ from shared.routing import Registry
 
 REPLACE_ATTEMPTS = 5
 
-router = APIRouter(prefix="/api/agents", tags=["agents"])
+router = APIRouter(prefix="/api/agents", tags=["agents"], dependencies=[NeedsStore])
 
 
 @router.get("", summary="List agents, newest first", response_model=AgentPage)

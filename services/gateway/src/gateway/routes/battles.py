@@ -8,9 +8,10 @@ from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart
 from gateway.starting import Asked, IdempotencyKey, start
 from gateway.starts import battles_of
+from gateway.store_watch import NeedsStore
 from shared.contracts.words import RunKind
 
-router = APIRouter(prefix="/api/battles", tags=["battles"])
+router = APIRouter(prefix="/api/battles", tags=["battles"], dependencies=[NeedsStore])
 
 
 @router.post(

@@ -11,11 +11,12 @@ from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_message
 from gateway.paging import Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.schemas.answers import MessagePage, MessagesView
+from gateway.store_watch import NeedsStore
 
 FOLDERS = ("conversations", "battles", "scale", "runs", "comparisons")
 LARGEST_PAGE = 1_000_000
 
-router = APIRouter(tags=["conversations"])
+router = APIRouter(tags=["conversations"], dependencies=[NeedsStore])
 
 SinceSeq = Annotated[int | None, Query(ge=0, le=LARGEST_SEQ, description="Messages with a greater seq.")]
 Since = Annotated[str | None, Query(max_length=40, description="A seq, or an ISO 8601 time.")]

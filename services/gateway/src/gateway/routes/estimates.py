@@ -8,8 +8,9 @@ from gateway.schemas.answers import EstimateView
 from gateway.schemas.starts import BattleStart, EstimateStart
 from gateway.starting import load_agents
 from gateway.starts import battles_of
+from gateway.store_watch import NeedsStore
 
-router = APIRouter(prefix="/api/estimates", tags=["scale tests"])
+router = APIRouter(prefix="/api/estimates", tags=["scale tests"], dependencies=[NeedsStore])
 
 
 @router.post("", summary="Estimate what a start would cost, by purpose", response_model=EstimateView)

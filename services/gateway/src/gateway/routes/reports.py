@@ -12,13 +12,14 @@ from gateway.lookups import find_run
 from gateway.parts import PartsOfApp
 from gateway.routes.runs import FOLDERS
 from gateway.schemas.answers import ReportPending
+from gateway.store_watch import NeedsStore
 from shared.contracts.reports import Report
 from shared.contracts.words import RunKind
 
 RETRY_AFTER_SECONDS = 2
 WITHOUT_REPORT = frozenset({RunKind.CHAT, RunKind.ASSIST})
 
-router = APIRouter(tags=["reports"])
+router = APIRouter(tags=["reports"], dependencies=[NeedsStore])
 
 
 async def show_report(

@@ -15,6 +15,7 @@ from gateway.paging import Cursor, Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.routes.streams import streams_of
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
+from gateway.store_watch import NeedsStore, watch_of
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
@@ -26,7 +27,7 @@ WISHES = {"cancel": Wanted.CANCEL, "pause": Wanted.PAUSE, "resume": Wanted.RUN}
 router = APIRouter(tags=["runs"])
 
 
-@router.get("/api/runs", summary="List runs, newest first", response_model=RunPage)
+@router.get("/api/runs", summary="List runs, newest first", response_model=RunPage, dependencies=[NeedsStore])
 async def list_runs(
     parts: PartsOfApp,
     caller: CallerOfRequest,
@@ -39,15 +40,16 @@ async def list_runs(
 
 
 async def show_status(run_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
-    if not prefers_event_stream(request.headers.get("accept")):
-        return conditional(request, status_view(await find_run(parts.store, caller, run_id)))
-    streams = streams_of(request)
+    streamed = prefers_event_stream(request.headers.get("accept"))
     try:
+        (await watch_of(request)).check()
         run = await find_run(parts.store, caller, run_id)
     except StoreUnavailable as error:
         # An EventSource gives up for good on 503.
-        return streams.come_again(error)
-    return await streams.status(request, run)
+        if streamed:
+            return streams_of(request).come_again(error)
+        raise
+    return await streams_of(request).status(request, run) if streamed else conditional(request, status_view(run))
 
 
 async def list_conversations(
@@ -100,6 +102,7 @@ for _folder in FOLDERS:
         summary="List a run's conversations by index",
         response_model=ConversationPage,
         name=f"conversations_of_{_folder}",
+        dependencies=[NeedsStore],
     )
     for _verb, _wanted in WISHES.items():
         router.add_api_route(
@@ -110,4 +113,5 @@ for _folder in FOLDERS:
             summary=f"{_verb.capitalize()} a run",
             response_model=StatusView,
             name=f"{_verb}_{_folder}",
+            dependencies=[NeedsStore],
         )

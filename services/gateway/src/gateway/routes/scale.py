@@ -7,9 +7,10 @@ from gateway.parts import PartsOfApp
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import ScaleStart
 from gateway.starting import Asked, IdempotencyKey, start
+from gateway.store_watch import NeedsStore
 from shared.contracts.words import RunKind
 
-router = APIRouter(prefix="/api/scale", tags=["scale tests"])
+router = APIRouter(prefix="/api/scale", tags=["scale tests"], dependencies=[NeedsStore])
 
 
 @router.post(
