@@ -45,6 +45,7 @@ check: setup ## Lint, format, types, import rules.
 	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet
 	@echo "check: mypy ..." && mypy
 	@echo "check: import rules ..." && lint-imports
+	@echo "check: generated docs ..." && python docs/settings_table.py --check
 
 bench: setup ## Measure, print the figures, write bench/results/.
 	@python -m bench $(ARGS)
