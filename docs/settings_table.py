@@ -7,7 +7,6 @@ from gateway.event_stream.settings import StreamSettings
 from gateway.settings import GatewaySettings
 from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
-from shared.routing import Registry
 from shared.settings import Fragment, HealthSettings, LimitSettings, LogSettings, MongoSettings, NatsSettings
 from summarizer.settings import SummarizerSettings
 
@@ -70,12 +69,14 @@ def _rows(fragment: type[Fragment], told: set[str]) -> list[str]:
     rows = []
     for name, field in fragment.model_fields.items():
         inherited = any(name in base.model_fields for base in fragment.__mro__[1:] if issubclass(base, Fragment))
-        own_default = inherited and name in fragment.__annotations__
-        if name in Registry.model_fields or name in told or (inherited and not own_default):
+        sharper = inherited and name in fragment.__annotations__
+        if inherited and not sharper:
             continue
-        if not own_default:
-            told.add(name)
-        rows.append(f"| `AGENTWARS_{name.upper()}` | `{field.get_default(call_default_factory=True)}` |")
+        if name in told and not sharper:
+            continue
+        told.add(name)
+        default = str(field.get_default(call_default_factory=True)).replace("|", "\\|")
+        rows.append(f"| `AGENTWARS_{name.upper()}` | `{default}` |")
     return rows
 
 

@@ -1,6 +1,6 @@
 """Gateways for tests: the real app over ASGI, and a writer that plays the engine's part in the store."""
 
-from asyncio import Event
+from asyncio import Event, sleep
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -59,7 +59,18 @@ async def gateway(
     """A client of a gateway of its own, whose lifespan has begun."""
     app = gateway_app(nats_url, mongo_url, database, **settings)
     async with app.router.lifespan_context(app), client_of(app) as client:
+        if nats_url != DEAD_NATS:
+            await _connected(app)
         yield client
+
+
+async def _connected(app: Gateway) -> None:
+    """Returns once the gateway has its broker: nats-py leaks the socket of a connect that is cancelled half-way."""
+    for _ in range(500):
+        if app.state.parts.connection.connected:
+            return
+        await sleep(0.01)
+    raise AssertionError("the gateway found no broker in 5 seconds")
 
 
 @asynccontextmanager

@@ -20,15 +20,16 @@ class Died(TransientError):
 
 
 class Life:
-    """Counts effects; the one numbered `last` is performed and then kills the look. 0 lives for ever."""
+    """Counts effects; the one numbered `last` is performed and then kills the look. With 0 nothing dies."""
 
-    def __init__(self, last: int = 0) -> None:
-        self._last = last
+    def __init__(self) -> None:
+        self._last = 0
         self.effects: list[str] = []
 
-    @property
-    def died(self) -> bool:
-        return 0 < self._last <= len(self.effects)
+    def begin(self, last: int) -> None:
+        """A new life, that ends with its effect number `last`."""
+        self._last = last
+        self.effects = []
 
     async def performed(self, name: str, effect: Awaitable[Any]) -> Any:
         self.effects.append(name)

@@ -61,7 +61,8 @@ async def test_pause_lets_what_is_in_flight_finish_and_starts_nothing_new(store:
         assert status_view(await played.run(started.id)).status is RunStatus.PAUSING
         held.released.set()
         await paused(played, started)
-        assert {len(entries) for entries in await played.transcripts(started)} == {0, 2}
+        assert [len(entries) for entries in await played.transcripts(started)][2] == 0
+        assert sum(played.runner.calls.values()) <= 4
         await played.want(started.id, Wanted.RUN)
         ended = await played.ended(started.id)
     assert (ended.status, ended.completed) == (RunStatus.COMPLETE, 3)

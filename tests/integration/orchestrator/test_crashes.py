@@ -1,6 +1,7 @@
 """A look that dies after any of its effects, and triggers that come twice: nothing is lost, nothing doubled."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from nats.js.api import PubAck
 
 from integration.orchestrator.mortal import Life, mortal_publisher, mortal_store
 from integration.orchestrator.scripts import judged
-from integration.orchestrator.stage import eventually, stage
+from integration.orchestrator.stage import Stage, eventually, stage
 from integration.orchestrator.stand_ins import Script, small_talk
 from invariants import events_of
 from sample_runs import JUDGE, message, run, scenario
@@ -22,7 +23,6 @@ from shared.contracts.work import GenerationRequested, GenerationStored, RunComm
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 
-MOST_EFFECTS = 200
 GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="how can I help?"))
 GOAL_AT_SECOND = judged({(4, "fast"): JudgementStatus.COMPLETE})
 
@@ -43,22 +43,24 @@ def out_of_budget() -> Run:
     return run(total=2, concurrency=1, played=scenario(message_limit=8, judge=JUDGE), budget_nanos=1_200_000)
 
 
-async def died_after(
-    number: int, wanted: Run, store: Store, client: Client, script: Script, cancel: bool = False
-) -> tuple[list[list[str]], Life]:
-    """Plays the run with an orchestrator that dies after its effect `number`; what was said, and the life it had."""
-    life = Life(number)
+@asynccontextmanager
+async def mortal_stage(store: Store, client: Client, script: Script, life: Life) -> AsyncIterator[Stage]:
+    """A stage that plays, with an orchestrator that dies when `life` says so."""
     publisher = mortal_publisher(Publisher(client), life)
     async with stage(
         store, client, script, orchestrator_store=mortal_store(store, life), orchestrator_publisher=publisher
     ) as played:
-        started = await played.start(wanted)
-        if cancel:
-            await played.want(started.id, Wanted.CANCEL)
-        async with played.playing():
-            ended = await played.ended(started.id)
-        texts = await played.texts(ended)
-    return in_short(texts, ended), life
+        yield played
+
+
+async def said(played: Stage, wanted: Run, cancel: bool = False) -> list[list[str]]:
+    """Plays the run to its end; what was said."""
+    started = await played.start(wanted)
+    if cancel:
+        await played.want(started.id, Wanted.CANCEL)
+    async with played.playing():
+        ended = await played.ended(started.id)
+    return in_short(await played.texts(ended), ended)
 
 
 def in_short(texts: list[list[str | None]], of: Run) -> list[list[str]]:
@@ -86,13 +88,13 @@ async def told(client: Client, of: Run, seq: int) -> bool:
 async def test_look_that_dies_after_any_effect_is_completed_by_its_successor(
     store: Store, client: Client, made: Callable[[], Run], script: Script, cancel: bool
 ) -> None:
-    undisturbed, _ = await died_after(0, made(), store, client, script, cancel)
-    for number in range(1, MOST_EFFECTS):
-        texts, life = await died_after(number, made(), store, client, script, cancel)
-        if not life.died:
-            break
-        assert texts == undisturbed, f"after {life.effects[number - 1]} ({number})"
-    assert number > 20
+    life = Life()
+    async with mortal_stage(store, client, script, life) as played:
+        undisturbed = await said(played, made(), cancel)
+        for number in range(1, len(life.effects) + 1):
+            life.begin(number)
+            texts = await said(played, made(), cancel)
+            assert texts == undisturbed, f"after effect {number}, {life.effects[number - 1 : number]}"
 
 
 class EchoingPublisher(Publisher):
@@ -118,13 +120,10 @@ class EchoingPublisher(Publisher):
 async def test_every_trigger_delivered_twice_says_the_same_and_says_it_once(
     store: Store, client: Client, made: Callable[[], Run], script: Script
 ) -> None:
-    undisturbed, _ = await died_after(0, made(), store, client, script)
-    echoing = EchoingPublisher(client)
-    async with stage(store, client, script, publisher=echoing) as played, played.playing():
-        started = await played.start(made())
-        ended = await played.ended(started.id)
-        texts = await played.texts(ended)
-    assert in_short(texts, ended) == undisturbed
+    async with stage(store, client, script) as played:
+        undisturbed = await said(played, made())
+    async with stage(store, client, script, publisher=EchoingPublisher(client)) as played:
+        assert await said(played, made()) == undisturbed
 
 
 async def test_message_whose_runner_died_before_saying_it_is_said_by_the_next_look(
@@ -134,10 +133,14 @@ async def test_message_whose_runner_died_before_saying_it_is_said_by_the_next_lo
         started = await played.start(run(played=scenario(message_limit=3)))
         async with played.playing(runner=False):
             await eventually(played.is_waiting_for_runner, "the first job")
-        entry = message(f"{started.id}-1", 1, created_at=now() - timedelta(minutes=20))
-        await store.entries.insert(entry)
-        await played.publisher.work(RunCommanded(run_id=started.id, at=now(), conversation_id=entry.conversation_id))
-        async with played.playing(runner=False):
-            await eventually(lambda: told(client, started, 1), "the message's fact")
+            entry = message(f"{started.id}-1", 1, created_at=now() - timedelta(minutes=20))
+            await store.entries.insert(entry)
+            look = RunCommanded(run_id=started.id, at=now(), conversation_id=entry.conversation_id)
+            await played.publisher.work(look)
+
+            async def looked() -> bool:
+                return await told(client, started, 1) and await played.is_waiting_for_runner()
+
+            await eventually(looked, "the message's fact")
         async with played.playing():
             await played.ended(started.id)

@@ -68,7 +68,7 @@ class Publisher:
 
     async def scheduled(self, job: GenerationRequested, at: datetime, message_id: str) -> PubAck:
         """Has the stream deliver the job again at `at`. A `duplicate` in the answer means it was NOT scheduled."""
-        headers = {
+        headers = _about(job) | {
             "Nats-Schedule": f"@at {iso(at)}",
             "Nats-Schedule-Target": job.subject,
             "Nats-Msg-Id": message_id,
@@ -81,12 +81,9 @@ class Publisher:
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         """Publishes and waits for the stream to have it."""
-        headers = {"Content-Type": JSON, "Aw-Type": message.type, "Aw-Run-Id": message.run_id}
+        headers = _about(message)
         if message.message_id is not None:
             headers["Nats-Msg-Id"] = message.message_id
-        conversation = getattr(message, "conversation_id", None)
-        if conversation:
-            headers["Aw-Conversation-Id"] = conversation
         return await self._send(subject, message.to_json(), headers)
 
     async def _send(self, subject: str, payload: bytes, headers: dict[str, str]) -> PubAck:
@@ -94,3 +91,10 @@ class Publisher:
             return await self._stream.publish(subject, payload, headers=headers)
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(subject, error) from error
+
+
+def _about(message: Message) -> dict[str, str]:
+    """What a message is and whom it is about: the sweeper reads it without opening the payload."""
+    headers = {"Content-Type": JSON, "Aw-Type": message.type, "Aw-Run-Id": message.run_id}
+    conversation = getattr(message, "conversation_id", None)
+    return headers | {"Aw-Conversation-Id": conversation} if conversation else headers
