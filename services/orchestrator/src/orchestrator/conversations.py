@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from orchestrator.decide import Close, ConversationFacts, Effect, End, Give, RequestJudge, RequestMessage, decide
 from orchestrator.effects import Effects, Request, judge_place
-from orchestrator.facts import Gathered, proven, read, settings_of
+from orchestrator.facts import Gathered, proven, read, read_after, settings_of
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -40,8 +40,8 @@ class ConversationLooks:
         conversation = str(done.conversation_id)
         self._effects.heard(done)
         settings, purpose = await settings_of(self._store, conversation)
-        gathered = proven(done, settings, purpose) if first else None
         noticed = await self._noticed(conversation, done)
+        gathered = (proven(done, settings, purpose) or await self._read_after(done)) if first else None
         return await self._look(conversation, gathered, noticed, first)
 
     async def on_start(self, conversation: str, gathered: Gathered, first: bool) -> Counted | None:
@@ -73,6 +73,14 @@ class ConversationLooks:
         settings, purpose = await settings_of(self._store, conversation)
         gathered = await read(self._store, conversation, settings, purpose)
         await self._effects.publish_unproven(conversation, gathered, first)
+        return gathered
+
+    async def _read_after(self, done: GenerationStored) -> Gathered | None:
+        """What a first done leaves open, read; None where it proves too little."""
+        conversation = str(done.conversation_id)
+        gathered = await read_after(self._store, done, *await settings_of(self._store, conversation))
+        if gathered is not None:
+            await self._effects.publish_unproven(conversation, gathered, first=True)
         return gathered
 
     async def _pass(

@@ -1,7 +1,7 @@
 """What is durable about a conversation, read or proven by the trigger."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.decide import AgentMessage, ConversationFacts, Ended, JudgeAnswer
@@ -94,6 +94,35 @@ async def read(store: Store, conversation: str, settings: ConversationSettings, 
     )
     if stored is None:
         raise NotYet(f"conversation {conversation} has not begun")
+    gathered = _gathered(conversation, settings, purpose, stored.clock_started_at, entries, generations)
+    cause_at = entries[-1].created_at if entries else stored.started_at
+    return replace(gathered, cause_at=cause_at, spent=spent_figures(entries, generations, rows))
+
+
+async def read_after(
+    store: Store, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
+) -> Gathered | None:
+    """The transcript and what judges said of it, for a first-delivered done that proves the rest; None if it does not.
+
+    A first attempt's done proves when the conversation began, and that nothing else was spent on its generation: what
+    was spent on others is settled by the looks that their dones trigger. Raises NotYet where there is a hole.
+    """
+    if not done.first or done.conversation_id is None or done.conversation_started_at is None:
+        return None
+    entries, generations = await asyncio.gather(
+        store.entries.heads(done.conversation_id), store.generations.of_conversation(done.conversation_id)
+    )
+    return _gathered(done.conversation_id, settings, purpose, done.conversation_started_at, entries, generations)
+
+
+def _gathered(
+    conversation: str,
+    settings: ConversationSettings,
+    purpose: Purpose,
+    clock_started_at: datetime,
+    entries: list[Entry],
+    generations: list[Generation],
+) -> Gathered:
     if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
         raise NotYet(f"the transcript of {conversation} has a hole")
     messages = [entry for entry in entries if entry.kind is EntryKind.MESSAGE]
@@ -107,9 +136,9 @@ async def read(store: Store, conversation: str, settings: ConversationSettings, 
     )
     return Gathered(
         facts,
-        clock_started_at=stored.clock_started_at,
-        cause_at=entries[-1].created_at if entries else stored.started_at,
-        spent=spent_figures(entries, generations, rows),
+        clock_started_at=clock_started_at,
+        cause_at=entries[-1].created_at if entries else clock_started_at,
+        spent=results_spent(entries, generations),
         last=messages[-1] if messages else None,
         judgements=_unproven_judgements(generations),
     )
@@ -119,10 +148,14 @@ def spent_figures(entries: list[Entry], generations: list[Generation], rows: lis
     """What a conversation has spent so far, part by part, as absolute figures."""
     counted = {entry.attempt for entry in entries} | {generation.attempt for generation in generations}
     others = [row.usage for row in rows if row.id not in counted]
+    return (*results_spent(entries, generations), Spent("other", sum(others, Usage())))
+
+
+def results_spent(entries: list[Entry], generations: list[Generation]) -> tuple[Spent, ...]:
+    """What a conversation's results have cost so far."""
     return (
         Spent("turn", sum((entry.usage for entry in entries), Usage())),
         Spent("judge", sum((generation.usage for generation in generations), Usage())),
-        Spent("other", sum(others, Usage())),
     )
 
 
