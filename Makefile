@@ -1,7 +1,7 @@
 # Everything needs bash, make and Python 3.11 or newer; all else is installed into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench lock clean
+.PHONY: help setup demo up test check chaos bench lock clean
 
 # A Python of your choice: make setup PYTHON=python3.12
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -46,6 +46,9 @@ check: setup ## Lint, format, types, import rules.
 	@echo "check: mypy ..." && mypy
 	@echo "check: import rules ..." && lint-imports
 	@echo "check: generated docs ..." && python docs/settings_table.py --check
+
+chaos: setup ## Kill everything at random while runs go on, then check: make chaos SEED=7 DURATION=600
+	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
 bench: setup ## Measure, print the figures, write bench/results/.
 	@python -m bench $(ARGS)

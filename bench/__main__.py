@@ -28,6 +28,7 @@ async def measure(options: argparse.Namespace) -> Results:
     """Everything that was asked for, on one stack."""
     results = Results(machine=machine())
     cases = [Case(at_once) for at_once in options.at_once] + [Case(at_once, True) for at_once in options.judged]
+    cases.sort(key=lambda case: (case.at_once, case.judged))  # what is compared stands side by side in time
     async with on_stage() as stage:
         results.idle_memory_mb = await _memory(stage)
         if "turns" in options.bench:

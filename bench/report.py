@@ -23,7 +23,8 @@ def markdown(results: Results) -> str:
         f"{CALL_SECONDS * 1000:g} ms a call. *Ideal*: the model's time alone. *Floor*: the same conversations in one "
         "bare asyncio loop on the official openai SDK, without any durability, measured in turn with the product on "
         "the same machine. Spans run from the first call's start to the last call's end, by the model's own ledger. "
-        "Medians; *x floor* is the median of the ratios of neighbours.",
+        "Medians; *x floor* is the median of the ratios of neighbours. "
+        "*Cores elsewhere*: what other programs kept busy meanwhile; times mean little where it is far from 0.",
     ]
     if results.cases:
         parts += ["## Turns", turns(results.cases), "## Processor and traffic, a turn", costs(results.cases)]
@@ -37,7 +38,7 @@ def turns(cases: Sequence[CaseResult]) -> str:
     """Spans, ratios and overheads."""
     head = (
         "at once", "judge", "ideal s", "floor s", "**product s**", "by its events s", "x ideal", "x floor", "target",
-        "overhead ms/turn", "floor's", "repetitions",
+        "overhead ms/turn", "floor's", "repetitions", "cores elsewhere",
     )  # fmt: skip
     return table(head, [_turns_row(result, cases) for result in cases])
 
@@ -57,6 +58,7 @@ def _turns_row(result: CaseResult, cases: Sequence[CaseResult]) -> list[str]:
         f"{result.overhead_ms_per_turn:.0f}",
         f"{result.floor_overhead_ms_per_turn:.0f}",
         " ".join(f"{run.span_seconds:.2f}" for run in result.product),
+        " ".join(f"{run.footprint.cores_elsewhere:.1f}" for run in result.product),
     ]
 
 
@@ -66,7 +68,7 @@ def _target(result: CaseResult, cases: Sequence[CaseResult]) -> str:
         plain = next((one for one in cases if one.case == Case(at_once)), None)
         if plain is None or at_once not in JUDGED_LONGER:
             return "-"
-        return _verdict("judge off", result.product_seconds / plain.product_seconds, JUDGED_LONGER[at_once])
+        return _verdict("judge off", result.times(plain), JUDGED_LONGER[at_once])
     if at_once in TIMES_IDEAL:
         return _verdict("ideal", result.product_seconds / result.case.ideal_seconds, TIMES_IDEAL[at_once])
     return _verdict("floor", result.times_floor, TIMES_FLOOR[at_once]) if at_once in TIMES_FLOOR else "-"

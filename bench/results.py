@@ -39,6 +39,11 @@ class CaseResult:
         pairs = zip(self.product, self.floor, strict=False)
         return median(product.span_seconds / floor.span_seconds for product, floor in pairs)
 
+    def times(self, other: "CaseResult") -> float:
+        """How much longer than another case of the same bench, as the median of the ratios of neighbours."""
+        pairs = zip(self.product, other.product, strict=False)
+        return median(own.span_seconds / theirs.span_seconds for own, theirs in pairs)
+
     @property
     def overhead_ms_per_turn(self) -> float:
         """What one message waits for beside its model."""

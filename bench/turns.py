@@ -66,7 +66,8 @@ async def play_product(stage: Stage, agent_id: str, case: Case) -> ProductRun:
         await stage.product.until_ended(run_id)
     calls = await _calls(stage, index, case.turns + (case.turns // 2 if case.judged else 0))
     told = await stage.product.told(run_id)
-    footprint = replace(whole.footprint, processor_seconds=played.footprint.processor_seconds)
+    most = whole.footprint
+    footprint = replace(played.footprint, memory_mb=most.memory_mb, memory_mb_at_once=most.memory_mb_at_once)
     return ProductRun(calls.span_seconds, told.span_seconds, calls.count, footprint, after.since(before))
 
 

@@ -30,6 +30,11 @@ async def own_store(mongo_url: str, database: str | None = None) -> AsyncIterato
         store.close()
 
 
+def another_store(store: Store, mongo_url: str) -> Store:
+    """A second process's store on the same database; whoever asks closes it."""
+    return Store(MongoSettings(mongo_url=mongo_url, mongo_database=store.database.name))
+
+
 @asynccontextmanager
 async def own_connection(url: str) -> AsyncIterator[Client]:
     """A plain connection to the broker, closed at the end."""

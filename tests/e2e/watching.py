@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,11 +76,15 @@ async def read_events(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
 
 
 async def follow(
-    gateways: list[httpx.AsyncClient], path: str, seconds: float = RUN_SECONDS, drop_after: int | None = None
+    gateways: list[httpx.AsyncClient],
+    path: str,
+    seconds: float = RUN_SECONDS,
+    drop_after: int | None = None,
+    note: Callable[[Event], None] | None = None,
 ) -> list[Event]:
     """Everything an EventSource would get: reconnects with its last id, on the next gateway, until 204.
 
-    `drop_after` drops the connection by itself after so many events.
+    `drop_after` drops the connection by itself after so many events; `note` is told of each event as it comes.
     """
     seen: list[Event] = []
     last: str | None = None
@@ -98,6 +102,8 @@ async def follow(
                     fresh = 0
                     async for event in read_events(answer.aiter_lines()):
                         seen.append(event)
+                        if note is not None:
+                            note(event)
                         last = event.id or last
                         fresh += 1
                         if drop_after is not None and fresh >= drop_after:

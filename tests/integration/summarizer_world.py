@@ -252,7 +252,8 @@ async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
     """The summarizer at work, on a connection of its own, and the stand-in for llm-runner."""
     connection = Connection("summarizer", NatsSettings(nats_url=nats_url), LOG)
     try:
-        async with running(work(connection, here.store, here.registry, SummarizerSettings(), LOG)), here.answering():
+        at_work = work(connection, here.store, here.registry, SummarizerSettings(), LOG, asyncio.Event())
+        async with running(at_work), here.answering():
             yield
     finally:
         await connection.close()

@@ -8,17 +8,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from integration.summarizer_world import LOG, World, draft, scale_test, world
 from shared.contracts.identity import new_id
 from shared.contracts.words import EndedReason
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.settings import NatsSettings
-from summarizer.app import work
-from summarizer.errors import TopologyGone
-from summarizer.settings import SummarizerSettings
 
 PATIENCE_SECONDS = 20
 GOAL, LIMIT = EndedReason.GOAL, EndedReason.LIMIT
@@ -84,17 +79,15 @@ async def test_process_that_waits_for_its_streams_leaves_on_sigterm(fresh_nats_u
         assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
 
 
-async def test_work_ends_where_its_durable_is_gone(fresh_nats_url: str, mongo_url: str) -> None:
-    async with world(fresh_nats_url, mongo_url) as here:
-        connection = Connection("summarizer", NatsSettings(nats_url=fresh_nats_url), LOG)
-        settings = SummarizerSettings(summarizer_watch_seconds=0.1)
-        working = asyncio.create_task(work(connection, here.store, here.registry, settings, LOG))
+async def test_a_durable_that_is_gone_is_made_again(fresh_nats_url: str, mongo_url: str) -> None:
+    async with world(fresh_nats_url, mongo_url) as here, summarizer(fresh_nats_url, mongo_url, here):
+        here.answers[None] = draft()
         await next_beat(here)
         await here.client.jetstream().delete_consumer(subjects.WORK, subjects.SUMMARIZER_DONE)
-        with pytest.raises(ExceptionGroup) as ended:
-            await asyncio.wait_for(working, PATIENCE_SECONDS)
-        assert ended.group_contains(TopologyGone, match="summarizer-done is gone")
-        await connection.close()
+        await here.play(scale_test(2), [GOAL, LIMIT])
+        async with here.answering():
+            await here.ask()
+            await here.ended()
 
 
 async def next_beat(here: World) -> bytes:

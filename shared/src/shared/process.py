@@ -2,9 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import uvloop
+
+from shared.cancellation import cancel_all
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -23,15 +26,30 @@ def run(main: Main) -> None:
 
 
 async def stop_or_failure(stopping: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:
-    """Waits for the stop, or for a background task that failed; ends the others and raises what failed.
+    """Waits for the stop, or for a background task that ended; raises what one of them failed with.
 
-    A task that a service cannot do without is never lost silently: its failure ends the process.
+    The tasks run on: whoever asks ends them when what they keep alive is done (`cancel_all`). A task that a service
+    cannot do without is never lost silently: its failure ends the process.
     """
     waiting = asyncio.create_task(stopping.wait())
-    done, _ = await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
-    for task in (waiting, *background):
-        task.cancel()
-    await asyncio.gather(waiting, *background, return_exceptions=True)
-    for task in done:
-        if task is not waiting and not task.cancelled():
-            task.result()
+    try:
+        done, _ = await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    for task in done - {waiting}:
+        task.result()
+
+
+async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Awaits `work`; False where the stop came first, which ends it. Raises what `work` raised."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not working.done():
+            await cancel_all([working])
+    if working.cancelled():
+        return False
+    working.result()
+    return True

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import structlog
 
-from gateway.cancellation import cancel_all
 from gateway.store_watch import StoreWatch
+from shared.cancellation import cancel_all
 from shared.errors import StoreUnavailable
 
 log = structlog.stdlib.get_logger("gateway-tests")

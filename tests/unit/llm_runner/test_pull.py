@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import structlog
 
-from llm_runner import pull as module
-from llm_runner.pull import JobPull
+from shared.messaging import pull as module
+from shared.messaging.pull import WorkPull
 from unit.llm_runner.fakes import FakeClient, FakeMessage
 
 JOB = "llm.do.demo.batch"
@@ -21,7 +21,7 @@ class Bench:
     def __init__(self, slots: int) -> None:
         self.client = FakeClient()
         self.begun: list[asyncio.Event] = []
-        self.pull = JobPull(self.client, "llm-demo-batch", slots, self._take, structlog.get_logger("test"))  # type: ignore[arg-type] # a fake
+        self.pull = WorkPull(self.client, "llm-demo-batch", slots, self._take, structlog.get_logger("test"))  # type: ignore[arg-type] # a fake
 
     async def _take(self, message: Any) -> None:
         finished = asyncio.Event()

@@ -13,6 +13,7 @@ from orchestrator.decide import (
     EndConversation,
     Ended,
     EndRun,
+    Give,
     JudgeAnswer,
     RequestJudge,
     RequestMessage,
@@ -24,7 +25,7 @@ from orchestrator.decide import (
     decide_run,
 )
 from shared.contracts.judgement import Judgement
-from shared.contracts.settings import ConversationSettings, JudgeSettings, Participant
+from shared.contracts.settings import ConversationSettings, GivenMessage, JudgeSettings, Participant
 from shared.contracts.transcript import Failure
 from shared.contracts.words import (
     EndedReason,
@@ -90,7 +91,13 @@ ENDED = Ended(3, EndedReason.GOAL, 2)
 UNJUDGED = {"settings": settings(judge=None)}
 TWO_STAGES = {"settings": settings(judge=TWO_JUDGES)}
 
+GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="hello"))
+HALF_GIVEN = {"settings": settings().model_copy(update={"given": GIVEN})}
+CANCELED = End(2, EndedReason.CANCELED)
+
 TABLE: list[tuple[str, ConversationFacts, tuple[Effect, ...]]] = [
+    ("given messages that are missing come before anything is said", facts(1, **HALF_GIVEN), (Give(2),)),
+    ("given messages: not where a cancel is wanted", facts(1, wanted=Wanted.CANCEL, **HALF_GIVEN), (CANCELED,)),
     ("1: ended owes only its closing effects", facts(2, ended=ENDED, wanted=Wanted.CANCEL), (Close(ENDED),)),
     ("1: even where the goal is confirmed", facts(2, spoken(2, fast=complete(2)), ended=ENDED), (Close(ENDED),)),
     (

@@ -98,6 +98,32 @@ class Run(Answer):
     winner: str | None = None
 
 
+class DeadLetter(Answer):
+    """Work that was given up, and why; asked for by itself it has its `payload`, too."""
+
+    id: str
+    kind: str
+    at: str
+    error: Trouble
+    run_id: str | None = None
+    conversation_id: str | None = None
+    seq: int | None = None
+    purpose: str | None = None
+    key: str | None = None
+    subject: str | None = None
+    payload: dict[str, Any] | None = None
+
+
+class Replayed(Answer):
+    """Given-up work that is on its queue again; `duplicate` where it was put back a moment ago already."""
+
+    id: str
+    run_id: str
+    subject: str
+    message_id: str
+    duplicate: bool = False
+
+
 class Message(Answer):
     """One message of a transcript; `side` is `agent` or `opponent`."""
 

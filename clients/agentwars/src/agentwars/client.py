@@ -9,7 +9,19 @@ from typing import Any, Final, Literal, Self, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from agentwars.answers import Agent, Answer, Conversation, Message, Model, Persona, Report, Run, Started
+from agentwars.answers import (
+    Agent,
+    Answer,
+    Conversation,
+    DeadLetter,
+    Message,
+    Model,
+    Persona,
+    Replayed,
+    Report,
+    Run,
+    Started,
+)
 from agentwars.errors import ApiError, ServiceUnavailable, UnusableAnswer, UnusableUrl
 from agentwars.following import Follower
 from agentwars.refusals import refusal
@@ -79,16 +91,24 @@ class Client:
     # --- runs
 
     async def start(self, kind: Literal["battles", "scale"], body: Mapping[str, Any]) -> Started:
-        """Starts a run. An idempotency key makes it safe that a lost answer is asked for again."""
+        """Starts a run."""
+        return await self._start(f"/api/{kind}/start", body)
+
+    async def retry_failed(self, run_id: str) -> Started:
+        """Starts a new run that plays again what ended by an error in one that has ended."""
+        return await self._start(f"/api/scale/{run_id}/retry-failed", {})
+
+    async def _start(self, path: str, body: Mapping[str, Any]) -> Started:
+        """An idempotency key makes it safe that a lost answer is asked for again."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         for tried in range(1, _START_TRIES):
             try:
-                return _as(Started, await self._json("POST", f"/api/{kind}/start", body, headers))
+                return _as(Started, await self._json("POST", path, body, headers))
             except (ServiceUnavailable, ApiError) as trouble:
                 if isinstance(trouble, ApiError) and trouble.status not in (502, 503, 504):
                     raise
                 await asyncio.sleep(0.5 * tried)
-        return _as(Started, await self._json("POST", f"/api/{kind}/start", body, headers))
+        return _as(Started, await self._json("POST", path, body, headers))
 
     async def run(self, run_id: str) -> Run:
         """Where a run stands."""
@@ -158,6 +178,19 @@ class Client:
                 if event.type == "failed":
                     raise ApiError(str(event.data.get("error")), str(event.data.get("message")))
                 yield event
+
+    # --- operations
+
+    async def dead_letters(self, limit: int = 20) -> list[DeadLetter]:
+        """Work that was given up, the newest first, at most `limit`."""
+        return [_as(DeadLetter, item) for item in await self._items("/api/admin/dead-letters", limit)]
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter:
+        return _as(DeadLetter, await self._json("GET", f"/api/admin/dead-letters/{letter_id}"))
+
+    async def replay(self, letter_id: str) -> Replayed:
+        """Puts given-up work back on its queue. Refused with 409 where it can change nothing any more."""
+        return _as(Replayed, await self._json("POST", f"/api/admin/dead-letters/{letter_id}/replay"))
 
     # --- health
 

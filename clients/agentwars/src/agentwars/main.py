@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from agentwars.commands import agents, battle, runs, scale
+from agentwars.commands import agents, battle, dead_letters, runs, scale
 from agentwars.commands.assist import assist
 from agentwars.commands.demo import demo
 from agentwars.commands.reading import report, watch
@@ -75,6 +75,7 @@ cli.command()(watch)
 cli.command()(report)
 cli.add_typer(runs.commands, name="runs")
 cli.add_typer(agents.commands, name="agents")
+cli.add_typer(dead_letters.commands, name="dead-letters")
 cli.command()(assist)
 
 

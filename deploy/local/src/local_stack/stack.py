@@ -114,6 +114,11 @@ class Stack:
             raise UnknownService(f"{name}-{index}", list(by_name))
         return by_name[name]
 
+    def readiness_url(self, name: str, index: int = 0) -> str:
+        """Where a service's replica says whether it is ready. Raises UnknownService."""
+        process = self.process(name, index)
+        return next(target.url for target in self._targets if target.process is process)
+
     async def __aenter__(self) -> Self:
         self._plan_gateway_ports()
         async with AsyncExitStack() as cleanup:

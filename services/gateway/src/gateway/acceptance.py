@@ -18,11 +18,12 @@ READS_AFTER_A_LOSS = 10
 READ_PAUSE_SECONDS = 0.1
 
 
-def body_hash(kind: RunKind, body: BaseModel) -> str:
-    """The hash of what a body says: order of names, nulls and unknown fields do not count."""
+def body_hash(kind: RunKind, body: BaseModel, parent: str | None = None) -> str:
+    """The hash of what a body asks for, of its parent if it names one: order, nulls and unknown fields do not count."""
     said = body.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(f"{kind}:{canonical}".encode()).hexdigest()
+    asked = f"{kind}:{canonical}" if parent is None else f"{kind}:{parent}:{canonical}"
+    return sha256(asked.encode()).hexdigest()
 
 
 class Acceptance:

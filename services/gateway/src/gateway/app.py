@@ -11,7 +11,6 @@ from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
 from gateway.body_limit import DeclaredLengthLimit
-from gateway.cancellation import cancel_all
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
 from gateway.cors import with_cors
@@ -24,6 +23,7 @@ from gateway.routes import (
     agents,
     battles,
     conversations,
+    dead_letters,
     estimates,
     health,
     models,
@@ -38,6 +38,7 @@ from gateway.settings import GatewaySettings
 from gateway.starts import Planner
 from gateway.store_watch import StoreWatch
 from gateway.vitality import Vitality
+from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
@@ -60,6 +61,7 @@ ROUTES = (
     personas,
     models,
     health,
+    dead_letters,
 )
 ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
 

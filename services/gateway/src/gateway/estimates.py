@@ -1,6 +1,6 @@
 """What a run is expected to cost, summed by purpose."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -75,9 +75,10 @@ def report_reserve_nanos(registry: Registry, settings: RunSettings, limits: Limi
 
 def _calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[tuple[ExpectedCall, int]]:
     """Each expected call, and how often: conversations of one scenario differ in nothing that costs."""
-    for position, scenario in enumerate(settings.scenarios[: settings.total]):
-        times = len(range(position, settings.total, len(settings.scenarios)))
-        once = settings.model_copy(update={"total": 1, "scenarios": (scenario,), "report": None})
+    places = Counter(settings.scenario_place(index) for index in range(1, settings.total + 1))
+    for place, times in sorted(places.items()):
+        alone: dict[str, object] = {"total": 1, "scenarios": (settings.scenarios[place],), "retried": ()}
+        once = settings.model_copy(update=alone | {"report": None})
         for call in expected_calls(registry, once, expected):
             yield call, times
     report = report_call(registry, settings, expected)

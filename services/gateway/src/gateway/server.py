@@ -1,6 +1,7 @@
 """The gateway's process."""
 
 import asyncio
+import signal
 from types import FrameType
 
 import uvicorn
@@ -24,9 +25,11 @@ class Server(uvicorn.Server):
         await super().startup(*args, **options)  # type: ignore[arg-type] # passed on as they came
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not uvicorn's own: that raises the signal again at the end, and a stop that was clean would look killed."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._shutting_down.set)
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from gateway.access import Caller
 from gateway.errors import FieldProblem, InvalidAgent, InvalidRequest
 from gateway.parts import Parts
 from gateway.schemas.answers import Started
-from gateway.schemas.starts import BattleFields, BattleStart, ScaleStart
+from gateway.schemas.starts import BattleFields, BattleStart, RetryStart, ScaleStart
 from gateway.starts import AgentKey, Plan, agents_named, new_run
 from shared.contracts.agents import Agent
 from shared.contracts.identity import conversation_id
@@ -42,13 +42,14 @@ MakePlan = Callable[[Mapping[AgentKey, Agent], int], Plan]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A start as it was asked for: by whom, under which names, naming which agents."""
+    """A start as it was asked for: under which names, naming which agents, from which parent."""
 
     kind: RunKind
-    body: BattleStart | ScaleStart
+    body: BattleStart | ScaleStart | RetryStart
     fields: Sequence[BattleFields]
     plan: MakePlan
     key: str | None
+    parent: str | None = None
 
 
 async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) -> Started:
@@ -56,7 +57,7 @@ async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) 
 
     Raises what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
-    asked_hash = body_hash(asked.kind, asked.body)
+    asked_hash = body_hash(asked.kind, asked.body, asked.parent)
     run = await parts.acceptance.earlier(caller.tenant, asked.body.id, asked.key, asked_hash)
     is_new = False
     if run is None:
@@ -69,6 +70,7 @@ async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) 
             idempotency_key=asked.key,
             body_hash=asked_hash,
             estimated_nanos=plan.estimate.nanos,
+            parent=asked.parent,
         )
         run, is_new = await parts.acceptance.accept(planned)
     response.status_code = 202 if is_new else 200
@@ -93,6 +95,7 @@ def started(run: Run) -> Started:
         status=shown_status(run),
         estimated_usd=to_usd(run.estimated_nanos),
         links=links_of(run.id, run.kind),
+        parent=run.parent,
     )
 
 

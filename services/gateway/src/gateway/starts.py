@@ -91,6 +91,22 @@ class Planner:
         budget = self._limits.scale_budget_usd if start.max_budget_usd is None else start.max_budget_usd
         return self._plan(RunKind.SCALE, played, total, start, start.concurrency, budget, seed)
 
+    def retry(self, parent: Run, failed: Sequence[int], budget_usd: float | None) -> Plan:
+        """The conversations `failed` of a run once more, each by its scenario and seed. Raises UnknownModel.
+
+        It may spend what its parent might, unless a budget is named: its report covers the parent's good ones too.
+        """
+        settings = parent.settings
+        budget = settings.max_budget_nanos if budget_usd is None else to_nanos(budget_usd)
+        changes: dict[str, object] = {
+            "total": len(failed),
+            "concurrency": min(settings.concurrency, len(failed)),
+            "retried": tuple(settings.played_as(index) for index in failed),
+            "max_budget_nanos": budget,
+        }
+        settings = settings.model_copy(update=changes)
+        return Plan(settings, estimate(self._registry, settings, self._limits))
+
     def _plan(
         self,
         kind: RunKind,
@@ -136,6 +152,7 @@ def new_run(
     idempotency_key: str | None = None,
     body_hash: str | None = None,
     estimated_nanos: int = 0,
+    parent: str | None = None,
 ) -> Run:
     """A run as it is stored at its start: wanted, in control version 1, nothing spent. Its id is made here."""
     return Run(
@@ -147,6 +164,7 @@ def new_run(
         idempotency_key=idempotency_key,
         body_hash=body_hash,
         estimated_nanos=estimated_nanos,
+        parent=parent,
         settings=settings,
         control=Control(changed_at=now),
         budget=Budget(max=settings.max_budget_nanos, open=settings.report_reserve_nanos),

@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Any
 
 from nats.aio.client import Client
 
@@ -20,20 +19,23 @@ from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
 from llm_runner.providers.client import HttpProvider, MissingKey
 from llm_runner.providers.provider import Provider
-from llm_runner.pull import JobPull
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
 from llm_runner.vitals import SERVICE, Vitals, WatchedProvider
+from shared.cancellation import cancel_all
 from shared.contracts.words import Lane
 from shared.health import HealthServer
 from shared.logs import Logger, configure
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
+from shared.messaging.pull import WorkPull
+from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
 from shared.routing import ProviderEntry, Registry, load_registry
 from shared.settings import LogSettings
 from shared.storage import Store
+from shared.topology.keeper import Keeper
 
 HANDLER_MARGIN_SECONDS = 30.0
 LEAVING_SECONDS = 5.0
@@ -52,41 +54,50 @@ class Runner:
         self._connection = Connection(SERVICE, self._settings.nats, log)
         self._store = Store(self._settings.mongo)
         self._jobs = HeldJobs()
-        self._pulls: list[JobPull] = []
+        self._pulls: list[WorkPull] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
             stack.callback(self._store.close)
             readiness = Readiness(self._connection, self._store, self._needed())
+            keeper = Keeper(readiness, self._connection, self._store, self._settings.nats, self._registry, self._log)
             health = HealthServer(self._settings.health, readiness)
             await health.start()
             stack.push_async_callback(health.stop)
             stack.push_async_callback(self._connection.close)
-            if await unless_stopped(stopping, self._ready(readiness)):
+            if await unless_stopped(stopping, self._ready(keeper)):
                 everyone = self._registry.providers.items()
                 providers = {name: self._provider(name, entry, stack) for name, entry in everyone}
-                await self._work(self._connection.client, providers, stopping)
+                await self._work(self._connection.client, providers, keeper, stopping)
 
-    async def _ready(self, readiness: Readiness) -> None:
+    async def _ready(self, keeper: Keeper) -> None:
         """Without the unique indexes an insert would be no lock: no job is taken before they stand."""
         await self._connection.open()
-        await readiness.until_ready(self._log)
+        await keeper.until_ready()
 
-    async def _work(self, client: Client, providers: dict[str, WatchedProvider], stopping: asyncio.Event) -> None:
+    async def _work(
+        self, client: Client, providers: dict[str, WatchedProvider], keeper: Keeper, stopping: asyncio.Event
+    ) -> None:
         deltas = DeltaPublisher(client, self._settings.calls.delta_interval_seconds, self._log)
         settlement = self._settlement(client, deltas, dict(providers))
         self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
         vitals = Vitals(self._connection, providers, self._jobs, self._log)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
-        everything = [deltas.run, vitals.run, *(beat.run for beat in beats), *(pull.run for pull in self._pulls)]
-        async with asyncio.TaskGroup() as loops:
-            running = [loops.create_task(loop()) for loop in everything]
-            self._log.info("llm-runner works", providers=list(providers))
-            await stopping.wait()
+        everything = [
+            deltas.run,
+            vitals.run,
+            keeper.watch,
+            *(beat.run for beat in beats),
+            *(pull.run for pull in self._pulls),
+        ]
+        running = [asyncio.create_task(loop()) for loop in everything]
+        self._log.info("llm-runner works", providers=list(providers))
+        try:
+            await stop_or_failure(stopping, running)
+        finally:
             await self._leave()
-            for task in running:
-                task.cancel()
+            await cancel_all(running)
 
     async def _leave(self) -> None:
         """Takes no more, lets jobs end for a while, hands the rest over."""
@@ -96,16 +107,21 @@ class Runner:
             held.interrupt(Interruption.HANDED_OVER)
         await self._ended(LEAVING_SECONDS)
         self._log.info("llm-runner leaves", unsettled=self._jobs.count)
+        await cancel_all(self._tasks)
 
     async def _ended(self, seconds: float) -> None:
-        tasks = [task for pull in self._pulls for task in pull.tasks]
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
-    def _pull(self, client: Client, provider: str, lane: Lane, settlement: JobSettlement) -> JobPull:
-        slots = min(self._settings.slots.slots(lane), self._registry.providers[provider].lane_limit(lane))
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for pull in self._pulls for task in pull.tasks]
+
+    def _pull(self, client: Client, provider: str, lane: Lane, settlement: JobSettlement) -> WorkPull:
+        # Not bounded by the lane's limit as it is now: the durable holds it, over all replicas, and may change live.
+        slots = self._settings.slots.slots(lane)
         durable = subjects.lane_durable(provider, lane)
-        pull = JobPull(client, durable, slots, lambda message: settlement.take(message, lane), self._log)
+        pull = WorkPull(client, durable, slots, lambda message: settlement.take(message, lane), self._log)
         self._connection.on_reconnected(pull.reset)
         return pull
 
@@ -142,19 +158,6 @@ class Runner:
     def _needed(self) -> list[str]:
         durables = [subjects.lane_durable(name, lane) for name in self._registry.providers for lane in Lane]
         return [subjects.WORK, subjects.RUN_EVENTS, *(f"{subjects.WORK}/{durable}" for durable in durables)]
-
-
-async def unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Awaits `work`; False where the stop came first, which ends it."""
-    working, stopped = asyncio.create_task(work), asyncio.create_task(stopping.wait())
-    await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
-    for task in (working, stopped):
-        task.cancel()
-    await asyncio.wait((working, stopped))
-    if working.cancelled():
-        return False
-    working.result()
-    return True
 
 
 async def main(stopping: asyncio.Event) -> None:

@@ -69,9 +69,10 @@ class JobHandler:
 
     async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, bool, float]:
         """All that is known of a job, what stands under its key, whether a cancel is wanted, and when that was read."""
-        facts = await job_facts(self._store, held.job)
         read_at = time.monotonic()
-        entries, canceled = await asyncio.gather(self._transcript(held.job), self._cancel_wanted(held.job))
+        facts, entries, canceled = await asyncio.gather(
+            job_facts(self._store, held.job), self._transcript(held.job), self._cancel_wanted(held.job)
+        )
         past, generation = await self._what_was(held)
         return Case(held, facts, tuple(entries), past=past), generation, canceled, read_at
 

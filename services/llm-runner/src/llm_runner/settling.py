@@ -8,6 +8,8 @@ any, delivered DELIVERY_CAP times -> failure stored, dead letter, done, acknowle
 held by a process that was frozen -> left to its successor
 """
 
+import asyncio
+
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
@@ -57,6 +59,11 @@ class JobSettlement:
         except (NatsError, TimeoutError, TransientError) as error:
             # Unsettled, the message comes again after ack_wait: repeating it is harmless.
             self._log.warning("job was not settled", job=job.key, error=repr(error))
+        except asyncio.CancelledError:
+            # This process leaves: another one goes on at once.
+            if not (held.lost or message.is_acked):
+                await message.nak()
+            raise
         finally:
             self._jobs.remove(held)
 

@@ -1,15 +1,8 @@
-"""The orchestrator, wired: FastStream subscribers, the sweeper, readiness. Objects are built here and handed down."""
+"""The orchestrator, wired: its triggers, the sweeper, readiness. Objects are built here and handed down."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
 
-import orjson
-from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig
 
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
@@ -18,82 +11,89 @@ from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
 from shared import logs
-from shared.contracts.record import iso, now
+from shared.cancellation import cancel_all
 from shared.errors import TransientError
 from shared.health import HealthServer
 from shared.logs import Logger
 from shared.messaging import subjects
+from shared.messaging.alive import say_alive
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import GiveUp, Settlement
-from shared.process import stop_or_failure
+from shared.messaging.triggers import Triggers
+from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
-from shared.routing import load_registry
+from shared.routing import Registry, load_registry
 from shared.settings import HealthSettings, LogSettings, MongoSettings, NatsSettings
 from shared.storage import Store
+from shared.topology.keeper import Keeper
 from shared.topology.streams import ACK_WAIT_SECONDS
 
 SERVICE = "orchestrator"
+NEEDED = [
+    subjects.RUN_EVENTS,
+    f"{subjects.WORK}/{subjects.ORCHESTRATOR_COMMANDS}",
+    f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}",
+]
 HANDLER_LIMIT_SECONDS = 120.0
 HEARTBEAT_SECONDS = 5.0
-PULL_SECONDS = 5.0
-
-Handler = Callable[[Msg], Awaitable[None]]
+STOP_SECONDS = 3.0
 
 
 async def serve(stopping: asyncio.Event) -> None:
     """Runs the orchestrator until `stopping` is set."""
     log = logs.configure(SERVICE, LogSettings())
-    settings = OrchestratorSettings()
-    connection = Connection(SERVICE, NatsSettings(), log, graceful_timeout=10.0)
+    broker_settings, registry = NatsSettings(), load_registry()
+    connection = Connection(SERVICE, broker_settings, log)
     store = Store(MongoSettings())
-    client = await connection.open()
-    publisher = Publisher(client)
-    effects = Effects(store, publisher, load_registry(), settings)
-    conversations = ConversationLooks(store, effects)
-    settlement = Settlement(log, _give_up(log), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
-    _subscribe(connection.broker, handlers, settings)
-    needed = [f"WORK/{durable}" for durable in (subjects.ORCHESTRATOR_COMMANDS, subjects.ORCHESTRATOR_DONE)]
-    readiness = Readiness(connection, store, [subjects.RUN_EVENTS, *needed])
+    readiness = Readiness(connection, store, NEEDED)
+    keeper = Keeper(readiness, connection, store, broker_settings, registry, log)
     health = HealthServer(HealthSettings(), readiness)
     await health.start()
-    await readiness.until_ready(log)
+    try:
+        if await unless_stopped(stopping, _ready(connection, keeper)):
+            await _work(connection, store, registry, keeper, stopping, log)
+    finally:
+        await connection.close()
+        await health.stop()
+        store.close()
+
+
+async def _ready(connection: Connection, keeper: Keeper) -> None:
+    await connection.open()
     await connection.broker.start()
-    sweeper = Sweeper(store, publisher, client, settings, log)
-    duties = (_sweep(sweeper, settings, log), _say_alive(client), readiness.watch())
+    await keeper.until_ready()
+
+
+async def _work(
+    connection: Connection, store: Store, registry: Registry, keeper: Keeper, stopping: asyncio.Event, log: Logger
+) -> None:
+    """Takes triggers and sweeps until the stop; then takes no more, and hands over what does not end soon."""
+    settings = OrchestratorSettings()
+    publisher = Publisher(connection.client)
+    handlers = _handlers(store, publisher, registry, settings, log)
+    triggers = Triggers(connection, settings.orchestrator_workers, log)
+    triggers.add(subjects.ORCHESTRATOR_COMMANDS, handlers.on_command)
+    triggers.add(subjects.ORCHESTRATOR_DONE, handlers.on_done)
+    sweeper = Sweeper(store, publisher, connection.client, settings, log)
+    alive = say_alive(connection, SERVICE, HEARTBEAT_SECONDS, log)
+    duties = (*triggers.duties, _sweep(sweeper, settings, log), alive, keeper.watch())
     background = [asyncio.create_task(duty) for duty in duties]
     log.info("serving")
-    await stop_or_failure(stopping, background)
-    await connection.close()
-    await health.stop()
-    store.close()
+    try:
+        await stop_or_failure(stopping, background)
+    finally:
+        await triggers.stop(STOP_SECONDS)
+        await cancel_all(background)
 
 
-def _subscribe(broker: NatsBroker, handlers: Handlers, settings: OrchestratorSettings) -> None:
-    """One subscriber a durable. A batch of one: a parked message would burn its ack_wait (research/engine.md)."""
-    stream = JStream(name=subjects.WORK, declare=False)
-    triggers = (
-        (subjects.COMMANDS, subjects.ORCHESTRATOR_COMMANDS, handlers.on_command),
-        (subjects.DONE_ORCHESTRATOR, subjects.ORCHESTRATOR_DONE, handlers.on_done),
-    )
-    for subject, durable, handler in triggers:
-        subscriber = broker.subscriber(
-            subject,
-            stream=stream,
-            durable=durable,
-            config=ConsumerConfig(durable_name=durable),
-            pull_sub=PullSub(batch_size=1, timeout=PULL_SECONDS),
-            max_workers=settings.orchestrator_workers,
-            ack_policy=AckPolicy.MANUAL,
-            decoder=_raw,
-        )
-        subscriber(handler)
-
-
-async def _raw(message: NatsMessage) -> Msg:
-    """Handlers get the message as it came: it is parsed by its contract, once, and settled by hand."""
-    return message.raw_message
+def _handlers(
+    store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
+) -> Handlers:
+    effects = Effects(store, publisher, registry, settings)
+    conversations = ConversationLooks(store, effects)
+    settlement = Settlement(log, _give_up(log), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    return Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
 
 
 def _give_up(log: Logger) -> GiveUp:
@@ -113,11 +113,3 @@ async def _sweep(sweeper: Sweeper, settings: OrchestratorSettings, log: Logger) 
             await sweeper.sweep()
         except TransientError as error:
             log.warning("sweep put off", error=str(error))
-
-
-async def _say_alive(client: Client) -> None:
-    """Tells the gateway's health page every few seconds that this process lives."""
-    while True:
-        heartbeat = {"service": SERVICE, "pid": os.getpid(), "at": iso(now())}
-        await client.publish(subjects.heartbeat(SERVICE), orjson.dumps(heartbeat))
-        await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -9,6 +9,7 @@ from orchestrator.facts import Gathered, proven, read, read_after, settings_of
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import Purpose, Stage, Wanted
 from shared.contracts.work import GenerationStored
 from shared.errors import TransientError, UnknownRun
@@ -41,7 +42,7 @@ class ConversationLooks:
         self._effects.heard(done)
         settings, purpose = await settings_of(self._store, conversation)
         noticed = await self._noticed(conversation, done)
-        gathered = (proven(done, settings, purpose) or await self._read_after(done)) if first else None
+        gathered = await self._gathered(done, settings, purpose) if first else None
         return await self._look(conversation, gathered, noticed, first)
 
     async def on_start(self, conversation: str, gathered: Gathered, first: bool) -> Counted | None:
@@ -75,12 +76,16 @@ class ConversationLooks:
         await self._effects.publish_unproven(conversation, gathered, first)
         return gathered
 
-    async def _read_after(self, done: GenerationStored) -> Gathered | None:
-        """What a first done leaves open, read; None where it proves too little."""
-        conversation = str(done.conversation_id)
-        gathered = await read_after(self._store, done, *await settings_of(self._store, conversation))
+    async def _gathered(
+        self, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
+    ) -> Gathered | None:
+        """The facts after a first done: proven by it, else read where it leaves them open; None: read everything."""
+        gathered = proven(done, settings, purpose)
         if gathered is not None:
-            await self._effects.publish_unproven(conversation, gathered, first=True)
+            return gathered
+        gathered = await read_after(self._store, done, settings, purpose)
+        if gathered is not None:
+            await self._effects.publish_unproven(str(done.conversation_id), gathered, first=True)
         return gathered
 
     async def _pass(
@@ -112,7 +117,7 @@ class ConversationLooks:
         self, conversation: str, gathered: Gathered, effect: Effect, first: bool
     ) -> tuple[bool, Counted | None]:
         if isinstance(effect, Close):
-            run = await self._effects.close(conversation, effect, gathered.facts.settings)
+            run = await self._effects.close(conversation, effect, gathered)
             return False, Counted(run, conversation_index(conversation), first)
         if isinstance(effect, End):
             # Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.decide import Close, End, Ended, RequestJudge, RequestMessage
-from orchestrator.facts import Gathered, spent_figures
+from orchestrator.facts import Gathered, spent_figures, total
 from orchestrator.known import Known
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.events import ControlChanged, ConversationEnded, JudgementMade, MessageAdded, Progressed
@@ -201,17 +201,25 @@ class Effects:
             return False
         return True
 
-    async def close(self, conversation: str, effect: Close, settings: ConversationSettings) -> Run:
+    async def close(self, conversation: str, effect: Close, gathered: Gathered) -> Run:
         """The closing effects up to the count; returns the run as counted."""
+        settings = gathered.facts.settings
         goal_reached = reached(settings, effect.ended)
-        entry, usage = await self.set_totals(conversation, effect, settings)
+        entry, usage = await self.set_totals(conversation, effect, settings, gathered)
         await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
         return await self._count(conversation, effect.ended, goal_reached)
 
-    async def set_totals(self, conversation: str, effect: Close, settings: ConversationSettings) -> tuple[Entry, Usage]:
-        """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer."""
-        entry = await self._ended_entry(conversation, effect)
-        usage = await self._usage(conversation)
+    async def set_totals(
+        self, conversation: str, effect: Close, settings: ConversationSettings, gathered: Gathered | None = None
+    ) -> tuple[Entry, Usage]:
+        """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer.
+
+        What was `gathered` after its end is not read again: a row that appears later has the totals set once more.
+        """
+        if gathered is None or gathered.end is None or gathered.usage is None:
+            entry, usage = await self._ended_entry(conversation, effect), await self._usage(conversation)
+        else:
+            entry, usage = gathered.end, gathered.usage
         await self._store.conversations.set_totals(
             conversation,
             reason=effect.ended.reason,
@@ -241,7 +249,7 @@ class Effects:
             await self._store.generations.of_conversation(conversation),
             await self._store.usage.of_conversation(conversation),
         )
-        return sum((figure.usage for figure in figures), Usage())
+        return total(figures)
 
     async def _count(self, conversation: str, ended: Ended, goal_reached: bool | None) -> Run:
         run_id, index = run_of(conversation), conversation_index(conversation)

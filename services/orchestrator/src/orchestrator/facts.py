@@ -25,7 +25,8 @@ class Gathered:
     """Facts for `decide`, and what the effects need beside them.
 
     `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
-    be out. `cause_at` is when the newest entry was made: the cause of what is owed next.
+    be out. `cause_at` is when the newest entry was made: the cause of what is owed next. `end` is the `ended`, and
+    `usage` all that the conversation cost; both are there only where they were read.
     """
 
     facts: ConversationFacts
@@ -34,6 +35,8 @@ class Gathered:
     spent: tuple[Spent, ...] = ()
     last: Entry | None = None
     judgements: tuple[tuple[Judgement, datetime], ...] = ()
+    end: Entry | None = None
+    usage: Usage | None = None
 
 
 async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
@@ -96,7 +99,8 @@ async def read(store: Store, conversation: str, settings: ConversationSettings, 
         raise NotYet(f"conversation {conversation} has not begun")
     gathered = _gathered(conversation, settings, purpose, stored.clock_started_at, entries, generations)
     cause_at = entries[-1].created_at if entries else stored.started_at
-    return replace(gathered, cause_at=cause_at, spent=spent_figures(entries, generations, rows))
+    spent = spent_figures(entries, generations, rows)
+    return replace(gathered, cause_at=cause_at, spent=spent, usage=total(spent))
 
 
 async def read_after(
@@ -141,6 +145,7 @@ def _gathered(
         spent=results_spent(entries, generations),
         last=messages[-1] if messages else None,
         judgements=_unproven_judgements(generations),
+        end=next((entry for entry in entries if entry.kind is EntryKind.ENDED), None),
     )
 
 
@@ -149,6 +154,11 @@ def spent_figures(entries: list[Entry], generations: list[Generation], rows: lis
     counted = {entry.attempt for entry in entries} | {generation.attempt for generation in generations}
     others = [row.usage for row in rows if row.id not in counted]
     return (*results_spent(entries, generations), Spent("other", sum(others, Usage())))
+
+
+def total(spent: tuple[Spent, ...]) -> Usage:
+    """The sum of a conversation's parts."""
+    return sum((figure.usage for figure in spent), Usage())
 
 
 def results_spent(entries: list[Entry], generations: list[Generation]) -> tuple[Spent, ...]:

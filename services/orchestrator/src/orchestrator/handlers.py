@@ -56,23 +56,27 @@ class Handlers:
     async def _done(self, message: Msg) -> None:
         try:
             if (message.headers or {}).get("Aw-Type") == "usage.appeared":
-                return await self._late_usage(UsageAppeared.model_validate_json(message.data))
+                late = UsageAppeared.model_validate_json(message.data)
+                return await self._late_usage(late.run_id, late.conversation_id)
             done = GenerationStored.model_validate_json(message.data)
         except ValidationError as error:
             raise UnreadableMessage(message.subject, error) from error
         if done.conversation_id is None:
             raise StaleMessage(f"{done.key} belongs to no conversation")
+        if done.pass_number:
+            # A later pass decides nothing: only what it cost counts.
+            return await self._late_usage(done.run_id, done.conversation_id)
         counted = await self._conversations.on_done(done, first_delivery(message))
         return await self._runs.on_counted(counted)
 
-    async def _late_usage(self, late: UsageAppeared) -> None:
-        """Totals are set once more when a row appears after they were taken; a report stays as it was."""
-        stored = await self._store.conversations.get(late.conversation_id)
+    async def _late_usage(self, run_id: str, conversation: str) -> None:
+        """Totals are set once more when costs appear after they were taken; a report stays as it was."""
+        stored = await self._store.conversations.get(conversation)
         if stored is None or stored.ended_reason is None:
-            raise StaleMessage(f"{late.conversation_id} has no totals yet")
-        settings, _ = await settings_of(self._store, late.conversation_id)
+            raise StaleMessage(f"{conversation} has no totals yet")
+        settings, _ = await settings_of(self._store, conversation)
         ended = Ended(stored.messages + 1, stored.ended_reason, stored.decided_by)
-        await self._effects.set_totals(late.conversation_id, Close(ended), settings)
-        run = await self._store.runs.get(late.run_id)
+        await self._effects.set_totals(conversation, Close(ended), settings)
+        run = await self._store.runs.get(run_id)
         if run is not None and run.ended_at is not None:
-            await self._store.runs.set_usage(late.run_id, await run_usage(self._store, late.run_id))
+            await self._store.runs.set_usage(run_id, await run_usage(self._store, run_id))

@@ -72,8 +72,9 @@ class RunLooks:
 
     async def _look(self, run: Run, first: bool) -> None:
         version = run.control.version
+        # A run that had not started has no conversation that began before.
+        begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
         run = await self._announce(run)
-        begun_before = await self._store.conversations.begun(run.id)
         effects = decide_run(_facts(run), now())
         await self._make_so(run, effects, first)
         if not any(isinstance(effect, EndConversation) for effect in effects):
@@ -89,9 +90,10 @@ class RunLooks:
         sequence = await self._publisher.event(_started_event(run))
         moment = now()
         deadline = moment + timedelta(seconds=run.settings.time_limit_seconds)
-        await self._store.runs.start(run.id, moment, deadline)
-        await self._store.runs.note_event(run.id, sequence, moment)
-        return await self._run(run.id)
+        started = await self._store.runs.start(run.id, moment, deadline, sequence)
+        if started is None:
+            raise UnknownRun(run.id)
+        return started
 
     async def _make_so(self, run: Run, effects: tuple[RunEffect, ...], first: bool) -> None:
         """Performs what is owed, some dozens at once; control is read again between them."""

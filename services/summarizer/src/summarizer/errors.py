@@ -16,10 +16,3 @@ class UnusableAnswer(AgentWarsError):
     def __init__(self, problem: str) -> None:
         super().__init__(f"the report's answer cannot be used: {problem}")
         self.problem = problem
-
-
-class TopologyGone(AgentWarsError):
-    """A stream or durable this process pulls from is no longer there."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(f"{', '.join(names)} is gone; make it again with: python -m shared.topology")

@@ -11,7 +11,10 @@ from shared.contracts.words import EndedReason
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One conversation. `judgement` is the last one made of it, `usage` all that was paid for it."""
+    """One conversation. `judgement` is the last one made of it, `usage` all that this run paid for it.
+
+    `index` is unique in a report: a retry's conversation has that of the one it plays again.
+    """
 
     id: str
     index: int
@@ -36,7 +39,10 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A run, its conversations by index, and what all of it cost so far, the report's own generations included."""
+    """A run, its conversations by index, and what all of it cost so far, the report's own generations included.
+
+    A retry's are those it plays again and those its parent keeps, for which it paid nothing.
+    """
 
     run: Run
     conversations: tuple[Played, ...]

@@ -12,4 +12,3 @@ class SummarizerSettings(Fragment):
     summarizer_workers: int = 8
     reserved_output_tokens: int = 600
     summarizer_heartbeat_seconds: float = 5.0
-    summarizer_watch_seconds: float = 10.0

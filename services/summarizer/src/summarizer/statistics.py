@@ -25,15 +25,15 @@ def count(material: Material) -> Statistics:
     turns = turns_to_goal(played)
     answers = list(_generated_agent_messages(played))
     return Statistics(
-        total=material.run.total,
+        total=len(played),
         succeeded=succeeded,
         unsuccessful=unsuccessful,
         errored=errored,
         failed=errored,
         success_rate=rate,
         success_interval=wilson(succeeded, succeeded + unsuccessful),
-        pass_at_k=None if rate is None else 1 - (1 - rate) ** material.run.total,
-        pass_pow_k=None if rate is None else rate**material.run.total,
+        pass_at_k=None if rate is None else 1 - (1 - rate) ** len(played),
+        pass_pow_k=None if rate is None else rate ** len(played),
         mean_turns_to_goal=sum(turns) / len(turns) if turns else None,
         turns_to_goal=TurnsToGoal(p50=percentile(turns, 0.5), p90=percentile(turns, 0.9)),
         ended_reasons=dict(Counter(one.ended_reason.value for one in played)),

@@ -108,7 +108,7 @@ class Writing:
 def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
     """What `decide` needs of a run whose conversations are counted and whose report does not stand."""
     run = material.run
-    single_battle = run.kind is RunKind.BATTLE and run.total == 1
+    single_battle = run.kind is RunKind.BATTLE and len(material.conversations) == 1
     facts = ReportFacts(
         counted=True,
         canceled=run.control.wanted is Wanted.CANCEL,

@@ -180,7 +180,7 @@ def status_view(run: Run) -> StatusView:
         total=run.total,
         completed=run.completed,
         failed=run.failed,
-        in_progress=0 if run.terminal else _started(run) - len(run.ended),
+        in_progress=0 if run.terminal else max(0, _started(run) - len(run.ended)),
         conversation_ids=[conversation_id(run.id, index) for index in range(1, shown + 1)],
         conversation_ids_truncated=run.total > shown,
         usage=UsageView.of(run.usage),

@@ -91,6 +91,9 @@ class RunSettings(Record):
 
     Conversation `i` (1, 2, 3 ...) is played by `scenarios[(i - 1) % len(scenarios)]` with the seed
     `seed + i`, so that any process derives the same conversation.
+
+    In a retry `retried[i - 1]` stands for `i` there: which conversation of the first run its own conversation `i`
+    plays again.
     """
 
     kind: RunKind
@@ -103,8 +106,17 @@ class RunSettings(Record):
     time_limit_seconds: float = 7200.0
     report: Participant | None = None
     report_reserve_nanos: int = 0
+    retried: tuple[int, ...] = ()
+
+    def played_as(self, index: int) -> int:
+        """The index conversation `index` has in the first run: its own, but in a retry."""
+        return self.retried[index - 1] if self.retried else index
+
+    def scenario_place(self, index: int) -> int:
+        """Which of the scenarios conversation `index` plays, from 0."""
+        return (self.played_as(index) - 1) % len(self.scenarios)
 
     def conversation(self, index: int) -> ConversationSettings:
         """The settings of conversation `index`."""
-        scenario = self.scenarios[(index - 1) % len(self.scenarios)]
-        return scenario.model_copy(update={"seed": self.seed + index})
+        scenario = self.scenarios[self.scenario_place(index)]
+        return scenario.model_copy(update={"seed": self.seed + self.played_as(index)})

@@ -1,21 +1,21 @@
 """One connection a process, that never gives up by itself and never lingers when it is truly closed."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
-from nats.errors import ConnectionReconnectingError
+from nats.errors import Error as NatsError
 
+from shared.cancellation import ends_within
 from shared.logs import Logger
 from shared.settings import NatsSettings
 
 CONNECT_TIMEOUT_SECONDS = 2
 RECONNECT_WAIT_SECONDS = 0.25
 PENDING_BYTES = 8 * 1024 * 1024
-CLOSE_TIMEOUT_SECONDS = 15
+CLOSE_TIMEOUT_SECONDS = 5.0
 
 
 class Connection:
@@ -28,6 +28,7 @@ class Connection:
     def __init__(self, service: str, settings: NatsSettings, log: Logger, **options: Any) -> None:
         self._log = log
         self._closing = False
+        self._away = False
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
         self._on_error: list[Callable[[Exception], None]] = []
         self._client: Client | None = None
@@ -75,25 +76,35 @@ class Connection:
     async def close(self) -> None:
         """Stops subscribers, drains and closes, within a bound."""
         self._closing = True
+        if self._client is None:
+            return
+        await self._drain()
+        # There may be no broker to drain to; what was under way comes again.
+        if not self._client.is_closed and not await ends_within(CLOSE_TIMEOUT_SECONDS, self._client.close()):
+            self._log.warning("broker connection did not close in time")
+
+    async def _drain(self) -> None:
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await self.broker.stop()
-        except ConnectionReconnectingError:
-            # There is no broker to drain to; what was under way comes again.
-            await self.client.close()
-        except TimeoutError:
-            self._log.warning("broker connection did not drain in time")
+            if self.connected and not await ends_within(CLOSE_TIMEOUT_SECONDS, self.broker.stop()):
+                self._log.warning("broker connection did not drain in time")
+        except NatsError as error:
+            self._log.warning("broker connection did not drain", error=repr(error))
 
     async def _error(self, error: Exception) -> None:
-        self._log.error("broker error", error=repr(error))
+        """One line at the beginning of an absence, not one an attempt."""
+        if self.connected or not self._away:
+            self._log.error("broker error", error=repr(error))
+        self._away = not self.connected
         for callback in self._on_error:
             callback(error)
 
     async def _disconnected(self) -> None:
         if not self._closing:
+            self._away = True
             self._log.warning("broker disconnected")
 
     async def _reconnected(self) -> None:
+        self._away = False
         self._log.info("broker reconnected")
         for callback in self._on_reconnected:
             await callback()

@@ -105,6 +105,15 @@ def _stored(reply: Msg) -> StoredMessage:
     )
 
 
+async def bounds(client: Client, stream: str) -> tuple[int, int]:
+    """The first and the last sequence of a stream; the first is greater where it is empty. Raises BrokerUnavailable."""
+    try:
+        state = (await client.jetstream(timeout=READ_TIMEOUT_SECONDS).stream_info(stream)).state
+    except (NatsError, TimeoutError) as error:
+        raise BrokerUnavailable(f"a look at {stream}", error) from error
+    return state.first_seq, state.last_seq
+
+
 async def last_sequence(client: Client, stream: str, subject: str) -> int:
     """The sequence of the last message stored on `subject`, or 0. Raises BrokerUnavailable."""
     message = await last(client, stream, subject)

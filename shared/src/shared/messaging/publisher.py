@@ -47,6 +47,10 @@ class Publisher:
         """Publishes a done to whoever asked for the generation."""
         return await self.confirmed(subject, message)
 
+    async def again(self, subject: str, message: Message, message_id: str) -> PubAck:
+        """Publishes a message that stood on `subject` before once more, under an id of its own."""
+        return await self._send(subject, message.to_json(), _about(message) | {"Nats-Msg-Id": message_id})
+
     async def event(self, event: RunEvent) -> int:
         """Publishes a fact or a confirmed hint of a run, and returns the sequence at which it stands.
 

@@ -6,6 +6,8 @@
     PermanentError       -> dead letter written by `give_up`, then acknowledged
     anything else        -> given back with a growing delay; after DELIVERY_CAP deliveries as PermanentError
 
+    cancelled            -> given back at once: this process leaves, another one goes on
+
 While a handler runs its message is kept alive. A handler that was silent for longer than `ack_wait` (a frozen
 process) settles nothing: the message is its successor's by then.
 """
@@ -37,11 +39,13 @@ class Lifeline:
         self._limit = handler_limit_seconds
         self._began = self._last_sign = time.monotonic()
         self._task: asyncio.Task[None] | None = None
+        self._over = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._beat())
 
     def stop(self) -> None:
+        self._over = True
         if self._task is not None:
             self._task.cancel()
 
@@ -51,11 +55,16 @@ class Lifeline:
         return time.monotonic() - self._last_sign > self._ack_wait
 
     async def _beat(self) -> None:
-        while time.monotonic() - self._began < self._limit:
+        # Asked each time: nats-py swallows a cancellation that meets it while it flushes.
+        while not self._over and time.monotonic() - self._began < self._limit:
             await asyncio.sleep(self._ack_wait / 3)
             if self.lost:
                 return
-            await self._message.in_progress()
+            try:
+                await self._message.in_progress()
+            except NatsError:
+                # No sign of life: after ack_wait of them the message is its successor's.
+                continue
             self._last_sign = time.monotonic()
 
 
@@ -90,9 +99,13 @@ class Settlement:
                 self._log.warning("handler was frozen, message left to its successor", subject=message.subject)
                 return
             await self._settle(message, error)
-        except (NatsError, TimeoutError) as settling:
+        except (NatsError, TimeoutError, TransientError) as settling:
             # Unsettled, the message comes again after ack_wait: repeating it is harmless.
             self._log.warning("message was not settled", subject=message.subject, error=repr(settling))
+        except asyncio.CancelledError:
+            if not (lifeline.lost or message.is_acked):
+                await message.nak()
+            raise
         finally:
             lifeline.stop()
 

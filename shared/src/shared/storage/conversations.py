@@ -42,6 +42,13 @@ class Conversations:
             documents = await self._conversations.find({"run_id": run_id}, {"index": 1}).to_list(None)
         return {document["index"] for document in documents}
 
+    async def errored(self, run_id: str) -> list[int]:
+        """The indexes of a run's conversations that ended by error, in order."""
+        query = {"run_id": run_id, "ended_reason": EndedReason.ERROR.value}
+        with mapped_errors():
+            documents = await self._conversations.find(query, {"index": 1}).sort("index", 1).to_list(None)
+        return [document["index"] for document in documents]
+
     async def unended(self, run_ids: Sequence[str]) -> list[Conversation]:
         """The open conversations of some runs, for the sweeper."""
         with mapped_errors():

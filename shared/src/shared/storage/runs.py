@@ -17,6 +17,7 @@ from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
+WHOLE = {"slots": 0, "spent": 0}
 SETTINGS_KEPT = 500
 ACCOUNT_BATCH = 40
 
@@ -58,7 +59,12 @@ class Runs:
 
     async def get(self, run_id: str) -> Run | None:
         """The run with its (cached) settings, or None."""
-        return await self._one({"_id": run_id})
+        known = run_id in self._settings
+        with mapped_errors():
+            document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
+        if document is not None and not known:
+            self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
+        return await self._with_settings(document) if document else None
 
     async def find(self, tenant: str, reference: str) -> Run | None:
         """A tenant's run by its id or by the id the client gave it, or None."""
@@ -93,10 +99,7 @@ class Runs:
             document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
         if document is None:
             return None
-        self._settings[run_id] = settings = RunSettings.model_validate(document["settings"])
-        if len(self._settings) > SETTINGS_KEPT:
-            self._settings.popitem(last=False)
-        return settings
+        return self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
 
     async def control(self, run_id: str) -> Control | None:
         """What is wanted of the run now; reads of many runs share a query."""
@@ -112,13 +115,20 @@ class Runs:
                 self._forget_idle_accounts()
         return await batcher.submit(change)
 
-    async def start(self, run_id: str, at: datetime, deadline_at: datetime) -> None:
-        """Marks the run as begun, once."""
+    async def start(self, run_id: str, at: datetime, deadline_at: datetime, event_sequence: int = 0) -> Run | None:
+        """Marks the run as begun, once, and returns it as it is afterwards.
+
+        `event_sequence` is where `run.started` stands on the stream.
+        """
+        begun = {"started_at": at, "deadline_at": deadline_at, "status": RunStatus.RUNNING.value}
         with mapped_errors():
-            await self._runs.update_one(
+            document = await self._runs.find_one_and_update(
                 {"_id": run_id, "started_at": None},
-                {"$set": {"started_at": at, "deadline_at": deadline_at, "status": RunStatus.RUNNING.value}},
+                {"$set": begun, "$max": {"event_sequence": event_sequence, "last_event_at": at}},
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
             )
+        return await self._with_settings(document) if document else await self.get(run_id)
 
     async def count(self, run_id: str, index: int, failed: bool, outcome: Outcome | None) -> Run | None:
         """Counts an ended conversation, once, and returns the run as it is afterwards."""
@@ -227,6 +237,12 @@ class Runs:
                 await self._runs.find({"ended_at": None}, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
             )
         return [await self._with_settings(document) for document in documents]
+
+    def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:
+        self._settings[run_id] = settings
+        if len(self._settings) > SETTINGS_KEPT:
+            self._settings.popitem(last=False)
+        return settings
 
     async def _one(self, query: dict[str, Any]) -> Run | None:
         with mapped_errors():

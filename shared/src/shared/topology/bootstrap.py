@@ -15,37 +15,42 @@ from shared.topology.streams import durables, streams
 API_TIMEOUT_SECONDS = 10
 
 
-async def bootstrap(client: Client, store: Store, settings: NatsSettings, registry: Registry) -> list[str]:
-    """Makes streams, durables and indexes; returns what it made or changed, in words."""
+async def bootstrap(
+    client: Client, store: Store, settings: NatsSettings, registry: Registry, *, change: bool = True
+) -> list[str]:
+    """Makes streams, durables and indexes; returns what it made or changed, in words.
+
+    Without `change` what stands is left as it is: a service that mends what is gone may be older than its durables.
+    """
     stream_api = client.jetstream(timeout=API_TIMEOUT_SECONDS)
     done = []
     for stream in streams(settings):
-        done += await _make_stream(stream_api, stream)
+        done += await _make_stream(stream_api, stream, change)
     for durable in durables(registry):
-        done += await _make_durable(stream_api, durable)
+        done += await _make_durable(stream_api, durable, change)
     await make_indexes(store.database)
     return done
 
 
-async def _make_stream(stream_api: JetStreamContext, wanted: StreamConfig) -> list[str]:
+async def _make_stream(stream_api: JetStreamContext, wanted: StreamConfig, change: bool) -> list[str]:
     try:
         present = (await stream_api.stream_info(str(wanted.name))).config
     except NotFoundError:
         await stream_api.add_stream(wanted)
         return [f"made stream {wanted.name}"]
-    if not _differs(wanted.as_dict(), present.as_dict()):
+    if not change or not _differs(wanted.as_dict(), present.as_dict()):
         return []
     await stream_api.update_stream(wanted)
     return [f"changed stream {wanted.name}"]
 
 
-async def _make_durable(stream_api: JetStreamContext, wanted: ConsumerConfig) -> list[str]:
+async def _make_durable(stream_api: JetStreamContext, wanted: ConsumerConfig, change: bool) -> list[str]:
     try:
         present = (await stream_api.consumer_info(subjects.WORK, str(wanted.durable_name))).config
     except NotFoundError:
         await stream_api.add_consumer(subjects.WORK, wanted)
         return [f"made durable {wanted.durable_name}"]
-    if not _differs(wanted.as_dict(), present.as_dict()):
+    if not change or not _differs(wanted.as_dict(), present.as_dict()):
         return []
     await stream_api.add_consumer(subjects.WORK, wanted)
     return [f"changed durable {wanted.durable_name}"]

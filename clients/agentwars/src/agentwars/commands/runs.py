@@ -1,14 +1,15 @@
-"""`agentwars runs`: list, show, conversations, messages, cancel, pause, resume."""
+"""`agentwars runs`: list, show, conversations, messages, cancel, pause, resume, retry."""
 
 from typing import Annotated, Literal
 
 import typer
+from rich.text import Text
 
 from agentwars.client import Client
 from agentwars.commands.session import OK, Session, execute
 from agentwars.terminal.tables import conversations_view, messages_view, run_view, runs_view
 
-commands = typer.Typer(no_args_is_help=True, help="Runs: list, show, read, cancel, pause, resume.")
+commands = typer.Typer(no_args_is_help=True, help="Runs: list, show, read, cancel, pause, resume, retry.")
 RunId = Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")]
 
 
@@ -87,6 +88,19 @@ def pause(context: typer.Context, run_id: RunId) -> None:
 def resume(context: typer.Context, run_id: RunId) -> None:
     """Let a paused run go on."""
     _control(context, run_id, "resume")
+
+
+@commands.command()
+def retry(context: typer.Context, run_id: RunId) -> None:
+    """Play again what ended by an error, as a new run; its report covers what went well before, too."""
+
+    async def work(session: Session, client: Client) -> int:
+        started = await client.retry_failed(run_id)
+        told = f"Retry {started.id} plays what failed in {run_id} again. Watch it: agentwars watch {started.id}"
+        session.show(started, Text(told))
+        return OK
+
+    execute(context, work)
 
 
 def _control(context: typer.Context, run_id: str, wish: Literal["cancel", "pause", "resume"]) -> None:

@@ -7,7 +7,6 @@ from nats.errors import SlowConsumerError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.cancellation import cancel_all
 from gateway.event_stream.asked import last_event_id, read_asked
 from gateway.event_stream.beginnings import is_at_end
 from gateway.event_stream.clients import Client, OpenClients
@@ -18,6 +17,7 @@ from gateway.event_stream.settings import StreamSettings
 from gateway.event_stream.source import NatsSource
 from gateway.event_stream.status_stream import StatusBoard, StatusReader, status_is_at_end
 from gateway.event_stream.views import View
+from shared.cancellation import cancel_all
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.logs import Logger

@@ -1,11 +1,12 @@
-"""POST /api/scale/start."""
+"""POST /api/scale/start and /api/scale/{id}/retry-failed."""
 
 from fastapi import APIRouter, Response
 
 from gateway.access import CallerOfRequest
 from gateway.parts import PartsOfApp
+from gateway.retrying import retry_failed
 from gateway.schemas.answers import Started
-from gateway.schemas.starts import ScaleStart
+from gateway.schemas.starts import RetryStart, ScaleStart
 from gateway.starting import Asked, IdempotencyKey, start
 from gateway.store_watch import NeedsStore
 from shared.contracts.words import RunKind
@@ -25,3 +26,21 @@ async def start_scale_test(
 ) -> Started:
     asked = Asked(RunKind.SCALE, body, [body], lambda agents, seed: parts.planner.scale(body, agents, seed), key)
     return await start(parts, caller, asked, response)
+
+
+@router.post(
+    "/{run_id}/retry-failed",
+    status_code=202,
+    summary="Play again what ended by an error, as a new run with this one as its parent",
+    response_model=Started,
+    responses={200: {"model": Started, "description": "The same request was made before: its run."}},
+)
+async def retry_failed_conversations(
+    run_id: str,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    key: IdempotencyKey,
+    response: Response,
+    body: RetryStart | None = None,
+) -> Started:
+    return await retry_failed(parts, caller, run_id, body or RetryStart(), key, response)

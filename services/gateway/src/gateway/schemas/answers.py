@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from gateway.schemas.agents import AgentView
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.runs import Links, StatusView
@@ -20,6 +22,7 @@ class Started(Record):
     status: RunStatus
     estimated_usd: float
     links: Links
+    parent: str | None = Field(default=None, exclude_if=lambda parent: parent is None)
 
 
 class Tokens(Record):

@@ -119,6 +119,13 @@ class ScaleStart(BattleFields):
     concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
+class RetryStart(Body):
+    """A retry has its parent's settings; only what it is called and may spend can be said."""
+
+    id: ClientId | None = None
+    max_budget_usd: BudgetUsd | None = None
+
+
 class EstimateStart(ScaleStart):
     """Any start body; `kind` says which where the fields leave it open."""
 

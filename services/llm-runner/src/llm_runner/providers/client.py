@@ -17,6 +17,8 @@ from shared.routing import ProviderEntry
 KEEP_ALIVE_SECONDS = 15.0
 ERROR_BODY_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.05
+# Calls are bounded by the lanes' durables, whose limits change live: one that waited here would only time out.
+NO_LIMIT = 0
 
 
 class MissingKey(ProviderFailure):
@@ -38,7 +40,7 @@ class HttpProvider:
         self.name = name
         self.entry = entry
         self._key = key
-        limits = httpx.Limits(max_connections=entry.concurrency + 1, keepalive_expiry=KEEP_ALIVE_SECONDS)
+        limits = httpx.Limits(max_connections=NO_LIMIT, keepalive_expiry=KEEP_ALIVE_SECONDS)
         self._client = httpx.AsyncClient(
             transport=AiohttpTransport(trust_env=False, limits=limits),
             timeout=httpx.Timeout(None, connect=connect_seconds),

@@ -1,8 +1,9 @@
-"""Pulling jobs of one lane: slot first, message second, never a message that waits for a slot.
+"""Pulling work of one durable: slot first, message second, never a message that waits for a slot.
 
-Messages asked for and parked would burn their ack_wait (research/engine.md section 1), so exactly as many are asked
-for as slots are free. The requests of JetStream's pull API are made here by hand: one inbox, many small requests,
-each answered under a subject of its own:
+Messages asked for and parked would burn their ack_wait, and would be dropped without a nak at the end of the process
+(research/engine.md section 1): exactly as many are asked for as slots are free, and what comes after a stop is given
+back at once. The requests of JetStream's pull API are made here by hand: one inbox, many small requests, each answered
+under a subject of its own:
 
     <inbox>.<epoch>.<batch>     408 its time is over, 409 refused, 503 nobody there, 100 it lives
     (messages come under their own subject)
@@ -16,12 +17,13 @@ from typing import Any
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from llm_runner.credit import REQUEST_SECONDS, Credit
+from shared.cancellation import ends_within
 from shared.logs import Logger
 from shared.messaging import subjects
+from shared.messaging.credit import REQUEST_SECONDS, Credit
+from shared.messaging.inbox import Inbox, Listen, plainly
 
 HEARTBEAT_SECONDS = 4.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
@@ -33,13 +35,18 @@ _NANOSECONDS = 1_000_000_000
 _ALIVE, _EXPIRED = "100", "408"
 
 Take = Callable[[Msg], Coroutine[Any, Any, None]]
-"""Works on a job and settles it; raises nothing."""
+"""Works on a message and settles it; raises nothing."""
 
 
-class JobPull:
-    """Keeps the free slots of one durable asked for, and starts a task for every job that comes."""
+class WorkPull:
+    """Keeps the free slots of one durable asked for, and starts a task for every message that comes.
 
-    def __init__(self, client: Client, durable: str, slots: int, take: Take, log: Logger) -> None:
+    `listen` subscribes to the inbox; without it the plain client does.
+    """
+
+    def __init__(
+        self, client: Client, durable: str, slots: int, take: Take, log: Logger, listen: Listen | None = None
+    ) -> None:
         self.durable = durable
         self.tasks: set[asyncio.Task[None]] = set()
         self._client = client
@@ -47,7 +54,8 @@ class JobPull:
         self._log = log
         self._credit = Credit(slots)
         self._inbox = client.new_inbox()
-        self._subscription: Subscription | None = None
+        self._listen = listen or plainly(client)
+        self._heard: Inbox | None = None
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.WORK}.{durable}"
         self._epoch = 0
         self._owed = asyncio.Event()
@@ -56,8 +64,8 @@ class JobPull:
         self._stopping = False
 
     async def run(self) -> None:
-        """Asks for jobs until it is stopped or cancelled."""
-        self._subscription = await self._client.subscribe(f"{self._inbox}.>", cb=self._on_message)
+        """Asks for work until it is stopped or cancelled."""
+        self._heard = await self._listen(f"{self._inbox}.>", self._on_message)
         self._owed.set()
         while not self._stopping:
             await self._wait()
@@ -71,14 +79,16 @@ class JobPull:
         """Takes no more; what arrives until the broker knows is given back at once."""
         self._stopping = True
         self._owed.set()
-        if self._subscription is None:
+        if self._heard is None or not self._client.is_connected:
             return
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._subscription.drain()  # type: ignore[no-untyped-call] # nats-py
-        except (NatsError, TimeoutError) as error:
-            # Nobody to tell: the requests die with the connection.
+            drained = await ends_within(CLOSE_SECONDS, self._heard.drain())
+        except NatsError as error:
             self._log.warning("pull did not drain", durable=self.durable, error=repr(error))
+        else:
+            if not drained:
+                # Nobody to tell: the requests die with the connection.
+                self._log.warning("pull did not drain in time", durable=self.durable)
 
     async def reset(self) -> None:
         """The broker has forgotten every request (a reconnect): asks for all free slots anew."""
@@ -112,7 +122,7 @@ class JobPull:
                 self._subject, orjson.dumps(request), reply=f"{self._inbox}.{self._epoch}.{count}"
             )
         except NatsError as error:
-            self._log.warning("jobs could not be asked for", durable=self.durable, error=repr(error))
+            self._log.warning("work could not be asked for", durable=self.durable, error=repr(error))
             self._credit.ended(count)
             self._ask_again(PAUSE_SECONDS)
 
@@ -142,8 +152,10 @@ class JobPull:
         if status == _EXPIRED:
             self._ask_again(EXPIRED_PAUSE_SECONDS)
             return
-        described = (message.headers or {}).get("Description", "").strip()
-        self._log.warning("a pull request was refused", durable=self.durable, status=status, reason=described)
+        if self._pause < PAUSE_SECONDS:
+            # The first of this round: many requests are refused at once where a durable is gone.
+            described = (message.headers or {}).get("Description", "").strip()
+            self._log.warning("a pull request was refused", durable=self.durable, status=status, reason=described)
         self._ask_again(PAUSE_SECONDS)
 
     def _ask_again(self, pause: float) -> None:
@@ -155,11 +167,11 @@ class JobPull:
         self._credit.free()
         self._owed.set()
         if not task.cancelled() and (error := task.exception()):
-            self._log.error("a job's task failed", durable=self.durable, error=repr(error), exc_info=error)
+            self._log.error("a message's task failed", durable=self.durable, error=repr(error), exc_info=error)
 
     async def _give_back(self, message: Msg) -> None:
         try:
             await message.nak()
         except NatsError as error:
             # Unsettled, it comes again after ack_wait.
-            self._log.warning("a job was not given back", durable=self.durable, error=repr(error))
+            self._log.warning("a message was not given back", durable=self.durable, error=repr(error))

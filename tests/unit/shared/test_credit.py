@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from llm_runner.credit import REQUEST_SECONDS, SLACK_SECONDS, Credit
+from shared.messaging.credit import REQUEST_SECONDS, SLACK_SECONDS, Credit
 
 
 def test_all_free_slots_are_asked_for_once() -> None:

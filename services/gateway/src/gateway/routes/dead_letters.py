@@ -1,0 +1,34 @@
+"""Work that was given up: listed, inspected, replayed."""
+
+from fastapi import APIRouter
+
+from gateway import dead_letters, replaying
+from gateway.paging import Cursor, Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
+from gateway.store_watch import NeedsStore
+
+router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"])
+
+
+@router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)
+async def list_dead_letters(parts: PartsOfApp, cursor: Cursor = None, limit: Limit = None) -> DeadLetterPage:
+    client = dead_letters.client_of(parts.connection)
+    return await dead_letters.page(client, cursor, page_size(parts.settings, limit))
+
+
+@router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
+async def show_dead_letter(letter_id: str, parts: PartsOfApp) -> DeadLetterView:
+    letter = await dead_letters.find_letter(dead_letters.client_of(parts.connection), letter_id)
+    return dead_letters.view(letter)
+
+
+@router.post(
+    "/{letter_id}/replay",
+    status_code=202,
+    summary="Put given-up work back on its queue, where it can still change something",
+    response_model=Replayed,
+    dependencies=[NeedsStore],
+)
+async def replay_dead_letter(letter_id: str, parts: PartsOfApp) -> Replayed:
+    return await replaying.replay(parts, letter_id)

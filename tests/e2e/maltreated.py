@@ -1,0 +1,102 @@
+"""A stack of a test's own, whose processes may be ended, and what tests ask about it."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import nats
+from nats.aio.client import Client
+
+from e2e.watching import Event, facts_of
+from invariants import Witness
+from local_stack.processes import Process
+from local_stack.stack import Stack
+from shared.messaging import subjects
+from shared.settings import MongoSettings
+from shared.storage import Store
+
+READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A stack, a client of each gateway, and the store and the broker behind them."""
+
+    stack: Stack
+    gateways: list[httpx.AsyncClient]
+    store: Store
+    client: Client
+
+    @property
+    def witness(self) -> Witness:
+        return Witness(self.store, self.client)
+
+    async def in_hand(self, durable: str) -> int:
+        """How many messages of a durable were delivered and are not settled."""
+        info = await self.client.jetstream().consumer_info(subjects.WORK, durable)
+        return info.num_ack_pending or 0
+
+    async def busiest(self, seconds: float = 3.0) -> tuple[float, str]:
+        """The largest share of a core that any process took within the next seconds, and whose it was."""
+        before = self.stack.processor_seconds()
+        await asyncio.sleep(seconds)
+        after = self.stack.processor_seconds()
+        return max(((after[name] - before[name]) / seconds, name) for name in before)
+
+    async def readiness(self, service: str, index: int = 0) -> int:
+        """The status of a process's `/readyz`, or 0 where nobody answers."""
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            try:
+                return (await client.get(self.stack.readiness_url(service, index))).status_code
+            except httpx.TransportError:
+                return 0
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, replicas: Mapping[str, int], demo: tuple[str, ...], env: Mapping[str, str] | None = None
+) -> AsyncIterator[World]:
+    """A stack that is ready."""
+    async with Stack(folder, replicas=replicas, demo_arguments=demo, env=env or {}) as stack:
+        await stack.ready(READY_SECONDS)
+        clients = [httpx.AsyncClient(base_url=url, timeout=30) for url in stack.gateway_urls]
+        store = Store(MongoSettings(mongo_url=stack.mongo_url))
+        client = await nats.connect(stack.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=1)
+        try:
+            yield World(stack, clients, store, client)
+        finally:
+            await client.close()
+            store.close()
+            for gateway in clients:
+                await gateway.aclose()
+
+
+async def end(process: Process, seconds: float) -> float:
+    """SIGTERM; returns how long it took to leave, with status 0."""
+    began = time.monotonic()
+    process.ask_to_end()
+    status = await asyncio.to_thread(process.wait, seconds)
+    assert status == 0, f"{process.name} ended with {status}: {process.log_tail()}"
+    return time.monotonic() - began
+
+
+class Moments:
+    """When each fact came to whoever follows a run."""
+
+    def __init__(self) -> None:
+        self.at: list[tuple[float, str]] = []
+
+    def note(self, event: Event) -> None:
+        for kind, identity in facts_of([event]):
+            self.at.append((time.monotonic(), f"{kind} {identity}"))
+
+    @property
+    def longest_gap(self) -> tuple[float, str]:
+        """Its seconds, and between which facts it was."""
+        pairs = itertools.pairwise(self.at)
+        return max((later[0] - earlier[0], f"{earlier[1]} .. {later[1]}") for earlier, later in pairs)

@@ -1,0 +1,126 @@
+"""SIGTERM under load: what a process holds ends or goes to others at once, and who watches sees reconnects at most."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from e2e.maltreated import Moments, World, end, world
+from e2e.watching import facts_of, follow, start_scale, transcript, until_ended
+from invariants import assert_all
+from shared.contracts.words import Lane
+from shared.messaging import subjects
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PACE = ("--time-to-first-token", "0.3", "--tokens-per-second", "60")
+REPLICAS = {"gateway": 2, "orchestrator": 2, "llm-runner": 2}
+STOPS = {"gateway": 4.0, "orchestrator": 6.0, "llm-runner": 12.0, "summarizer": 6.0}
+DURABLES = {
+    "orchestrator": (subjects.ORCHESTRATOR_COMMANDS, subjects.ORCHESTRATOR_DONE),
+    "llm-runner": tuple(subjects.lane_durable("demo", lane) for lane in Lane),
+    "summarizer": (subjects.SUMMARIZER_REPORTS, subjects.SUMMARIZER_DONE),
+}
+LONGEST_GAP_SECONDS = 8.0
+"""Well below ack_wait (15 s), well above a start of a process on a busy machine."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    async with world(tmp_path_factory.mktemp("stops"), REPLICAS, PACE) as running:
+        yield running
+
+
+@pytest.mark.parametrize("service", list(DURABLES))
+async def test_a_service_that_stops_leaves_nothing_to_wait_for(service: str, here: World) -> None:
+    run_id = await start_scale(here.gateways[0], runs=8, messageLimit=6, seed=11)
+    await _speaking(here, run_id, 75 if service == "summarizer" else 0)
+    replicas = [here.stack.process(service, index) for index in range(REPLICAS.get(service, 1))]
+    await asyncio.gather(*(end(process, STOPS[service]) for process in replicas))
+    held = {durable: await here.in_hand(durable) for durable in DURABLES[service]}
+    assert held == dict.fromkeys(DURABLES[service], 0)
+    for process in replicas:
+        process.start()
+    began = time.monotonic()
+    await _moved(here, run_id)
+    assert time.monotonic() - began < LONGEST_GAP_SECONDS
+    assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
+    assert await here.store.usage.of_run(run_id) == []
+    await assert_all(here.witness, run_id)
+
+
+async def test_a_stream_ends_with_advice_and_goes_on_elsewhere(here: World) -> None:
+    run_id = await start_scale(here.gateways[1], runs=4, messageLimit=6, seed=12)
+    path = f"/api/scale/{run_id}/events"
+    elsewhere = asyncio.create_task(follow(here.gateways, path))
+    first = here.stack.process("gateway", 0)
+    async with here.gateways[0].stream("GET", path, headers={"Accept": "text/event-stream"}) as answer:
+        reading = asyncio.create_task(_lines(answer))
+        await _speaking(here, run_id)
+        took = await end(first, STOPS["gateway"])
+        lines = await reading
+    first.start()
+    assert took < STOPS["gateway"]
+    advice, reason = [line for line in lines if line][-2:]
+    assert advice.startswith("retry:")
+    assert "going down" in reason
+    facts = facts_of(await elsewhere)
+    assert len(set(facts)) == len(facts)
+    assert facts[-1][0] == "run.ended"
+    await assert_all(here.witness, run_id)
+
+
+async def test_a_rolling_restart_of_everything_is_invisible(here: World) -> None:
+    await here.stack.ready(60)
+    run_id = await start_scale(here.gateways[0], runs=10, messageLimit=16, concurrency=5, seed=13)
+    moments = Moments()
+    watching = asyncio.create_task(follow(here.gateways, f"/api/scale/{run_id}/events", note=moments.note))
+    await _speaking(here, run_id)
+    for service, seconds in STOPS.items():
+        for index in range(REPLICAS.get(service, 1)):
+            process = here.stack.process(service, index)
+            await end(process, seconds)
+            process.start()
+            await here.stack.ready(60)
+    assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
+    facts = facts_of(await watching)
+    assert len(set(facts)) == len(facts)
+    gap, between = moments.longest_gap
+    assert gap < LONGEST_GAP_SECONDS, between
+    assert await here.store.usage.of_run(run_id) == []
+    await assert_all(here.witness, run_id)
+
+
+async def _speaking(here: World, run_id: str, progress: int = 0) -> None:
+    """Returns when the run has messages, and that much progress."""
+    async with asyncio.timeout(60):
+        while True:
+            status = (await here.gateways[1].get(f"/api/scale/{run_id}/status")).json()
+            begun = status["progress"] >= progress and status["startedAt"]
+            if begun and len(await transcript(here.gateways[1], f"{run_id}-1")) >= 2:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _moved(here: World, run_id: str) -> None:
+    """Returns with the next fact of the run, or at its end."""
+    before = await _position(here, run_id)
+    async with asyncio.timeout(60):
+        while await _position(here, run_id) == before:
+            run = await here.witness.run(run_id)
+            if run.ended_at is not None:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def _position(here: World, run_id: str) -> int:
+    transcripts = await here.witness.transcripts(await here.witness.run(run_id))
+    return sum(len(entries) for entries in transcripts.values())
+
+
+async def _lines(answer: httpx.Response) -> list[str]:
+    """Everything until the server ends the stream properly."""
+    return [line async for line in answer.aiter_lines()]

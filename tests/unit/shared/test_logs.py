@@ -1,0 +1,73 @@
+"""One JSON line per state change, the standard library's too."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from shared import logs
+from shared.settings import LogSettings
+
+
+@pytest.fixture(autouse=True)
+def undisturbed_logging() -> Iterator[None]:
+    """Puts the process's logging back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_line_names_its_service_its_run_and_its_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("orchestrator", LogSettings())
+    with structlog.contextvars.bound_contextvars(run_id="r1", conversation_id="r1-2"):
+        log.info("conversation ended", reason="goal")
+    log.info("serving")
+    first, second = lines(capsys)
+    assert first.pop("timestamp").endswith("Z")
+    assert first == {
+        "event": "conversation ended",
+        "level": "info",
+        "service": "orchestrator",
+        "run_id": "r1",
+        "conversation_id": "r1-2",
+        "reason": "goal",
+    }
+    assert "run_id" not in second
+
+
+def test_standard_library_logs_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("gateway", LogSettings())
+    logging.getLogger("some.library").warning("slow %s", "client")
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"], line["service"]) == ("slow client", "warning", "gateway")
+
+
+def test_error_keeps_its_trace_on_the_same_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("gateway", LogSettings())
+    log.error("message given up", exc_info=ValueError("why"))
+    (line,) = lines(capsys)
+    assert "ValueError: why" in line["exception"]
+
+
+def test_what_is_below_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("gateway", LogSettings(log_level="WARNING"))
+    log.info("nothing")
+    assert lines(capsys) == []
+
+
+def test_log_for_people_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("gateway", LogSettings(log_format="console")).info("serving", port=8000)
+    written = capsys.readouterr().err
+    assert "serving" in written
+    assert "port=8000" in written
+    assert not written.startswith("{")

@@ -1,0 +1,128 @@
+"""The registry and the estimates."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from pydantic import ValidationError
+
+from sample_runs import ADDRESS, AGENT, JUDGE, registry, run, scenario
+from shared.contracts.words import Lane, Purpose, Tier
+from shared.routing import ModelEntry, ProviderEntry, Registry, Route, UnknownModel, load_registry
+from shared.routing.estimates import (
+    expected_calls,
+    judge_prompt_tokens,
+    reserved_nanos,
+    text_tokens,
+    turn_prompt_tokens,
+)
+
+MODELS = {
+    "small": ModelEntry(tier=Tier.FAST),
+    "middle": ModelEntry(tier=Tier.STANDARD),
+    "large": ModelEntry(tier=Tier.PREMIUM, input_usd_per_million=2, output_usd_per_million=8),
+}
+TWO = Registry(
+    providers={
+        "one": ProviderEntry(base_url=ADDRESS, models=MODELS),
+        "two": ProviderEntry(base_url=ADDRESS, concurrency=6, live_concurrency=2, models={"own": ModelEntry()}),
+    }
+)
+
+
+@given(concurrency=some.integers(2, 500), live=some.integers(1, 500))
+def test_shares_of_the_lanes_add_up_and_leave_none_without(concurrency: int, live: int) -> None:
+    provider = ProviderEntry(base_url=ADDRESS, concurrency=concurrency, live_concurrency=live, models={})
+    shares = [provider.lane_limit(lane) for lane in Lane]
+    assert sum(shares) == concurrency
+    assert min(shares) >= 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "found"),
+    [
+        (None, None, None, "one/middle"),
+        (None, None, Tier.PREMIUM, "one/large"),
+        ("two", None, Tier.PREMIUM, "two/own"),
+        (None, "own", None, "two/own"),
+        ("one", "small", Tier.PREMIUM, "one/small"),
+    ],
+)
+def test_route_is_the_named_model_or_the_first_of_its_tier(
+    provider: str | None, model: str | None, tier: Tier | None, found: str
+) -> None:
+    route = TWO.route(provider, model, tier)
+    assert f"{route.provider}/{route.model}" == found
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "sentence"),
+    [
+        ("one", "own", "one/own is not in the registry; known: one/small, one/middle, one/large, two/own"),
+        (None, "gpt", "gpt is not in the registry; known: "),
+        ("three", None, "three is not in the registry; known: "),
+    ],
+)
+def test_unknown_model_is_told_with_what_is_known(provider: str | None, model: str | None, sentence: str) -> None:
+    with pytest.raises(UnknownModel) as told:
+        TWO.route(provider, model)
+    assert str(told.value).startswith(sentence)
+
+
+def test_empty_registry_says_that_it_knows_none() -> None:
+    with pytest.raises(UnknownModel, match="any model is not in the registry; known: none"):
+        Registry(providers={}).route(None, None)
+
+
+@pytest.mark.parametrize("name", ["a.b", "a b", "a>", "*", "", "-"])
+def test_provider_name_that_would_break_a_subject_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="may hold letters, digits, - and _ only"):
+        Registry(providers={name: ProviderEntry(base_url=ADDRESS, models={})})
+
+
+def test_registry_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    providers = {"lab-1": {"baseUrl": ADDRESS, "liveConcurrency": 3, "models": {"m": {"tier": "premium"}}}}
+    monkeypatch.setenv("AGENTWARS_PROVIDERS", json.dumps(providers))
+    loaded = load_registry()
+    assert loaded.known() == ["lab-1/m"]
+    assert loaded.entry(Route(provider="lab-1", model="m")).tier is Tier.PREMIUM
+
+
+def test_ceiling_of_a_run_is_half_of_its_tightest_lane() -> None:
+    assert TWO.half_lane({"one", "two"}, Lane.BATCH) == 2
+    assert TWO.half_lane({"one"}, Lane.BATCH) == 12
+
+
+def test_price_is_counted_in_whole_nanos() -> None:
+    assert MODELS["large"].cost_nanos(1000, 100) == 2_800_000
+    assert MODELS["large"].usage(1000, 100).cost_nanos == 2_800_000
+
+
+def test_reserve_holds_the_prompt_and_the_lesser_output() -> None:
+    route = Route(provider="demo", model="demo-fast")
+    reserves = [reserved_nanos(registry(), route, most, 100, 600) for most in (50, 2000)]
+    assert reserves == [150_000, 700_000]
+
+
+def test_tokens_are_estimated_from_the_length_rounded_up() -> None:
+    assert [text_tokens(text) for text in ("", "abcd", "abcde")] == [0, 1, 2]
+
+
+def test_prompts_grow_with_the_transcript() -> None:
+    settings = scenario(judge=JUDGE)
+    grown = turn_prompt_tokens(settings, 5, 200) - turn_prompt_tokens(settings, 3, 200)
+    judged = judge_prompt_tokens(settings, 4, 200) - judge_prompt_tokens(settings, 2, 200)
+    assert (grown, judged) == (400, 400)
+
+
+def test_run_is_expected_to_need_its_messages_its_judges_and_its_report() -> None:
+    wanted = run(total=3, played=scenario(message_limit=4, judge=JUDGE)).settings
+    calls = list(expected_calls(registry(), wanted.model_copy(update={"report": AGENT}), 200))
+    counted = {purpose: sum(call.purpose is purpose for call in calls) for purpose in Purpose}
+    assert {purpose: count for purpose, count in counted.items() if count} == {
+        Purpose.TURN: 12,
+        Purpose.JUDGE: 6,
+        Purpose.REPORT: 1,
+    }
+    assert all(call.cost_nanos == 1000 * (call.prompt_tokens + call.completion_tokens) for call in calls)
