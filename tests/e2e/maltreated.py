@@ -12,7 +12,7 @@ import httpx
 import nats
 from nats.aio.client import Client
 
-from e2e.watching import Event, facts_of
+from e2e.watching import Event, identity
 from invariants import Witness
 from local_stack.processes import Process
 from local_stack.stack import Stack
@@ -86,17 +86,17 @@ async def end(process: Process, seconds: float) -> float:
 
 
 class Moments:
-    """When each fact came to whoever follows a run."""
+    """When each message came to whoever follows a run."""
 
     def __init__(self) -> None:
         self.at: list[tuple[float, str]] = []
 
     def note(self, event: Event) -> None:
-        for kind, identity in facts_of([event]):
-            self.at.append((time.monotonic(), f"{kind} {identity}"))
+        if event.type == "message":
+            self.at.append((time.monotonic(), identity(event.data)))
 
     @property
     def longest_gap(self) -> tuple[float, str]:
-        """Its seconds, and between which facts it was."""
+        """Its seconds, and between which messages it was."""
         pairs = itertools.pairwise(self.at)
         return max((later[0] - earlier[0], f"{earlier[1]} .. {later[1]}") for earlier, later in pairs)

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from nats.aio.client import Client
@@ -17,19 +18,23 @@ from shared.messaging import subjects
 
 SERVICES = ("gateway", "orchestrator", "llm-runner", "summarizer")
 INTERVAL_SECONDS = 5.0
-FRESH = timedelta(seconds=15)
-FORGOTTEN = timedelta(minutes=5)
+FRESH_SECONDS = 15.0
+FORGOTTEN_SECONDS = 300.0
 PROCESSES_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The last sign of life of one process."""
+    """The last sign of life of one process: when it was heard, for people and (`heard`) on the monotonic clock."""
 
     service: str
     pid: int | None
     at: datetime
     providers: dict[str, Any]
+    heard: float
+
+    def is_younger_than(self, seconds: float) -> bool:
+        return time.monotonic() - self.heard < seconds
 
 
 class Heartbeats:
@@ -51,12 +56,13 @@ class Heartbeats:
 
     def fresh(self, service: str) -> list[Heartbeat]:
         """The processes of a service heard of late, the latest first."""
-        return [one for one in self.known(service) if now() - one.at < FRESH]
+        return [one for one in self.known(service) if one.is_younger_than(FRESH_SECONDS)]
 
     def known(self, service: str) -> list[Heartbeat]:
         """Every process of a service heard of in the last minutes, the latest first."""
-        found = [one for one in self._last.values() if one.service == service and now() - one.at < FORGOTTEN]
-        return sorted(found, key=lambda one: one.at, reverse=True)
+        everyone = (one for one in self._last.values() if one.service == service)
+        found = [one for one in everyone if one.is_younger_than(FORGOTTEN_SECONDS)]
+        return sorted(found, key=lambda one: one.heard, reverse=True)
 
     async def _heard(self, message: Msg) -> None:
         service = message.subject.split(".")[1]
@@ -75,6 +81,7 @@ class Heartbeats:
             pid=pid if isinstance(pid, int) else None,
             at=now(),
             providers=providers if isinstance(providers, dict) else {},
+            heard=time.monotonic(),
         )
         if len(self._last) > PROCESSES_KEPT:
             del self._last[next(iter(self._last))]
