@@ -1,0 +1,223 @@
+"""The three services of the engine as the product wires them, over a store and a broker in memory."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import orjson
+from nats.aio.client import Client
+
+from llm_runner.announcing import Announcer
+from llm_runner.booking import Books
+from llm_runner.control import ControlSignals
+from llm_runner.deltas import DeltaPublisher
+from llm_runner.handlers import JobHandler
+from llm_runner.heartbeat import Heartbeat
+from llm_runner.held import HeldJobs
+from llm_runner.outcomes import Outcomes
+from llm_runner.past import PastAttempts
+from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TokenCount
+from llm_runner.settings import CallSettings, RetrySettings
+from llm_runner.settling import JobSettlement
+from model.broker import Broker, MemoryClient
+from model.documents import MemoryStore, Table
+from model.loops import Clock, Process
+from orchestrator.conversations import ConversationLooks
+from orchestrator.effects import Effects
+from orchestrator.handlers import Handlers
+from orchestrator.runs import RunLooks
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.sweeper import Sweeper
+from sample_runs import registry
+from shared.contracts.words import Lane
+from shared.logs import Logger
+from shared.messaging.connection import Connection
+from shared.messaging.publisher import Publisher
+from shared.messaging.settlement import Settlement
+from shared.topology.streams import ACK_WAIT_SECONDS
+from summarizer.effects import Effects as ReportEffects
+from summarizer.handlers import GiveUps
+from summarizer.handlers import Handlers as ReportHandlers
+from summarizer.looks import ReportLooks
+from summarizer.sharing import SharedLooks
+
+REGISTRY = registry()
+ORCHESTRATOR = OrchestratorSettings()
+RETRIES, CALLS = RetrySettings(), CallSettings()
+HANDLER_LIMIT_SECONDS = 120.0
+JOB_LIMIT_SECONDS = 330.0
+PROMPT_TOKENS, ANSWER_TOKENS = 40, 20
+Take = Callable[[Any], Any]
+"""Handles one delivery."""
+
+
+class Quiet:
+    """A log nobody reads; errors are kept, for they explain a history."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+    def error(self, event: str, **named: Any) -> None:
+        self.errors.append(f"{event}: {named}")
+
+    def warning(self, event: str, **named: Any) -> None:
+        """Not kept."""
+
+    info = debug = warning
+
+
+@dataclass
+class Call:
+    """One call as the provider saw it; `tokens` once it was answered."""
+
+    attempt: str
+    judge: bool
+    began: float
+    process: Process
+    tokens: TokenCount | None = None
+
+
+@dataclass
+class Ledger:
+    """The provider's own account of calls, and how it answers the next one."""
+
+    clock: Clock
+    calls: list[Call] = field(default_factory=list)
+    outcome: str = "good"
+
+    def answer(self, call: Call, prompt: Prompt) -> list[Chunk | Exception]:
+        """What comes back now; a failure costs the provider nothing."""
+        if self.outcome in FAILURES:
+            return [FAILURES[self.outcome]()]
+        call.tokens = TokenCount(PROMPT_TOKENS, ANSWER_TOKENS)
+        text = self._judgement(prompt) if call.judge else f"message {len(self.calls)} says something of its own"
+        return [Chunk(text=text), Chunk(finish_reason="stop", tokens=call.tokens)]
+
+    def _judgement(self, prompt: Prompt) -> str:
+        if self.outcome == "unparsed":
+            return "I think it went well."
+        if self.outcome != "complete":
+            return '{"status": "incomplete", "confidence": 0.9, "criteria": []}'
+        *_, last = (line for line in prompt.messages[-1]["content"].splitlines() if line.startswith("["))
+        number, _, said = last.partition("] ")
+        quote = {"id": "goal", "status": "met", "seq": int(number[1:]), "quote": said.partition(": ")[2]}
+        return orjson.dumps({"status": "complete", "confidence": 0.9, "criteria": [quote]}).decode()
+
+
+FAILURES: dict[str, Callable[[], ProviderFailure]] = {
+    "fails": lambda: ProviderFailure("provider_error", "it broke", charged=False),
+    "refuses": lambda: ProviderFailure("provider_error", "never", retryable=False, charged=False),
+    "later": lambda: ProviderFailure("rate_limited", "not now", charged=False, retry_after=timedelta(seconds=30)),
+}
+OUTCOMES = ("good", "good", "complete", "unparsed", *FAILURES)
+
+
+class MemoryProvider:
+    """A provider whose every call is seen by the ledger when it begins."""
+
+    def __init__(self, process: Process, ledger: Ledger) -> None:
+        self.name = "demo"
+        self.entry = REGISTRY.providers["demo"]
+        self._process = process
+        self._ledger = ledger
+
+    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
+        call = Call(attempt, prompt.json_answer, self._ledger.clock.seconds, self._process)
+        self._ledger.calls.append(call)
+        for chunk in await self._process.outside("model", lambda: self._ledger.answer(call, prompt)):
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+
+@dataclass
+class Service:
+    """What the world needs of a service in a process: how it takes what is delivered, by subject."""
+
+    takes: Mapping[str, Take]
+    log: Quiet
+    sweeper: Sweeper | None = None
+    jobs: HeldJobs | None = None
+    signals: ControlSignals | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every process shares."""
+
+    tables: dict[str, Table]
+    broker: Broker
+    ledger: Ledger
+
+
+def begin(process: Process, around: Surroundings) -> Service:
+    """Wires the service of the process's role."""
+    service = {"orchestrator": _orchestrator, "runner": _runner, "summarizer": _summarizer}[process.role](
+        process, around
+    )
+    process.service = service
+    return service
+
+
+def _log() -> tuple[Quiet, Logger]:
+    quiet = Quiet()
+    return quiet, cast(Logger, quiet)
+
+
+def store_of(process: Process, around: Surroundings) -> MemoryStore:
+    return MemoryStore(process, around.tables)
+
+
+def client_of(process: Process, around: Surroundings) -> Client:
+    return cast(Client, MemoryClient(around.broker, process))
+
+
+def _orchestrator(process: Process, around: Surroundings) -> Service:
+    quiet, log = _log()
+    store, client = store_of(process, around), client_of(process, around)
+    publisher = Publisher(client)
+    effects = Effects(store, publisher, REGISTRY, ORCHESTRATOR)
+    conversations = ConversationLooks(store, effects)
+    settlement = Settlement(log, _keep_nothing, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    handlers = Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
+    sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
+    return Service({"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done}, quiet, sweeper)
+
+
+async def _keep_nothing(message: Any, error: BaseException) -> None:
+    """A look that is given up leaves nothing: the truth is in the store."""
+
+
+def _runner(process: Process, around: Surroundings) -> Service:
+    quiet, log = _log()
+    store, client = store_of(process, around), client_of(process, around)
+    publisher = Publisher(client)
+    announcer = Announcer(publisher)
+    providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
+    books = Books(store, announcer, providers)
+    outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
+    deltas = DeltaPublisher(client, CALLS.delta_interval_seconds, log)
+    past = PastAttempts(client, store)
+    handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES)
+    jobs = HeldJobs()
+    settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
+    connection = cast(Connection, _Connected())
+    process.start(Heartbeat(Lane.BATCH, jobs, connection, store, log).run())
+    takes: dict[str, Take] = {"llm.do.demo.batch": lambda message: settlement.take(message, Lane.BATCH)}
+    return Service(takes, quiet, jobs=jobs, signals=ControlSignals(jobs, log))
+
+
+class _Connected:
+    connected = True
+
+
+def _summarizer(process: Process, around: Surroundings) -> Service:
+    quiet, log = _log()
+    store = store_of(process, around)
+    publisher = Publisher(client_of(process, around))
+    looks = ReportLooks(store, ReportEffects(store, publisher), REGISTRY, 600, log)
+    settlement = Settlement(log, GiveUps(publisher), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    handlers = ReportHandlers(SharedLooks(looks.look, 2), settlement)
+    takes = {"report.do": handlers.on_report_requested, "llm.done.summarizer": handlers.on_generation_stored}
+    return Service(takes, quiet)

@@ -1,0 +1,175 @@
+"""One fault at every outside effect of a whole run: killed before it, right after it, frozen there, its answer lost.
+
+What test_protocol.py finds by chance in long histories is done here without chance in short ones: the run of each
+history is played without haste, effect by effect, and at its k-th effect one fault meets whoever makes it.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from model.loops import Operation, Process
+from model.verdict import judge
+from model.virtual_time import virtual_time
+from model.world import World
+from sample_runs import DOLLAR, JUDGE, scenario
+from shared.contracts.words import RunKind, Wanted
+
+EFFECTS_MOST = 400
+# A judged run differs in a third of its effects: all of it is played where many histories are asked for.
+JUDGED_STRIDE = 1 if "MODEL_HISTORIES" in os.environ else 3
+FROZEN_SECONDS = 20.0
+FORGOTTEN_SECONDS = 1000.0
+QUEUED_SECONDS = 700.0
+Fault = Callable[[World, Process, Operation], None]
+
+
+@contextmanager
+def begun(judged: bool = False, budget: int = DOLLAR) -> Iterator[World]:
+    """A world whose run has been asked for."""
+    world = World()
+    with virtual_time(world.clock, world.new_attempt):
+        try:
+            world.open()
+            played = scenario(2, JUDGE if judged else None)
+            world.start_run(total=1, concurrency=1, played=played, kind=RunKind.SCALE, budget_nanos=budget)
+            yield world
+        finally:
+            world.bury()
+
+
+def play(world: World, fault: Fault | None = None, at: int = 0) -> int:
+    """Plays until nothing is left to do at once; the `at`-th effect meets `fault`. Returns how many effects it took."""
+    for count in range(EFFECTS_MOST):
+        waiting = [one for one in world.waiting() if one[0].running]
+        if not waiting:
+            messages = [one for one in world.deliverable() if any(two.running for two in world.takers(one))]
+            if not messages:
+                return count
+            world.deliver(messages[0], next(one for one in world.takers(messages[0]) if one.running))
+            waiting = [one for one in world.waiting() if one[0].running]
+        if fault is not None and count == at:
+            world.met_at = f"{waiting[0][0].name}: {waiting[0][1].name}"
+            fault(world, *waiting[0])
+        else:
+            world.perform(*waiting[0])
+    raise AssertionError("E1: a run without faults never comes to rest")
+
+
+def killed_before(world: World, process: Process, operation: Operation) -> None:
+    world.kill(process)
+
+
+def killed_after(world: World, process: Process, operation: Operation) -> None:
+    if operation.name != "model":
+        world.perform_unheard(process, operation)
+    world.kill(process)
+
+
+def frozen_before(world: World, process: Process, operation: Operation) -> None:
+    """Its request never left; its message is somebody else's before it wakes."""
+    world.freeze(process)
+    kept, process.operations = process.operations, []
+    world.advance(FROZEN_SECONDS)
+    play(world)
+    process.operations = kept
+    world.wake(process)
+
+
+def frozen_after(world: World, process: Process, operation: Operation) -> None:
+    """The answer waits for it while its message becomes somebody else's."""
+    world.freeze(process)
+    world.perform(process, operation)
+    world.advance(FROZEN_SECONDS)
+    play(world)
+    world.wake(process)
+
+
+def frozen_for_long(world: World, process: Process, operation: Operation) -> None:
+    """Until the streams have forgotten which ids they hold."""
+    world.freeze(process)
+    world.perform(process, operation)
+    world.advance(FROZEN_SECONDS)
+    play(world)
+    world.advance(FORGOTTEN_SECONDS)
+    world.wake(process)
+
+
+def killed_for_long(world: World, process: Process, operation: Operation) -> None:
+    """What it held comes again when the streams have forgotten which ids they hold."""
+    world.kill(process, effect_happens=1)
+    world.advance(FORGOTTEN_SECONDS)
+
+
+def answer_lost(world: World, process: Process, operation: Operation) -> None:
+    world.perform(process, operation, fault="lost")
+
+
+def refused(world: World, process: Process, operation: Operation) -> None:
+    world.perform(process, operation, fault="refused")
+
+
+def canceled(world: World, process: Process, operation: Operation) -> None:
+    """A cancel is wanted just then, and the process dies of something else."""
+    world.control(Wanted.CANCEL, told=True, signalled=False)
+    world.kill(process)
+
+
+def paused(world: World, process: Process, operation: Operation) -> None:
+    world.control(Wanted.PAUSE, told=True, signalled=True)
+    play(world)
+    world.control(Wanted.RUN, told=True, signalled=True)
+
+
+FAULTS = (
+    killed_before,
+    killed_after,
+    killed_for_long,
+    frozen_before,
+    frozen_after,
+    frozen_for_long,
+    answer_lost,
+    refused,
+    canceled,
+    paused,
+)
+
+
+@pytest.mark.parametrize("judged", [False, True], ids=["plain", "judged"])
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_at_every_effect(fault: Fault, judged: bool) -> None:
+    with begun(judged) as world:
+        effects = play(world)
+        world.until_quiet()
+        judge(world)
+    assert effects > 20
+    stride = JUDGED_STRIDE if judged else 1
+    for at in range(FAULTS.index(fault) % stride, effects, stride):
+        with begun(judged) as world:
+            try:
+                play(world, fault, at)
+                world.until_quiet()
+                judge(world)
+            except AssertionError as error:
+                told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
+                raise AssertionError(f"{told}: {error}") from error
+
+
+def test_work_that_waits_for_long_is_left_alone() -> None:
+    """Nobody takes a job for longer than any turn lasts: sweepers see it queued, and publish nothing."""
+    with begun() as world:
+        for _ in range(EFFECTS_MOST):
+            waiting = world.waiting()
+            messages = [one for one in world.deliverable() if one.subject != "llm.do.demo.batch"]
+            if waiting:
+                world.perform(*waiting[0])
+            elif messages:
+                world.deliver(messages[0], world.takers(messages[0])[0])
+            else:
+                break
+        world.advance(QUEUED_SECONDS)
+        world.sweep(world.crew["o1"])
+        world.until_quiet()
+        judge(world)

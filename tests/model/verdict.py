@@ -1,0 +1,89 @@
+"""What must hold at the end of every history: the invariants of spec/turn-protocol.md section 11, each by name.
+
+E2, E3, E7, E8 and E9 are those of tests/invariants.py, read from the store and the streams; what only a world without
+chance can know (who was killed where, what the provider saw) is added here.
+"""
+
+from collections import Counter
+from typing import Any
+
+from invariants import Witness, assert_all, assert_calls_bounded, events_of
+from model.services import Call
+from model.world import World
+from shared.contracts.generations import Generation
+from shared.contracts.identity import conversation_id, generation_key
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry
+from shared.contracts.words import Purpose
+
+
+def judge(world: World) -> None:
+    """Every invariant of a history that is at rest."""
+    run = world.run()
+    _judge_counts(run)
+    world.hand.do(assert_all(Witness(world.store, world.client), world.run_id))
+    world.hand.do(_judge_calls(world))
+    _judge_sweeps(world)
+    unknown = [error for error in world.errors() if "given up" not in error]
+    assert not unknown, f"errors nobody expected: {unknown}"
+
+
+def _judge_counts(run: Run) -> None:
+    """E1, and E8 for what is counted: each conversation once."""
+    assert run.ended_at is not None, "E1: the run has not ended"
+    assert sorted(run.ended) == list(range(1, run.total + 1)), f"E8: counted were {run.ended} of {run.total}"
+    assert run.completed + run.failed == run.total, f"E8: {run.completed} + {run.failed} of {run.total}"
+
+
+def _judge_sweeps(world: World) -> None:
+    """Section 7: but for what it is there for, the sweeper finds nothing that fell silent."""
+    looks: Counter[str] = Counter()
+    for process in world.everyone():
+        if process.service.sweeper is not None:
+            looks += process.service.sweeper.looks
+    silent = {reason: count for reason, count in looks.items() if reason.startswith("silent")}
+    assert world.may_sweep or not silent, f"section 7: work was lost, or looked for although queued: {silent}"
+
+
+async def _judge_calls(world: World) -> None:
+    """E4 by the provider's ledger, and E8: what it was asked is what is booked."""
+    keys = await _keys_of_attempts(world)
+    calls = Counter(keys[call.attempt] for call in world.ledger.calls)
+    failed = Counter(keys[call.attempt] for call in world.ledger.calls if call.tokens is None)
+    extra = {key: world.touched[key] + world.touched_all + failed[key] for key in calls}
+    assert_calls_bounded(calls, extra)
+    booked = await _booked(world)
+    hidden = [call.attempt for call in world.ledger.calls if call.attempt not in booked]
+    assert len(hidden) <= world.hidden_calls, f"E8: calls that nobody booked: {hidden}"
+    for call in world.ledger.calls:
+        _judge_booking(call, booked.get(call.attempt))
+
+
+def _judge_booking(call: Call, booked: Entry | Generation | Any | None) -> None:
+    if booked is None or booked.estimated or call.tokens is None:
+        return
+    took = (call.tokens.prompt, call.tokens.completion)
+    said = (booked.usage.prompt_tokens, booked.usage.completion_tokens)
+    assert said == took, f"E8: {call.attempt} took {took} tokens and is booked as {said}"
+
+
+async def _keys_of_attempts(world: World) -> dict[str, str]:
+    keys = {}
+    for event in await events_of(world.client, world.run_id):
+        if event.type == "attempt.started":
+            told = event.fields
+            subject = told["conversationId"] or told["runId"]
+            keys[told["attempt"]] = generation_key(subject, told["seq"], Purpose(told["purpose"]), told["stage"])
+    return keys
+
+
+async def _booked(world: World) -> dict[str, Any]:
+    """Where every attempt is booked; a result outranks a usage row."""
+    run = await world.store.runs.get(world.run_id)
+    assert run is not None
+    found: dict[str, Any] = {row.id: row for row in await world.store.usage.of_run(run.id)}
+    ids = [conversation_id(run.id, index) for index in range(1, run.total + 1)]
+    for entries in (await world.store.entries.of_conversations(ids)).values():
+        found |= {entry.attempt: entry for entry in entries if entry.attempt is not None}
+    generations = await world.store.generations.of_run(run.id)
+    return found | {one.attempt: one for one in generations if one.attempt is not None}
