@@ -1,0 +1,118 @@
+"""python -m chaos: kills everything at random while runs go on, then checks that nothing was lost.
+
+The seed decides what is asked, what strikes, whom and when; the machine decides how it interleaves.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from random import Random, SystemRandom
+
+from chaos.checker import Verdict, check
+from chaos.conductor import conduct
+from chaos.evidence import Evidence, gather
+from chaos.record import Record
+from chaos.report import print_report, write_result
+from chaos.workload import work
+from chaos.world import World, moment, running_world
+from shared.messaging import history, subjects
+
+RESULT = Path(".agentwars/chaos-result.json")
+TOLD_SECONDS = 120.0
+EMPTY_SECONDS = 90.0
+
+
+def main() -> int:
+    """0 where every invariant holds, 1 where one is violated."""
+    chosen = _parser().parse_args()
+    # No setting and no provider key of whoever starts this may reach the stack.
+    for name in [name for name in os.environ if name.startswith("AGENTWARS_") or name.endswith("_API_KEY")]:
+        del os.environ[name]
+    folder = Path(tempfile.mkdtemp(prefix="agentwars-chaos-"))
+    print(f"chaos: seed {chosen.seed}, {chosen.duration:g} s, in {folder}", flush=True)
+    evidence, verdicts = asyncio.run(_run(chosen, folder))
+    print_report(evidence, verdicts)
+    write_result(chosen.result, evidence, verdicts)
+    failed = [verdict.name for verdict in verdicts if verdict.violations]
+    if failed or chosen.keep:
+        print(f"logs and data are kept in {folder}")
+    else:
+        shutil.rmtree(folder)
+    again = f"make chaos SEED={chosen.seed} DURATION={chosen.duration:g}"
+    print(f"FAIL {' '.join(failed)}; again: {again}" if failed else f"PASS all invariants; {again}")
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10_000))
+    parser.add_argument("--duration", type=float, default=60.0, help="seconds during which faults strike")
+    parser.add_argument("--every", type=float, default=4.0, help="seconds between strikes, on average")
+    parser.add_argument("--runs", type=int, default=6, help="runs that go on at the same time")
+    parser.add_argument("--only", help="only faults whose name holds this text")
+    parser.add_argument("--apart", type=float, help="one strike at a time, so many seconds apart, to measure each")
+    parser.add_argument(
+        "--result", type=Path, default=Path(".agentwars/chaos-result.json"), help="where the figures are written"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep logs and data also where nothing is violated")
+    return parser
+
+
+async def _run(chosen: argparse.Namespace, folder: Path) -> tuple[Evidence, list[Verdict]]:
+    record = Record(chosen.seed, moment())
+    async with running_world(folder, Random(chosen.seed), record) as world:
+        print("chaos: the stack is ready, faults begin", flush=True)
+        stop = asyncio.Event()
+        working = asyncio.create_task(work(world, stop, chosen.runs))
+        progress = asyncio.create_task(_tell_progress(world))
+        try:
+            await conduct(world, chosen.duration, chosen.every, chosen.only, chosen.apart)
+            stop.set()
+            await _calm(world, working)
+        finally:
+            progress.cancel()
+            working.cancel()
+        print("chaos: at rest, checking", flush=True)
+        evidence = await gather(world)
+        return evidence, await check(world, evidence)
+
+
+async def _calm(world: World, working: "asyncio.Task[None]") -> None:
+    """Heals everything and waits, within bounds, until every run has been told and the queue is empty."""
+    print("chaos: no more faults, waiting until every run has ended", flush=True)
+    await world.heal()
+    world.record.calm_at = moment()
+    await asyncio.wait([working], timeout=TOLD_SECONDS)
+    if working.done():
+        await working
+    else:
+        world.record.trouble.append(f"not every run ended within {TOLD_SECONDS:g} s of calm")
+    await _until_empty(world)
+
+
+async def _until_empty(world: World) -> None:
+    ends = moment() + EMPTY_SECONDS
+    while moment() < ends:
+        if not [stored.subject async for stored in history.read(world.client, subjects.WORK, ">")]:
+            return
+        await asyncio.sleep(0.5)
+    world.record.trouble.append(f"WORK was not empty within {EMPTY_SECONDS:g} s")
+
+
+async def _tell_progress(world: World) -> None:
+    while True:
+        await asyncio.sleep(30)
+        told, record = sum(1 for story in world.record.stories if story.ended), world.record
+        print(
+            f"chaos: {moment() - record.began:.0f} s, {len(record.strikes)} strikes, {told} of "
+            f"{len(record.stories)} runs ended",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

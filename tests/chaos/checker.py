@@ -1,0 +1,294 @@
+"""The invariants E1-E12 of the turn protocol (section 11), each by name: what violates it, in words.
+
+Those of `invariants.py` are asked run by run; the others compare what clients saw, the store, the streams and the
+ledger.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from chaos.evidence import Evidence
+from chaos.ledger import FINISHED, Call
+from chaos.record import Strike
+from chaos.world import CONCURRENCY, World
+from invariants import (
+    Witness,
+    assert_at_rest,
+    assert_facts_once_and_in_order,
+    assert_one_result_a_generation,
+    assert_totals_add_up,
+    assert_transcripts_whole,
+)
+from shared.contracts.identity import content_hash
+from shared.contracts.transcript import Entry
+
+CANCEL_GRACE_SECONDS = 1.0
+ACK_WAIT_SECONDS = 15.0
+CLOSE_SECONDS = 1.0
+ZOMBIE_SECONDS = 5.0
+SILENCE_FOUND_SECONDS = 120.0
+"""The silence the sweeper waits for, twice: it may look again before the first look has helped."""
+SHOWN = 20
+RUNNER = "llm-runner"
+
+
+@dataclass
+class Verdict:
+    """One invariant: what was found against it."""
+
+    name: str
+    says: str
+    violations: list[str] = field(default_factory=list)
+
+
+Check = Callable[[Evidence], list[str]]
+RunCheck = Callable[[Witness, str], Awaitable[None]]
+
+
+async def check(world: World, evidence: Evidence) -> list[Verdict]:
+    """Every invariant, in order."""
+    witness = Witness(world.store, world.client)
+    verdicts = []
+    for name, says, of_run, of_all in _INVARIANTS:
+        found = [violation for one in of_all for violation in one(evidence)]
+        if of_run is not None:
+            found += await _of_runs(of_run, witness, evidence)
+        verdicts.append(Verdict(name, says, found))
+    verdicts.append(Verdict("E12", "a planted secret appears nowhere", await secrets(world, evidence)))
+    return verdicts
+
+
+async def _of_runs(holds: RunCheck, witness: Witness, evidence: Evidence) -> list[str]:
+    found = []
+    for run_id in evidence.runs:
+        try:
+            await holds(witness, run_id)
+        except AssertionError as error:
+            found.append(f"run {run_id}: {error}")
+    return found
+
+
+def every_run_ends(evidence: Evidence) -> list[str]:
+    """E1: every accepted run has ended, and every run whose start was answered is there."""
+    open_runs = [f"run {one.run.id} is {one.run.status}" for one in evidence.runs.values() if not one.run.terminal]
+    lost = [f"run {story.run_id} is gone" for story in evidence.record.stories if story.run_id not in evidence.runs]
+    blind = [f"run {story.run_id} never showed its end" for story in evidence.record.stories if not story.ended]
+    return open_runs + lost + blind
+
+
+def one_run_a_key(evidence: Evidence) -> list[str]:
+    """E5: a start repeated with its key is the same run."""
+    answered = [
+        f"key {story.key} was answered with {sorted(story.answered)}"
+        for story in evidence.record.stories
+        if len(story.answered) > 1
+    ]
+    by_key = defaultdict(list)
+    for one in evidence.runs.values():
+        by_key[one.run.idempotency_key].append(one.run.id)
+    return answered + [f"key {key} made runs {ids}" for key, ids in by_key.items() if key and len(ids) > 1]
+
+
+def counted_once(evidence: Evidence) -> list[str]:
+    """E3 for endings: every conversation is counted once, as what it ended by."""
+    found = []
+    for one in evidence.runs.values():
+        run = one.run
+        if sorted(run.ended) != list(range(1, run.total + 1)) or run.completed + run.failed != run.total:
+            counts = f"{run.completed} completed and {run.failed} failed"
+            found.append(f"run {run.id} of {run.total} counted {list(run.ended)}, {counts}")
+    return found
+
+
+def sweeper_not_needed(evidence: Evidence) -> list[str]:
+    """S7 (section 7): silence is found only where a zombie died just after it had woken; the rest has a trigger."""
+    zombies = [
+        kill.began
+        for freeze in evidence.record.strikes
+        for kill in evidence.record.strikes
+        if set(freeze.frozen) & set(kill.killed) and 0 <= kill.began - freeze.ended <= ZOMBIE_SECONDS
+    ]
+    return [
+        f"the sweeper had to look: {look.text}"
+        for look in evidence.silent_looks
+        if not any(died <= look.at <= died + SILENCE_FOUND_SECONDS for died in zombies)
+    ]
+
+
+def calls_bounded(evidence: Evidence) -> list[str]:
+    """E4: a generation's further calls are explained by a fault of its provider or a strike that touched it."""
+    found = []
+    for key, calls in calls_by_key(evidence).items():
+        failed = sum(1 for call in calls if call.faulty)
+        touching = [strike for strike in evidence.record.strikes if _touches(strike, calls)]
+        allowed = 1 + failed + sum(max(1, len(strike.killed)) for strike in touching)
+        if key in evidence.record.replayed:
+            allowed += len(calls)
+        if len(calls) > allowed:
+            found.append(f"{key} was called {len(calls)} times, {failed} failed, {len(touching)} strikes touched it")
+    return found
+
+
+def _touches(strike: Strike, calls: list[Call]) -> bool:
+    return strike.began <= calls[-1].began and strike.ended >= calls[0].began - ACK_WAIT_SECONDS
+
+
+def calls_by_key(evidence: Evidence) -> dict[str, list[Call]]:
+    """The ledger's calls by generation key, in their order."""
+    keys = {attempt: key for one in evidence.runs.values() for attempt, key in one.key_of_attempt.items()}
+    found: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.calls:
+        if call.attempt in keys:
+            found[keys[call.attempt]].append(call)
+    return found
+
+
+def what_was_read_stands(evidence: Evidence) -> list[str]:
+    """E6: no zombie changed what a client had read."""
+    found = []
+    for story in evidence.record.stories:
+        one = evidence.runs.get(story.run_id)
+        if one is None:
+            continue
+        texts = {(name, entry.seq): entry.content or "" for name, some in one.transcripts.items() for entry in some}
+        for listening in story.listeners:
+            seen = listening.messages.items()
+            found += [
+                f"{place} was heard otherwise" for place, sha in seen if content_hash(texts.get(place, "")) != sha
+            ]
+        for polling in story.pollers:
+            read = polling.messages.items()
+            found += [f"{place} was read otherwise" for place, text in read if texts.get(place) != text]
+            found += polling.surprises
+    return found
+
+
+def readers_miss_nothing(evidence: Evidence) -> list[str]:
+    """E7 for clients: whoever listened to the end got each fact once and in the stream's order."""
+    found = []
+    for story in evidence.record.stories:
+        one = evidence.runs.get(story.run_id)
+        if one is None:
+            continue
+        told = [(fact.type, _identity(fact.fields)) for fact in one.facts]
+        for listening in story.listeners:
+            found += [f"run {story.run_id}: {surprise}" for surprise in listening.surprises]
+            if not listening.complete:
+                found.append(f"run {story.run_id}: a listener never reached the end ({listening.connections} tries)")
+            elif listening.facts != told:
+                found.append(f"run {story.run_id}: {_difference(told, listening.facts, listening.snapshots)}")
+    return found
+
+
+def _identity(fields: object) -> str:
+    assert isinstance(fields, dict)
+    parts = (fields.get("conversationId") or fields.get("runId"), fields.get("seq"), fields.get("stage"))
+    return ":".join(str(part) for part in parts if part is not None)
+
+
+def _difference(told: list[tuple[str, str]], heard: list[tuple[str, str]], snapshots: int) -> str:
+    missing = [fact for fact in told if fact not in heard]
+    repeated = sorted({fact for fact in heard if heard.count(fact) > 1})
+    return f"a listener missed {missing[:5]}, got twice {repeated[:5]} ({snapshots} snapshots), or in another order"
+
+
+def ledger_agrees(evidence: Evidence) -> list[str]:
+    """E8: every call of the ledger is booked, a finished one that is a result with the ledger's own tokens."""
+    booked = {attempt: one for some in evidence.runs.values() for attempt, one in some.booked.items()}
+    fatal = [strike for strike in evidence.record.strikes if strike.killed and strike.frozen]
+    found = []
+    for call in evidence.calls:
+        row = booked.get(call.attempt or "")
+        if row is None:
+            if not any(strike.began - ACK_WAIT_SECONDS <= call.began <= strike.ended for strike in fatal):
+                found.append(
+                    f"the call of attempt {call.attempt} at {call.began:.3f} ({call.outcome}) is booked nowhere"
+                )
+        elif call.outcome == FINISHED and isinstance(row, Entry) and not row.estimated:
+            counted = (row.usage.prompt_tokens, row.usage.completion_tokens)
+            if counted != (call.prompt_tokens, call.completion_tokens):
+                found.append(f"attempt {call.attempt} is booked with {counted}, the ledger says {call}")
+    return found
+
+
+def budgets_kept(evidence: Evidence) -> list[str]:
+    """E11: spent is at most the bound and what was in flight beside it (attempts that no reservation could foresee)."""
+    found = []
+    for one in evidence.runs.values():
+        foreseen = one.run.budget.max + sum(row.usage.cost_nanos for row in one.usage)
+        if one.run.budget.spent > foreseen:
+            found.append(f"run {one.run.id} spent {one.run.budget.spent} of {one.run.budget.max} nano-dollars")
+    return found
+
+
+def concurrency_kept(evidence: Evidence) -> list[str]:
+    """E11: calls in flight never exceed the provider's limit, but where a frozen holder's call is still open."""
+    edges = [(call.began, 1) for call in evidence.calls]
+    edges += [(call.ended, -1) for call in evidence.calls if call.ended is not None]
+    count, found = 0, []
+    for at, step in sorted(edges):
+        count += step
+        if count > CONCURRENCY and not _frozen(evidence, at):
+            found.append(f"{count} calls in flight at {at:.3f}, the limit is {CONCURRENCY}")
+    return found
+
+
+def _frozen(evidence: Evidence, at: float) -> bool:
+    """Whether a runner was frozen then, or had just woken up."""
+    return any(
+        strike.began <= at <= strike.ended + CLOSE_SECONDS
+        for strike in evidence.record.strikes
+        if any(name.startswith(RUNNER) for name in strike.frozen)
+    )
+
+
+def nothing_left(evidence: Evidence) -> list[str]:
+    """E9: `WORK` is empty and no durable holds anything."""
+    held = [f"{name} holds {count}" for name, count in evidence.pending.items() if count]
+    return [f"WORK holds {subject}" for subject in evidence.work_left] + held
+
+
+def cancel_holds(evidence: Evidence) -> list[str]:
+    """E10: no call of a run began a second after its cancel was answered, but from a process just unfrozen."""
+    canceled = {
+        story.run_id: story.cancel_answered for story in evidence.record.stories if story.cancel_answered is not None
+    }
+    runs, found = evidence.run_of_attempt, []
+    for call in evidence.calls:
+        answered = canceled.get(runs.get(call.attempt or "", ""))
+        late = answered is not None and call.began > answered + CANCEL_GRACE_SECONDS
+        if late and answered is not None and not _frozen(evidence, call.began):
+            found.append(
+                f"attempt {call.attempt} was called {call.began - answered:.2f} s after the cancel was answered"
+            )
+    return found
+
+
+async def secrets(world: World, evidence: Evidence) -> list[str]:
+    """E12: the provider's key stands in no log, no stream's file, no document, no answer and not in the ledger."""
+    needle = world.secret.encode()
+    folders = [world.stack.logs, world.stack.data_dir / "nats", world.ledger]
+    files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]
+    found = list(evidence.record.leaks)
+    found += [f"{file.name} holds the key" for file in files if needle in file.read_bytes()]
+    for name in await world.store.database.list_collection_names():
+        documents = await world.store.collection(name).find({}).to_list(None)
+        found += [f"{name} {one['_id']} holds the key" for one in documents if world.secret in str(one)]
+    return found
+
+
+_INVARIANTS: list[tuple[str, str, RunCheck | None, list[Check]]] = [
+    ("E1", "every accepted run ends", None, [every_run_ends]),
+    ("E2", "entries are 1..k, no gap, one end", assert_transcripts_whole, []),
+    ("E3", "one result per generation", assert_one_result_a_generation, [counted_once]),
+    ("E4", "calls are explained by faults", None, [calls_bounded]),
+    ("E5", "one run per idempotency key", None, [one_run_a_key]),
+    ("E6", "what was read stands unchanged", None, [what_was_read_stands]),
+    ("E7", "each fact once, in order, for everybody", assert_facts_once_and_in_order, [readers_miss_nothing]),
+    ("E8", "totals = bookings = ledger", assert_totals_add_up, [ledger_agrees]),
+    ("E9", "at rest nothing is queued or reserved", assert_at_rest, [nothing_left]),
+    ("E10", "no call 1 s after a cancel", None, [cancel_holds]),
+    ("E11", "provider limit and budgets kept", None, [concurrency_kept, budgets_kept]),
+    ("S7", "the sweeper was not needed", None, [sweeper_not_needed]),
+]

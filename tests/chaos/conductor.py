@@ -1,0 +1,49 @@
+"""Strikes at random moments until the time is up."""
+
+import asyncio
+from random import Random
+
+import httpx
+
+from chaos.faults import Busy, Fault, all_faults
+from chaos.record import Strike
+from chaos.world import World, moment
+
+AT_ONCE = 6
+WARM_UP_SECONDS = 3.0
+
+
+async def conduct(world: World, seconds: float, every: float, only: str | None, apart: float | None) -> None:
+    """Strikes about once in `every` seconds, some at the same time; returns when the last one has healed.
+
+    With `apart` one strike at a time, and the next one so many seconds after it, so that each can be measured.
+    """
+    faults = [(fault, weight) for fault, weight in all_faults() if only is None or only in fault.name]
+    random, number = Random(f"strikes of {world.record.seed}"), 0
+    ends = moment() + seconds
+    await asyncio.sleep(WARM_UP_SECONDS)
+    async with asyncio.TaskGroup() as strikes:
+        running: set[asyncio.Task[None]] = set()
+        while moment() < ends:
+            if len(running) < (AT_ONCE if apart is None else 1):
+                fault = random.choices([one for one, _ in faults], [weight for _, weight in faults])[0]
+                number += 1
+                strike = Strike(fault.name, moment(), random=Random(f"strike {number} of {world.record.seed}"))
+                task = strikes.create_task(_strike(world, fault, strike, apart or 0.0))
+                running.add(task)
+                task.add_done_callback(running.discard)
+            await asyncio.sleep(min(random.expovariate(1 / every), 4 * every))
+        world.striking = False
+
+
+async def _strike(world: World, fault: Fault, strike: Strike, apart: float) -> None:
+    try:
+        await fault.strike(world, strike)
+    except Busy:
+        return
+    except httpx.TransportError as error:
+        world.record.trouble.append(f"{fault.name} could not reach the demo model: {error!r}")
+        return
+    strike.ended = moment()
+    world.record.strikes.append(strike)
+    await asyncio.sleep(apart)
