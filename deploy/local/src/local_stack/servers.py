@@ -66,8 +66,9 @@ class NatsServer:
             )
         )
         command = [str(binary), "--config", str(configuration)]
-        # Go's collector then works harder before the server grows beyond this.
-        self.process = Process("nats-server", command, {"GOMEMLIMIT": "192MiB"}, logs / "nats-server.log")
+        # Go's collector then comes sooner (a fifth less memory for little work), and works harder near the limit.
+        environment = {"GOMEMLIMIT": "192MiB", "GOGC": "40"}
+        self.process = Process("nats-server", command, environment, logs / "nats-server.log")
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Raises ProcessEnded or NotReadyInTime."""
