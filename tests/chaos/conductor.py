@@ -5,7 +5,8 @@ from random import Random
 
 import httpx
 
-from chaos.faults import Busy, Fault, all_faults
+from chaos.arsenal import all_faults
+from chaos.faults import Busy, Fault
 from chaos.record import Strike
 from chaos.world import World, moment
 

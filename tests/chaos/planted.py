@@ -53,7 +53,7 @@ BUGS = {
         "        if stands.settled:\n            await self._announcer.result(job, stands.result, case.entries)\n",
         "        if stands.settled:\n            return\n",
         ("S7", "E7"),
-        "llm-runner",
+        "kill stalled",
     ),
     "count-without-guard": Bug(
         "shared/storage/runs.py",

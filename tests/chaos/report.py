@@ -11,8 +11,8 @@ from typing import Any
 
 from chaos.checker import SHOWN, Verdict, calls_by_key
 from chaos.evidence import Evidence
-from chaos.faults import Replay
 from chaos.ledger import in_flight
+from chaos.outside_faults import Replay
 from chaos.record import Strike
 from shared.contracts.words import EntryKind
 

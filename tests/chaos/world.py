@@ -82,7 +82,8 @@ class World:
 
     async def until_ready(self, name: str, seconds: float) -> bool:
         """Waits for one process to say that it is ready; False where it does not in time."""
-        url = next(target.url for target in self.stack._targets if target.process.name == name)
+        service, _, index = name.rpartition("-")
+        url = self.stack.readiness_url(service, int(index))
         ends = moment() + seconds
         while moment() < ends:
             if await self._is_ready(url):
