@@ -2,7 +2,6 @@
 
 from gateway.schemas.answers import ConversationItem, ConversationPage, ConversationStatus
 from shared.contracts.conversations import Conversation
-from shared.contracts.identity import conversation_id
 from shared.contracts.money import to_usd
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
@@ -27,7 +26,7 @@ async def conversation_page(
 
 
 def _item(run: Run, index: int, conversation: Conversation | None) -> ConversationItem:
-    identity = conversation_id(run.id, index)
+    identity = run.conversation_id(index)
     if conversation is None:
         return ConversationItem(id=identity, index=index, status="canceled" if run.terminal else "queued")
     reason = conversation.ended_reason

@@ -2,7 +2,6 @@
 
 from gateway.access import Caller
 from gateway.errors import NotFound, SeveralConversations
-from shared.contracts.identity import conversation_id
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run
 from shared.storage import Store
 
@@ -30,9 +29,9 @@ async def find_conversation(store: Store, caller: Caller, reference: str) -> tup
         raise NotFound("conversation or run", reference)
     if run.total > 1:
         shown = range(1, min(run.total, CONVERSATION_IDS_SHOWN) + 1)
-        raise SeveralConversations(run.id, [conversation_id(run.id, one) for one in shown])
-    return run, conversation_id(run.id, 1)
+        raise SeveralConversations(run.id, [run.conversation_id(one) for one in shown])
+    return run, run.conversation_id(1)
 
 
 def _is_conversation(run: Run, reference: str, index: str) -> bool:
-    return 1 <= int(index[:9]) <= run.total and conversation_id(run.id, int(index[:9])) == reference
+    return 1 <= int(index[:9]) <= run.total and run.conversation_id(int(index[:9])) == reference

@@ -15,7 +15,6 @@ from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleFields, BattleStart, RetryStart, ScaleStart
 from gateway.starts import AgentKey, Plan, agents_named, new_run
 from shared.contracts.agents import Agent
-from shared.contracts.identity import conversation_id
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run, links_of, shown_status
@@ -91,7 +90,7 @@ def started(run: Run) -> Started:
         job_id=run.id,
         run_id=run.id,
         client_id=run.client_id,
-        conversation_ids=[conversation_id(run.id, index) for index in shown],
+        conversation_ids=[run.conversation_id(index) for index in shown],
         status=shown_status(run),
         estimated_usd=to_usd(run.estimated_nanos),
         links=links_of(run.id, run.kind),

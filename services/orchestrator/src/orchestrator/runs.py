@@ -18,7 +18,6 @@ from orchestrator.decide import (
 from orchestrator.facts import PURPOSE_OF_KIND, begun
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import AgentShown, ControlChanged, RunStarted
-from shared.contracts.identity import conversation_id
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -108,7 +107,7 @@ class RunLooks:
             return await self._start(run, effect.index, first)
         if isinstance(effect, EndConversation):
             await self._begin(run, effect.index)
-            return await self._conversations.on_sign(conversation_id(run.id, effect.index))
+            return await self._conversations.on_sign(run.conversation_id(effect.index))
         if isinstance(effect, RequestReport):
             await self._publisher.work(ReportRequested(run_id=run.id, at=now()))
         if isinstance(effect, EndRun):
@@ -120,7 +119,7 @@ class RunLooks:
         conversation = await self._begin(run, index)
         if conversation is None:
             # Begun by another look, which may have died before it looked: only a repeated one must see to it.
-            return None if first else await self._conversations.on_sign(conversation_id(run.id, index))
+            return None if first else await self._conversations.on_sign(run.conversation_id(index))
         settings = run.settings.conversation(index)
         purpose = PURPOSE_OF_KIND.get(run.kind, Purpose.TURN)
         gathered = begun(settings, purpose, conversation.clock_started_at)
@@ -131,7 +130,7 @@ class RunLooks:
         settings, moment = run.settings.conversation(index), now()
         clock = moment - timedelta(seconds=run.paused_seconds)
         conversation = Conversation(
-            id=conversation_id(run.id, index),
+            id=run.conversation_id(index),
             run_id=run.id,
             tenant=run.tenant,
             index=index,
@@ -147,7 +146,7 @@ class RunLooks:
 
     async def _look_at_open(self, run: Run, indexes: set[int]) -> None:
         """A look at every conversation that had begun and is not counted."""
-        ids = [conversation_id(run.id, index) for index in sorted(indexes - set(run.ended))]
+        ids = [run.conversation_id(index) for index in sorted(indexes - set(run.ended))]
         for begin in range(0, len(ids), AT_ONCE):
             looks = (self._conversations.on_sign(one) for one in ids[begin : begin + AT_ONCE])
             await self.on_counted(*await asyncio.gather(*looks))

@@ -54,6 +54,31 @@ class AttemptStarted(RunEvent):
     model: str
 
 
+class ToolStarted(RunEvent):
+    """A hint: the model asks for a tool; `input` as JSON text."""
+
+    type: Literal["tool.started"] = "tool.started"
+    conversation_id: str
+    seq: int
+    attempt: str
+    tool_call_id: str
+    tool_name: str
+    input: str
+
+
+class ToolEnded(RunEvent):
+    """A hint: a tool has answered; `output` as JSON text."""
+
+    type: Literal["tool.ended"] = "tool.ended"
+    conversation_id: str
+    seq: int
+    attempt: str
+    tool_call_id: str
+    tool_name: str
+    output: str
+    is_error: bool = False
+
+
 class AttemptDiscarded(RunEvent):
     """A hint: an attempt's text does not count."""
 

@@ -16,18 +16,23 @@ def new_id() -> str:
 
 
 def conversation_id(run_id: str, index: int) -> str:
-    """The id of the index-th conversation (1, 2, 3 ...) of a run: derived, never drawn."""
+    """The id of the index-th conversation (1, 2, 3 ...) of a run: derived, never drawn.
+
+    A chat, and every other run of one answer, is its own conversation and has one id for both (spec/api.md):
+    `Run.conversation_id` knows which.
+    """
     return f"{run_id}-{index}"
 
 
 def conversation_index(conversation: str) -> int:
     """The index a conversation id was derived from."""
-    return int(conversation.rpartition("-")[2])
+    run_id, _, index = conversation.rpartition("-")
+    return int(index) if run_id else 1
 
 
 def run_of(conversation: str) -> str:
-    """The run a conversation id was derived from."""
-    return conversation.rpartition("-")[0]
+    """The run a conversation id was derived from: a chat's is its own."""
+    return conversation.rpartition("-")[0] or conversation
 
 
 def generation_key(subject: str, seq: int, purpose: Purpose, stage: str | None = None, pass_number: int = 0) -> str:

@@ -15,11 +15,15 @@ CONVERSATION_IDS_SHOWN = 100
 
 
 class Control(Record):
-    """What is wanted of a run; `handled` is the version a look has made true."""
+    """What is wanted of a run; `handled` is the version a look has made true.
+
+    `stop_seq` is the greatest seq whose answer is to end with what it has, 0 where none is (a chat's stop).
+    """
 
     wanted: Wanted = Wanted.RUN
     version: int = 1
     handled: int = 0
+    stop_seq: int = 0
     changed_at: datetime
 
 
@@ -41,6 +45,8 @@ class Outcome(Record):
 class Run(Record):
     """One request for work. `ended` holds the indexes of counted conversations, in the order they were counted.
 
+    Of a chat, `asked_seq` is the last message its person sent and `asked_at` when: unanswered while `current_turn` is
+    below it. `expires_at` is when a run that is not kept for ever is forgotten.
     `deadline_at` is when its time is up without pauses; `paused_seconds`, the length of those that are over, moves it.
     """
 
@@ -62,6 +68,9 @@ class Run(Record):
     completed: int = 0
     failed: int = 0
     current_turn: int = 0
+    asked_seq: int = 0
+    asked_at: datetime | None = None
+    expires_at: datetime | None = None
     outcome: Outcome | None = None
     error: Failure | None = None
     report_ready: bool = False
@@ -87,6 +96,10 @@ class Run(Record):
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
+
+    def conversation_id(self, index: int) -> str:
+        """The id of its conversation `index`: its own where somebody waits for the answer."""
+        return self.id if self.kind.answers else conversation_id(self.id, index)
 
 
 class BudgetView(Record):
@@ -181,7 +194,7 @@ def status_view(run: Run) -> StatusView:
         completed=run.completed,
         failed=run.failed,
         in_progress=0 if run.terminal else max(0, _started(run) - len(run.ended)),
-        conversation_ids=[conversation_id(run.id, index) for index in range(1, shown + 1)],
+        conversation_ids=[run.conversation_id(index) for index in range(1, shown + 1)],
         conversation_ids_truncated=run.total > shown,
         usage=UsageView.of(run.usage),
         budget=BudgetView(max_usd=to_usd(run.budget.max), spent_usd=to_usd(run.budget.spent)),

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.contracts.record import Record
+from shared.contracts.transcript import ToolCall, ToolResult
 from shared.contracts.words import RunKind, Side
 
 
@@ -26,6 +27,7 @@ class Participant(Record):
     temperature: float = 0.7
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
+    tools: tuple[dict[str, object], ...] = ()
 
 
 class JudgeSettings(Record):
@@ -44,18 +46,26 @@ class JudgeSettings(Record):
 
 
 class GivenMessage(Record):
-    """A message nobody generates: an opening, the caller's `userMessage`, an inherited prefix."""
+    """A message nobody generates: an opening, the caller's `userMessage`, an inherited prefix, a chat's first message.
+
+    What stands beside the text is a chat's, as in `Entry`.
+    """
 
     side: Side
     content: str
     inherited: bool = False
+    client_message_id: str | None = None
+    parts: tuple[dict[str, object], ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_results: tuple[ToolResult, ...] = ()
 
 
 class ConversationSettings(Record):
     """All that decides how one conversation is played.
 
     `given` stands at its head; `message_limit` counts every message of both sides, given ones too;
-    `opens` says who speaks first where nothing is given.
+    `opens` says who speaks first where nothing is given. `orphan_seconds` is for how long an answer that somebody
+    waits for is written on without a reader; None where it does not depend on readers.
     """
 
     agent: Participant
@@ -70,6 +80,7 @@ class ConversationSettings(Record):
     time_limit_seconds: float = 1800.0
     judge: JudgeSettings | None = None
     seed: int = 0
+    orphan_seconds: float | None = None
 
     @property
     def judged(self) -> bool:

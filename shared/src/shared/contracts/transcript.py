@@ -1,6 +1,9 @@
 """Entries of a transcript as they are stored, and messages as the world sees them."""
 
+from collections.abc import Iterable
 from datetime import datetime
+
+from pydantic import Field
 
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
@@ -49,11 +52,31 @@ class UsageView(Record):
         )
 
 
+class ToolCall(Record):
+    """A tool the model asks for; `input` is the JSON object of its arguments, as text."""
+
+    id: str
+    name: str
+    input: str
+
+
+class ToolResult(Record):
+    """What a tool answered, as JSON text."""
+
+    tool_call_id: str
+    output: str
+    is_error: bool = False
+
+
 class Entry(Record):
     """One line of a transcript: `(conversation_id, seq)` is unique, seq = 1, 2, 3 ... without gaps.
 
     `attempt` is the attempt whose text won; given messages have none. `usage` is zero for given and
     inherited ones. An `ended` entry holds the reason, and nothing ever follows it.
+
+    In a chat `client_message_id` is unique too. A person's message may hold `parts` that are no text and
+    `tool_results`; an answer may hold `tool_calls`, and `folded_to`: messages up to that seq reached its model as a
+    summary only. A `rewind` entry takes back every message above `rewind_to`; readers `fold` it.
     """
 
     conversation_id: str
@@ -78,6 +101,27 @@ class Entry(Record):
     ended_reason: EndedReason | None = None
     decided_by: int | None = None
     error: Failure | None = None
+    client_message_id: str | None = None
+    parts: tuple[dict[str, object], ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_results: tuple[ToolResult, ...] = ()
+    folded_to: int | None = None
+    rewind_to: int | None = None
+
+
+def fold(entries: Iterable[Entry]) -> list[Entry]:
+    """The messages that count: a rewind takes back what stands above its `rewind_to` (section 9 of the protocol)."""
+    messages: list[Entry] = []
+    for entry in entries:
+        if entry.kind is EntryKind.MESSAGE:
+            messages.append(entry)
+        elif entry.kind is EntryKind.REWIND and entry.rewind_to is not None:
+            messages = [message for message in messages if message.seq <= (entry.rewind_to or 0)]
+    return messages
+
+
+def _absent(value: object) -> bool:
+    return not value
 
 
 class MessageView(Record):
@@ -100,6 +144,12 @@ class MessageView(Record):
     attempt: str | None = None
     judgement: Judgement | None = None
     inherited: bool = False
+    client_message_id: str | None = Field(default=None, exclude_if=_absent)
+    parts: tuple[dict[str, object], ...] = Field(default=(), exclude_if=_absent)
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=_absent)
+    tool_results: tuple[ToolResult, ...] = Field(default=(), exclude_if=_absent)
+    folded_to: int | None = Field(default=None, exclude_if=_absent)
+    error: Failure | None = Field(default=None, exclude_if=_absent)
 
 
 def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageView:
@@ -124,6 +174,12 @@ def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageVie
         attempt=entry.attempt,
         judgement=judgement,
         inherited=entry.inherited,
+        client_message_id=entry.client_message_id,
+        parts=entry.parts,
+        tool_calls=entry.tool_calls,
+        tool_results=entry.tool_results,
+        folded_to=entry.folded_to,
+        error=entry.error,
     )
 
 

@@ -13,6 +13,11 @@ class RunKind(StrEnum):
     CHAT = "chat"
     ASSIST = "assist"
 
+    @property
+    def answers(self) -> bool:
+        """Whether somebody waits for an answer: run and conversation are one then, and have one id."""
+        return self in (RunKind.CHAT, RunKind.ASSIST)
+
 
 class RunStatus(StrEnum):
     """Where a run stands (spec/api.md)."""

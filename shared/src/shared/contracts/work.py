@@ -33,6 +33,20 @@ class RunCommanded(Message):
         return f"{self.run_id}:cmd:{self.version}"
 
 
+class MemoryRequested(Message):
+    """A chat has grown beyond what its model is shown: messages 1..seq are to be folded into its summary."""
+
+    subject: ClassVar = "memory.do"
+    type: Literal["memory.requested"] = "memory.requested"
+    conversation_id: str
+    seq: int
+    first_job_at: Timestamp
+
+    @property
+    def message_id(self) -> str:
+        return f"{self.conversation_id}:{self.seq}:memory:do"
+
+
 class PromptMessage(Record):
     """One message of a prompt that no transcript gives."""
 

@@ -18,6 +18,7 @@ ORCHESTRATOR_COMMANDS: Final = "orchestrator-commands"
 ORCHESTRATOR_DONE: Final = "orchestrator-done"
 SUMMARIZER_REPORTS: Final = "summarizer-reports"
 SUMMARIZER_DONE: Final = "summarizer-done"
+SUMMARIZER_MEMORY: Final = "summarizer-memory"
 
 WORK_SUBJECTS: Final = (
     COMMANDS,

@@ -42,6 +42,11 @@ class Conversations:
             documents = await self._conversations.find({"run_id": run_id}, {"index": 1}).to_list(None)
         return {document["index"] for document in documents}
 
+    async def delete(self, conversation: str) -> None:
+        """Forgets a conversation's projections."""
+        with mapped_errors():
+            await self._conversations.delete_one({"_id": conversation})
+
     async def errored(self, run_id: str) -> list[int]:
         """The indexes of a run's conversations that ended by error, in order."""
         query = {"run_id": run_id, "ended_reason": EndedReason.ERROR.value}

@@ -60,6 +60,18 @@ class Entries:
             document = await self._entries.find_one({"conversation_id": conversation, "seq": seq}, IDENTITY)
         return Entry.model_validate(document) if document else None
 
+    async def of_client_message(self, conversation: str, client_message_id: str) -> Entry | None:
+        """The message that has a client's own id, or None."""
+        query = {"conversation_id": conversation, "client_message_id": client_message_id}
+        with mapped_errors():
+            document = await self._entries.find_one(query, IDENTITY)
+        return Entry.model_validate(document) if document else None
+
+    async def delete(self, conversation: str) -> None:
+        """Forgets a transcript."""
+        with mapped_errors():
+            await self._entries.delete_many({"conversation_id": conversation})
+
     async def after(self, conversation: str, seq: int, limit: int) -> list[Entry]:
         """At most `limit` messages with a greater seq, in order."""
         return await self._messages({"conversation_id": conversation, "seq": {"$gt": seq}}, limit)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.words import Purpose
 from shared.storage.driver import Collection, mapped_errors, to_document, with_id
 
 
@@ -33,6 +34,18 @@ class Generations:
     async def of_run(self, run_id: str) -> list[Generation]:
         """Every generation of a run: its conversations' and its own."""
         return await self._find({"run_id": run_id})
+
+    async def newest_memory(self, conversation: str) -> Generation | None:
+        """The summary of a chat that covers the most of it, or None while it has none."""
+        query = {"conversation_id": conversation, "purpose": Purpose.MEMORY.value, "content": {"$type": "string"}}
+        with mapped_errors():
+            documents = await self._generations.find(query).sort("seq", -1).limit(1).to_list(1)
+        return Generation.model_validate(with_id(documents[0])) if documents else None
+
+    async def delete(self, conversation: str) -> None:
+        """Forgets a conversation's generations."""
+        with mapped_errors():
+            await self._generations.delete_many({"conversation_id": conversation})
 
     async def _find(self, query: dict[str, Any]) -> list[Generation]:
         with mapped_errors():
@@ -64,6 +77,11 @@ class UsageRows:
 
     async def of_run(self, run_id: str) -> list[UsageRow]:
         return await self._find({"run_id": run_id})
+
+    async def delete(self, conversation: str) -> None:
+        """Forgets a conversation's usage rows."""
+        with mapped_errors():
+            await self._rows.delete_many({"conversation_id": conversation})
 
     async def _find(self, query: dict[str, Any]) -> list[UsageRow]:
         with mapped_errors():

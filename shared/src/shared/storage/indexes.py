@@ -44,6 +44,18 @@ INDEXES: tuple[Index, ...] = (
         (("deadline_at", UP),),
         {"partialFilterExpression": {"ended_at": None}},
     ),
+    Index(
+        "runs",
+        "chats_by_asked",
+        (("kind", UP), ("asked_at", UP)),
+        {"partialFilterExpression": {"asked_at": {"$type": "date"}}},
+    ),
+    Index(
+        "runs",
+        "by_expiry",
+        (("expires_at", UP),),
+        {"partialFilterExpression": {"expires_at": {"$type": "date"}}},
+    ),
     Index("conversations", "run_index", (("run_id", UP), ("index", UP))),
     Index("entries", "conversation_seq", (("conversation_id", UP), ("seq", UP)), {"unique": True}),
     Index(

@@ -11,7 +11,7 @@ from shared.contracts.record import Record
 from shared.contracts.runs import Budget, Control, Outcome, Run
 from shared.contracts.settings import RunSettings
 from shared.contracts.transcript import Usage
-from shared.contracts.words import TERMINAL, RunStatus, Wanted
+from shared.contracts.words import TERMINAL, RunKind, RunStatus, Wanted
 from shared.storage.accounts import AccountChange, count_stages, stages
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
@@ -75,10 +75,18 @@ class Runs:
         return await self._one({"tenant": tenant, "idempotency_key": idempotency_key})
 
     async def newest(
-        self, tenant: str, kind: str | None, status: Sequence[str], before: str | None, limit: int
+        self,
+        tenant: str,
+        kind: str | None,
+        status: Sequence[str],
+        before: str | None,
+        limit: int,
+        user: str | None = None,
     ) -> list[Run]:
-        """A tenant's runs, newest first, older than the run id `before` (ids sort by time)."""
+        """A tenant's runs, newest first, older than the run id `before` (ids sort by time); of one user where named."""
         query: dict[str, Any] = {"tenant": tenant}
+        if user is not None:
+            query["user"] = user
         if kind:
             query["kind"] = kind
         if status:
@@ -172,6 +180,42 @@ class Runs:
             )
         return await self._with_settings(document) if document else None
 
+    async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> None:
+        """A person's message stands, or is about to: the sweeper sees to it that it is answered."""
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id}, {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}}
+            )
+
+    async def stop_answer(self, run_id: str, seq: int) -> None:
+        """The answer at `seq`, and any below it, is to end with what it has."""
+        with mapped_errors():
+            await self._runs.update_one({"_id": run_id}, {"$max": {"control.stop_seq": seq}})
+
+    async def unanswered(self, asked_after: datetime, asked_before: datetime, limit: int) -> list[Run]:
+        """Chats that have not ended whose person's last message, sent between two moments, has no answer."""
+        query = {
+            "kind": RunKind.CHAT.value,
+            "ended_at": None,
+            "asked_at": {"$gt": asked_after, "$lt": asked_before},
+            "$expr": {"$gt": ["$asked_seq", "$current_turn"]},
+        }
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).limit(limit).to_list(limit)
+        return [await self._with_settings(document) for document in documents]
+
+    async def expired(self, before: datetime, limit: int) -> list[str]:
+        """The ids of runs that were to be kept until a moment before `before`."""
+        with mapped_errors():
+            documents = await self._runs.find({"expires_at": {"$lt": before}}, {"_id": 1}).limit(limit).to_list(limit)
+        return [document["_id"] for document in documents]
+
+    async def delete(self, run_id: str) -> None:
+        """Forgets the run's own document: the last thing that is deleted of a run."""
+        self._settings.pop(run_id, None)
+        with mapped_errors():
+            await self._runs.delete_one({"_id": run_id})
+
     async def handled(self, run_id: str, version: int) -> None:
         """A look has made this control version true."""
         with mapped_errors():
@@ -231,11 +275,10 @@ class Runs:
             )
 
     async def unfinished(self, limit: int) -> list[Run]:
-        """Runs that have not ended, for the sweeper."""
+        """Runs that have not ended, for the sweeper; a chat has no end to come to (`unanswered` finds those)."""
+        query = {"ended_at": None, "kind": {"$ne": RunKind.CHAT.value}}
         with mapped_errors():
-            documents = (
-                await self._runs.find({"ended_at": None}, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
-            )
+            documents = await self._runs.find(query, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
         return [await self._with_settings(document) for document in documents]
 
     def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:

@@ -10,6 +10,7 @@ from shared.storage.conversations import Conversations
 from shared.storage.driver import Client, Collection, Database, mapped_errors
 from shared.storage.entries import Entries
 from shared.storage.generations import Generations, UsageRows
+from shared.storage.readers import Readers
 from shared.storage.reports import Reports
 from shared.storage.runs import Runs
 
@@ -41,8 +42,18 @@ class Store:
         self.entries = Entries(self.collection("entries"))
         self.generations = Generations(self.collection("generations"))
         self.usage = UsageRows(self.collection("usage"))
+        self.readers = Readers(self.collection("readers"))
         self.reports = Reports(self.collection("reports"))
         self.agents = Agents(self.collection("agents"), self.collection("agent_versions"))
+
+    async def forget(self, run_id: str) -> None:
+        """Deletes all of a run whose conversation has its own id; the run last, so that a death resumes here."""
+        await self.entries.delete(run_id)
+        await self.generations.delete(run_id)
+        await self.usage.delete(run_id)
+        await self.conversations.delete(run_id)
+        await self.readers.delete(run_id)
+        await self.runs.delete(run_id)
 
     def collection(self, name: str) -> Collection:
         return self.database[name]

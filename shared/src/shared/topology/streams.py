@@ -93,6 +93,7 @@ def durables(registry: Registry) -> list[ConsumerConfig]:
         (subjects.ORCHESTRATOR_DONE, subjects.DONE_ORCHESTRATOR, "results to act on"),
         (subjects.SUMMARIZER_REPORTS, subjects.REPORTS, "reports to write"),
         (subjects.SUMMARIZER_DONE, subjects.DONE_SUMMARIZER, "results for reports"),
+        (subjects.SUMMARIZER_MEMORY, subjects.MEMORY, "chats to sum up"),
     ]
     found = [_durable(name, subject, about, ACK_WAIT_SECONDS, HANDLERS_IN_FLIGHT) for name, subject, about in triggers]
     lanes = [

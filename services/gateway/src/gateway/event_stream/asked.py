@@ -8,7 +8,6 @@ from starlette.requests import Request
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.event_stream.cursors import Cursor, read_cursor
 from gateway.event_stream.views import Wanted
-from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 
 TYPES: Final = (
@@ -78,7 +77,9 @@ def _types(sent: str | None) -> frozenset[str] | None:
 
 
 def _is_of(run: Run, conversation: str) -> bool:
+    if run.kind.answers:
+        return conversation in (run.id, run.client_id)
     index = conversation.rpartition("-")[2]
     if not (index.isascii() and index.isdecimal()) or len(index) > 9:
         return False
-    return 1 <= int(index) <= run.total and conversation_id(run.id, int(index)) == conversation
+    return 1 <= int(index) <= run.total and run.conversation_id(int(index)) == conversation

@@ -1,0 +1,56 @@
+"""The repository of readers: when an answer was read last, so that nobody pays for one that nobody reads.
+
+A gateway that has readers of an answer renews its lease every few seconds; llm-runner ends a call whose lease is
+older than the orphan time (spec/turn-protocol.md section 9). A gateway that dies renews nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from shared.contracts.record import Record
+from shared.storage.driver import Collection, mapped_errors, with_id
+
+
+class Reading(Record):
+    """`read_at` is when somebody was seen to read; `read_seq` the last answer that was read to its end."""
+
+    id: str
+    read_at: datetime | None = None
+    read_seq: int = 0
+
+
+class Readers:
+    """Leases by run."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._readers = collection
+
+    async def renew(self, run_ids: Sequence[str], at: datetime) -> None:
+        """Somebody reads the answers of these runs: one write for all of them."""
+        writes = [UpdateOne({"_id": run_id}, {"$max": {"read_at": at}}, upsert=True) for run_id in run_ids]
+        if writes:
+            with mapped_errors():
+                await self._readers.bulk_write(writes, ordered=False)
+
+    async def finish(self, run_id: str, seq: int) -> None:
+        """Somebody has read the answer at `seq` to its end."""
+        with mapped_errors():
+            await self._readers.update_one({"_id": run_id}, {"$max": {"read_seq": seq}}, upsert=True)
+
+    async def get(self, run_id: str) -> Reading:
+        with mapped_errors():
+            document = await self._readers.find_one({"_id": run_id})
+        return Reading.model_validate(with_id(document)) if document else Reading(id=run_id)
+
+    async def read_at(self, run_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each of these runs was read last, for those that ever were."""
+        query = {"_id": {"$in": list(run_ids)}, "read_at": {"$type": "date"}}
+        with mapped_errors():
+            documents = await self._readers.find(query, {"read_at": 1}).to_list(None)
+        return {document["_id"]: document["read_at"] for document in documents}
+
+    async def delete(self, run_id: str) -> None:
+        with mapped_errors():
+            await self._readers.delete_one({"_id": run_id})
