@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,19 @@ def test_free_ports_differ_and_a_listening_one_is_taken() -> None:
     assert len({free_port() for _ in range(50)}) == 50
     with socket.create_server((LOOPBACK, 0)) as server:
         assert not is_free(server.getsockname()[1])
+
+
+TAKE = """
+import random, sys
+random.randrange = lambda *_: int(sys.argv[1])
+from local_stack.ports import free_port
+print(free_port())
+"""
+
+
+def test_port_of_a_stack_is_no_other_stacks_while_its_server_is_down() -> None:
+    port = free_port()
+    other = subprocess.run(
+        [sys.executable, "-c", TAKE, str(port)], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert int(other.stdout) != port

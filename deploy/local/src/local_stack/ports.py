@@ -1,15 +1,20 @@
 """Ports on the loopback interface."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from pathlib import Path
+from typing import TextIO
 
 LOOPBACK = "127.0.0.1"
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 20_000
 _TRIES = 200
 
-_handed_out: set[int] = set()
+_claims: dict[int, TextIO] = {}
+"""The ports this process has handed out, each with the locked file that tells other stacks of this machine."""
 
 
 def is_free(port: int) -> bool:
@@ -25,17 +30,32 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A free port below the system's range for outgoing connections.
+    """A free port below the system's range for outgoing connections, this process's until it ends.
 
     A port of that range could be taken by any client while its server is being restarted, and a client
-    that dials it in a loop can even end up connected to itself.
+    that dials it in a loop can even end up connected to itself. Nor may another stack take it meanwhile.
     """
     for _ in range(_TRIES):
         port = random.randrange(_LOWEST, _first_ephemeral_port())
-        if port not in _handed_out and is_free(port):
-            _handed_out.add(port)
-            return port
+        if port not in _claims and _claim(port):
+            if is_free(port):
+                return port
+            _claims.pop(port).close()
     return _any_free_port()
+
+
+def _claim(port: int) -> bool:
+    """Whether no other process of this user holds the port for a server of its own, up or down."""
+    folder = Path(tempfile.gettempdir()) / f"agentwars-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    claim = (folder / str(port)).open("w")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def _first_ephemeral_port() -> int:
