@@ -1,7 +1,7 @@
 # Everything needs bash, make and Python 3.11 or newer; all else is installed into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check chaos bench lock clean
+.PHONY: help setup demo up test check chaos clients-test bench lock clean
 
 # A Python of your choice: make setup PYTHON=python3.12
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -38,8 +38,9 @@ demo: setup ## Start the whole stack, run a scale test, print its report, stop e
 up: setup ## Run the stack until Ctrl-C, the gateway on AGENTWARS_PORT (8080).
 	@python -m local_stack up $(ARGS)
 
-test: setup ## Run all tests; some of them: make test ARGS="tests/unit -k finder"
-	@python -m pytest $(ARGS)
+# Most tests wait: three workers keep two cores busy.
+test: setup ## Run all tests; some of them, one after the other: make test ARGS="tests/unit -k finder"
+	@python -m pytest $(or $(ARGS),--numprocesses=3)
 
 check: setup ## Lint, format, types, import rules.
 	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet
@@ -49,6 +50,9 @@ check: setup ## Lint, format, types, import rules.
 
 chaos: setup ## Kill everything at random while runs go on, then check: make chaos SEED=7 DURATION=600
 	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
+
+clients-test: setup ## The AI SDK 4-7, EventSource and openai clients against the stack, in Node and Chromium.
+	@PYTHONPATH=tests python -m clients $(ARGS)
 
 bench: setup ## Measure, print the figures, write bench/results/.
 	@python -m bench $(ARGS)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from containers import mongo_in_container, nats_in_container
 from local_stack.finder import Binary, Source, find_mongo, find_nats
 from local_stack.servers import mongo_running, nats_running
+from workers import OneWorkerAStack
 
 TESTS = Path(__file__).parent
 _FOLDER_MARKERS = ("integration", "e2e")
@@ -40,6 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(folder)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Asked only where tests run side by side."""
+    return OneWorkerAStack(config, log)
+
+
 @pytest.fixture(scope="session")
 def mongod_binary() -> Path:
     """A mongod to start, for tests that kill it."""
@@ -48,7 +56,7 @@ def mongod_binary() -> Path:
 
 @pytest.fixture(scope="session")
 def nats_url(server_folder: Path) -> Iterator[str]:
-    """One real nats-server with JetStream for all tests; they share its streams."""
+    """One real nats-server with JetStream for all tests of a worker; they share its streams."""
     source = find_nats(_SERVER_ENVIRONMENT, container=nats_in_container)
     with nats_running(source, server_folder) as url:
         yield url
@@ -65,7 +73,7 @@ def fresh_nats_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mongo_url(server_folder: Path) -> Iterator[str]:
-    """One real replica set for all tests; a test that wants to be alone uses a database name of its own."""
+    """One real replica set for all tests of a worker; a test that wants to be alone names a database of its own."""
     source = find_mongo(_SERVER_ENVIRONMENT, container=mongo_in_container)
     with mongo_running(source, server_folder) as url:
         yield url

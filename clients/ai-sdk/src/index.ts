@@ -1,0 +1,5 @@
+export { Refused } from './responses.js'
+export { resumingFetch, type ResumingFetchOptions } from './resuming-fetch.js'
+export type { RunEvent, RunMessage, RunStatus } from './run-events.js'
+export type { ConversationState, LiveText, RunState } from './run-state.js'
+export { type RunView, type RunWatch, watchRun, type WatchOptions } from './watch-run.js'

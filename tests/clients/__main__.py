@@ -1,0 +1,117 @@
+"""python -m clients: the clients people really use, against the whole stack (`make clients-test`).
+
+The AI SDK 4 to 7, EventSource and the openai packages, in Node, in Chromium and in Python; through two gateways, a
+proxy that cuts, and nginx. The tests themselves are in matrix/, by Node's own runner.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from clients.control import Control
+from clients.nginx import Nginx
+from clients.openai_python import stream_with_openai
+from clients.programs import MATRIX, PACKAGE, Missing, build_package, install_packages, node, program, test_package
+from local_stack.stack import Stack
+
+READY_SECONDS = 60
+TEST_SECONDS = 600
+# What waits for nobody waits shorter here.
+SETTINGS = {"AGENTWARS_CHAT_ORPHAN_SECONDS": "3"}
+FAULT_MODELS = ("demo-fast+cut-10", "demo-fast+once-cut-10", "demo-fast+500")
+
+
+def main() -> int:
+    """0 where every test passed."""
+    chosen = _parser().parse_args()
+    # No setting and no provider key of whoever starts this may reach the stack.
+    for name in [name for name in os.environ if name.startswith("AGENTWARS_") or name.endswith("_API_KEY")]:
+        del os.environ[name]
+    try:
+        runner = node()
+        for folder in (PACKAGE, MATRIX):
+            install_packages(folder)
+        build_package()
+        test_package()
+    except Missing as missing:
+        print(f"clients-test: {missing}", file=sys.stderr)
+        return 1
+    folder = Path(tempfile.mkdtemp(prefix="agentwars-clients-"))
+    status = asyncio.run(_run(chosen, folder, runner))
+    if status == 0:
+        shutil.rmtree(folder)
+    else:
+        print(f"clients-test: FAILED; logs are kept in {folder}")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m clients", description=__doc__)
+    parser.add_argument("--only", help="only tests whose name matches this pattern")
+    parser.add_argument("files", nargs="*", help="of matrix/; all of them where none is named")
+    return parser
+
+
+async def _run(chosen: argparse.Namespace, folder: Path, runner: Path) -> int:
+    async with _world(folder) as environment:
+        only = ["--test-name-pattern", chosen.only] if chosen.only else []
+        tests = await asyncio.create_subprocess_exec(
+            runner,
+            "--test-reporter=spec",
+            *only,
+            "matrix/main.js",
+            *chosen.files,
+            cwd=MATRIX,
+            env=os.environ | environment,
+        )
+        try:
+            async with asyncio.timeout(TEST_SECONDS):
+                status = await tests.wait()
+        finally:
+            if tests.returncode is None:
+                tests.kill()
+        if not chosen.only and not chosen.files:
+            await stream_with_openai(environment["GATEWAYS"].split(",")[0])
+            print("clients-test: the openai package of Python streams and asks")
+        return status
+
+
+@asynccontextmanager
+async def _world(folder: Path) -> AsyncIterator[dict[str, str]]:
+    """The stack and what stands around it; where all of it is, for the tests' environment."""
+    async with AsyncExitStack() as cleanup:
+        stack = Stack(
+            folder / "stack",
+            replicas={"gateway": 2},
+            env=SETTINGS,
+            demo_arguments=("--time-to-first-token", "0.02", "--tokens-per-second", "40"),
+            fault_models=FAULT_MODELS,
+        )
+        await cleanup.enter_async_context(stack)
+        await stack.ready(READY_SECONDS)
+        control = Control(stack)
+        control.start()
+        cleanup.callback(control.stop)
+        environment = {
+            "GATEWAYS": ",".join(stack.gateway_urls),
+            "DEMO_MODEL": str(stack.demo_model_url),
+            "CONTROL": control.url,
+        }
+        if chromium := program("chromium", "chromium"):
+            environment["CHROMIUM"] = str(chromium)
+        if nginx := program("nginx", "nginx-light"):
+            between = Nginx(nginx, folder / "nginx", stack.gateway_urls)
+            cleanup.callback(between.stop)
+            await between.start()
+            environment["NGINX"] = between.url
+        yield environment
+
+
+if __name__ == "__main__":
+    sys.exit(main())
