@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, prints the tables, writes them to bench/results/ (about three minutes)."""
+"""`python -m bench`: measures, prints the tables, writes them to bench/results/; `--bench hub`: the event hub alone."""
 
 import argparse
 import asyncio
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bench.first_token import measure_first_tokens
 from bench.footprint import Watch
+from bench.hub.part import measure_hub
+from bench.hub.report import hub_markdown
 from bench.product import NotMeasured
 from bench.report import markdown
 from bench.results import CaseResult, Results, machine
@@ -19,7 +21,8 @@ from local_stack.errors import LocalStackError
 from local_stack.interrupts import until_interrupted
 
 RESULTS = Path(__file__).parent / "results"
-BENCHES = ("turns", "first-token")
+HUB = "hub"
+BENCHES = ("turns", "first-token", HUB)
 STREAMS_AT_ONCE = (1, 10)
 WARM_UP = Case(2)
 
@@ -64,13 +67,28 @@ async def _memory(stage: Stage) -> dict[str, float]:
     return watch.footprint.memory_mb
 
 
+async def measure_all(options: argparse.Namespace) -> list[str]:
+    """Measures what was asked for, part by part, and writes each part's files; returns their texts."""
+    texts = []
+    if set(options.bench) - {HUB}:
+        texts.append(write(await measure(options), options.results))
+    if HUB in options.bench:
+        texts.append(write_text(hub_markdown(await measure_hub(_say)), options.results / "hub.md"))
+    return texts
+
+
+def write_text(text: str, file: Path) -> str:
+    """Writes the file and returns its text."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return text
+
+
 def write(results: Results, folder: Path) -> str:
     """Writes `latest.json` and `latest.md`; returns the latter's text."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "latest.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    text = markdown(results)
-    (folder / "latest.md").write_text(text)
-    return text
+    return write_text(markdown(results), folder / "latest.md")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,13 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 1 where nothing could be measured."""
     options = parser().parse_args(arguments)
     try:
-        results = asyncio.run(until_interrupted(measure(options), lambda: None))
+        texts = asyncio.run(until_interrupted(measure_all(options), lambda: None))
     except (NotMeasured, LocalStackError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    if results is None:
+    if texts is None:
         return 130
-    print(write(results, options.results))
+    print("\n".join(texts))
     return 0
 
 

@@ -7,13 +7,21 @@ from gateway.event_stream.settings import StreamSettings
 from gateway.settings import GatewaySettings
 from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
-from shared.settings import Fragment, HealthSettings, LimitSettings, LogSettings, MongoSettings, NatsSettings
+from shared.settings import (
+    ChatSettings,
+    Fragment,
+    HealthSettings,
+    LimitSettings,
+    LogSettings,
+    MongoSettings,
+    NatsSettings,
+)
 from summarizer.settings import SummarizerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
 SECTIONS: tuple[tuple[str, tuple[type[Fragment], ...]], ...] = (
     ("Every service", (NatsSettings, MongoSettings, LogSettings)),
-    ("Workers (orchestrator, llm-runner, summarizer)", (HealthSettings,)),
+    ("Workers (orchestrator, llm-runner, summarizer)", (HealthSettings, ChatSettings)),
     ("Gateway", (GatewaySettings, LimitSettings, StreamSettings)),
     ("Orchestrator", (OrchestratorSettings,)),
     ("llm-runner", (SlotSettings, CallSettings, RetrySettings)),

@@ -19,6 +19,7 @@ from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, Purpose, RunStatus, Side, Stage
+from shared.errors import StoreUnavailable
 from shared.messaging.connection import Connection
 from shared.routing import Registry
 from shared.settings import MongoSettings, NatsSettings
@@ -64,13 +65,33 @@ async def gateway(
         yield client
 
 
+@asynccontextmanager
+async def gateway_without_store(nats_url: str) -> AsyncIterator[AsyncClient]:
+    """A client of a gateway that has found out by itself that its store is away."""
+    app = gateway_app(nats_url, DEAD_MONGO)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        await _connected(app)
+        await _store_found_away(app)
+        yield client
+
+
 async def _connected(app: Gateway) -> None:
     """Returns once the gateway has its broker: nats-py leaks the socket of a connect that is cancelled half-way."""
-    for _ in range(500):
+    for _ in range(1000):
         if app.state.parts.connection.connected:
             return
         await sleep(0.01)
-    raise AssertionError("the gateway found no broker in 5 seconds")
+    raise AssertionError("the gateway found no broker in 10 seconds")
+
+
+async def _store_found_away(app: Gateway) -> None:
+    for _ in range(1000):
+        try:
+            app.state.store_watch.check()
+        except StoreUnavailable:
+            return
+        await sleep(0.01)
+    raise AssertionError("the gateway did not find out in 10 seconds that its store is away")
 
 
 @asynccontextmanager

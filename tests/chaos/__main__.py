@@ -42,7 +42,7 @@ def main() -> int:
         print(f"logs and data are kept in {folder}")
     else:
         shutil.rmtree(folder)
-    again = f"make chaos SEED={chosen.seed} DURATION={chosen.duration:g}"
+    again = f'make chaos SEED={chosen.seed} DURATION={chosen.duration:g} ARGS="--every {chosen.every:g}"'
     print(f"FAIL {' '.join(failed)}; again: {again}" if failed else f"PASS all invariants; {again}")
     return 1 if failed else 0
 

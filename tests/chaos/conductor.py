@@ -1,6 +1,7 @@
 """Strikes at random moments until the time is up."""
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 import httpx
@@ -12,6 +13,8 @@ from chaos.world import World, moment
 
 AT_ONCE = 6
 WARM_UP_SECONDS = 3.0
+FREQUENT = 3.0
+"""From this weight on a fault is a plain kill: of one of a service, or of a server."""
 
 
 async def conduct(world: World, seconds: float, every: float, only: str | None, apart: float | None) -> None:
@@ -21,13 +24,16 @@ async def conduct(world: World, seconds: float, every: float, only: str | None, 
     """
     faults = [(fault, weight) for fault, weight in all_faults() if only is None or only in fault.name]
     random, number = Random(f"strikes of {world.record.seed}"), 0
+    # Each of the frequent ones comes once before any comes again: a run of a minute kills everything, too.
+    first = [fault for fault, weight in faults if weight >= FREQUENT]
+    random.shuffle(first)
     ends = moment() + seconds
     await asyncio.sleep(WARM_UP_SECONDS)
     async with asyncio.TaskGroup() as strikes:
         running: set[asyncio.Task[None]] = set()
         while moment() < ends:
             if len(running) < (AT_ONCE if apart is None else 1):
-                fault = random.choices([one for one, _ in faults], [weight for _, weight in faults])[0]
+                fault = first.pop() if first else _any(faults, random)
                 number += 1
                 strike = Strike(fault.name, moment(), random=Random(f"strike {number} of {world.record.seed}"))
                 task = strikes.create_task(_strike(world, fault, strike, apart or 0.0))
@@ -35,6 +41,11 @@ async def conduct(world: World, seconds: float, every: float, only: str | None, 
                 task.add_done_callback(running.discard)
             await asyncio.sleep(min(random.expovariate(1 / every), 4 * every))
         world.striking = False
+
+
+def _any(faults: Sequence[tuple[Fault, float]], random: Random) -> Fault:
+    """One of them, the heavier the likelier."""
+    return random.choices([fault for fault, _ in faults], [weight for _, weight in faults])[0]
 
 
 async def _strike(world: World, fault: Fault, strike: Strike, apart: float) -> None:

@@ -13,14 +13,15 @@ import nats
 from nats.aio.client import Client
 
 from e2e.watching import Event, identity
-from invariants import Witness
+from invariants import Witness, assert_all
 from local_stack.processes import Process
 from local_stack.stack import Stack
-from shared.messaging import subjects
+from shared.messaging import history, subjects
 from shared.settings import MongoSettings
 from shared.storage import Store
 
 READY_SECONDS = 60.0
+REST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,24 @@ class World:
     @property
     def witness(self) -> Witness:
         return Witness(self.store, self.client)
+
+    async def at_rest(self, run_id: str) -> None:
+        """Returns once an ended run's last fact stands and no work of it is left: its status is a moment ahead."""
+        async with asyncio.timeout(REST_SECONDS):
+            while True:
+                run = await self.witness.run(run_id)
+                if run.end_sequence is not None and not await self._is_queued(run_id):
+                    return
+                await asyncio.sleep(0.02)
+
+    async def assert_all(self, run_id: str) -> None:
+        """Every invariant of an ended run, once it is at rest."""
+        await self.at_rest(run_id)
+        await assert_all(self.witness, run_id)
+
+    async def _is_queued(self, run_id: str) -> bool:
+        about = [stored.about async for stored in history.read(self.client, subjects.WORK, ">")]
+        return any(run_id in one for one in about)
 
     async def in_hand(self, durable: str) -> int:
         """How many messages of a durable were delivered and are not settled."""

@@ -13,7 +13,7 @@ from nats.js.errors import Error as JetStreamError
 
 from e2e.maltreated import World, world
 from e2e.watching import facts_of, follow, new_agent, start_scale, transcript, until_ended
-from invariants import assert_all, assert_at_rest, assert_one_result_a_generation, assert_transcripts_whole
+from invariants import assert_at_rest, assert_one_result_a_generation, assert_transcripts_whole
 from shared.contracts.words import Lane
 from shared.messaging import subjects
 
@@ -57,7 +57,7 @@ async def test_a_server_may_be_gone_for_a_while(server: str, here: World) -> Non
     await here.stack.ready(60)
     assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
     assert {name: here.stack.process(name).pid for name in SERVICES} == pids
-    await assert_all(here.witness, run_id)
+    await here.assert_all(run_id)
 
 
 async def test_an_absence_of_the_broker_is_two_lines_in_a_log(here: World) -> None:
@@ -76,7 +76,7 @@ async def test_a_durable_that_is_deleted_is_made_again(durable: str, here: World
     share, name = await here.busiest(2.0)
     assert share < 2 * BUSY, f"{name} took {share:.0%} of a core without {durable}"
     assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
-    await assert_all(here.witness, run_id)
+    await here.assert_all(run_id)
 
 
 async def test_a_work_queue_that_is_lost_is_made_again_and_its_work_found(here: World) -> None:
@@ -84,7 +84,7 @@ async def test_a_work_queue_that_is_lost_is_made_again_and_its_work_found(here: 
     run_id = await _half_way(here, 23)
     await here.client.jetstream().delete_stream(subjects.WORK)
     assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
-    await assert_all(here.witness, run_id)
+    await here.assert_all(run_id)
 
 
 async def test_a_lost_jetstream_store_is_made_again_and_runs_complete(here: World) -> None:
@@ -97,6 +97,7 @@ async def test_a_lost_jetstream_store_is_made_again_and_runs_complete(here: Worl
     broker.start()
     assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
     await here.stack.ready(60)
+    await here.at_rest(run_id)
     await assert_transcripts_whole(here.witness, run_id)
     await assert_one_result_a_generation(here.witness, run_id)
     await assert_at_rest(here.witness, run_id)
@@ -121,7 +122,7 @@ async def test_a_full_file_store_refuses_and_nothing_is_lost(here: World) -> Non
     await filler.delete_stream("FILLER")
     for run_id in (before, meanwhile):
         assert (await until_ended(here.gateways[0], run_id))["status"] == "complete"
-        await assert_all(here.witness, run_id)
+        await here.assert_all(run_id)
 
 
 async def _publish_for_ever(stream: JetStreamContext) -> None:

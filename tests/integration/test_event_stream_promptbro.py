@@ -119,7 +119,7 @@ async def test_stop_by_stream_id_cancels_the_run(here: World) -> None:
     [
         {"step": "sing"},
         {"step": None},
-        {"step": "criteria"},
+        {"step": "from-report"},
         {"input": ""},
         {"input": "x" * 32_001},
         {"input": 5},

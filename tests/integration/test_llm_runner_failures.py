@@ -197,7 +197,7 @@ async def test_a_stopped_answer_is_what_had_come(engine: World) -> None:
     await engine.store.entries.insert(message(conversation, 1))
     async with engine.runner():
         await until(lambda: _streams(engine, begun.id))
-        await engine.client.publish(subjects.control(begun.id), b'{"wanted":"stop"}')
+        await engine.client.publish(subjects.control(begun.id), b'{"wanted":"stop","seq":2}')
         await engine.settled()
     answer = (await engine.store.entries.transcript(conversation))[1]
     assert answer.finish_reason == "stopped"

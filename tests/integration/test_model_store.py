@@ -11,14 +11,15 @@ from model.documents import MemoryStore, empty_tables
 from model.loops import Clock, Process
 from real_servers import own_store
 from sample_runs import conversation, ended, message, run
+from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, Purpose, RunStatus, Wanted
+from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.errors import AgentWarsError
 from shared.storage import Store
-from shared.storage.accounts import AccountChange, Change, Noticed, Reserve, Settle, Spent
+from shared.storage.accounts import AccountChange, Begin, Change, Noticed, Reserve, Settle, Spent
 
 OPERATIONS = 150
 START = now()
@@ -38,6 +39,7 @@ def _change(draw: random.Random) -> Change:
         Spent(draw.choice(("turn", "judge", "other")), _usage(draw)),
         Reserve(draw.choice(("turn", "judge")), seq, draw.randrange(4000)),
         Noticed(draw.randrange(100), START + timedelta(seconds=draw.randrange(100)), seq),
+        Begin(draw.randrange(100), START + timedelta(seconds=draw.randrange(100)), START + timedelta(hours=3)),
     ]
     return draw.choice(choices)
 
@@ -57,6 +59,16 @@ def _about_run(draw: random.Random, of: Run) -> Operation:
         lambda store: store.runs.note_event(of.id, sequence, moment, last=failed),
         lambda store: store.runs.control(of.id),
         lambda store: store.runs.unfinished(10),
+        lambda store: store.runs.ask(of.id, version, moment, moment + timedelta(seconds=sequence)),
+        lambda store: store.runs.never_asked(of.id, version, moment, index),
+        lambda store: store.runs.stop_answer(of.id, version),
+        lambda store: store.runs.unanswered(START, moment, 10),
+        lambda store: store.runs.canceled_chats(moment, 10),
+        lambda store: store.runs.expired(moment, 10),
+        lambda store: store.readers.renew([of.id], moment),
+        lambda store: store.readers.finish(of.id, version),
+        lambda store: store.readers.get(of.id),
+        lambda store: store.readers.read_at([of.id]),
         lambda store: store.runs.insert(of),
     ]
     if wanted is not Wanted.CANCEL or draw.random() < 0.1:
@@ -70,6 +82,7 @@ def _about_conversation(draw: random.Random, of: Run) -> Operation:
     begun = conversation(of, draw.randint(1, 3))
     seq, spent, estimated = draw.randint(1, 4), _usage(draw), draw.random() < 0.5
     entry = ended(begun.id, seq, created_at=START) if draw.random() < 0.2 else message(begun.id, seq, usage=spent)
+    in_a_row = [entry, message(begun.id, seq + 1), message(begun.id, seq + 2)]
     key = f"{begun.id}:{seq}:judge:fast"
     common: dict[str, Any] = {
         "run_id": of.id,
@@ -81,13 +94,16 @@ def _about_conversation(draw: random.Random, of: Run) -> Operation:
         "estimated": estimated,
     }
     generation = Generation(id=key, seq=seq, content="text", **common)
+    remembered = {"purpose": Purpose.MEMORY, "id": f"{begun.id}:{seq}:memory"}
+    memory = generation.model_copy(update=remembered)
     row = UsageRow(id=f"attempt-{seq}", generation=key, outcome="lost", provider="demo", model="demo-fast", **common)
     choices: list[Operation] = [
         lambda store: store.conversations.insert(begun),
         lambda store: store.conversations.get(begun.id),
         lambda store: store.conversations.begun(of.id),
-        lambda store: store.conversations.unended([of.id]),
+        lambda store: _by_id(store.conversations.unended([of.id])),
         lambda store: store.entries.insert(entry),
+        lambda store: store.entries.insert_in_order(in_a_row),
         lambda store: store.entries.transcript(begun.id),
         lambda store: store.entries.heads(begun.id),
         lambda store: store.entries.at(begun.id, seq),
@@ -95,11 +111,18 @@ def _about_conversation(draw: random.Random, of: Run) -> Operation:
         lambda store: store.entries.last_activity([begun.id]),
         lambda store: store.generations.insert(generation),
         lambda store: store.generations.of_conversation(begun.id),
+        lambda store: store.generations.insert(memory),
+        lambda store: store.generations.newest_memory(begun.id),
         lambda store: store.usage.insert(row),
         lambda store: store.usage.of_generation(key),
         lambda store: store.usage.of_run(of.id),
     ]
     return draw.choice(choices)
+
+
+async def _by_id(found: Awaitable[list[Conversation]]) -> list[Conversation]:
+    """In an order: what is not sorted comes as it comes."""
+    return sorted(await found, key=lambda one: one.id)
 
 
 async def _answer(store: Store, operation: Operation) -> Any:
@@ -112,7 +135,8 @@ async def _answer(store: Store, operation: Operation) -> Any:
 @pytest.mark.parametrize("seed", range(8))
 async def test_random_operations_answer_alike(mongo_url: str, seed: int) -> None:
     draw = random.Random(seed)
-    played = run(total=3, budget_nanos=8000, idempotency_key=f"key-{seed}")
+    kind = RunKind.CHAT if seed % 2 else RunKind.SCALE
+    played = run(total=3, budget_nanos=8000, idempotency_key=f"key-{seed}", kind=kind)
     memory = MemoryStore(Process("hand", "test", Clock(), immediate=True), empty_tables())
     async with own_store(mongo_url) as real:
         for store in (memory, real):

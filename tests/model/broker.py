@@ -17,8 +17,9 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import PubAck
 
 from model.loops import EPOCH, Clock, Process
+from shared.contracts.words import Lane
 from shared.messaging import subjects
-from shared.topology.streams import ACK_WAIT_SECONDS, DUPLICATE_WINDOW_SECONDS
+from shared.topology.streams import ACK_WAIT_SECONDS, DUPLICATE_WINDOW_SECONDS, ack_wait
 
 LATER = "later."
 
@@ -136,7 +137,9 @@ class Delivery:
 
     def __init__(self, broker: Broker, process: Process, message: Stored) -> None:
         message.delivered += 1
-        message.due = broker.clock.seconds + ACK_WAIT_SECONDS
+        live = message.subject.endswith(f".{Lane.LIVE}")
+        self._ack_wait = ack_wait(Lane.LIVE) if live else ACK_WAIT_SECONDS
+        message.due = broker.clock.seconds + self._ack_wait
         self._broker = broker
         self._process = process
         self._message = message
@@ -159,7 +162,7 @@ class Delivery:
 
     async def in_progress(self) -> None:
         if self._process.running and self._message.due is not None:
-            self._message.due = self._broker.clock.seconds + ACK_WAIT_SECONDS
+            self._message.due = self._broker.clock.seconds + self._ack_wait
 
     async def term(self) -> None:
         await self._process.outside(f"term {self.subject}", lambda: self._broker.acknowledge(self._message))
@@ -230,12 +233,20 @@ class MemoryJetStream:
         return stored
 
 
+def _matches(pattern: str, subject: str) -> bool:
+    """As NATS matches: `*` is one token, `>` all that follow."""
+    wanted, given = pattern.split("."), subject.split(".")
+    if wanted[-1] == ">":
+        wanted, given = wanted[:-1], given[: len(wanted) - 1]
+    return len(wanted) == len(given) and all(one in ("*", other) for one, other in zip(wanted, given, strict=True))
+
+
 def _found(stream: Stream, request: dict[str, Any]) -> list[Stored]:
     subject = request["next_by_subj"]
     start = _seconds(request["start_time"]) if "start_time" in request else None
     return [
         one
         for one in stream.messages
-        if subject in (">", one.subject)
+        if _matches(subject, one.subject)
         and (one.at >= start if start is not None else one.sequence >= request.get("seq", 1))
     ]

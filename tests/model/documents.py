@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import bson
 from bson.codec_options import CodecOptions
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from model.expressions import MISSING, Document, drop, evaluate, get, order, put
@@ -22,12 +22,13 @@ from shared.storage.driver import DUPLICATE_KEY, Collection
 from shared.storage.entries import Entries
 from shared.storage.generations import Generations, UsageRows
 from shared.storage.indexes import INDEXES
+from shared.storage.readers import Readers
 from shared.storage.reports import Reports
 from shared.storage.runs import Runs
 from shared.storage.store import Store
 
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
-REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "reports")
+REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "readers", "reports")
 
 
 def as_stored(document: Any) -> Document:
@@ -147,6 +148,8 @@ def _compares(operator: str, value: Any, operand: Any) -> bool:
         return not _is(value, operand)
     if value is MISSING or value is None:
         return False
+    if operator == "$type":
+        return isinstance(value, {"string": str, "date": datetime}[operand])
     return bool({"$gt": value > operand, "$lt": value < operand}[operator])
 
 
@@ -228,6 +231,8 @@ class MemoryCollection:
                     self._table.insert(document)
                 except DuplicateKeyError:
                     errors.append({"index": position, "code": DUPLICATE_KEY})
+                    if ordered:
+                        break
             if errors:
                 raise BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
 
@@ -241,6 +246,13 @@ class MemoryCollection:
 
     async def replace_one(self, query: Document, document: Document, upsert: bool = False) -> Written:
         return await self.update_one(query, document, upsert)
+
+    async def bulk_write(self, writes: Iterable[UpdateOne], ordered: bool = True) -> None:
+        def write() -> None:
+            for one in writes:
+                self._table.update(dict(one._filter), one._doc, upsert=bool(one._upsert))
+
+        await self._process.outside(f"update {self._name}", write)
 
     async def find_one_and_update(
         self, query: Document, update: Any, projection: Document | None = None, return_document: bool = False
@@ -298,6 +310,7 @@ class MemoryStore(Store):
         self.entries = Entries(self.collection("entries"))
         self.generations = Generations(self.collection("generations"))
         self.usage = UsageRows(self.collection("usage"))
+        self.readers = Readers(self.collection("readers"))
         self.reports = Reports(self.collection("reports"))
 
 

@@ -112,6 +112,7 @@ OPERATORS: dict[str, Callable[[list[Any]], Any]] = {
     "$max": _largest,
     "$eq": _equal,
     "$lt": lambda values: order(values[0]) < order(values[1]),
+    "$gt": lambda values: order(values[0]) > order(values[1]),
     "$lte": lambda values: order(values[0]) <= order(values[1]),
     "$and": lambda values: all(map(_true, values)),
     "$or": lambda values: any(map(_true, values)),

@@ -35,19 +35,23 @@ from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
+from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.effects import Effects as ReportEffects
 from summarizer.handlers import GiveUps
 from summarizer.handlers import Handlers as ReportHandlers
 from summarizer.looks import ReportLooks
+from summarizer.memory_looks import MemoryLooks
 from summarizer.sharing import SharedLooks
 
 REGISTRY = registry()
-ORCHESTRATOR = OrchestratorSettings()
-RETRIES, CALLS = RetrySettings(), CallSettings()
+# Every chat grows long soon: its third answer has its first messages summed up.
+SUMMED_UP_SOON = {"summary_starts_tokens": 50}
+ORCHESTRATOR = OrchestratorSettings().model_copy(update=SUMMED_UP_SOON)
+RETRIES, CALLS, CHATS = RetrySettings(), CallSettings(), ChatSettings().model_copy(update=SUMMED_UP_SOON)
 HANDLER_LIMIT_SECONDS = 120.0
 JOB_LIMIT_SECONDS = 330.0
-PROMPT_TOKENS, ANSWER_TOKENS = 40, 20
+PROMPT_TOKENS, ANSWER_TOKENS, SUMMARY_TOKENS = 40, 20, 200
 Take = Callable[[Any], Any]
 """Handles one delivery."""
 
@@ -178,7 +182,7 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     store, client = store_of(process, around), client_of(process, around)
     publisher = Publisher(client)
     effects = Effects(store, publisher, REGISTRY, ORCHESTRATOR)
-    conversations = ConversationLooks(store, effects)
+    conversations = ConversationLooks(store, effects, ORCHESTRATOR)
     settlement = Settlement(log, _keep_nothing, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
@@ -199,12 +203,16 @@ def _runner(process: Process, around: Surroundings) -> Service:
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
     deltas = DeltaPublisher(client, CALLS.delta_interval_seconds, log)
     past = PastAttempts(client, store)
-    handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES)
+    handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
     jobs = HeldJobs()
     settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
     connection = cast(Connection, _Connected())
-    process.start(Heartbeat(Lane.BATCH, jobs, connection, store, log).run())
-    takes: dict[str, Take] = {"llm.do.demo.batch": lambda message: settlement.take(message, Lane.BATCH)}
+    for lane in Lane:
+        process.start(Heartbeat(lane, jobs, connection, store, log).run())
+    takes: dict[str, Take] = {
+        "llm.do.demo.batch": lambda message: settlement.take(message, Lane.BATCH),
+        "llm.do.demo.live": lambda message: settlement.take(message, Lane.LIVE),
+    }
     return Service(takes, quiet, jobs=jobs, signals=ControlSignals(jobs, log))
 
 
@@ -217,7 +225,12 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     store = store_of(process, around)
     publisher = Publisher(client_of(process, around))
     looks = ReportLooks(store, ReportEffects(store, publisher), REGISTRY, 600, log)
-    settlement = Settlement(log, GiveUps(publisher), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = ReportHandlers(SharedLooks(looks.look, 2), settlement)
-    takes = {"report.do": handlers.on_report_requested, "llm.done.summarizer": handlers.on_generation_stored}
+    memories = MemoryLooks(store, publisher, REGISTRY, SUMMARY_TOKENS, log)
+    settlement = Settlement(log, GiveUps(publisher, memories), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    handlers = ReportHandlers(SharedLooks(looks.look, 2), memories, settlement)
+    takes = {
+        "report.do": handlers.on_report_requested,
+        "llm.done.summarizer": handlers.on_generation_stored,
+        "memory.do": handlers.on_memory_requested,
+    }
     return Service(takes, quiet)

@@ -9,8 +9,8 @@ At the end all faults stop, the world runs until it is quiet, and E1 to E9 and E
     pytest tests/model                                                 150 histories, always the same ones
     MODEL_HISTORIES=20000 pytest tests/model/test_protocol.py          new ones, as many as are asked for
 
-test_every_effect.py beside it puts one fault at every effect of one run, without chance. Not covered: chats and
-assist, the gateway's streams, and a provider's concurrency over replicas (tests/chaos).
+test_every_effect.py beside it puts one fault at every effect of one run, without chance; test_chat.py does both with
+chats. Not covered: the gateway's streams, and a provider's concurrency over replicas (tests/chaos).
 """
 
 import os
@@ -53,10 +53,16 @@ class Protocol(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.troubles: set[str] = set()
-        self.world = World()
+        self.world = self.make_world()
         self._time = virtual_time(self.world.clock, self.world.new_attempt)
         self._time.__enter__()
         self.world.open()
+
+    def make_world(self) -> World:
+        return World()
+
+    def verdict(self) -> None:
+        judge(self.world)
 
     @initialize(
         total=st.integers(1, 3),
@@ -180,7 +186,7 @@ class Protocol(RuleBasedStateMachine):
         try:
             if self.world.run_id:
                 self.world.until_quiet()
-                judge(self.world)
+                self.verdict()
         finally:
             self.world.bury()
             self._time.__exit__(None, None, None)

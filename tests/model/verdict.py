@@ -8,13 +8,14 @@ from collections import Counter
 from typing import Any
 
 from invariants import Witness, assert_all, assert_calls_bounded, events_of
+from model.chat import ChatWorld
 from model.services import Call
 from model.world import World
 from shared.contracts.generations import Generation
-from shared.contracts.identity import conversation_id, generation_key
+from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry
-from shared.contracts.words import Purpose
+from shared.contracts.transcript import Entry, fold
+from shared.contracts.words import EntryKind, Purpose, Side, Wanted
 
 
 def judge(world: World) -> None:
@@ -26,6 +27,33 @@ def judge(world: World) -> None:
     _judge_sweeps(world)
     unknown = [error for error in world.errors() if "given up" not in error]
     assert not unknown, f"errors nobody expected: {unknown}"
+
+
+def judge_chat(world: ChatWorld) -> None:
+    """Every invariant of a history of a chat that is at rest, deleted or not."""
+    run = world.run()
+    if run.control.wanted is Wanted.CANCEL:
+        judge(world)
+        return
+    assert (run.ended_at, run.ended) == (None, ()), "E2: a chat has no end"
+    witness = Witness(world.store, world.client)
+    world.hand.do(assert_all(witness, world.run_id, at_end=False))
+    world.hand.do(_judge_calls(world))
+    _judge_sweeps(world)
+    unknown = [error for error in world.errors() if "given up" not in error]
+    assert not unknown, f"errors nobody expected: {unknown}"
+    _judge_answers(world.entries())
+
+
+def _judge_answers(entries: list[Entry]) -> None:
+    """Never stuck, and never answered twice: right behind what makes an answer owed stands the answer."""
+    for place, entry in enumerate(entries):
+        counting = fold(entries[: place + 1])
+        owed = bool(counting) and counting[-1].side is Side.OPPONENT
+        follows = entries[place + 1] if place + 1 < len(entries) else None
+        answered = follows is not None and follows.kind is EntryKind.MESSAGE and follows.side is Side.AGENT
+        given = follows is not None and follows.seq <= 3 and follows.attempt is None
+        assert owed == answered or given, f"E3: {entry.kind} {entry.seq} of {len(entries)}: owed {owed}, {answered}"
 
 
 def _judge_counts(run: Run) -> None:
@@ -82,7 +110,7 @@ async def _booked(world: World) -> dict[str, Any]:
     run = await world.store.runs.get(world.run_id)
     assert run is not None
     found: dict[str, Any] = {row.id: row for row in await world.store.usage.of_run(run.id)}
-    ids = [conversation_id(run.id, index) for index in range(1, run.total + 1)]
+    ids = [run.conversation_id(index) for index in range(1, run.total + 1)]
     for entries in (await world.store.entries.of_conversations(ids)).values():
         found |= {entry.attempt: entry for entry in entries if entry.attempt is not None}
     generations = await world.store.generations.of_run(run.id)

@@ -29,10 +29,12 @@ ROLE_OF = {
     "cmd.run": "orchestrator",
     "llm.done.orchestrator": "orchestrator",
     "llm.do.demo.batch": "runner",
+    "llm.do.demo.live": "runner",
+    "memory.do": "summarizer",
     "report.do": "summarizer",
     "llm.done.summarizer": "summarizer",
 }
-JOBS = "llm.do.demo.batch"
+JOBS = ("llm.do.demo.batch", "llm.do.demo.live")
 CALLS_AT_ONCE = 3
 OPERATION_SECONDS = 0.001
 QUIET_AFTER_SECONDS = 6000.0
@@ -111,10 +113,11 @@ class World:
         else:
             self.may_sweep = True
         if signalled:
-            self._signal(wanted)
+            self.signal(wanted=wanted.value)
 
-    def _signal(self, wanted: Wanted) -> None:
-        data = orjson.dumps({"wanted": wanted.value})
+    def signal(self, **signal: Any) -> None:
+        """The fast path: every runner hears it."""
+        data = orjson.dumps(signal)
         for process in self.crew.values():
             if process.service.signals is not None:
                 message = SimpleNamespace(subject=f"ctl.{self.run_id}", data=data)
@@ -124,10 +127,8 @@ class World:
 
     def deliverable(self) -> list[Stored]:
         """What could be delivered now to whoever is free."""
-        full = self.broker.held(JOBS) >= CALLS_AT_ONCE
-        return [
-            one for one in self.broker.deliverable() if one.subject in ROLE_OF and not (full and one.subject == JOBS)
-        ]
+        full = {lane for lane in JOBS if self.broker.held(lane) >= CALLS_AT_ONCE}
+        return [one for one in self.broker.deliverable() if one.subject in ROLE_OF and one.subject not in full]
 
     def takers(self, message: Stored) -> list[Process]:
         return [one for one in self.crew.values() if one.role == ROLE_OF[message.subject] and one.alive]
@@ -152,7 +153,7 @@ class World:
         self.broker.lose_work(and_memory=and_memory)
 
     def _touch_job(self, message: Stored) -> None:
-        if message.subject == JOBS or message.subject.startswith("later."):
+        if message.subject in JOBS or message.subject.startswith("later."):
             self.touched[GenerationRequested.model_validate_json(message.data).key] += 1
 
     # What processes do and suffer.

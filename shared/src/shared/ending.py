@@ -26,20 +26,48 @@ async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
     run = await store.runs.get(run_id)
     if run is None:
         raise UnknownRun(run_id)
-    usage = await run_usage(store, run_id)
     report = await store.reports.get(run_id)
+    usage = await run_usage(store, run_id)
     ended = await store.runs.finish(run_id, final_status(run), now(), report is not None, usage)
     if ended is None:
         raise UnknownRun(run_id)
+    ended = await _with_all_usage(store, ended)
     await publisher.event(Progressed.of(ended))
+    await _tell_end(store, publisher, ended)
+
+
+async def end_answer(store: Store, publisher: Publisher, run: Run, usage: Usage) -> None:
+    """Ends a run of one answer, which has no report: `usage` is all that it cost, but for rows booked beside it.
+
+    As repeatable as `end_run`, which says the same and reads everything. Raises UnknownRun.
+    """
+    ended = await store.runs.finish(run.id, final_status(run), now(), report_ready=False, usage=usage)
+    if ended is None:
+        raise UnknownRun(run.id)
+    if await store.usage.of_run(run.id):
+        ended = await _with_all_usage(store, ended)
+    await _tell_end(store, publisher, ended)
+
+
+async def _tell_end(store: Store, publisher: Publisher, ended: Run) -> None:
     sequence = await publisher.event(RunEnded.of(ended))
-    await store.runs.note_event(run_id, sequence, ended.ended_at or now(), last=True)
+    await store.runs.note_event(ended.id, sequence, ended.ended_at or now(), last=True)
+
+
+async def _with_all_usage(store: Store, run: Run) -> Run:
+    """The ended run with what was booked between its sum and its end: later rows are told by who books them."""
+    usage = await run_usage(store, run.id)
+    if usage == run.usage:
+        return run
+    await store.runs.set_usage(run.id, usage)
+    budget = run.budget.model_copy(update={"spent": usage.cost_nanos})
+    return run.model_copy(update={"usage": usage, "budget": budget})
 
 
 async def run_usage(store: Store, run_id: str) -> Usage:
     """What a run cost: entries, generations and usage rows, each attempt once (section 8)."""
     conversations = await store.conversations.of_run(run_id)
-    transcripts = await store.entries.of_conversations([conversation.id for conversation in conversations])
+    transcripts = await store.entries.heads_of([conversation.id for conversation in conversations])
     entries = [entry for transcript in transcripts.values() for entry in transcript]
     return total_usage(entries, await store.generations.of_run(run_id), await store.usage.of_run(run_id))
 

@@ -1,5 +1,6 @@
 """Fragments of settings. A service composes those it needs; `app.py` reads them once and hands values down."""
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,3 +57,10 @@ class LimitSettings(Fragment):
     judge_confidence: float = 0.8
     expected_output_tokens: int = 200
     reserved_output_tokens: int = 600
+
+
+class ChatSettings(Fragment):
+    """How much of a chat its model is shown, and when what is old is summed up; in tokens (spec/limits.md)."""
+
+    chat_window_tokens: int = Field(default=8000, ge=500)
+    summary_starts_tokens: int = Field(default=6000, ge=200)

@@ -202,7 +202,7 @@ async def stage(
 
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
     effects = Effects(own_store, own_publisher, providers, settings)
-    looks = ConversationLooks(own_store, effects)
+    looks = ConversationLooks(own_store, effects, settings)
     settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
     runs = RunLooks(own_store, own_publisher, looks)
     yield Stage(

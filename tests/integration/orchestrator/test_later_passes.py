@@ -7,14 +7,14 @@ from integration.orchestrator.stage import Stage, eventually, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
 from sample_runs import JUDGE, run, scenario
-from shared.contracts.generations import Generation
-from shared.contracts.identity import generation_key
+from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.identity import generation_key, new_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import EndedReason, JudgementStatus, Purpose
 from shared.contracts.words import Stage as JudgeStage
-from shared.contracts.work import GenerationStored
+from shared.contracts.work import GenerationStored, UsageAppeared
 from shared.messaging import subjects
 from shared.storage import Store
 
@@ -70,3 +70,28 @@ async def test_a_judgement_after_the_end_changes_the_totals_and_no_fact(store: S
         await eventually(counted, "what the later pass cost")
         await played.ended(started.id)
         assert [event.type for event in await events_of(client, started.id)] == told
+
+
+async def test_a_reports_attempt_booked_after_the_end_changes_the_runs_totals(store: Store, client: Client) -> None:
+    async with stage(store, client, judged({})) as played, played.playing():
+        started = await played.start(run(played=scenario(judge=JUDGE)))
+        before = await played.ended(started.id)
+        row = UsageRow(
+            id=new_id(),
+            run_id=started.id,
+            tenant=started.tenant,
+            generation=generation_key(started.id, 0, Purpose.REPORT),
+            purpose=Purpose.REPORT,
+            created_at=now(),
+            outcome="beaten",
+            provider="demo",
+            model="demo-fast",
+            usage=PRICE,
+        )
+        await store.usage.insert(row)
+        await played.publisher.work(UsageAppeared(run_id=started.id, at=now(), attempt=row.id))
+
+        async def counted() -> bool:
+            return (await played.run(started.id)).usage == before.usage + PRICE
+
+        await eventually(counted, "what the report's other attempt cost")

@@ -251,6 +251,19 @@ def test_assist_prints_the_whole_text() -> None:
     assert sent == {"step": "rewrite", "input": "be nice", "context": {"tone": "calm"}}
 
 
+def test_assist_keeps_what_was_written() -> None:
+    served = ScriptedGateway(
+        {
+            "POST /api/promptbro/assist": stream(event("done", text="You are.", usage={})),
+            "POST /api/promptbro/save": httpx.Response(201, json={"id": "a1", "name": "Kettle", "version": 4}),
+        }
+    )
+    result = invoke(served, "assist", "rewrite", "--input", "be nice", "--save-agent", "a1")
+    assert (result.exit_code, result.stdout) == (0, "You are.\n")
+    assert served.body("/api/promptbro/save") == {"as": "agent", "agentId": "a1", "text": "You are."}
+    assert "Kept as agent Kettle (a1), version 4." in result.stderr
+
+
 def test_an_assist_that_fails_says_why() -> None:
     served = ScriptedGateway(
         {"POST /api/promptbro/assist": stream(event("failed", error="x", message="No model left."))}

@@ -40,7 +40,7 @@ def cursor(sequence: int, epoch: str = EPOCH, tag: str = TAG) -> Cursor:
     ],
 )
 def test_beginning_follows_from_what_was_asked(question: Asked, beginning: Beginning) -> None:
-    assert begins(question, a_run(event_sequence=80), StreamFacts(EPOCH, first=1, last=100)) == beginning
+    assert begins(question, "run1", 80, StreamFacts(EPOCH, first=1, last=100)) == beginning
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,7 @@ def test_beginning_follows_from_what_was_asked(question: Asked, beginning: Begin
 def test_cursor_below_what_is_kept_is_good_only_if_nothing_of_the_run_was_dropped(
     event_sequence: int, beginning: Beginning
 ) -> None:
-    run = a_run(event_sequence=event_sequence)
-    assert begins(asked(cursor(40)), run, StreamFacts(EPOCH, first=60, last=100)) == beginning
+    assert begins(asked(cursor(40)), "run1", event_sequence, StreamFacts(EPOCH, first=60, last=100)) == beginning
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, 
 class Reading:
     """A reader at work, and the sequences it was written."""
 
-    def __init__(self, hub: Hub, after: int | None) -> None:
+    def __init__(self, hub: Hub, after: int | None, event_sequence: int = 0) -> None:
         cursor = Cursor(EPOCH, run_tag(RUN), after) if after is not None else None
         asked = Asked(EVERYTHING, cursor, foreign=False, begins="start")
-        self._serve = EventReader(hub, cast(Store, None), a_run(), WHOLE, asked)
+        self._serve = EventReader(hub, cast(Store, None), a_run(event_sequence=event_sequence), WHOLE, asked)
         self.client = Client(self._send, heartbeat_seconds=60)
         self.blocked: asyncio.Event | None = None
         self.written: list[int] = []
@@ -112,6 +112,62 @@ async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it
         source.tell("run.ended")
         await reading.task
     assert reading.written == [1, 2, 3, 4]
+
+
+async def test_readers_that_come_back_together_share_one_read_of_history() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    for _ in range(20):
+        source.tell()
+    async with hub_of(source) as hub, hub.watching(WHOLE, 20) as log:
+        await quiet(log)
+        source.reads.clear()
+        readings = [Reading(hub, after) for after in (12, 5, 9, 12, 5)]
+        for reading in readings:
+            await reading.wrote(21)
+        assert source.reads == [(12, 20), (5, 12)]
+    assert [reading.written for reading in readings] == [list(range(after + 1, 22)) for after in (12, 5, 9, 12, 5)]
+
+
+async def test_history_that_was_read_by_another_reader_is_known_to_be_whole() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    source.tell()
+    async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
+        await quiet(log)
+        reading = Reading(hub, None, event_sequence=2)
+        await reading.wrote(2)
+    assert reading.written == [1, 2]
+
+
+async def test_history_that_is_too_long_to_be_shared_is_read_by_each_for_itself() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    for _ in range(20):
+        source.tell()
+    async with hub_of(source, stream_log_events=10) as hub, hub.watching(WHOLE, 20) as log:
+        await quiet(log)
+        source.reads.clear()
+        readings = [Reading(hub, 2), Reading(hub, 2)]
+        for reading in readings:
+            await reading.wrote(21)
+        assert source.reads == [(2, 20)] * 3  # one that saw it is too long, and one each
+    assert all(reading.written == list(range(3, 22)) for reading in readings)
+
+
+async def test_broker_that_is_away_is_asked_once_for_readers_that_come_back_together() -> None:
+    source = FakeSource()
+    source.tell("run.started")
+    source.tell()
+    async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
+        await quiet(log)
+        source.away = True
+        with pytest.raises(BrokerUnavailable):
+            await log.reach_back(0)
+        source.away = False
+        source.reads.clear()
+        await log.reach_back(0)
+        assert source.reads == []
 
 
 async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:

@@ -90,3 +90,43 @@ def test_end_of_the_run_ends_the_log() -> None:
     assert not ring.ended
     ring.append(Item(20, "run.ended", None, b""))
     assert ring.ended
+
+
+def before(*sequences: int) -> list[Item]:
+    return [Item(sequence, "message", None, b"%03d" % sequence) for sequence in sequences]
+
+
+def test_older_events_are_put_before_and_indexes_of_the_others_stay_right() -> None:
+    ring = Ring(20, 1000, 100)
+    ring.append(Item(25, "message", None, b"025"))
+    held = ring.index_after(20)
+    ring.prepend(before(11, 15), 10)
+    assert (ring.base, ring.start, ring.end, ring.size) == (10, -2, 1, 9)
+    assert ring.block(held, EVERYTHING).data == b"025"
+    assert [ring.block(ring.index_after(after), EVERYTHING).data for after in (10, 11, 15)] == [
+        b"011015025",
+        b"015025",
+        b"025",
+    ]
+
+
+def test_older_events_may_fill_half_of_the_bounds() -> None:
+    ring = ring_of(3, most_events=10, most_bytes=100)
+    assert ring.has_room_before(2, 20)
+    assert not ring.has_room_before(3, 20)
+    assert not ring.has_room_before(2, 21)
+
+
+def test_what_was_put_before_is_dropped_first() -> None:
+    ring = Ring(10, 1000, 4)
+    ring.prepend(before(8, 9), 7)
+    for sequence in (11, 12, 13):
+        ring.append(Item(sequence, "message", None, b"x"))
+    assert [item.sequence for item in ring.items(ring.start)] == [11, 12, 13]
+    assert ring.base == 9
+
+
+def test_end_of_the_run_that_is_put_before_ends_the_log() -> None:
+    ring = Ring(10, 1000, 10)
+    ring.prepend([Item(9, "run.ended", None, b"x")], 8)
+    assert ring.ended

@@ -1,14 +1,17 @@
 """How each purpose is prompted: what a side sees, and what a judge is given."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from llm_runner.providers.provider import Prompt
 from llm_runner.purposes import UnpromptedJob, build_prompt
 from llm_runner.purposes.turn import BEGIN
 from sample_runs import AGENT, JUDGE, OPPONENT, message, scenario
 from shared.contracts.record import now
-from shared.contracts.settings import Criterion
+from shared.contracts.settings import ConversationSettings, Criterion
+from shared.contracts.transcript import Entry
 from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
 
@@ -23,14 +26,18 @@ def _job(purpose: Purpose, seq: int, side: Side | None = None, **fields: Any) ->
     )
 
 
+def _prompt(job: GenerationRequested, settings: ConversationSettings | None, spoken: Sequence[Entry]) -> Prompt:
+    return build_prompt(job, settings, spoken, 1, None, 8_000)
+
+
 def _roles(job: GenerationRequested, spoken: list[Any]) -> list[tuple[str, str]]:
-    prompt = build_prompt(job, SETTINGS, spoken, 1)
+    prompt = _prompt(job, SETTINGS, spoken)
     return [(one["role"], one["content"]) for one in prompt.messages[1:]]
 
 
 def test_the_agent_hears_the_opponent_as_its_user() -> None:
     job = _job(Purpose.TURN, 4, Side.AGENT)
-    assert build_prompt(job, SETTINGS, SPOKEN, 1).messages[0] == {"role": "system", "content": AGENT.system_prompt}
+    assert _prompt(job, SETTINGS, SPOKEN).messages[0] == {"role": "system", "content": AGENT.system_prompt}
     assert _roles(job, SPOKEN) == [("user", "Hello?"), ("assistant", "Good day."), ("user", "My kettle broke.")]
 
 
@@ -49,21 +56,21 @@ def test_who_speaks_first_is_asked_to_begin(side: Side) -> None:
 
 
 def test_a_persona_is_framed_with_its_goal() -> None:
-    system = build_prompt(_job(Purpose.TURN, 1, Side.OPPONENT), SETTINGS, [], 1).messages[0]["content"]
+    system = _prompt(_job(Purpose.TURN, 1, Side.OPPONENT), SETTINGS, []).messages[0]["content"]
     assert system.startswith("You are playing a person who talks to an AI agent.\n\n" + OPPONENT.system_prompt)
     assert "money back" in system
 
 
 def test_an_opponent_that_is_an_agent_keeps_its_own_prompt() -> None:
     settings = SETTINGS.model_copy(update={"opponent": AGENT.model_copy(update={"system_prompt": "buy cheap"})})
-    prompt = build_prompt(_job(Purpose.TURN, 1, Side.OPPONENT), settings, [], 1)
+    prompt = _prompt(_job(Purpose.TURN, 1, Side.OPPONENT), settings, [])
     assert prompt.messages[0]["content"] == "buy cheap"
 
 
 def test_a_judge_gets_goal_criteria_and_transcript() -> None:
     criteria = (Criterion(id="polite", text="Is polite."), Criterion(id="fast", text="Is fast.", required=False))
     settings = SETTINGS.model_copy(update={"criteria": criteria})
-    prompt = build_prompt(_job(Purpose.JUDGE, 2, stage="fast", temperature=0.9), settings, SPOKEN[:2], 1)
+    prompt = _prompt(_job(Purpose.JUDGE, 2, stage="fast", temperature=0.9), settings, SPOKEN[:2])
     system, user = prompt.messages
     assert system["content"].startswith("You judge a conversation between an AI agent and the person it talks to.")
     assert user["content"] == (
@@ -75,7 +82,7 @@ def test_a_judge_gets_goal_criteria_and_transcript() -> None:
 
 def test_a_repair_reminds_the_judge_of_the_form() -> None:
     asked, repaired = (
-        build_prompt(_job(Purpose.JUDGE, 2, stage=stage), SETTINGS, SPOKEN[:2], 1).messages[0]["content"]
+        _prompt(_job(Purpose.JUDGE, 2, stage=stage), SETTINGS, SPOKEN[:2]).messages[0]["content"]
         for stage in ("strong", "strong-repair")
     )
     assert repaired.startswith(asked)
@@ -83,15 +90,15 @@ def test_a_repair_reminds_the_judge_of_the_form() -> None:
 
 
 def test_an_answer_is_prompted_by_the_agents_instructions() -> None:
-    prompt = build_prompt(_job(Purpose.ASSIST, 2, Side.AGENT), SETTINGS, SPOKEN[:1], 1)
+    prompt = _prompt(_job(Purpose.ASSIST, 2, Side.AGENT), SETTINGS, SPOKEN[:1])
     assert [one["content"] for one in prompt.messages] == [AGENT.system_prompt, "Hello?"]
 
 
 def test_a_report_brings_its_own_prompt() -> None:
     job = _job(Purpose.REPORT, 0, conversation_id=None, prompt=({"role": "system", "content": "Write."},))
-    assert build_prompt(job, None, [], 1).messages == ({"role": "system", "content": "Write."},)
+    assert _prompt(job, None, []).messages == ({"role": "system", "content": "Write."},)
 
 
 def test_a_job_without_any_prompt_is_refused() -> None:
     with pytest.raises(UnpromptedJob):
-        build_prompt(_job(Purpose.REPORT, 0, conversation_id=None), None, [], 1)
+        _prompt(_job(Purpose.REPORT, 0, conversation_id=None), None, [])

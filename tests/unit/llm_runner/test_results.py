@@ -11,7 +11,7 @@ from llm_runner.results import done, failed_generation, seen_messages, standing
 from sample_runs import ended, message
 from shared.contracts.record import now
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Lane, Purpose
+from shared.contracts.words import EntryKind, Lane, Purpose
 from shared.contracts.work import GenerationRequested
 
 
@@ -22,6 +22,7 @@ def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
 
 ONE, TWO = message("run-1", 1), message("run-1", 2)
 END = ended("run-1", 3)
+REWIND = message("run-1", 3, kind=EntryKind.REWIND, side=None, content="", rewind_to=1)
 FAILED = failed_generation(_job(Purpose.TURN, 2), "default", Failure(code="provider_error", message="no"))
 
 
@@ -41,6 +42,19 @@ FAILED = failed_generation(_job(Purpose.TURN, 2), "default", Failure(code="provi
 def test_a_job_sees_what_came_before_it_or_waits(purpose: Purpose, seq: int, entries: Any, seen: int | None) -> None:
     found = seen_messages(_job(purpose, seq), entries)
     assert (found if found is None else len(found)) == seen
+
+
+def test_what_was_taken_back_is_not_seen_but_stands() -> None:
+    """Message 1, its answer, a rewind to 1: the next answer, 4, is made of 1 alone; of nothing while 3 is missing."""
+    job = _job(Purpose.CHAT, 4, conversation_id="run")
+    entries = [ONE, TWO, REWIND]
+    assert seen_messages(job, entries) == [ONE]
+    assert seen_messages(job, [ONE, TWO]) is None
+
+
+def test_a_rewind_in_its_place_makes_an_answer_pointless() -> None:
+    found = standing(_job(Purpose.CHAT, 3), [ONE, TWO, REWIND], None)
+    assert (found.result, found.settled) == (None, True)
 
 
 def test_a_message_outranks_a_failure_stored_beside_it() -> None:

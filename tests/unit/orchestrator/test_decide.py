@@ -5,23 +5,28 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.decide import (
+    BUDGET_REFUSAL,
     AgentMessage,
+    Apologize,
     Close,
     ConversationFacts,
     Effect,
     End,
-    EndConversation,
     Ended,
-    EndRun,
     Give,
     JudgeAnswer,
     RequestJudge,
+    RequestMemory,
     RequestMessage,
+    decide,
+)
+from orchestrator.decide_run import (
+    EndConversation,
+    EndRun,
     RequestReport,
     RunEffect,
     RunFacts,
     StartConversation,
-    decide,
     decide_run,
 )
 from shared.contracts.judgement import Judgement
@@ -73,6 +78,10 @@ def complete(seq: int, stage: Stage = Stage.FAST, confidence: float = 0.9) -> Ju
 def facts(messages: int, *agent: AgentMessage, **given: object) -> ConversationFacts:
     known: dict[str, object] = {"settings": settings(), "deadline_at": LATER} | given
     return ConversationFacts(messages=messages, agent_messages=agent, **known)  # type: ignore[arg-type]
+
+
+def chat(entries: int, **given: object) -> ConversationFacts:
+    return facts(entries, purpose=Purpose.CHAT, **(UNJUDGED | given))
 
 
 def opponent(seq: int) -> RequestMessage:
@@ -217,9 +226,27 @@ TABLE: list[tuple[str, ConversationFacts, tuple[Effect, ...]]] = [
         facts(1, refused=frozenset({2})),
         (End(2, EndedReason.BUDGET),),
     ),
-    ("chat: an unanswered message is owed an answer", facts(1, purpose=Purpose.CHAT, **UNJUDGED), (agent(2),)),
-    ("chat: an answered one is owed nothing", facts(2, purpose=Purpose.CHAT, **UNJUDGED), ()),
-    ("chat: has no limit", facts(7, purpose=Purpose.CHAT, **UNJUDGED), (agent(8),)),
+    ("chat: an unanswered message is owed an answer", chat(1, unanswered=True), (agent(2),)),
+    ("chat: an answered one is owed nothing", chat(2), ()),
+    ("chat: has no limit", chat(7, unanswered=True), (agent(8),)),
+    ("chat: who speaks does not follow from the number of entries", chat(2, unanswered=True), (agent(3),)),
+    (
+        "chat: refused by the budget, an answer says so",
+        chat(1, unanswered=True, refused=frozenset({2})),
+        (Apologize(2, BUDGET_REFUSAL),),
+    ),
+    (
+        "chat: failed for good, an answer says so",
+        chat(1, unanswered=True, failures={2: FAILURE}),
+        (Apologize(2, FAILURE),),
+    ),
+    ("chat: what has grown too long is summed up", chat(8, memory_due=5), (RequestMemory(5),)),
+    (
+        "chat: the answer does not wait for the summary",
+        chat(9, unanswered=True, memory_due=5),
+        (agent(10), RequestMemory(5)),
+    ),
+    ("chat: a cancel ends it", chat(1, unanswered=True, wanted=Wanted.CANCEL), (End(2, EndedReason.CANCELED),)),
 ]
 
 

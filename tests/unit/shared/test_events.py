@@ -98,7 +98,7 @@ FACTS = {
     "judgement": "r-1:2:judgement:fast",
     "conversation.ended": "r-1:ended",
     "report.ready": "r:report",
-    "run.ended": f"{RUN.id}:ended",
+    "run.ended": f"{RUN.id}:run:ended",
 }
 
 

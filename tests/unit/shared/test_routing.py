@@ -70,6 +70,13 @@ def test_unknown_model_is_told_with_what_is_known(provider: str | None, model: s
     assert str(told.value).startswith(sentence)
 
 
+def test_beside_a_model_stands_its_providers_fast_one_or_none_but_itself() -> None:
+    assert TWO.fast_beside(Route(provider="one", model="large")) == Route(provider="one", model="small")
+    assert TWO.fast_beside(Route(provider="two", model="own")) == Route(provider="two", model="own")
+    with pytest.raises(UnknownModel):
+        TWO.fast_beside(Route(provider="three", model="own"))
+
+
 def test_empty_registry_says_that_it_knows_none() -> None:
     with pytest.raises(UnknownModel, match="any model is not in the registry; known: none"):
         Registry(providers={}).route(None, None)

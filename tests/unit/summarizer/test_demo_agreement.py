@@ -8,9 +8,10 @@ from shared.contracts.words import EndedReason
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes
 from summarizer.material import Material
+from summarizer.memory import Folding, folding, memory_prompt
 from summarizer.prompts import Desk, Prompt, Window
 from summarizer.statistics import count
-from unit.summarizer.played_runs import conversation, material, scenario
+from unit.summarizer.played_runs import conversation, material, message, scenario
 
 TALK = [
     "My kettle broke and I want a refund.",
@@ -57,3 +58,13 @@ def test_condensing_prompt_is_answered_with_plain_text() -> None:
     at_desk = Desk(long, count(long), Window(8_000, 4_096))
     answer = demo_answer(at_desk.condense(at_desk.to_condense()[0]))
     assert answer.startswith("The person began with: My kettle broke and I want a refund.")
+
+
+def test_memory_prompt_is_answered_with_a_summary_that_the_next_one_carries_on() -> None:
+    entries = [message(1, seq, text) for seq, text in enumerate(["My name is Ada.", "Hello.", "I live in Rome."], 1)]
+    first = folding(entries[:2], [], 2)
+    assert isinstance(first, Folding)
+    summary = demo_answer(memory_prompt(first, 8_000, 200))
+    assert summary.startswith("The person began with: My name is Ada. Named so far: Ada.")
+    second = demo_answer(memory_prompt(Folding(summary, tuple(entries[2:])), 8_000, 200))
+    assert second.startswith("The person began with: My name is Ada. Named so far: Ada, Rome.")

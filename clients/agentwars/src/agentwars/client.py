@@ -179,6 +179,10 @@ class Client:
                     raise ApiError(str(event.data.get("error")), str(event.data.get("message")))
                 yield event
 
+    async def save_written(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Keeps what PromptBro wrote: `{text, as: "template", name}` or `{text, as: "agent", agentId}`."""
+        return dict(await self._json("POST", "/api/promptbro/save", body))
+
     # --- operations
 
     async def dead_letters(self, limit: int = 20) -> list[DeadLetter]:

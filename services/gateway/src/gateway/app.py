@@ -11,28 +11,38 @@ from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
 from gateway.body_limit import DeclaredLengthLimit
+from gateway.chat.chats import Chats
+from gateway.chat.commanding import ChatCommands
+from gateway.chat.door import ChatDoor
+from gateway.chat.readings import Readings
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
 from gateway.cors import with_cors
 from gateway.envelope import Envelope
 from gateway.error_answers import ErrorBody, add_error_answers
-from gateway.event_stream import Streams, StreamSettings
+from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
 from gateway.heartbeats import Heartbeats
 from gateway.parts import Parts
 from gateway.routes import (
     agents,
     battles,
+    chat,
     conversations,
     dead_letters,
     estimates,
     health,
+    llm,
     models,
+    openai,
     personas,
     promptbro,
     reports,
     runs,
     scale,
+    stream_sessions,
+    stream_tokens,
     streams,
+    templates,
 )
 from gateway.settings import GatewaySettings
 from gateway.starts import Planner
@@ -48,6 +58,7 @@ from shared.storage import Store
 
 _log = structlog.stdlib.get_logger("gateway")
 LARGEST_BODY = 1024 * 1024
+LARGER_BODIES = {"/api/chat": chat.LARGEST_BODY}
 ROUTES = (
     agents,
     battles,
@@ -57,7 +68,13 @@ ROUTES = (
     conversations,
     reports,
     streams,
+    chat,
     promptbro,
+    llm,
+    openai,
+    stream_sessions,
+    stream_tokens,
+    templates,
     personas,
     models,
     health,
@@ -67,13 +84,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {
 
 
 class Gateway(FastAPI):
-    """The app with its envelope outermost: answers nobody foresaw carry request ids and CORS headers too."""
+    """The app with its envelope outside of it: answers nobody foresaw carry request ids and CORS headers too."""
 
     settings: GatewaySettings
 
     def build_middleware_stack(self) -> ASGIApp:
-        limited = DeclaredLengthLimit(super().build_middleware_stack(), LARGEST_BODY)
-        return Envelope(with_cors(limited, self.settings))
+        limited = DeclaredLengthLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
+        return OutermostLayer(Envelope(with_cors(limited, self.settings)))
 
 
 def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:
@@ -97,7 +114,11 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.state.store_watch = StoreWatch(store, log)
     app.state.shutting_down = shutting_down
     app.state.parts = _parts(settings, registry, connection, store, heartbeats, log)
-    app.state.streams = Streams(connection, store, StreamSettings(), shutting_down, log)
+    stream_settings = StreamSettings()
+    limit = streams_per_user(stream_settings, settings.host)
+    app.state.streams = Streams(connection, store, stream_settings, limit, shutting_down, log)
+    app.state.readings = Readings(store, log)
+    app.state.chat_door = _chat_door(app.state.parts, app.state.streams, app.state.readings, log)
     add_error_answers(app)
     for resource in ROUTES:
         app.include_router(resource.router)
@@ -127,6 +148,12 @@ def _parts(
     )
 
 
+def _chat_door(parts: Parts, streams: Streams, readings: Readings, log: Logger) -> ChatDoor:
+    said = ChatCommands(parts.connection, parts.settings.publish_timeout_seconds, log)
+    chats = Chats(parts.store, parts.connection, parts.commands, said, parts.settings.chat_days_kept, log)
+    return ChatDoor(chats, readings, parts, streams, log)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connects in the background: the broker may come later than the first request."""
@@ -140,6 +167,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.shutting_down.set()
     await app.state.streams.close()
+    await app.state.readings.close()
     await cancel_all(background)
     await parts.connection.close()
     parts.store.close()

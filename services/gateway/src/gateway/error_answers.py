@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
+from gateway.openai_wire.errors import PREFIX, openai_error, openai_status
 from gateway.store_watch import watch_of
 from shared.errors import StoreUnavailable, TransientError
 from shared.routing import UnknownModel
@@ -21,7 +22,7 @@ HTTP_CODES = {404: "not_found", 405: "invalid_request", 413: "too_large", 415: "
 HTTP_MESSAGES = {
     404: "There is nothing under this path; /docs shows every path there is.",
     405: "This path does not take this method; /docs shows which it takes.",
-    413: "The body is larger than 1 MiB, the most this path takes.",
+    413: "The body is larger than this path takes: 1 MiB, in a chat 4 MiB.",
 }
 BOUNDS = ("le", "lt", "ge", "gt", "max_length", "min_length", "expected", "pattern", "bound")
 
@@ -49,6 +50,9 @@ def _answer(
     top_level: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    if request.url.path.startswith(PREFIX):
+        shown = openai_error(code, message, status, details)
+        return JSONResponse({"error": shown}, openai_status(code, status), headers=dict(headers or {}))
     body: dict[str, object] = {"error": code, "message": message, "details": dict(details or {})}
     body |= {"requestId": getattr(request.state, "request_id", None)} | dict(top_level or {})
     return JSONResponse(body, status, headers=dict(headers or {}))

@@ -88,6 +88,19 @@ class InvalidModel(ApiError):
         super().__init__(f"{sentence}. GET /api/models lists what can be asked for.")
 
 
+class ContextTooLong(ApiError):
+    """More was asked than the model takes."""
+
+    status = 400
+    code = "context_too_long"
+
+    def __init__(self, model: str, tokens: int, window: int) -> None:
+        super().__init__(
+            f"This has about {tokens} tokens, and {model} takes {window}: send less, or ask a model that takes more.",
+            {"model": model, "tokens": tokens, "contextWindow": window},
+        )
+
+
 class BudgetExceeded(ApiError):
     """The estimate is over the budget: nothing was started."""
 
@@ -101,6 +114,19 @@ class BudgetExceeded(ApiError):
             "raise maxBudgetUsd, or ask for fewer or shorter conversations or a cheaper model.",
             top_level={"estimatedUsd": estimated, "maxBudgetUsd": budget},
         )
+
+
+class Unauthorized(ApiError):
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ApiError):
+    status = 403
+    code = "forbidden"
 
 
 class NotFound(ApiError):
@@ -127,6 +153,37 @@ class UnsupportedMediaType(ApiError):
 
     def __init__(self, content_type: str) -> None:
         super().__init__(f"The body must be sent as application/json, not as {content_type or 'an unnamed type'}.")
+
+
+class RateLimited(ApiError):
+    """A quota is used up; `seconds` is when there is one again, `limit` how many requests it has."""
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(self, message: str, seconds: int, limit: int) -> None:
+        headers = {
+            "Retry-After": str(seconds),
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": str(seconds),
+        }
+        super().__init__(message, {"retryAfter": seconds}, headers=headers)
+
+
+class TooManyStreams(ApiError):
+    """This process, or (with `limit`) this user, has as many streams as may be; an EventSource is told so with 200."""
+
+    status = 429
+    code = "too_many_streams"
+
+    def __init__(self, limit: int | None = None) -> None:
+        sentence = "Too many answers are being streamed here: try again in a moment."
+        details: dict[str, object] = {"retryAfter": 1}
+        if limit is not None:
+            sentence = f"You have {limit} streams open, as many as one user may have: close one, then try again."
+            details["limit"] = limit
+        super().__init__(sentence, details, headers={"Retry-After": "1"})
 
 
 class NotReady(ApiError):

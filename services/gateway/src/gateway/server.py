@@ -7,6 +7,7 @@ from types import FrameType
 import uvicorn
 
 from gateway.app import create_app
+from gateway.connections import bounded
 from gateway.settings import GatewaySettings
 from shared.logs import configure
 from shared.routing import load_registry
@@ -51,4 +52,4 @@ def main() -> None:
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
     )
     log.info("gateway starts", host=settings.host, port=settings.port)
-    Server(config, shutting_down).run()
+    Server(config, shutting_down).run(sockets=[bounded(config.bind_socket())])

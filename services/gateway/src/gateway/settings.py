@@ -1,6 +1,6 @@
 """What the gateway reads from its environment."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import LimitSettings, LogSettings, MongoSettings, NatsSettings
 
@@ -24,3 +24,9 @@ class GatewaySettings(NatsSettings, MongoSettings, LogSettings, LimitSettings):
     list_limit: int = 100
     list_limit_ceiling: int = 500
     wait_ceiling_seconds: float = 30.0
+    chat_max_tokens: int = 4096
+    chat_days_kept: float = 30.0
+    chat_orphan_seconds: float = Field(default=20.0, ge=0, le=600)
+    assist_daily_requests: int = Field(default=100, ge=1)
+    assist_daily_usd: float = Field(default=0.10, gt=0)
+    stream_token_secret: SecretStr | None = None

@@ -6,7 +6,7 @@ from typing import Literal
 from llm_runner.attempt import Attempt
 from llm_runner.case import Case
 from llm_runner.results import Result, done, side_of
-from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
+from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded, ToolStarted
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
@@ -39,6 +39,22 @@ class Announcer:
             )
         )
 
+    async def tools_asked(self, case: Case, attempt: Attempt) -> None:
+        """What the model asks for is the client's to do, from here on."""
+        for call in attempt.tool_calls:
+            await self._publisher.event(
+                ToolStarted(
+                    run_id=case.job.run_id,
+                    at=now(),
+                    conversation_id=case.job.conversation_id or case.job.run_id,
+                    seq=case.job.seq,
+                    attempt=attempt.id,
+                    tool_call_id=call.id,
+                    tool_name=call.name,
+                    input=call.input,
+                )
+            )
+
     async def discarded(
         self, job: GenerationRequested, attempt: Attempt, reason: str, follows: Literal["retry", "none"]
     ) -> None:
@@ -67,8 +83,8 @@ class Announcer:
     async def given_up(self, letter: DeadLetter) -> None:
         await self._publisher.work(letter)
 
-    async def usage_appeared(self, run_id: str, conversation: str, attempt: str) -> None:
-        """A usage row came after its conversation's end, whose totals may have been taken."""
+    async def usage_appeared(self, run_id: str, conversation: str | None, attempt: str) -> None:
+        """A usage row came after the end of its conversation (None: of its run), whose totals may have been taken."""
         await self._publisher.work(
             UsageAppeared(run_id=run_id, at=now(), conversation_id=conversation, attempt=attempt)
         )

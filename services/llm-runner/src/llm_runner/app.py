@@ -141,6 +141,7 @@ class Runner:
             providers,
             self._settings.calls,
             self._settings.retries,
+            self._settings.chats,
         )
         limit = self._settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
         return JobSettlement(handler, announcer, self._jobs, limit, self._log)

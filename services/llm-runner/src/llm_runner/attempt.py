@@ -5,12 +5,15 @@ from contextlib import aclosing
 
 from llm_runner.clock import CallClock
 from llm_runner.deltas import AttemptDeltas
-from llm_runner.providers.provider import PROVIDER_ERROR, Prompt, Provider, ProviderFailure, TokenCount
+from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, Provider, ProviderFailure, TokenCount
+from llm_runner.tool_calls import ToolCallReader
 from shared.contracts.identity import new_id
-from shared.contracts.transcript import Usage
+from shared.contracts.transcript import ToolCall, Usage
 from shared.contracts.words import Tier
 from shared.routing import ModelEntry
 from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
+
+TOOL_CALLS = "tool-calls"
 
 
 class Attempt:
@@ -22,10 +25,13 @@ class Attempt:
         self.provider = provider.name
         self.model = model
         self.finish_reason: str | None = None
+        self.tool_calls: tuple[ToolCall, ...] = ()
+        self.folded_to = prompt.folded_to
         self._source = provider
         self._entry: ModelEntry = provider.entry.models[model]
         self._prompt = prompt
         self._texts: list[str] = []
+        self._tools = ToolCallReader(self.id)
         self._tokens: TokenCount | None = None
         self._began = 0.0
         self._first_text: float | None = None
@@ -49,7 +55,8 @@ class Attempt:
         """What the call took as the provider counted it, else estimated at four characters a token."""
         if not self._began:
             return Usage()
-        counted = self._tokens or TokenCount(-(-self._prompt.length // CHARACTERS_PER_TOKEN), text_tokens(self.text))
+        written = text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
+        counted = self._tokens or TokenCount(-(-self._prompt.length // CHARACTERS_PER_TOKEN), written)
         return self._entry.usage(counted.prompt, counted.completion)
 
     @property
@@ -58,7 +65,7 @@ class Attempt:
 
     @property
     def ttft_ms(self) -> float | None:
-        """Milliseconds to the first text."""
+        """Milliseconds to the first text, or to the first piece of a tool call."""
         return None if self._first_text is None else round((self._first_text - self._began) * 1000, 1)
 
     async def call(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
@@ -69,13 +76,16 @@ class Attempt:
                 await self._read(clock, deltas)
         except ProviderFailure:
             # An answer that said how it ended is whole, whatever came instead of its usage.
-            if self.finish_reason is None or not self._texts:
+            if self.finish_reason is None or not (self._texts or self._tools.length):
                 raise
         finally:
             self._ended = time.monotonic()
             if deltas is not None:
                 deltas.close()
-        if not self._texts:
+        self.tool_calls = self._tools.calls(self.provider)
+        if self.tool_calls:
+            self.finish_reason = TOOL_CALLS
+        elif not self._texts:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.provider} gave an empty answer ({self.finish_reason})")
 
     async def _read(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
@@ -83,11 +93,17 @@ class Attempt:
             async for chunk in chunks:
                 self._tokens = chunk.tokens or self._tokens
                 self.finish_reason = chunk.finish_reason or self.finish_reason
-                if chunk.text:
+                if chunk.text or chunk.tool_calls:
                     clock.text_came()
                     self._first_text = self._first_text or time.monotonic()
-                    self._texts.append(chunk.text)
-                    if deltas is not None:
-                        await deltas.add(chunk.text)
+                    await self._keep(chunk, deltas)
         if deltas is not None:
             await deltas.flush()
+
+    async def _keep(self, chunk: Chunk, deltas: AttemptDeltas | None) -> None:
+        for piece in chunk.tool_calls:
+            self._tools.add(piece)
+        if chunk.text:
+            self._texts.append(chunk.text)
+            if deltas is not None:
+                await deltas.add(chunk.text)

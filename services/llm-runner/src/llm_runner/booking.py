@@ -26,13 +26,17 @@ class Books:
     async def book(self, row: UsageRow) -> None:
         """Raises StoreUnavailable, BrokerUnavailable."""
         await self._store.usage.insert(row)
-        conversation = row.conversation_id
-        if conversation is None:
-            return
-        # Read after the row is durable: whoever ends the conversation later counts it.
-        entries = await self._store.entries.transcript(conversation)
-        if any(entry.kind is EntryKind.ENDED for entry in entries):
-            await self._announcer.usage_appeared(row.run_id, conversation, row.id)
+        # Read after the row is durable: whoever ends the conversation, or the run, later counts it.
+        if await self._totals_taken(row):
+            await self._announcer.usage_appeared(row.run_id, row.conversation_id, row.id)
+
+    async def _totals_taken(self, row: UsageRow) -> bool:
+        """Whether the row's conversation has ended, or the run where the row is no conversation's (a report's)."""
+        if row.conversation_id is None:
+            run = await self._store.runs.get(row.run_id)
+            return run is not None and run.ended_at is not None
+        entries = await self._store.entries.transcript(row.conversation_id)
+        return any(entry.kind is EntryKind.ENDED for entry in entries)
 
     async def book_left_out(self, case: Case, counted: str | None) -> None:
         """Estimates for attempts of holders that died before they booked; `counted` stands in the result."""

@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from llm_runner.facts import JobFacts
 from llm_runner.held import HeldJob
 from llm_runner.past import NOTHING, Past
+from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`entries` is the whole transcript as it was read, `messages` the part of it that the prompt is made of."""
+    """`entries` is the whole transcript as it was read, `messages` the part of it that the prompt is made of.
+
+    `memory` is the summary of what is old of a chat, where it has one.
+    """
 
     held: HeldJob
     facts: JobFacts
     entries: tuple[Entry, ...]
     messages: tuple[Entry, ...] = ()
     past: Past = NOTHING
+    memory: Generation | None = None
 
     @property
     def job(self) -> GenerationRequested:

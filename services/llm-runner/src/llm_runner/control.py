@@ -1,4 +1,7 @@
-"""The fast path of cancel and stop: a core message per run, whose loss the heartbeat makes good."""
+"""What is wanted of a run, and of one answer: as it stands in the store, and the fast path that says so at once.
+
+The fast path is a core message per run, whose loss the heartbeat makes good.
+"""
 
 from typing import Any
 
@@ -8,13 +11,24 @@ from nats.aio.msg import Msg
 
 from llm_runner.clock import Interruption
 from llm_runner.held import HeldJobs
-from llm_runner.purposes import MESSAGES
-from shared.contracts.words import Purpose
+from shared.contracts.runs import Control
+from shared.contracts.words import Purpose, Wanted
+from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 from shared.messaging import subjects
 
 _CANCEL, _STOP = "cancel", "stop"
-_STOPPABLE = MESSAGES - {Purpose.TURN}
+ANSWERS = frozenset({Purpose.CHAT, Purpose.ASSIST})
+"""Purposes whose answer somebody waits for: it can be stopped, and is not written on when nobody reads it."""
+
+
+def wish(job: GenerationRequested, control: Control | None) -> Interruption | None:
+    """How a job is to end before its result, by what is wanted of its run; None while it is to go on."""
+    if control is None:
+        return None
+    if control.wanted is Wanted.CANCEL:
+        return Interruption.CANCELED
+    return Interruption.STOPPED if job.purpose in ANSWERS and job.seq <= control.stop_seq else None
 
 
 class ControlSignals:
@@ -28,10 +42,13 @@ class ControlSignals:
         await client.subscribe(subjects.control("*"), cb=self.on_signal)
 
     async def on_signal(self, message: Msg) -> None:
-        """`{"wanted": "cancel"|"stop"|..., "conversationId"?}`; other wishes are not a runner's."""
+        """`{"wanted": "cancel"|"stop"|..., "conversationId"?, "seq"?}`; other wishes are not a runner's.
+
+        A stop means the answer at `seq` and those below it, never one that was asked for since.
+        """
         try:
             signal: dict[str, Any] = orjson.loads(message.data)
-            wanted, conversation = signal.get("wanted"), signal.get("conversationId")
+            wanted, conversation, seq = signal.get("wanted"), signal.get("conversationId"), signal.get("seq")
         except (orjson.JSONDecodeError, AttributeError):
             self._log.warning("a control signal could not be read", subject=message.subject)
             return
@@ -40,5 +57,5 @@ class ControlSignals:
                 continue
             if wanted == _CANCEL:
                 held.interrupt(Interruption.CANCELED)
-            elif wanted == _STOP and held.job.purpose in _STOPPABLE:
+            elif wanted == _STOP and held.job.purpose in ANSWERS and isinstance(seq, int) and held.job.seq <= seq:
                 held.interrupt(Interruption.STOPPED)

@@ -9,6 +9,7 @@ from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.case import Case
 from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
+from llm_runner.control import wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
@@ -16,13 +17,15 @@ from llm_runner.outcomes import HandedOver, Outcomes
 from llm_runner.past import FAILED, LOST, NOTHING, Past, PastAttempts
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import MESSAGES, build_prompt
+from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
 from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import Wanted
+from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet
+from shared.settings import ChatSettings
 from shared.storage import Store
 
 CONTROL_FRESH_SECONDS = 0.5
@@ -42,6 +45,7 @@ class JobHandler:
         providers: dict[str, Provider],
         calls: CallSettings,
         retries: RetrySettings,
+        chats: ChatSettings,
     ) -> None:
         self._store = store
         self._past = past
@@ -52,29 +56,32 @@ class JobHandler:
         self._providers = providers
         self._calls = calls
         self._retries = retries
+        self._chats = chats
 
     async def handle(self, held: HeldJob) -> None:
         """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
-        case, generation, canceled, read_at = await self._read(held)
+        case, generation, why, read_at = await self._read(held)
         job, stands = held.job, standing(held.job, case.entries, generation)
         await self._books.book_left_out(case, stands.result.attempt if stands.result else None)
         if stands.settled:
             await self._announcer.result(job, stands.result, case.entries)
-        elif canceled or held.interruption is Interruption.CANCELED:
+        elif Interruption.CANCELED in (why, held.interruption):
             await self._announcer.result(job, None, case.entries)
+        elif Interruption.STOPPED in (why, held.interruption):
+            await self._outcomes.stopped(case)
         elif failure := self._spent_up(job, case.past):
             await self._outcomes.given_up(case, failure)
         else:
-            await self._attempt(_with_messages(case), read_at)
+            await self._attempt(await self._prompted(case), read_at)
 
-    async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, bool, float]:
-        """All that is known of a job, what stands under its key, whether a cancel is wanted, and when that was read."""
+    async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, Interruption | None, float]:
+        """All that is known of a job, what stands under its key, what is wanted of it, and when that was read."""
         read_at = time.monotonic()
-        facts, entries, canceled = await asyncio.gather(
-            job_facts(self._store, held.job), self._transcript(held.job), self._cancel_wanted(held.job)
+        facts, entries, why = await asyncio.gather(
+            job_facts(self._store, held.job), self._transcript(held.job), self._wish(held.job)
         )
         past, generation = await self._what_was(held)
-        return Case(held, facts, tuple(entries), past=past), generation, canceled, read_at
+        return Case(held, facts, tuple(entries), past=past), generation, why, read_at
 
     async def give_up(self, held: HeldJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
@@ -84,13 +91,14 @@ class JobHandler:
 
     async def _attempt(self, case: Case, read_at: float) -> None:
         job = case.job
-        prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed)
         provider = self._providers[job.provider]
+        window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
+        prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed, case.memory, window)
         attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
         await self._announcer.started(case, attempt)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
-        if stale and await self._cancel_wanted(job):
-            case.held.interrupt(Interruption.CANCELED)
+        if stale and (why := await self._wish(job)):
+            case.held.interrupt(why)
         try:
             await attempt.call(self._clock(case), self._deltas_of(job, attempt))
         except Interrupted as interrupted:
@@ -98,6 +106,7 @@ class JobHandler:
         except ProviderFailure as failure:
             await self._outcomes.failed(case, attempt, failure)
         else:
+            await self._announcer.tools_asked(case, attempt)
             await self._outcomes.stored(case, attempt, attempt.finish_reason)
 
     def _clock(self, case: Case) -> CallClock:
@@ -137,16 +146,23 @@ class JobHandler:
     async def _transcript(self, job: GenerationRequested) -> list[Entry]:
         return await self._store.entries.transcript(job.conversation_id) if job.conversation_id else []
 
-    async def _cancel_wanted(self, job: GenerationRequested) -> bool:
-        control = await self._store.runs.control(job.run_id)
-        return control is not None and control.wanted is Wanted.CANCEL
+    async def _wish(self, job: GenerationRequested) -> Interruption | None:
+        return wish(job, await self._store.runs.control(job.run_id))
 
+    async def _prompted(self, case: Case) -> Case:
+        """The case with what its prompt is made of. Raises NotYet for a hole, HandedOver where the process leaves."""
+        messages = seen_messages(case.job, case.entries)
+        if messages is None:
+            raise NotYet(f"a message that {case.job.key} needs")
+        memory = (
+            await self._store.generations.newest_memory(case.job.conversation_id or "") if self._is_long(case) else None
+        )
+        if case.held.interruption is Interruption.HANDED_OVER:
+            raise HandedOver
+        return replace(case, messages=tuple(messages), memory=memory)
 
-def _with_messages(case: Case) -> Case:
-    """The case with the messages of its prompt. Raises NotYet for a hole, HandedOver where the process leaves."""
-    messages = seen_messages(case.job, case.entries)
-    if messages is None:
-        raise NotYet(f"a message that {case.job.key} needs")
-    if case.held.interruption is Interruption.HANDED_OVER:
-        raise HandedOver
-    return replace(case, messages=tuple(messages))
+    def _is_long(self, case: Case) -> bool:
+        """Whether a chat may have been summed up: one of its answers took as much as makes that due."""
+        starts = self._chats.summary_starts_tokens
+        took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in case.entries)
+        return case.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)

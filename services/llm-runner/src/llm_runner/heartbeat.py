@@ -1,7 +1,8 @@
 """Keeping every job of a lane alive from one loop, and noticing what makes a long call pointless.
 
 Each third of `ack_wait` the broker hears of every job in hand. Jobs older than that are looked up in the store too,
-two queries for all of them: a result or an `ended` in their place, or a cancel whose signal was missed, closes a call.
+two queries for all of them: a result or an `ended` in their place, or a cancel or a stop whose signal was missed,
+closes a call. So does, with a third query, that nobody reads what somebody waited for.
 """
 
 import asyncio
@@ -10,9 +11,11 @@ import time
 from nats.errors import Error as NatsError
 
 from llm_runner.clock import Interruption
+from llm_runner.control import wish
 from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.orphans import Orphans
 from llm_runner.purposes import MESSAGES
-from shared.contracts.words import Lane, Wanted
+from shared.contracts.words import Lane
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
 from shared.messaging.connection import Connection
@@ -30,6 +33,7 @@ class Heartbeat:
         self._connection = connection
         self._store = store
         self._log = log
+        self._orphans = Orphans(store)
         self._every = ack_wait(lane) / 3
 
     async def run(self) -> None:
@@ -44,6 +48,7 @@ class Heartbeat:
                 self._log.warning("jobs could not be kept alive", lane=self._lane, error=repr(error))
             except StoreUnavailable as error:
                 # The calls go on: the next beat looks again.
+                self._orphans.store_was_away()
                 self._log.warning("jobs in flight were not looked up", lane=self._lane, error=str(error))
 
     async def _keep_alive(self, jobs: list[HeldJob]) -> None:
@@ -59,16 +64,15 @@ class Heartbeat:
         ends = await self._store.entries.ends(conversations)
         run_ids = list({held.job.run_id for held in jobs})
         controls = await asyncio.gather(*(self._store.runs.control(run_id) for run_id in run_ids))
-        canceled = {
-            run_id
-            for run_id, control in zip(run_ids, controls, strict=True)
-            if control is not None and control.wanted is Wanted.CANCEL
-        }
+        wanted = dict(zip(run_ids, controls, strict=True))
         for held in jobs:
             if _taken(held, ends):
                 held.interrupt(Interruption.BEATEN)
-            elif held.job.run_id in canceled:
-                held.interrupt(Interruption.CANCELED)
+            elif why := wish(held.job, wanted[held.job.run_id]):
+                held.interrupt(why)
+        for held in await self._orphans.among(jobs):
+            self._log.info("nobody reads it any more", job=held.job.key)
+            held.interrupt(Interruption.STOPPED)
 
 
 def _taken(held: HeldJob, ends: dict[str, End]) -> bool:

@@ -23,6 +23,7 @@ class HeldJob:
         self.delivery = message.metadata.num_delivered
         self.began = self.last_sign = time.monotonic()
         self.interruption: Interruption | None = None
+        self.call_began: float | None = None
         self._clock: CallClock | None = None
         self._ack_wait = ack_wait
         self._limit = limit
@@ -50,6 +51,7 @@ class HeldJob:
     def calls(self, clock: CallClock) -> None:
         """A call begins; an interruption that came before it ends it at once."""
         self._clock = clock
+        self.call_began = time.monotonic()
         if self.interruption is not None:
             clock.interrupt(self.interruption)
 

@@ -13,6 +13,7 @@ from llm_runner.past import BEATEN, CANCELED, FAILED, LOST
 from llm_runner.providers.provider import ProviderFailure
 from llm_runner.purposes import MESSAGES, judge
 from llm_runner.results import (
+    STOPPED,
     Result,
     Standing,
     failed_generation,
@@ -20,6 +21,7 @@ from llm_runner.results import (
     generation_of,
     message_entry,
     standing,
+    stopped_message,
     usage_row,
 )
 from llm_runner.retrying import TryAgain, next_attempt
@@ -80,7 +82,7 @@ class Outcomes:
     async def interrupted(self, case: Case, attempt: Attempt, why: Interruption) -> None:
         """A call closed on purpose: its text is kept on its usage row, or is the answer where its reader stopped it."""
         if why is Interruption.STOPPED:
-            await self.stored(case, attempt, "stopped")
+            await self.stored(case, attempt, STOPPED)
         elif why is Interruption.BEATEN:
             await self._beaten(case, attempt)
         elif why is Interruption.CANCELED:
@@ -122,6 +124,15 @@ class Outcomes:
             return
         await self._announcer.given_up(DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job))
         await self._announcer.result(job, end, _with(case, end))
+
+    async def stopped(self, case: Case) -> None:
+        """An answer that was stopped before its call: it says nothing, and nothing was paid for it."""
+        end = stopped_message(case.job, case.facts)
+        if await self._insert(end):
+            await self._announcer.result(case.job, end, _with(case, end))
+            return
+        stands, entries = await self._look_again(case.job)
+        await self._announcer.result(case.job, stands.result, entries)
 
     async def _beaten(self, case: Case, attempt: Attempt) -> None:
         await self._books.book(usage_row(case.job, case.facts.tenant, attempt, BEATEN, None))

@@ -10,16 +10,17 @@ from llm_runner.purposes import MESSAGES
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
-from shared.contracts.transcript import Entry, Failure, Usage
+from shared.contracts.transcript import Entry, Failure, Usage, fold
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import GenerationRequested, GenerationStored
 
+STOPPED = "stopped"
 Result = Entry | Generation
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a job meets: its result or final failure, or the `ended` that makes it pointless; else nothing."""
+    """What a job meets: its result or final failure, or what makes it pointless (`ended`); else nothing."""
 
     result: Result | None = None
     ended: bool = False
@@ -30,27 +31,30 @@ class Standing:
 
 
 def standing(job: GenerationRequested, entries: Sequence[Entry], generation: Generation | None) -> Standing:
-    """What stands for a job. An entry outranks a failure stored beside it; a later pass minds no `ended`."""
+    """What stands for a job. An entry outranks a failure stored beside it; a later pass minds no `ended`.
+
+    A rewind in a message's place makes it as pointless as an `ended` does.
+    """
     ended = any(entry.kind is EntryKind.ENDED for entry in entries)
     if job.purpose in MESSAGES:
         for entry in entries:
-            if entry.seq == job.seq and entry.kind is EntryKind.MESSAGE:
-                return Standing(entry, ended)
+            if entry.seq == job.seq and entry.kind is not EntryKind.ENDED:
+                return Standing(entry, ended) if entry.kind is EntryKind.MESSAGE else Standing(None, ended=True)
     if generation is not None:
         return Standing(generation, ended)
     return Standing(None, ended and not job.pass_number)
 
 
 def seen_messages(job: GenerationRequested, entries: Sequence[Entry]) -> list[Entry] | None:
-    """The messages a job's prompt is made of, or None while one of them is not readable yet.
+    """The messages a job's prompt is made of, or None while an entry below it is not readable yet.
 
-    Message n is written from 1..n-1, a judgement of message n from 1..n.
+    Message n is written from 1..n-1, a judgement of message n from 1..n. What a rewind took back is not seen.
     """
     last = job.seq - 1 if job.purpose in MESSAGES else job.seq
     seen = [entry for entry in entries if entry.seq <= last]
     if [entry.seq for entry in seen] != list(range(1, last + 1)):
         return None
-    return [entry for entry in seen if entry.kind is EntryKind.MESSAGE]
+    return fold(seen)
 
 
 def side_of(job: GenerationRequested, facts: JobFacts) -> Side:
@@ -86,6 +90,8 @@ def message_entry(
         ttft_ms=attempt.ttft_ms,
         finish_reason=finish_reason,
         finding=find(attempt.text, before) if looks_for_findings else None,
+        tool_calls=attempt.tool_calls,
+        folded_to=attempt.folded_to,
     )
 
 
@@ -136,6 +142,15 @@ def failed_generation(job: GenerationRequested, tenant: str, failure: Failure) -
 
 def failed_message(job: GenerationRequested, facts: JobFacts, failure: Failure) -> Entry:
     """The empty answer that keeps a chat from being stuck (section 9)."""
+    return _empty_message(job, facts).model_copy(update={"finish_reason": "error", "error": failure})
+
+
+def stopped_message(job: GenerationRequested, facts: JobFacts) -> Entry:
+    """The answer that was stopped before anything of it was asked for."""
+    return _empty_message(job, facts).model_copy(update={"finish_reason": STOPPED})
+
+
+def _empty_message(job: GenerationRequested, facts: JobFacts) -> Entry:
     return Entry(
         conversation_id=job.conversation_id or job.run_id,
         run_id=job.run_id,
@@ -147,8 +162,6 @@ def failed_message(job: GenerationRequested, facts: JobFacts, failure: Failure) 
         content="",
         provider=job.provider,
         model=job.model,
-        finish_reason="error",
-        error=failure,
     )
 
 
@@ -194,6 +207,7 @@ def done(
         stored_at=result.created_at if result else None,
         conversation_started_at=job.conversation_started_at,
         transcript_usage=sum(spent, Usage()) if message else None,
+        context_tokens=message.usage.prompt_tokens + message.usage.completion_tokens if message else 0,
         finding=message.finding if message else None,
         judgement=generation.judgement if generation else None,
         failure=generation.failure if generation else None,

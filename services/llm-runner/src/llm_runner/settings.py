@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from shared.contracts.words import Lane, Purpose, Tier
-from shared.settings import Fragment, HealthSettings, MongoSettings, NatsSettings
+from shared.settings import ChatSettings, Fragment, HealthSettings, MongoSettings, NatsSettings
 
 
 class SlotSettings(Fragment):
@@ -58,3 +58,4 @@ class RunnerSettings:
     slots: SlotSettings = field(default_factory=SlotSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     retries: RetrySettings = field(default_factory=RetrySettings)
+    chats: ChatSettings = field(default_factory=ChatSettings)

@@ -91,7 +91,7 @@ def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> Handlers:
     effects = Effects(store, publisher, registry, settings)
-    conversations = ConversationLooks(store, effects)
+    conversations = ConversationLooks(store, effects, settings)
     settlement = Settlement(log, _give_up(log), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     return Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
 

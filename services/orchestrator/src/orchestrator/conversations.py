@@ -1,18 +1,35 @@
 """Looking at a conversation: gather, decide, make it so, until nothing new is owed."""
 
+import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from orchestrator.decide import Close, ConversationFacts, Effect, End, Give, RequestJudge, RequestMessage, decide
-from orchestrator.effects import Effects, Request, judge_place
-from orchestrator.facts import Gathered, proven, read, read_after, settings_of
+from orchestrator.asking import judge_place
+from orchestrator.decide import (
+    Apologize,
+    Close,
+    Effect,
+    End,
+    Ended,
+    Give,
+    RequestJudge,
+    RequestMemory,
+    RequestMessage,
+    decide,
+)
+from orchestrator.effects import Effects
+from orchestrator.facts import Gathered, asked, proven, read, read_after, settings_of
+from orchestrator.glances import granted, with_glance
+from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_index, run_of
+from shared.contracts.money import UNBOUNDED_NANOS
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose, Stage, Wanted
-from shared.contracts.work import GenerationStored
-from shared.errors import TransientError, UnknownRun
+from shared.contracts.work import GenerationStored, RunCommanded
+from shared.errors import Taken, TransientError, UnknownRun
+from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, Noticed, Settle
 from shared.storage.runs import Glance
@@ -22,19 +39,24 @@ PASSES = 8
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A conversation whose end this look has counted, or found counted: its run as it is since."""
+    """A conversation whose end this look has counted, or found counted: its run as it is since.
+
+    `only` as in `Gathered`.
+    """
 
     run: Run
     index: int
     first: bool
+    only: Usage | None = None
 
 
 class ConversationLooks:
     """Looks at one conversation. A look that closes it answers with the run as counted."""
 
-    def __init__(self, store: Store, effects: Effects) -> None:
+    def __init__(self, store: Store, effects: Effects, settings: ChatSettings) -> None:
         self._store = store
         self._effects = effects
+        self._memory_starts = settings.summary_starts_tokens
 
     async def on_done(self, done: GenerationStored, first: bool) -> Counted | None:
         """A look that a done triggered: `first` where neither it nor its job was delivered before."""
@@ -45,10 +67,47 @@ class ConversationLooks:
         gathered = await self._gathered(done, settings, purpose) if first else None
         return await self._look(conversation, gathered, noticed, first)
 
-    async def on_start(self, conversation: str, gathered: Gathered, first: bool) -> Counted | None:
-        """A look at a conversation this very look has begun: its given messages come first."""
-        await self._effects.give(conversation, gathered.facts.settings)
-        return await self._look(conversation, gathered, (), first)
+    async def on_start(
+        self, conversation: Conversation, gathered: Gathered, noticed: tuple[Change, ...], first: bool
+    ) -> Counted | None:
+        """A look that begins a conversation: its given messages come first.
+
+        The conversation, its messages (and their facts) and the run's account are written at once; nothing is asked
+        for before all of them stand. One that has begun already was begun by another look, which may have died before
+        it looked: only a repeated one must see to it.
+        """
+        new, _, glance = await asyncio.gather(
+            self._begin(conversation),
+            self._effects.giving.give(conversation.id, gathered.facts.settings),
+            self._account(conversation.id, *self._hoped(gathered), noticed),
+        )
+        if not new:
+            return None if first else await self.on_sign(conversation.id)
+        again, counted = await self._act(conversation.id, *self._hoped(gathered), glance, first)
+        return await self._look(conversation.id, None, (), first) if again else counted
+
+    async def _begin(self, conversation: Conversation) -> bool:
+        try:
+            await self._store.conversations.insert(conversation)
+        except Taken:
+            return False
+        return True
+
+    async def on_message(self, command: RunCommanded, conversation: str) -> Counted | None:
+        """A look at a chat whose person has said something: the first delivery of the command says it all."""
+        settings, purpose = await settings_of(self._store, conversation)
+        gathered = asked(command, settings, purpose)
+        if gathered is None:
+            return await self.on_sign(conversation)
+        # A budget that bounds nothing need not be asked, and what is wanted the runner reads itself: the job goes out
+        # before the account knows of it.
+        run = await self._store.runs.settings(run_of(conversation))
+        if run is not None and run.max_budget_nanos >= UNBOUNDED_NANOS:
+            gathered, hoped = self._hoped(gathered)
+            for effect in hoped:
+                if isinstance(effect, RequestMessage):
+                    await self._effects.request(conversation, gathered, effect, first=True)
+        return await self._look(conversation, gathered, (Noticed(command.event_sequence, gathered.cause_at),), True)
 
     async def on_sign(self, conversation: str) -> Counted | None:
         """A look that proves nothing: a command or a sweep. It reads everything."""
@@ -56,34 +115,35 @@ class ConversationLooks:
 
     async def rest(self, run: Run) -> None:
         """Shows a run that is wanted to pause as paused where no conversation's look will."""
-        await self._effects.rest(run.id, run.control.version)
+        await self._effects.closing.rest(run.id, run.control.version)
 
     async def _look(
         self, conversation: str, gathered: Gathered | None, noticed: tuple[Change, ...], first: bool
     ) -> Counted | None:
         for _ in range(PASSES):
             if gathered is None:
-                gathered = await self._read(conversation, first)
+                gathered, told = await self._read(conversation, first)
+                noticed = (*noticed, *told)
             again, counted = await self._pass(conversation, gathered, noticed, first)
             if not again:
                 return counted
             gathered, noticed = None, ()
         raise TransientError(f"{conversation} kept changing while it was looked at")
 
-    async def _read(self, conversation: str, first: bool) -> Gathered:
+    async def _read(self, conversation: str, first: bool) -> tuple[Gathered, tuple[Change, ...]]:
+        """Everything, and what its facts, published now, say to the run's account."""
         settings, purpose = await settings_of(self._store, conversation)
-        gathered = await read(self._store, conversation, settings, purpose)
-        await self._effects.publish_unproven(conversation, gathered, first)
-        return gathered
+        gathered = await read(self._store, conversation, settings, purpose, self._memory_starts)
+        return gathered, await self._effects.publish_unproven(conversation, gathered, first)
 
     async def _gathered(
         self, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
     ) -> Gathered | None:
         """The facts after a first done: proven by it, else read where it leaves them open; None: read everything."""
-        gathered = proven(done, settings, purpose)
+        gathered = proven(done, settings, purpose, self._memory_starts)
         if gathered is not None:
             return gathered
-        gathered = await read_after(self._store, done, settings, purpose)
+        gathered = await read_after(self._store, done, settings, purpose, self._memory_starts)
         if gathered is not None:
             await self._effects.publish_unproven(str(done.conversation_id), gathered, first=True)
         return gathered
@@ -96,14 +156,24 @@ class ConversationLooks:
         What would be owed if control let it is reserved with the same update that brings control and deadline back,
         so that the common look costs one update; the reservation itself refuses while the run is not wanted to run.
         """
-        hoped = decide(gathered.facts, now())
-        glance = await self._account(conversation, gathered, noticed, hoped)
-        facts = _with_glance(gathered, glance, hoped)
+        gathered, hoped = self._hoped(gathered)
+        glance = await self._account(conversation, gathered, hoped, noticed)
+        return await self._act(conversation, gathered, hoped, glance, first)
+
+    async def _act(
+        self, conversation: str, gathered: Gathered, hoped: tuple[Effect, ...], glance: Glance, first: bool
+    ) -> tuple[bool, Counted | None]:
+        """Performs what is owed by what the run said."""
+        facts = with_glance(gathered, glance, hoped)
         if facts.wanted is Wanted.PAUSE:
-            await self._effects.rest(run_of(conversation), glance.control.version)
+            await self._effects.closing.rest(run_of(conversation), glance.control.version)
         again = False
+        taken = granted(hoped, glance)
         for effect in decide(facts, now()):
-            if isinstance(effect, RequestJudge) and effect not in granted(hoped, glance):
+            if isinstance(effect, RequestMemory) and effect not in taken:
+                # What the budget does not hold is left to the window: it drops what is oldest.
+                continue
+            if isinstance(effect, RequestJudge) and effect not in taken:
                 await self._effects.refuse_judge(conversation, effect)
                 again = True
                 continue
@@ -113,29 +183,53 @@ class ConversationLooks:
             again = again or ended
         return again, None
 
+    def _hoped(self, gathered: Gathered) -> tuple[Gathered, tuple[Effect, ...]]:
+        """What would be owed; a message whose model nobody knows any more has failed for good."""
+        hoped = decide(gathered.facts, now())
+        unknown = self._effects.asking.unknown_models(gathered.facts.settings, hoped)
+        if not unknown:
+            return gathered, hoped
+        facts = replace(gathered.facts, failures={**gathered.facts.failures, **unknown})
+        return replace(gathered, facts=facts), decide(facts, now())
+
     async def _perform(
         self, conversation: str, gathered: Gathered, effect: Effect, first: bool
     ) -> tuple[bool, Counted | None]:
         if isinstance(effect, Close):
-            run = await self._effects.close(conversation, effect, gathered)
+            run = await self._effects.closing.close(conversation, effect, gathered)
             return False, Counted(run, conversation_index(conversation), first)
         if isinstance(effect, End):
-            # Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.
-            await self._effects.end(conversation, effect)
+            return await self._end(conversation, gathered, effect, first)
+        if isinstance(effect, Apologize):
+            await self._effects.apologize(conversation, effect)
             return True, None
         if isinstance(effect, Give):
-            await self._effects.give(conversation, gathered.facts.settings, effect.seq)
+            await self._effects.giving.give(conversation, gathered.facts.settings, effect.seq)
             return True, None
         await self._effects.request(conversation, gathered, effect, first)
         return False, None
 
+    async def _end(
+        self, conversation: str, gathered: Gathered, effect: End, first: bool
+    ) -> tuple[bool, Counted | None]:
+        """Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.
+
+        But where one message was all that was ever asked for, and no row says that it cost more, all is known.
+        """
+        end = await self._effects.end(conversation, effect)
+        if end is None or gathered.only is None or await self._store.usage.of_conversation(conversation):
+            return True, None
+        close = Close(Ended(effect.seq, effect.reason, effect.decided_by))
+        run = await self._effects.closing.close(conversation, close, replace(gathered, end=end, usage=gathered.only))
+        return False, Counted(run, conversation_index(conversation), first, gathered.only)
+
     async def _account(
-        self, conversation: str, gathered: Gathered, noticed: tuple[Change, ...], hoped: tuple[Effect, ...]
+        self, conversation: str, gathered: Gathered, hoped: tuple[Effect, ...], noticed: tuple[Change, ...]
     ) -> Glance:
         reserves = tuple(
-            self._effects.reservation(gathered.facts.settings, effect)
+            self._effects.asking.reservation(gathered.facts.settings, effect)
             for effect in hoped
-            if isinstance(effect, RequestMessage | RequestJudge)
+            if isinstance(effect, RequestMessage | RequestJudge | RequestMemory)
         )
         change = AccountChange(conversation_index(conversation), (*noticed, *gathered.spent, *reserves))
         glance = await self._store.runs.account(run_of(conversation), change)
@@ -150,30 +244,8 @@ class ConversationLooks:
         if done.judgement is not None and done.stored_at is not None:
             sequence = await self._effects.publish_judgement(conversation, done.judgement, done.stored_at)
         settle = Settle("judge", judge_place(seq, Stage(str(done.stage)))) if judged else Settle("turn", seq)
+        if done.purpose is Purpose.MEMORY:
+            settle = Settle("judge", seq)
         if not sequence or done.stored_at is None:
             return (settle,)
         return (settle, Noticed(sequence, done.stored_at, 0 if judged else seq))
-
-
-def granted(hoped: tuple[Effect, ...], glance: Glance) -> frozenset[Request]:
-    """The requests whose slot holds their seq, or has gone past it."""
-    return frozenset(
-        effect
-        for effect in hoped
-        if (isinstance(effect, RequestMessage) and glance.slots.turn >= effect.seq)
-        or (isinstance(effect, RequestJudge) and glance.slots.judge >= judge_place(effect.seq, effect.stage))
-    )
-
-
-def _with_glance(gathered: Gathered, glance: Glance, hoped: tuple[Effect, ...]) -> ConversationFacts:
-    """The facts with what the run said: control, deadline, and which message the budget refused."""
-    facts = gathered.facts
-    limit = timedelta(seconds=facts.settings.time_limit_seconds + glance.paused_seconds)
-    taken = granted(hoped, glance)
-    refused = {e.seq for e in hoped if isinstance(e, RequestMessage) and e not in taken}
-    return replace(
-        facts,
-        wanted=glance.control.wanted,
-        deadline_at=min(glance.due_at, gathered.clock_started_at + limit),
-        refused=frozenset(refused),
-    )

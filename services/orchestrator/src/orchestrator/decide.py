@@ -1,4 +1,4 @@
-"""What a conversation and a run are owed. Pure: no broker, no store, no clock of its own.
+"""What a conversation is owed. Pure: no broker, no store, no clock of its own.
 
 This is the heart of the engine, spec/turn-protocol.md section 3 line by line. A trigger never says what to do, only
 where to look; a look gathers facts, asks here what is owed, and performs the answer in order. Every effect can be
@@ -21,6 +21,12 @@ A conversation whose entries are 1..n, the first line that applies wins:
 
 Only the opponent's reply is speculative: it runs while the agent's message is judged. The next agent message, and
 every ending but cancel and timeout, wait for the judgements that are due.
+
+In a chat, where rewinds are entries too and nobody's turn follows from the number of entries, lines 6 to 11 are:
+
+        a person's message is the last one that counts     its answer, n + 1; an answer that says why there is none
+                                                           where its generation failed or the budget refused it
+        the last answer's prompt has grown too long        a summary of all messages before it but the last three
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,6 +39,7 @@ from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, Finding, JudgementStatus, Purpose, Side, Stage, Wanted
 
 REPAIR = {Stage.FAST: Stage.FAST_REPAIR, Stage.STRONG: Stage.STRONG_REPAIR}
+BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The budget of this chat does not hold another answer.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,9 @@ class ConversationFacts:
     """What is durable about a conversation: entries 1..`messages`, judgements, failures, and what is wanted.
 
     `agent_messages` may hold the last one only, where the trigger proves that the earlier ones are settled.
-    `refused` holds what the budget refused in this look: a refusal is not stored.
+    `refused` holds what the budget refused in this look: a refusal is not stored. Of a chat, `messages` counts rewinds
+    too, `unanswered` says that the last message that counts is the person's, and `memory_due` is the last message that
+    should be summed up and is not.
     """
 
     settings: ConversationSettings
@@ -78,6 +87,8 @@ class ConversationFacts:
     agent_messages: tuple[AgentMessage, ...] = ()
     failures: Mapping[int, Failure] = field(default_factory=dict)
     refused: frozenset[int] = frozenset()
+    unanswered: bool = False
+    memory_due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,22 @@ class RequestJudge:
     stage: Stage
 
 
-Effect = Close | End | Give | RequestMessage | RequestJudge
+@dataclass(frozen=True, slots=True)
+class RequestMemory:
+    """A summary of a chat's messages up to `seq`."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apologize:
+    """An empty answer at `seq` that says why there is none: a chat is never stuck."""
+
+    seq: int
+    error: Failure
+
+
+Effect = Close | End | Give | RequestMessage | RequestJudge | RequestMemory | Apologize
 
 
 def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
@@ -142,9 +168,9 @@ def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
 
 
 def _spoken(facts: ConversationFacts) -> tuple[Effect, ...]:
-    """Lines 6 to 11, and a chat's answer: nothing ends or holds the conversation from outside."""
+    """Lines 6 to 11: nothing ends or holds the conversation from outside."""
     if facts.purpose is Purpose.CHAT:
-        return _answer(facts)
+        return tuple(_answer(facts))
     fast = _fast_judge_due(facts)
     if fast is not None:
         return (fast, *_speculative_reply(facts))
@@ -177,10 +203,17 @@ def _speculative_reply(facts: ConversationFacts) -> Iterator[Effect]:
         yield _message(facts)
 
 
-def _answer(facts: ConversationFacts) -> tuple[Effect, ...]:
-    """A chat is owed an answer to an unanswered message, and never an end (section 9)."""
-    unanswered = facts.messages > 0 and facts.settings.side_of(facts.messages) is Side.OPPONENT
-    return (_message(facts),) if unanswered and facts.messages + 1 not in facts.failures else ()
+def _answer(facts: ConversationFacts) -> Iterator[Effect]:
+    """A chat is owed an answer to an unanswered message, a memory of what has grown too long, and never an end."""
+    seq = facts.messages + 1
+    if facts.unanswered and seq in facts.failures:
+        yield Apologize(seq, facts.failures[seq])
+    elif facts.unanswered and seq in facts.refused:
+        yield Apologize(seq, BUDGET_REFUSAL)
+    elif facts.unanswered:
+        yield RequestMessage(seq, Side.AGENT)
+    if facts.memory_due is not None:
+        yield RequestMemory(facts.memory_due)
 
 
 def _message(facts: ConversationFacts) -> RequestMessage:
@@ -245,77 +278,3 @@ def verdict(message: AgentMessage, stage: Stage) -> Judgement | None:
         if answer is not None and answer.judgement is not None:
             return answer.judgement
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is durable about a run. `ended` holds counted conversations by position.
-
-    `position` is set where the trigger is the count at that position: every other start is owed by its own count, and
-    every ending by the command or the deadline that wants it.
-    """
-
-    total: int
-    concurrency: int
-    ended: tuple[int, ...]
-    wanted: Wanted
-    deadline_at: datetime
-    reported: bool
-    position: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StartConversation:
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndConversation:
-    """An ending for a conversation, begun or not."""
-
-    index: int
-    reason: EndedReason
-
-
-@dataclass(frozen=True, slots=True)
-class RequestReport:
-    """Every conversation is counted, and this kind of run has a report."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndRun:
-    """Every conversation is counted, and this kind of run has no report."""
-
-
-RunEffect = StartConversation | EndConversation | RequestReport | EndRun
-
-
-def decide_run(facts: RunFacts, now: datetime) -> tuple[RunEffect, ...]:
-    """What the run is owed now: endings, starts by position, or its report."""
-    if len(facts.ended) >= facts.total:
-        return (RequestReport() if facts.reported else EndRun(),)
-    if facts.wanted is Wanted.CANCEL:
-        return tuple(_endings(facts, EndedReason.CANCELED))
-    if facts.wanted is Wanted.PAUSE:
-        return ()
-    if now >= facts.deadline_at:
-        return tuple(_endings(facts, EndedReason.TIMEOUT))
-    counted = frozenset(facts.ended)
-    return tuple(StartConversation(index) for index in _owed_starts(facts) if index not in counted)
-
-
-def _endings(facts: RunFacts, reason: EndedReason) -> Iterator[EndConversation]:
-    if facts.position is not None:
-        return
-    counted = frozenset(facts.ended)
-    for index in range(1, facts.total + 1):
-        if index not in counted:
-            yield EndConversation(index, reason)
-
-
-def _owed_starts(facts: RunFacts) -> range:
-    """1..concurrency, and for each position p in `ended` the conversation concurrency + p: no counter to lose."""
-    if facts.position is not None:
-        index = facts.concurrency + facts.position
-        return range(index, min(index, facts.total) + 1)
-    return range(1, min(facts.total, facts.concurrency + len(facts.ended)) + 1)

@@ -9,15 +9,16 @@ from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
-from shared.contracts.settings import ConversationSettings
-from shared.contracts.transcript import Entry, Failure, Usage
+from shared.contracts.settings import ConversationSettings, RunSettings
+from shared.contracts.transcript import Entry, Failure, Usage, fold
 from shared.contracts.words import EntryKind, Purpose, RunKind, Side, Stage
-from shared.contracts.work import GenerationStored
+from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store
 from shared.storage.accounts import Spent
 
 PURPOSE_OF_KIND = {RunKind.CHAT: Purpose.CHAT, RunKind.ASSIST: Purpose.ASSIST}
+KEPT_VERBATIM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Gathered:
 
     `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
     be out. `cause_at` is when the newest entry was made: the cause of what is owed next. `end` is the `ended`, and
-    `usage` all that the conversation cost; both are there only where they were read.
+    `usage` all that the conversation cost; both are there only where they were read. `only` is what the one message
+    cost that was ever asked for, where the trigger proves that it was the only one.
     """
 
     facts: ConversationFacts
@@ -37,16 +39,22 @@ class Gathered:
     judgements: tuple[tuple[Judgement, datetime], ...] = ()
     end: Entry | None = None
     usage: Usage | None = None
+    only: Usage | None = None
 
 
 async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
     """A conversation's settings and the purpose of its messages. Raises UnknownRun."""
-    run_id = run_of(conversation)
+    settings = await run_settings(store, run_of(conversation))
+    purpose = PURPOSE_OF_KIND.get(settings.kind, Purpose.TURN)
+    return settings.conversation(conversation_index(conversation)), purpose
+
+
+async def run_settings(store: Store, run_id: str) -> RunSettings:
+    """What a run was asked to do. Raises UnknownRun."""
     settings = await store.runs.settings(run_id)
     if settings is None:
         raise UnknownRun(run_id)
-    purpose = PURPOSE_OF_KIND.get(settings.kind, Purpose.TURN)
-    return settings.conversation(conversation_index(conversation)), purpose
+    return settings
 
 
 def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> Gathered:
@@ -57,22 +65,37 @@ def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: da
         messages=len(settings.given),
         purpose=purpose,
         agent_messages=tuple(AgentMessage(seq) for seq in agent_seqs[-1:]),
+        unanswered=purpose is Purpose.CHAT and settings.given[-1:] != () and settings.given[-1].side is Side.OPPONENT,
     )
     return Gathered(facts, clock_started_at, now())
 
 
-def proven(done: GenerationStored, settings: ConversationSettings, purpose: Purpose) -> Gathered | None:
+def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpose) -> Gathered | None:
+    """The facts a first-delivered command of a chat's message proves by itself; None where it proves none."""
+    if command.message_seq is None or command.stored_at is None or purpose is not Purpose.CHAT:
+        return None
+    facts = ConversationFacts(settings=settings, messages=command.message_seq, purpose=purpose, unanswered=True)
+    # A chat has no end for its clock to come to: any moment will do.
+    return Gathered(facts, clock_started_at=command.stored_at, cause_at=command.stored_at)
+
+
+def proven(
+    done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
+) -> Gathered | None:
     """The facts a first-delivered done proves by itself; None where more must be read.
 
     Message n of a first attempt proves that 1..n stand and are out, that what came before it is settled, and that
     nothing but messages was paid for since (late rows are settled by the look that reads them). It does not tell what
     judges say, so where messages are judged it suffices only for a message no judge has seen yet: the agent's own.
+    Nor does it tell what of a chat is summed up already, where its prompt has grown beyond `memory_starts` tokens.
     """
     if not done.first or done.failure or done.transcript_usage is None or done.stored_at is None:
         return None
     if done.purpose is not purpose or done.conversation_started_at is None:
         return None
-    side = settings.side_of(done.seq)
+    if purpose is Purpose.CHAT and done.context_tokens > memory_starts:
+        return None
+    side = done.side or settings.side_of(done.seq)
     earlier_agent_message = done.seq > 1 and side is Side.OPPONENT
     if settings.judged and earlier_agent_message:
         return None
@@ -83,10 +106,13 @@ def proven(done: GenerationStored, settings: ConversationSettings, purpose: Purp
         clock_started_at=done.conversation_started_at,
         cause_at=done.stored_at,
         spent=(Spent("turn", done.transcript_usage),),
+        only=done.transcript_usage if done.seq == len(settings.given) + 1 else None,
     )
 
 
-async def read(store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose) -> Gathered:
+async def read(
+    store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose, memory_starts: int
+) -> Gathered:
     """Everything that is durable about a conversation. Raises NotYet where it has not begun or has a hole."""
     # Facts only grow, so it does not matter which of them is read first.
     stored, entries, generations, rows = await asyncio.gather(
@@ -97,14 +123,14 @@ async def read(store: Store, conversation: str, settings: ConversationSettings, 
     )
     if stored is None:
         raise NotYet(f"conversation {conversation} has not begun")
-    gathered = _gathered(conversation, settings, purpose, stored.clock_started_at, entries, generations)
+    gathered = _gathered(settings, purpose, stored.clock_started_at, entries, generations, memory_starts)
     cause_at = entries[-1].created_at if entries else stored.started_at
     spent = spent_figures(entries, generations, rows)
     return replace(gathered, cause_at=cause_at, spent=spent, usage=total(spent))
 
 
 async def read_after(
-    store: Store, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
+    store: Store, done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
 ) -> Gathered | None:
     """The transcript and what judges said of it, for a first-delivered done that proves the rest; None if it does not.
 
@@ -116,28 +142,30 @@ async def read_after(
     entries, generations = await asyncio.gather(
         store.entries.heads(done.conversation_id), store.generations.of_conversation(done.conversation_id)
     )
-    return _gathered(done.conversation_id, settings, purpose, done.conversation_started_at, entries, generations)
+    return _gathered(settings, purpose, done.conversation_started_at, entries, generations, memory_starts)
 
 
 def _gathered(
-    conversation: str,
     settings: ConversationSettings,
     purpose: Purpose,
     clock_started_at: datetime,
     entries: list[Entry],
     generations: list[Generation],
+    memory_starts: int,
 ) -> Gathered:
     if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
-        raise NotYet(f"the transcript of {conversation} has a hole")
+        raise NotYet(f"a whole transcript: it holds {[entry.seq for entry in entries]}")
     messages = [entry for entry in entries if entry.kind is EntryKind.MESSAGE]
     facts = ConversationFacts(
         settings=settings,
-        messages=len(messages),
+        messages=sum(entry.kind is not EntryKind.ENDED for entry in entries),
         purpose=purpose,
         ended=_ended(entries),
         agent_messages=_agent_messages(messages, generations),
         failures=_failures(purpose, generations),
     )
+    if purpose is Purpose.CHAT:
+        facts = _of_chat(facts, fold(entries), generations, memory_starts)
     return Gathered(
         facts,
         clock_started_at=clock_started_at,
@@ -147,6 +175,26 @@ def _gathered(
         judgements=_unproven_judgements(generations),
         end=next((entry for entry in entries if entry.kind is EntryKind.ENDED), None),
     )
+
+
+def _of_chat(
+    facts: ConversationFacts, counting: list[Entry], generations: list[Generation], memory_starts: int
+) -> ConversationFacts:
+    """The facts with what only a chat has: who is to answer, and what is to be summed up."""
+    unanswered = bool(counting) and counting[-1].side is Side.OPPONENT
+    return replace(facts, unanswered=unanswered, memory_due=_memory_due(counting, generations, memory_starts))
+
+
+def _memory_due(counting: list[Entry], generations: list[Generation], memory_starts: int) -> int | None:
+    """The last message to be summed up: the last answer took too many tokens, and no memory reaches so far."""
+    while counting and counting[-1].side is Side.OPPONENT:
+        counting = counting[:-1]
+    if len(counting) <= KEPT_VERBATIM:
+        return None
+    took = counting[-1].usage
+    last = counting[-1 - KEPT_VERBATIM].seq
+    reached = max((one.seq for one in generations if one.purpose is Purpose.MEMORY), default=0)
+    return last if took.prompt_tokens + took.completion_tokens > memory_starts and last > reached else None
 
 
 def spent_figures(entries: list[Entry], generations: list[Generation], rows: list[UsageRow]) -> tuple[Spent, ...]:

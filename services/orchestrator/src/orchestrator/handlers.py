@@ -69,14 +69,18 @@ class Handlers:
         counted = await self._conversations.on_done(done, first_delivery(message))
         return await self._runs.on_counted(counted)
 
-    async def _late_usage(self, run_id: str, conversation: str) -> None:
+    async def _late_usage(self, run_id: str, conversation: str | None) -> None:
         """Totals are set once more when costs appear after they were taken; a report stays as it was."""
+        if conversation is not None:
+            await self._conversation_totals(conversation)
+        run = await self._store.runs.get(run_id)
+        if run is not None and run.ended_at is not None:
+            await self._store.runs.set_usage(run_id, await run_usage(self._store, run_id))
+
+    async def _conversation_totals(self, conversation: str) -> None:
         stored = await self._store.conversations.get(conversation)
         if stored is None or stored.ended_reason is None:
             raise StaleMessage(f"{conversation} has no totals yet")
         settings, _ = await settings_of(self._store, conversation)
         ended = Ended(stored.messages + 1, stored.ended_reason, stored.decided_by)
-        await self._effects.set_totals(conversation, Close(ended), settings)
-        run = await self._store.runs.get(run_id)
-        if run is not None and run.ended_at is not None:
-            await self._store.runs.set_usage(run_id, await run_usage(self._store, run_id))
+        await self._effects.closing.set_totals(conversation, Close(ended), settings)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
 from orchestrator.conversations import ConversationLooks, Counted
-from orchestrator.decide import (
+from orchestrator.decide_run import (
     EndConversation,
     EndRun,
     RequestReport,
@@ -22,12 +23,13 @@ from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.words import Purpose, RunKind, Wanted
+from shared.contracts.words import Purpose, RunKind, RunStatus, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
-from shared.ending import end_run
+from shared.ending import end_answer, end_run
 from shared.errors import Taken, UnknownRun
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from shared.storage.accounts import Begin
 
 REPORTED = frozenset({RunKind.BATTLE, RunKind.SCALE, RunKind.COMPARISON})
 AT_ONCE = 32
@@ -42,7 +44,13 @@ class RunLooks:
         self._conversations = conversations
 
     async def on_command(self, command: RunCommanded, first: bool) -> None:
-        """A look at a whole run, or at the one conversation the command names."""
+        """A look at a whole run, or at the one conversation the command names.
+
+        A chat's message that comes for the first time needs no look at its run: its account says what is wanted.
+        """
+        if first and command.conversation_id is not None and command.stored_at is not None:
+            await self.on_counted(await self._conversations.on_message(command, command.conversation_id))
+            return
         run = await self._run(command.run_id)
         if run.ended_at is not None:
             # Closed is closed; only its last fact may still be owed.
@@ -65,6 +73,9 @@ class RunLooks:
             one = waiting.popleft()
             facts = _facts(one.run, position=one.run.ended.index(one.index) + 1)
             for effect in decide_run(facts, now()):
+                if isinstance(effect, EndRun) and one.only is not None and one.run.total == 1:
+                    await end_answer(self._store, self._publisher, one.run, one.only)
+                    continue
                 after = await self._perform(one.run, effect, one.first)
                 if after is not None:
                     waiting.append(after)
@@ -73,40 +84,44 @@ class RunLooks:
         version = run.control.version
         # A run that had not started has no conversation that began before.
         begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
-        run = await self._announce(run)
+        run, begin = await self._announce(run)
         effects = decide_run(_facts(run), now())
-        await self._make_so(run, effects, first)
+        if begin and not any(isinstance(effect, StartConversation) for effect in effects):
+            await self._store.runs.start(run.id, begin[0].at, begin[0].deadline_at, begin[0].sequence)
+        await self._make_so(run, effects, first, begin)
         if not any(isinstance(effect, EndConversation) for effect in effects):
             await self._look_at_open(run, begun_before)
         if run.control.handled < version:
             await self._tell_control(run, version)
             await self._store.runs.handled(run.id, version)
 
-    async def _announce(self, run: Run) -> Run:
-        """The first effect of a run's first look is the fact `run.started`, also when it was cancelled before."""
+    async def _announce(self, run: Run) -> tuple[Run, tuple[Begin, ...]]:
+        """The first effect of a run's first look is the fact `run.started`, also when it was cancelled before.
+
+        The run as it is once it has begun, and the change that says so: it goes with the first update of its account.
+        """
         if run.started_at is not None:
-            return run
-        sequence = await self._publisher.event(_started_event(run))
-        moment = now()
-        deadline = moment + timedelta(seconds=run.settings.time_limit_seconds)
-        started = await self._store.runs.start(run.id, moment, deadline, sequence)
-        if started is None:
-            raise UnknownRun(run.id)
-        return started
+            return run, ()
+        sequence, moment = await self._publisher.event(_started_event(run)), now()
+        begin = Begin(sequence, moment, moment + timedelta(seconds=run.settings.time_limit_seconds))
+        begun = {"started_at": moment, "deadline_at": begin.deadline_at, "status": RunStatus.RUNNING}
+        return run.model_copy(update=begun), (begin,)
 
-    async def _make_so(self, run: Run, effects: tuple[RunEffect, ...], first: bool) -> None:
+    async def _make_so(self, run: Run, effects: tuple[RunEffect, ...], first: bool, begin: tuple[Begin, ...]) -> None:
         """Performs what is owed, some dozens at once; control is read again between them."""
-        for begin in range(0, len(effects), AT_ONCE):
-            if begin and await self._control_changed(run):
+        for place in range(0, len(effects), AT_ONCE):
+            if place and await self._control_changed(run):
                 return
-            some = effects[begin : begin + AT_ONCE]
-            await self.on_counted(*await asyncio.gather(*(self._perform(run, effect, first) for effect in some)))
+            some = effects[place : place + AT_ONCE]
+            performed = (self._perform(run, effect, first, begin) for effect in some)
+            await self.on_counted(*await asyncio.gather(*performed))
 
-    async def _perform(self, run: Run, effect: RunEffect, first: bool) -> Counted | None:
+    async def _perform(self, run: Run, effect: RunEffect, first: bool, begin: tuple[Begin, ...] = ()) -> Counted | None:
         if isinstance(effect, StartConversation):
-            return await self._start(run, effect.index, first)
+            return await self._start(run, effect.index, first, begin)
         if isinstance(effect, EndConversation):
-            await self._begin(run, effect.index)
+            with suppress(Taken):
+                await self._store.conversations.insert(_conversation(run, effect.index))
             return await self._conversations.on_sign(run.conversation_id(effect.index))
         if isinstance(effect, RequestReport):
             await self._publisher.work(ReportRequested(run_id=run.id, at=now()))
@@ -114,35 +129,12 @@ class RunLooks:
             await end_run(self._store, self._publisher, run.id)
         return None
 
-    async def _start(self, run: Run, index: int, first: bool) -> Counted | None:
+    async def _start(self, run: Run, index: int, first: bool, begin: tuple[Begin, ...]) -> Counted | None:
         """Begins a conversation and looks at it, which gives it its given messages."""
-        conversation = await self._begin(run, index)
-        if conversation is None:
-            # Begun by another look, which may have died before it looked: only a repeated one must see to it.
-            return None if first else await self._conversations.on_sign(run.conversation_id(index))
-        settings = run.settings.conversation(index)
+        conversation = _conversation(run, index)
         purpose = PURPOSE_OF_KIND.get(run.kind, Purpose.TURN)
-        gathered = begun(settings, purpose, conversation.clock_started_at)
-        return await self._conversations.on_start(conversation.id, gathered, first)
-
-    async def _begin(self, run: Run, index: int) -> Conversation | None:
-        """Stores the conversation; None where it has begun already."""
-        settings, moment = run.settings.conversation(index), now()
-        clock = moment - timedelta(seconds=run.paused_seconds)
-        conversation = Conversation(
-            id=run.conversation_id(index),
-            run_id=run.id,
-            tenant=run.tenant,
-            index=index,
-            started_at=moment,
-            clock_started_at=clock,
-            deadline_at=clock + timedelta(seconds=settings.time_limit_seconds),
-        )
-        try:
-            await self._store.conversations.insert(conversation)
-        except Taken:
-            return None
-        return conversation
+        gathered = begun(run.settings.conversation(index), purpose, conversation.clock_started_at)
+        return await self._conversations.on_start(conversation, gathered, begin, first)
 
     async def _look_at_open(self, run: Run, indexes: set[int]) -> None:
         """A look at every conversation that had begun and is not counted."""
@@ -170,6 +162,21 @@ class RunLooks:
         if run is None:
             raise UnknownRun(run_id)
         return run
+
+
+def _conversation(run: Run, index: int) -> Conversation:
+    """Its conversation `index`, as it begins now."""
+    settings, moment = run.settings.conversation(index), now()
+    clock = moment - timedelta(seconds=run.paused_seconds)
+    return Conversation(
+        id=run.conversation_id(index),
+        run_id=run.id,
+        tenant=run.tenant,
+        index=index,
+        started_at=moment,
+        clock_started_at=clock,
+        deadline_at=clock + timedelta(seconds=settings.time_limit_seconds),
+    )
 
 
 def _facts(run: Run, position: int | None = None) -> RunFacts:

@@ -2,7 +2,8 @@
 
 But for deadlines it acts only after a gateway's death, a lost queue, or a zombie that died after its successor had
 acknowledged; `looks` counts how often, by reason. Every orchestrator sweeps: a look's id holds its time bucket, so
-that several orchestrators publish one.
+that several orchestrators publish one. Chats, most of which are idle, are found by what is asked of them
+(chat_sweeper.py), and what is not kept for ever is forgotten here (forgetting.py).
 """
 
 import time
@@ -11,10 +12,12 @@ from datetime import timedelta
 
 from nats.aio.client import Client
 
+from orchestrator.chat_sweeper import ChatSweeper
+from orchestrator.forgetting import Forgetting
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.words import Wanted
 from shared.contracts.work import RunCommanded
 from shared.logs import Logger
 from shared.messaging import history, subjects
@@ -37,6 +40,8 @@ class Sweeper:
         self._silence = timedelta(seconds=settings.silence_seconds)
         self._pause_limit = timedelta(seconds=settings.pause_limit_seconds)
         self._silence_checked_at = 0.0
+        self._chats = ChatSweeper(store, client, settings, self._look)
+        self._forgetting = Forgetting(store, settings, self._look, log)
         self.looks: Counter[str] = Counter()
 
     async def sweep(self) -> None:
@@ -52,6 +57,8 @@ class Sweeper:
         if time.monotonic() - self._silence_checked_at >= self._settings.silence_check_seconds:
             self._silence_checked_at = time.monotonic()
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
+        await self._chats.sweep()
+        await self._forgetting.sweep()
 
     def _reason(self, run: Run) -> str | None:
         """Why a run is owed a look by its document alone."""
@@ -65,11 +72,11 @@ class Sweeper:
 
     async def _sweep_silence(self, runs: list[Run]) -> None:
         """What was silent for longer than the longest turn although `WORK` holds nothing of it."""
-        silent_runs = [run for run in runs if self._silent(run) and run.kind is not RunKind.CHAT]
+        silent_runs = [run for run in runs if self._silent(run)]
         silent_conversations = await self._overdue_conversations(runs)
         if not silent_runs and not silent_conversations:
             return
-        queued = await self._queued()
+        queued = await history.about(self._client, subjects.WORK, ">")
         for run in silent_runs:
             if not queued & {run.id}:
                 await self._look(run.id, None, "silent run")
@@ -96,13 +103,6 @@ class Sweeper:
     def _silent(self, run: Run) -> bool:
         heard = max(run.last_event_at or run.created_at, run.control.changed_at)
         return now() - heard > self._silence
-
-    async def _queued(self) -> set[str]:
-        """The runs and conversations that `WORK` holds a message of. A run's own messages hold all of it."""
-        queued: set[str] = set()
-        async for stored in history.read(self._client, subjects.WORK, ">"):
-            queued |= stored.about
-        return queued
 
     async def _look(self, run_id: str, conversation: str | None, reason: str) -> None:
         bucket = int(time.time() // self._settings.sweep_period_seconds)

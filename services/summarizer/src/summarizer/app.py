@@ -21,6 +21,7 @@ from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.effects import Effects
 from summarizer.handlers import GiveUps, Handlers
 from summarizer.looks import ReportLooks
+from summarizer.memory_looks import MemoryLooks
 from summarizer.settings import SummarizerSettings
 from summarizer.sharing import SharedLooks
 
@@ -30,6 +31,7 @@ NEEDED = [
     subjects.DEAD_LETTERS,
     f"{subjects.WORK}/{subjects.SUMMARIZER_REPORTS}",
     f"{subjects.WORK}/{subjects.SUMMARIZER_DONE}",
+    f"{subjects.WORK}/{subjects.SUMMARIZER_MEMORY}",
 ]
 HANDLER_LIMIT_SECONDS = 120.0
 STOP_SECONDS = 3.0
@@ -67,6 +69,7 @@ async def work(
     triggers = Triggers(connection, settings.summarizer_workers, log)
     triggers.add(subjects.SUMMARIZER_REPORTS, handlers.on_report_requested)
     triggers.add(subjects.SUMMARIZER_DONE, handlers.on_generation_stored)
+    triggers.add(subjects.SUMMARIZER_MEMORY, handlers.on_memory_requested)
     alive = say_alive(connection, SERVICE, settings.summarizer_heartbeat_seconds, log)
     background = [asyncio.create_task(duty) for duty in (*triggers.duties, alive, keeper.watch())]
     log.info("serving")
@@ -88,5 +91,6 @@ def _handlers(
 ) -> Handlers:
     publisher = Publisher(connection.client)
     looks = ReportLooks(store, Effects(store, publisher), registry, settings.reserved_output_tokens, log)
-    settlement = Settlement(log, GiveUps(publisher), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), settlement)
+    memories = MemoryLooks(store, publisher, registry, settings.summary_max_tokens, log)
+    settlement = Settlement(log, GiveUps(publisher, memories), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories, settlement)

@@ -213,7 +213,8 @@ class RunEnded(RunEvent, StatusView):
 
     @property
     def message_id(self) -> str:
-        return f"{self.run_id}:ended"
+        # Not `<run>:ended`: a chat's run and conversation have one id, and both end.
+        return f"{self.run_id}:run:ended"
 
     @classmethod
     def of(cls, run: Run) -> Self:

@@ -1,6 +1,8 @@
 """Money is counted in whole nano-dollars, so that sums are exact; the wire shows dollars."""
 
 NANOS_PER_DOLLAR = 1_000_000_000
+UNBOUNDED_NANOS = 1_000_000 * NANOS_PER_DOLLAR
+"""A budget of so much bounds nothing: a chat's, which has no end."""
 
 
 def to_usd(nanos: int) -> float:

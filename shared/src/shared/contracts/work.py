@@ -14,6 +14,13 @@ class RunCommanded(Message):
 
     `version` is the control version it announces. `sweep` is the sweeper's time bucket: its looks are
     deduplicated among orchestrators, never against a gateway's command.
+
+    A chat's command names `message_seq`: the entry (a message or a rewind) that makes an answer owed at the next seq.
+    With `stored_at` (when that entry was made) it proves that the entry stands, that no answer to it does yet, and
+    that the facts of every message up to it are out, so that its look needs no read. Whoever publishes it has made
+    sure of that: the fact of an answer whose done no look has handled yet (`Run.current_turn` below its seq) is
+    published first, for its writer may have died. `event_sequence` is where the person's message stands on the
+    stream, 0 where there is none.
     """
 
     subject: ClassVar = "cmd.run"
@@ -21,6 +28,8 @@ class RunCommanded(Message):
     conversation_id: str | None = None
     version: int = 0
     message_seq: int | None = None
+    stored_at: Timestamp | None = None
+    event_sequence: int = 0
     sweep: int | None = None
 
     @property
@@ -105,7 +114,7 @@ class GenerationStored(Message):
 
     What it proves travels with it, so that the common look needs no read: `transcript_usage` is the sum over
     messages 1..seq, `event_sequence` where its `message` event stands, `first` that job and call were the
-    generation's first (nothing else was spent on it).
+    generation's first (nothing else was spent on it), `context_tokens` what prompt and answer took together.
     """
 
     type: Literal["generation.stored"] = "generation.stored"
@@ -119,6 +128,7 @@ class GenerationStored(Message):
     stored_at: Timestamp | None = None
     conversation_started_at: Timestamp | None = None
     transcript_usage: Usage | None = None
+    context_tokens: int = 0
     finding: Finding | None = None
     judgement: Judgement | None = None
     failure: Failure | None = None
@@ -134,11 +144,11 @@ class GenerationStored(Message):
 
 
 class UsageAppeared(Message):
-    """A late usage row was stored after its conversation's totals were taken (section 8)."""
+    """A late usage row was stored after its conversation's totals were taken, or its run's (section 8)."""
 
     subject: ClassVar = "llm.done.orchestrator"
     type: Literal["usage.appeared"] = "usage.appeared"
-    conversation_id: str
+    conversation_id: str | None = None
     attempt: str
 
     @property

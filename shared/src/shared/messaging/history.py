@@ -105,6 +105,14 @@ def _stored(reply: Msg) -> StoredMessage:
     )
 
 
+async def about(client: Client, stream: str, subject: str) -> set[str]:
+    """The runs and conversations that a stream holds a message of, by their ids. Raises BrokerUnavailable."""
+    found: set[str] = set()
+    async for stored in read(client, stream, subject):
+        found |= stored.about
+    return found
+
+
 async def bounds(client: Client, stream: str) -> tuple[int, int]:
     """The first and the last sequence of a stream; the first is greater where it is empty. Raises BrokerUnavailable."""
     try:
@@ -131,3 +139,10 @@ async def last(client: Client, stream: str, subject: str) -> StoredMessage | Non
     except (NatsError, TimeoutError) as error:
         raise BrokerUnavailable(f"a look at {stream}", error) from error
     return None if (reply.headers or {}).get("Status") == NOT_FOUND else _stored(reply)
+
+
+async def first_since(client: Client, stream: str, subject: str, start_time: datetime) -> StoredMessage | None:
+    """The first stored message of `subject` (wildcards allowed) from a time on, or None. Raises BrokerUnavailable."""
+    request: dict[str, object] = {"batch": 1, "next_by_subj": subject, "start_time": iso(start_time)}
+    batch = await _fetch(client, stream, request)
+    return batch.messages[0] if batch.messages else None

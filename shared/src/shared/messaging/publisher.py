@@ -12,6 +12,7 @@ from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,
     GenerationStored,
+    MemoryRequested,
     ReportGivenUp,
     ReportRequested,
     RunCommanded,
@@ -26,7 +27,9 @@ REMEMBERED = timedelta(minutes=14)
 CAUSE_MARGIN = timedelta(minutes=5)
 JSON = "application/json"
 
-Work = RunCommanded | GenerationRequested | ReportRequested | UsageAppeared | DeadLetter | ReportGivenUp
+Work = (
+    RunCommanded | GenerationRequested | ReportRequested | MemoryRequested | UsageAppeared | DeadLetter | ReportGivenUp
+)
 
 
 class Publisher:

@@ -13,6 +13,8 @@ DONE_ORCHESTRATOR: Final = "llm.done.orchestrator"
 DONE_SUMMARIZER: Final = "llm.done.summarizer"
 REPORTS: Final = "report.do"
 MEMORY: Final = "memory.do"
+LIVE_JOBS: Final = f"llm.do.*.{Lane.LIVE}"
+LATER_JOBS: Final = "later.>"
 
 ORCHESTRATOR_COMMANDS: Final = "orchestrator-commands"
 ORCHESTRATOR_DONE: Final = "orchestrator-done"
@@ -27,7 +29,7 @@ WORK_SUBJECTS: Final = (
     DONE_SUMMARIZER,
     REPORTS,
     MEMORY,
-    "later.>",
+    LATER_JOBS,
 )
 
 

@@ -35,9 +35,14 @@ def reserved_nanos(registry: Registry, route: Route, max_tokens: int, prompt_tok
     return registry.entry(route).cost_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
 
 
-def turn_prompt_tokens(settings: ConversationSettings, seq: int, tokens_a_message: int) -> int:
-    """The expected prompt of message `seq`: the speaker's instructions and the transcript before it."""
-    participant = speaker(settings, settings.side_of(seq))
+def turn_prompt_tokens(
+    settings: ConversationSettings, seq: int, tokens_a_message: int, side: Side | None = None
+) -> int:
+    """The expected prompt of message `seq`: its speaker's instructions and the transcript before it.
+
+    `side` says who speaks where it does not follow from the seq: in a chat it does not.
+    """
+    participant = speaker(settings, side or settings.side_of(seq))
     return PROMPT_FRAME_TOKENS + text_tokens(participant.system_prompt) + (seq - 1) * tokens_a_message
 
 

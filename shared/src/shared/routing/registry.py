@@ -148,6 +148,11 @@ class Registry(Fragment):
                     return route
         return candidates[0][0]
 
+    def fast_beside(self, route: Route) -> Route:
+        """The first fast model of a route's provider, else the route itself. Raises UnknownModel."""
+        found = self.route(route.provider, None, Tier.FAST)
+        return found if self.entry(found).tier is Tier.FAST else route
+
     def half_lane(self, providers: set[str], lane: Lane) -> int:
         """Half of the tightest lane limit: a run's ceiling of concurrency (spec/architecture.md section 3)."""
         return max(1, min(self.providers[name].lane_limit(lane) for name in providers) // 2)

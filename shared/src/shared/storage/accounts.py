@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Wanted
+from shared.contracts.words import RunStatus, Wanted
 
 Slot = Literal["turn", "judge"]
 Part = Literal["turn", "judge", "other"]
@@ -54,7 +54,16 @@ class Noticed:
     seq: int = 0
 
 
-Change = Settle | Spent | Reserve | Noticed
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """`run.started` stands on the stream at `sequence`: marks the run as begun, once."""
+
+    sequence: int
+    at: datetime
+    deadline_at: datetime
+
+
+Change = Settle | Spent | Reserve | Noticed | Begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +86,28 @@ def _stages(index: int, change: Change) -> Stages:
         return _raise(f"spent.c{index}.{change.part}", change.usage)
     if isinstance(change, Reserve):
         return _reserve(index, f"slots.c{index}.{change.slot}", change)
+    if isinstance(change, Begin):
+        return _begin(change)
     return [
         {
             "$set": {
                 "event_sequence": {"$max": ["$event_sequence", change.sequence]},
                 "last_event_at": {"$max": ["$last_event_at", change.at]},
                 "current_turn": {"$max": ["$current_turn", change.seq]},
+            }
+        }
+    ]
+
+
+def _begin(change: Begin) -> Stages:
+    begun = {"started_at": change.at, "deadline_at": change.deadline_at, "status": RunStatus.RUNNING.value}
+    new = {"$eq": [{"$ifNull": ["$started_at", None]}, None]}
+    return [
+        {
+            "$set": {name: {"$cond": [new, value, f"${name}"]} for name, value in begun.items()}
+            | {
+                "event_sequence": {"$max": ["$event_sequence", change.sequence]},
+                "last_event_at": {"$max": ["$last_event_at", change.at]},
             }
         }
     ]

@@ -54,3 +54,16 @@ async def insert_unordered(collection: Collection, documents: list[Document]) ->
                 raise
             return {one["index"] for one in failed}
     return set()
+
+
+async def insert_ordered(collection: Collection, documents: list[Document]) -> int:
+    """Inserts documents one after the other in one write, up to the first whose key is taken; returns how many."""
+    with mapped_errors():
+        try:
+            await collection.insert_many(documents, ordered=True)
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(one["code"] != DUPLICATE_KEY for one in failed):
+                raise
+            return int(failed[0]["index"])
+    return len(documents)

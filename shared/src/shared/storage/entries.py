@@ -8,7 +8,7 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
 from shared.errors import Taken
 from shared.storage.batching import Batcher
-from shared.storage.driver import Collection, Document, insert_unordered, mapped_errors, to_document
+from shared.storage.driver import Collection, Document, insert_ordered, insert_unordered, mapped_errors, to_document
 
 IDENTITY = {"_id": 0}
 
@@ -32,6 +32,14 @@ class Entries:
     async def insert(self, entry: Entry) -> None:
         """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already."""
         await self._inserts.submit(entry)
+
+    async def insert_in_order(self, entries: Sequence[Entry]) -> int:
+        """Stores entries of one conversation, each after the one before it; returns how many.
+
+        Stops at the first whose seq stands already: what stands there may be an end.
+        """
+        with mapped_errors():
+            return await insert_ordered(self._entries, [to_document(entry) for entry in entries])
 
     async def transcript(self, conversation: str) -> list[Entry]:
         """All entries in order; reads of many conversations share a query."""
@@ -90,9 +98,16 @@ class Entries:
 
     async def of_conversations(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
         """The transcripts of many conversations, each in order."""
+        return await self._of_conversations(conversations, IDENTITY)
+
+    async def heads_of(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
+        """The transcripts of many conversations without their texts, each in order."""
+        return await self._of_conversations(conversations, IDENTITY | {"content": 0})
+
+    async def _of_conversations(self, conversations: Sequence[str], shown: Document) -> dict[str, list[Entry]]:
         transcripts: dict[str, list[Entry]] = {conversation: [] for conversation in conversations}
         with mapped_errors():
-            cursor = self._entries.find({"conversation_id": {"$in": list(transcripts)}}, IDENTITY)
+            cursor = self._entries.find({"conversation_id": {"$in": list(transcripts)}}, shown)
             documents = await cursor.sort([("conversation_id", 1), ("seq", 1)]).to_list(None)
         for document in documents:
             transcripts[document["conversation_id"]].append(Entry.model_validate(document))

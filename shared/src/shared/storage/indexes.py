@@ -52,6 +52,12 @@ INDEXES: tuple[Index, ...] = (
     ),
     Index(
         "runs",
+        "canceled_chats",
+        (("kind", UP), ("control.wanted", UP), ("control.changed_at", UP)),
+        {"partialFilterExpression": {"kind": "chat", "control.wanted": "cancel"}},
+    ),
+    Index(
+        "runs",
         "by_expiry",
         (("expires_at", UP),),
         {"partialFilterExpression": {"expires_at": {"$type": "date"}}},
@@ -71,6 +77,13 @@ INDEXES: tuple[Index, ...] = (
     Index("usage", "generation", (("generation", UP),)),
     Index("agents", "tenant_newest", (("tenant", UP), ("archived", UP), ("_id", DOWN))),
     Index("agent_versions", "tenant_agent", (("tenant", UP), ("agent_id", UP), ("version", DOWN))),
+    Index("templates", "tenant_newest", (("tenant", UP), ("archived", UP), ("_id", DOWN))),
+    Index("template_versions", "tenant_template", (("tenant", UP), ("template_id", UP), ("version", DOWN))),
+    Index("sessions", "forgotten", (("expires_at", UP),), {"expireAfterSeconds": 0}),
+    Index("quotas", "forgotten", (("expires_at", UP),), {"expireAfterSeconds": 0}),
+    Index("stream_leases", "owner", (("tenant", UP), ("user", UP))),
+    Index("stream_leases", "holder", (("holder", UP),)),
+    Index("stream_leases", "forgotten", (("expires_at", UP),), {"expireAfterSeconds": 0}),
 )
 
 

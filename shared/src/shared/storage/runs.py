@@ -18,6 +18,8 @@ from shared.storage.driver import Collection, Document, mapped_errors, to_docume
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
+INDEXED = {"$type": "string"}
+"""Beside a value that only some documents have: without it the server does not see that a partial index serves."""
 SETTINGS_KEPT = 500
 ACCOUNT_BATCH = 40
 
@@ -48,6 +50,7 @@ class Runs:
         self._settings: OrderedDict[str, RunSettings] = OrderedDict()
         self._accounts: dict[str, Batcher[AccountChange, Glance | None]] = {}
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
+        self._finds: Batcher[tuple[str, str], Run | None] = Batcher(self._find_batch)
 
     async def insert(self, run: Run) -> None:
         """Stores a new run. Raises Taken where its id, client id or idempotency key is in use."""
@@ -67,12 +70,12 @@ class Runs:
         return await self._with_settings(document) if document else None
 
     async def find(self, tenant: str, reference: str) -> Run | None:
-        """A tenant's run by its id or by the id the client gave it, or None."""
-        return await self._one({"tenant": tenant, "$or": [{"_id": reference}, {"client_id": reference}]})
+        """A tenant's run by its id or by the id the client gave it, or None; those who wait share a query."""
+        return await self._finds.submit((tenant, reference))
 
     async def find_by_key(self, tenant: str, idempotency_key: str) -> Run | None:
         """A tenant's run by its idempotency key, or None."""
-        return await self._one({"tenant": tenant, "idempotency_key": idempotency_key})
+        return await self._one({"tenant": tenant, "idempotency_key": {"$eq": idempotency_key} | INDEXED})
 
     async def newest(
         self,
@@ -95,6 +98,7 @@ class Runs:
             query["_id"] = {"$lt": before}
         with mapped_errors():
             documents = await self._runs.find(query, LIGHT).sort("_id", -1).limit(limit).to_list(limit)
+        await self._read_settings([document["_id"] for document in documents])
         return [await self._with_settings(document) for document in documents]
 
     async def settings(self, run_id: str) -> RunSettings | None:
@@ -187,6 +191,11 @@ class Runs:
                 {"_id": run_id}, {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}}
             )
 
+    async def expire(self, run_id: str, at: datetime) -> None:
+        """The run is not to be kept longer than until `at`."""
+        with mapped_errors():
+            await self._runs.update_one({"_id": run_id}, {"$set": {"expires_at": at}})
+
     async def stop_answer(self, run_id: str, seq: int) -> None:
         """The answer at `seq`, and any below it, is to end with what it has."""
         with mapped_errors():
@@ -203,6 +212,25 @@ class Runs:
         with mapped_errors():
             documents = await self._runs.find(query, LIGHT).limit(limit).to_list(limit)
         return [await self._with_settings(document) for document in documents]
+
+    async def never_asked(self, run_id: str, seq: int, at: datetime, last: int) -> None:
+        """The message that was announced as `seq` at `at` never came, and nothing was since: `last` is the last one."""
+        with mapped_errors():
+            await self._runs.update_one(
+                {"_id": run_id, "asked_seq": seq, "asked_at": at}, {"$set": {"asked_seq": last}}
+            )
+
+    async def canceled_chats(self, changed_before: datetime, limit: int) -> list[str]:
+        """The ids of chats that were to end before a moment and have not."""
+        query = {
+            "kind": RunKind.CHAT.value,
+            "control.wanted": Wanted.CANCEL.value,
+            "ended_at": None,
+            "control.changed_at": {"$lt": changed_before},
+        }
+        with mapped_errors():
+            documents = await self._runs.find(query, {"_id": 1}).limit(limit).to_list(limit)
+        return [document["_id"] for document in documents]
 
     async def expired(self, before: datetime, limit: int) -> list[str]:
         """The ids of runs that were to be kept until a moment before `before`."""
@@ -227,7 +255,7 @@ class Runs:
         """Sets the terminal status and the totals, once, and returns the run as it is afterwards."""
         totals = {"usage": usage.model_dump(), "budget.spent": usage.cost_nanos} if usage else {}
         with mapped_errors():
-            await self._runs.update_one(
+            document = await self._runs.find_one_and_update(
                 {"_id": run_id, "ended_at": None},
                 {
                     "$set": {
@@ -239,8 +267,10 @@ class Runs:
                         **totals,
                     }
                 },
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
             )
-        return await self.get(run_id)
+        return await self._with_settings(document) if document else await self.get(run_id)
 
     async def mark_paused(self, run_id: str, version: int) -> bool:
         """Shows the run as paused, if that is still wanted and no slot is open; says whether this call did it."""
@@ -281,6 +311,16 @@ class Runs:
             documents = await self._runs.find(query, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
         return [await self._with_settings(document) for document in documents]
 
+    async def _read_settings(self, run_ids: Sequence[str]) -> None:
+        """Has the settings of many runs in the cache, by one query."""
+        unknown = [run_id for run_id in run_ids if run_id not in self._settings]
+        if not unknown:
+            return
+        with mapped_errors():
+            documents = await self._runs.find({"_id": {"$in": unknown}}, {"settings": 1}).to_list(None)
+        for document in documents:
+            self._keep_settings(document["_id"], RunSettings.model_validate(document["settings"]))
+
     def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:
         self._settings[run_id] = settings
         if len(self._settings) > SETTINGS_KEPT:
@@ -291,6 +331,23 @@ class Runs:
         with mapped_errors():
             document = await self._runs.find_one(query, LIGHT)
         return await self._with_settings(document) if document else None
+
+    async def _find_batch(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Run | None]:
+        """By id first: hardly anybody asks by another name."""
+        found = await self._found({"_id": {"$in": list({reference for _, reference in wanted})}})
+        by_id = {(run.tenant, run.id): run for run in found}
+        others = {one for one in wanted if one not in by_id}
+        if not others:
+            return [by_id[one] for one in wanted]
+        tenants, names = {tenant for tenant, _ in others}, {name for _, name in others}
+        query = {"tenant": {"$in": list(tenants)}, "client_id": {"$in": list(names)} | INDEXED}
+        by_name = {(run.tenant, run.client_id): run for run in await self._found(query)}
+        return [by_id.get(one) or by_name.get(one) for one in wanted]
+
+    async def _found(self, query: dict[str, Any]) -> list[Run]:
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).to_list(None)
+        return [await self._with_settings(document) for document in documents]
 
     async def _with_settings(self, document: Document) -> Run:
         settings = await self.settings(document["_id"])

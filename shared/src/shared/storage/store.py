@@ -10,9 +10,13 @@ from shared.storage.conversations import Conversations
 from shared.storage.driver import Client, Collection, Database, mapped_errors
 from shared.storage.entries import Entries
 from shared.storage.generations import Generations, UsageRows
+from shared.storage.quotas import Quotas
 from shared.storage.readers import Readers
 from shared.storage.reports import Reports
 from shared.storage.runs import Runs
+from shared.storage.sessions import Sessions
+from shared.storage.stream_leases import StreamLeases
+from shared.storage.templates import Templates
 
 POOL_SIZE = 20
 
@@ -45,6 +49,10 @@ class Store:
         self.readers = Readers(self.collection("readers"))
         self.reports = Reports(self.collection("reports"))
         self.agents = Agents(self.collection("agents"), self.collection("agent_versions"))
+        self.templates = Templates(self.collection("templates"), self.collection("template_versions"))
+        self.sessions = Sessions(self.collection("sessions"))
+        self.quotas = Quotas(self.collection("quotas"))
+        self.stream_leases = StreamLeases(self.collection("stream_leases"))
 
     async def forget(self, run_id: str) -> None:
         """Deletes all of a run whose conversation has its own id; the run last, so that a death resumes here."""

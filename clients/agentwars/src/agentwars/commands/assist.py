@@ -39,6 +39,12 @@ def assist(
     constraints: Annotated[str | None, typer.Option(help="What the agent must not do.")] = None,
     report_run: Annotated[str | None, typer.Option(help="The run whose report to start from.", metavar="RUN")] = None,
     model: Annotated[str | None, typer.Option(help="The model that writes.")] = None,
+    save_template: Annotated[
+        str | None, typer.Option(help="Keep the result as a prompt template of this name.", metavar="NAME")
+    ] = None,
+    save_agent: Annotated[
+        str | None, typer.Option(help="Keep the result as a new version of this agent.", metavar="AGENT")
+    ] = None,
 ) -> None:
     """Write or better a prompt together with PromptBro."""
     given = prompt_text(text, input_file)
@@ -49,30 +55,54 @@ def assist(
         section=section, context=context_fields, model=model, reportRunId=report_run
     )
 
+    kept: list[dict[str, object]] = []
+    if save_template is not None:
+        kept.append({"as": "template", "name": save_template})
+    if save_agent is not None:
+        kept.append({"as": "agent", "agentId": save_agent})
+
     async def work(session: Session, client: Client) -> int:
-        return await _write_along(session, client, body)
+        done = await _write_along(session, client, body)
+        for how in kept:
+            await _keep(session, client, how | {"text": done.get("text")})
+        return OK
 
     execute(context, work)
 
 
-async def _write_along(session: Session, client: Client, body: dict[str, object]) -> int:
-    writer = WrappedWriter(session.out)
+async def _write_along(session: Session, client: Client, body: dict[str, object]) -> dict[str, object]:
+    writer, written = WrappedWriter(session.out), ""
     async for event in client.assist(body):
         if event.type == "token" and session.on_terminal:
+            written += str(event.data.get("token", ""))
             writer.write(str(event.data.get("token", "")), "")
         if event.type == "done":
-            return _finish(session, writer, event.data)
+            _finish(session, writer, written, event.data)
+            return event.data
     raise BrokenStream("it ended before the answer was whole; try again")
 
 
-def _finish(session: Session, writer: WrappedWriter, done: dict[str, object]) -> int:
+def _finish(session: Session, writer: WrappedWriter, written: str, done: dict[str, object]) -> None:
+    text = str(done.get("text", ""))
     if session.as_json:
         write_json(done)
-    elif session.on_terminal:
-        writer.end()
-        usage = done.get("usage")
-        cost = usage.get("costUsd") if isinstance(usage, dict) else None
-        session.out.say(Text(f"\n{usd(cost)}" if cost is not None else "", style="dim"))
-    else:
-        session.out.print(str(done.get("text", "")), soft_wrap=True)
-    return OK
+        return
+    if not session.on_terminal:
+        session.out.print(text, soft_wrap=True)
+        return
+    writer.end()
+    if written != text:
+        session.out.say(Text("\nThe model had to begin anew; this is the whole text:\n", style="dim"))
+        session.out.print(text, soft_wrap=True)
+    usage = done.get("usage")
+    cost = usage.get("costUsd") if isinstance(usage, dict) else None
+    session.out.say(Text(f"\n{usd(cost)}" if cost is not None else "", style="dim"))
+
+
+async def _keep(session: Session, client: Client, body: dict[str, object]) -> None:
+    """Says on standard error what was kept: standard output is the text's."""
+    saved = await client.save_written(body)
+    if not session.as_json:
+        session.err.say(
+            f"Kept as {body['as']} {saved.get('name')} ({saved.get('id')}), version {saved.get('version')}."
+        )

@@ -1,4 +1,4 @@
-"""The demo model: a scripted, OpenAI-compatible server that plays agent, opponent, judge and report writer.
+"""The demo model: a scripted, OpenAI-compatible server that plays agent, opponent, judge and writer.
 
 Everything it says follows from the server's seed, the request's `seed` and the prompt; no randomness, no clock. One
 token is one whitespace-separated word. Run it with `python -m local_stack.demo_model --help`; it serves
@@ -7,6 +7,9 @@ token is one whitespace-separated word. Run it with `python -m local_stack.demo_
 - `GET /ledger?since=N`: every call from index N on, how it ended, and how many are running (`ledger.Call`);
 - `GET` and `PUT /control`: pace and faults for the calls that begin from now on (`settings.Control`);
 - `GET /healthz`.
+
+Every agent counts when it is asked to `count to N`, calls a tool of the request that the last message names (or the
+first one when told to `use the tool`), tells what tools gave, and says `what do you remember` of its summary.
 
 A fault is chosen by header (`X-Demo-Fault: 429; retry-after=3`), by the model's name (`demo-fast+500`) or by a rate in
 /control: `429`, `500`, `503`, `cut-N` and `stall-N` (after N tokens; 5 and 1 when N is left out), `malformed`, `empty`,

@@ -1,20 +1,24 @@
-"""What is answered to whom: from a request to the whole text, before anything is sent."""
+"""What is answered to whom: from a request to all that is to be sent, before anything is."""
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from local_stack.demo_model import agent, opponent
 from local_stack.demo_model.assist import assist, condense
+from local_stack.demo_model.chunks import CallPiece
 from local_stack.demo_model.judge import PLAIN_JUDGEMENT, judge
+from local_stack.demo_model.memory import remember
 from local_stack.demo_model.personas import recognise
 from local_stack.demo_model.report import report
 from local_stack.demo_model.requests import ChatRequest, Message
 from local_stack.demo_model.roles import Role
 from local_stack.demo_model.scene import Scene
 from local_stack.demo_model.scripts import SCRIPTS
+from local_stack.demo_model.tools import call_tools
 from local_stack.demo_model.transcripts import AGENT, OPPONENT, Line
+from local_stack.demo_model.wishes import granted
 
 REFUSAL: Final = "I'm sorry, but I can't help with that."
 _PLAIN_BEGINNING: Final = (
@@ -33,12 +37,22 @@ PLAIN_ANSWER: Final = f"{_PLAIN_BEGINNING} {_PLAIN_ENDINGS[0]}"
 _WORD: Final = re.compile(r"\s*\S+")
 
 
+def answer(request: ChatRequest, seed: int) -> tuple[Sequence[str] | Sequence[CallPiece], str]:
+    """What is sent, piece by piece, and the finish reason: `tool_calls` for tools, else as `cut` says."""
+    calls = call_tools(request, seed) if request.base_model != "demo-plain" else ()
+    if not calls:
+        return cut(compose(request, seed), request.max_tokens, request.stop)
+    if request.max_tokens is not None and len(calls) > request.max_tokens:
+        return calls[: request.max_tokens], "length"
+    return calls, "tool_calls"
+
+
 def compose(request: ChatRequest, seed: int) -> str:
     """The whole answer to a request, before `max_tokens` and `stop` cut it."""
     if request.base_model == "demo-plain":
         return _dumps(PLAIN_JUDGEMENT) if request.wants_json else _plain(len(request.messages))
     text = _BY_ROLE[request.role](request, seed)
-    if request.wants_json and request.role in ("agent", "other", "opponent", "condense"):
+    if request.wants_json and request.role in ("agent", "other", "opponent", "condense", "memory"):
         return _dumps({"answer": text})
     return text
 
@@ -69,6 +83,10 @@ def _lines(messages: tuple[Message, ...], own: str, other: str) -> tuple[Line, .
 
 
 def _agent(request: ChatRequest, seed: int) -> str:
+    return granted(request) or _play_agent(request, seed)
+
+
+def _play_agent(request: ChatRequest, seed: int) -> str:
     lines = _lines(request.messages, AGENT, OPPONENT)
     said = [line.text for line in lines if line.speaker == OPPONENT]
     scene = Scene(SCRIPTS[recognise(" ".join(said), request.system_prompt).id], lines)
@@ -96,6 +114,10 @@ def _condense(request: ChatRequest, seed: int) -> str:
     return condense(request.user_text())
 
 
+def _remember(request: ChatRequest, seed: int) -> str:
+    return remember(request.user_text())
+
+
 def _assist(request: ChatRequest, seed: int) -> str:
     return assist(request.user_text(), request.wants_json)
 
@@ -107,5 +129,6 @@ _BY_ROLE: Final[dict[Role, Callable[[ChatRequest, int], str]]] = {
     "judge": _judge,
     "report": _report,
     "condense": _condense,
+    "memory": _remember,
     "assist": _assist,
 }

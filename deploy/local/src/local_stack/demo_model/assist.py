@@ -16,13 +16,13 @@ _LABEL: Final = re.compile(r"^(?:## )?Input:? *\n?", re.MULTILINE)
 def assist(text: str, wants_json: bool = False) -> str:
     """The answer to one step of the prompt guide: a brief, a section, or a rewritten prompt.
 
-    As JSON it is the checklist of a goal: `{"criteria": [{"id", "text", "required"}]}`.
+    Criteria, and whatever is wanted as JSON, are the checklist of a goal: `{"criteria": [{"id", "text", "required"}]}`.
     """
     found = _STEP.search(text)
     step = found[1].lower() if found else "rewrite"
     material = _LABEL.sub("", _STEP.sub("", text)).strip()
     behaviours = SCRIPTS[recognise(material).id].behaviours
-    if wants_json:
+    if wants_json or step == "criteria":
         return _criteria(behaviours)
     return {"brief": _brief, "section": _section}.get(step, _rewrite)(material, behaviours)
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from local_stack.demo_model.answers import REFUSAL, compose, cut
+from local_stack.demo_model.answers import REFUSAL, answer, cut
 from local_stack.demo_model.client_watch import ClientWatch, Receive
-from local_stack.demo_model.delivery import Delivery, Pace, Send
+from local_stack.demo_model.delivery import Delivery, Pace, Pieces, Send
 from local_stack.demo_model.errors import ApiError, BodyTooLarge, BodyTooSlow, FaultOnRequest, MissingKey
 from local_stack.demo_model.faults import Fault
 from local_stack.demo_model.ledger import ABORTED
@@ -55,19 +55,17 @@ class ChatCompletions:
         call = ledger.start(request)
         outcome = ABORTED
         try:
-            words, finish_reason = cut(self._text(request, fault), request.max_tokens, request.stop)
+            pieces, finish_reason = self._pieces(request, fault)
             pace = Pace.of(self._state.control, request.base_model)
             async with ClientWatch(receive) as watch:
-                outcome = await Delivery(request, call, fault, words, finish_reason, pace, send, watch).run()
+                outcome = await Delivery(request, call, fault, pieces, finish_reason, pace, send, watch).run()
         finally:
             ledger.end(call, outcome)
 
-    def _text(self, request: ChatRequest, fault: Fault | None) -> str:
-        if fault is not None and fault.kind == "refuse":
-            return REFUSAL
-        if fault is not None and fault.kind == "empty":
-            return ""
-        return compose(request, self._state.settings.seed)
+    def _pieces(self, request: ChatRequest, fault: Fault | None) -> tuple[Pieces, str]:
+        if fault is not None and fault.kind in ("refuse", "empty"):
+            return cut(REFUSAL if fault.kind == "refuse" else "", request.max_tokens, request.stop)
+        return answer(request, self._state.settings.seed)
 
 
 def check_key(required: str | None, authorization: str | None) -> None:

@@ -1,6 +1,7 @@
 """The bytes of an answer: SSE chunks, or one JSON document."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -8,6 +9,23 @@ import orjson
 
 MALFORMED: Final = b'data: {"id":"chatcmpl-demo","object":"chat.completion.chunk","choices":[{"delta":{"cont\n\n'
 _DONE: Final = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True)
+class CallPiece:
+    """A piece of the tool call with this index; its first piece says id and name, and holds no arguments."""
+
+    index: int
+    arguments: str = ""
+    id: str | None = None
+    name: str | None = None
+
+    def as_delta(self) -> dict[str, Any]:
+        """The piece as a stream shows it."""
+        if self.id is None:
+            return {"index": self.index, "function": {"arguments": self.arguments}}
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"index": self.index, "id": self.id, "type": "function", "function": function}
 
 
 @lru_cache(maxsize=65_536)
@@ -38,9 +56,16 @@ class ChunkWriter:
         """The first chunk: who speaks."""
         return self._head + b',"choices":[{"index":0,"delta":{"role":"assistant","content":""' + self._tail
 
-    def content(self, text: str) -> bytes:
-        """A piece of the answer."""
-        return self._content + _quoted(text) + self._tail
+    def pieces(self, pieces: Sequence[str] | Sequence[CallPiece]) -> bytes:
+        """The words in one chunk, or each piece of a tool call in its own."""
+        words = [piece for piece in pieces if isinstance(piece, str)]
+        if words:
+            return self._content + _quoted("".join(words)) + self._tail
+        return b"".join(self._call(piece) for piece in pieces if isinstance(piece, CallPiece))
+
+    def _call(self, piece: CallPiece) -> bytes:
+        delta = orjson.dumps([piece.as_delta()])
+        return self._head + b',"choices":[{"index":0,"delta":{"tool_calls":' + delta + self._tail
 
     def end(self, finish_reason: str, counts: dict[str, int]) -> bytes:
         """The finish reason, the usage if it was asked for, and `[DONE]`."""
@@ -55,10 +80,19 @@ class ChunkWriter:
 
 
 def completion(
-    call_id: str, created: int, model: str, words: Sequence[str], finish_reason: str, counts: dict[str, int]
+    call_id: str,
+    created: int,
+    model: str,
+    pieces: Sequence[str] | Sequence[CallPiece],
+    finish_reason: str,
+    counts: dict[str, int],
 ) -> bytes:
     """The answer as one document."""
-    message = {"role": "assistant", "content": "".join(words), "refusal": None}
+    calls = _whole_calls([piece for piece in pieces if isinstance(piece, CallPiece)])
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    message: dict[str, Any] = {"role": "assistant", "content": None if calls else text, "refusal": None}
+    if calls:
+        message["tool_calls"] = calls
     document = {
         "id": call_id,
         "object": "chat.completion",
@@ -68,3 +102,12 @@ def completion(
         "usage": counts,
     }
     return orjson.dumps(document)
+
+
+def _whole_calls(pieces: Sequence[CallPiece]) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = []
+    for piece in pieces:
+        if piece.id is not None:
+            calls.append({"id": piece.id, "type": "function", "function": {"name": piece.name, "arguments": ""}})
+        calls[-1]["function"]["arguments"] += piece.arguments
+    return calls

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local_stack.demo_model.chunks import MALFORMED, ChunkWriter, completion, usage
+from local_stack.demo_model.chunks import MALFORMED, CallPiece, ChunkWriter, completion, usage
 from local_stack.demo_model.client_watch import ClientWatch
 from local_stack.demo_model.faults import Fault
 from local_stack.demo_model.ledger import Call
@@ -12,6 +12,9 @@ from local_stack.demo_model.requests import ChatRequest
 from local_stack.demo_model.settings import MODELS, Control
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+Pieces = Sequence[str] | Sequence[CallPiece]
+"""What is sent: words, or tool calls bit by bit. A piece is a token."""
 
 CLIENT_CLOSED: Final = "client_closed"
 _STREAM_HEADERS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
@@ -51,7 +54,7 @@ class Delivery:
         request: ChatRequest,
         call: Call,
         fault: Fault | None,
-        words: Sequence[str],
+        pieces: Pieces,
         finish_reason: str,
         pace: Pace,
         send: Send,
@@ -60,7 +63,7 @@ class Delivery:
         self._request = request
         self._call = call
         self._fault = fault
-        self._words = words
+        self._pieces = pieces
         self._finish_reason = finish_reason
         self._pace = pace
         self._send = send
@@ -77,11 +80,11 @@ class Delivery:
     def _has(self, *kinds: str) -> bool:
         return self._fault is not None and self._fault.kind in kinds
 
-    def _chunks(self) -> list[Sequence[str]]:
-        words, size = self._words, self._pace.words_per_chunk
+    def _chunks(self) -> list[Pieces]:
+        pieces, size = self._pieces, self._pace.words_per_chunk
         if self._has("cut", "stall") and self._fault is not None:
-            words = words[: self._fault.after_tokens]
-        return [words[start : start + size] for start in range(0, len(words), size)]
+            pieces = pieces[: self._fault.after_tokens]
+        return [pieces[start : start + size] for start in range(0, len(pieces), size)]
 
     async def _stream(self) -> bool:
         await self._start(_STREAM_HEADERS)
@@ -89,23 +92,21 @@ class Delivery:
             self._call.id, int(self._call.started_at), self._request.model, self._request.include_usage
         )
         chunks = self._chunks()
-        for number, words in enumerate(chunks):
+        for number, pieces in enumerate(chunks):
             if not await self._watch.until(self._started + self._pace.due(number, len(chunks))):
                 return False
-            await self._send_chunk(writer, number, words, number == len(chunks) - 1, len(chunks) // 2)
+            await self._send_chunk(writer, number, pieces, number == len(chunks) - 1, len(chunks) // 2)
         if chunks and not self._has("cut", "stall"):
             return True
         return await self._end_without_words(writer)
 
-    async def _send_chunk(
-        self, writer: ChunkWriter, number: int, words: Sequence[str], is_last: bool, middle: int
-    ) -> None:
-        body = writer.content("".join(words))
+    async def _send_chunk(self, writer: ChunkWriter, number: int, pieces: Pieces, is_last: bool, middle: int) -> None:
+        body = writer.pieces(pieces)
         if number == 0:
             body = writer.role() + body
         if number == middle and self._has("malformed"):
             body = MALFORMED + body
-        self._call.completion_tokens += len(words)
+        self._call.completion_tokens += len(pieces)
         ends = is_last and not self._has("cut", "stall")
         if ends:
             body += writer.end(self._finish_reason, self._usage())
@@ -127,13 +128,13 @@ class Delivery:
         if self._has("stall"):
             await self._watch.until_gone()
             return True
-        count = len(self._words)
+        count = len(self._pieces)
         chunks = max(-(-count // self._pace.words_per_chunk), 1)
         if not await self._watch.until(self._started + self._pace.due(chunks - 1, chunks)):
             return False
         self._call.completion_tokens = 0 if self._has("cut") else count
         created = int(self._call.started_at)
-        body = completion(self._call.id, created, self._request.model, self._words, self._finish_reason, self._usage())
+        body = completion(self._call.id, created, self._request.model, self._pieces, self._finish_reason, self._usage())
         if self._has("malformed"):
             body = body[: len(body) // 2]
         await self._start(((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))))

@@ -107,6 +107,8 @@ class FaultChooser:
     def _applies(self, index: int, rule: FaultRule, request: ChatRequest, seen: int) -> bool:
         if rule.model not in (None, request.model, request.base_model) or rule.role not in (None, request.role):
             return False
+        if rule.contains is not None and rule.contains not in request.asked:
+            return False
         return unit(self._seed, "fault", index, rule.fault, request.prompt_sha256, seen) < rule.rate
 
     def _count(self, request: ChatRequest) -> int:

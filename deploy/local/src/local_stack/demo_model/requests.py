@@ -20,11 +20,27 @@ class _Part(BaseModel):
 class _Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[_Part] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
 
     def text(self) -> str:
         if isinstance(self.content, list):
             return "".join(part.text for part in self.content)
         return self.content or ""
+
+
+class _Function(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    parameters: dict[str, Any] = {}
+
+
+class _Tool(BaseModel):
+    type: Literal["function"]
+    function: _Function
+
+
+class _ToolChoice(BaseModel):
+    type: Literal["function"]
+    function: _Function
 
 
 class _StreamOptions(BaseModel):
@@ -47,14 +63,25 @@ class _Body(BaseModel):
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     n: Literal[1] | None = None
     response_format: _ResponseFormat | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | _ToolChoice | None = None
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message; `role` is `system`, `user` or `assistant` (the others count as one of these)."""
+    """One message; `role` is `system`, `user`, `assistant`, `tool` for what a tool gave, `call` for a call alone."""
 
     role: str
     text: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function that may be called; `parameters` is a JSON schema, `wanted` that the request insists on it."""
+
+    name: str
+    parameters: dict[str, Any]
+    wanted: bool
 
 
 @dataclass(frozen=True)
@@ -73,9 +100,20 @@ class ChatRequest:
     stop: tuple[str, ...]
     seed: int | None
     wants_json: bool
+    tools: tuple[Tool, ...]
     prompt_tokens: int
     prompt_sha256: str
     client_request_id: str | None
+
+    @property
+    def last(self) -> Message:
+        """What is to be answered."""
+        return self.messages[-1]
+
+    @property
+    def asked(self) -> str:
+        """The last paragraph of it: messages that came in a row reach a model as paragraphs of one."""
+        return self.last.text.rpartition("\n\n")[2]
 
     def user_text(self) -> str:
         """All that stands in user messages."""
@@ -98,7 +136,7 @@ def parse_request(body: bytes, client_request_id: str | None) -> ChatRequest:
     base_model, plus, fault_name = parsed.model.partition("+")
     if base_model not in MODELS:
         raise UnknownModel(parsed.model)
-    messages = tuple(Message(_plain_role(message.role), message.text()) for message in parsed.messages)
+    messages = tuple(Message(_plain_role(message), message.text()) for message in parsed.messages)
     system_prompt = next((message.text for message in messages if message.role == "system"), None)
     stop = (parsed.stop,) if isinstance(parsed.stop, str) else tuple(parsed.stop or ())
     return ChatRequest(
@@ -114,14 +152,26 @@ def parse_request(body: bytes, client_request_id: str | None) -> ChatRequest:
         stop=tuple(filter(None, stop)),
         seed=parsed.seed,
         wants_json=bool(parsed.response_format and parsed.response_format.type != "text"),
+        tools=_tools(parsed),
         prompt_tokens=sum(len(message.text.split()) for message in messages),
         prompt_sha256=sha256(orjson.dumps(document["messages"])).hexdigest(),
         client_request_id=client_request_id,
     )
 
 
-def _plain_role(role: str) -> str:
-    return {"developer": "system", "tool": "user", "function": "user"}.get(role, role)
+def _plain_role(message: _Message) -> str:
+    if message.tool_calls and not message.text():
+        return "call"
+    return {"developer": "system", "function": "tool"}.get(message.role, message.role)
+
+
+def _tools(parsed: _Body) -> tuple[Tool, ...]:
+    choice = parsed.tool_choice
+    if choice == "none":
+        return ()
+    wanted = choice.function.name if isinstance(choice, _ToolChoice) else None
+    functions = [tool.function for tool in parsed.tools or ()]
+    return tuple(Tool(one.name, one.parameters, choice == "required" or one.name == wanted) for one in functions)
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -2,13 +2,14 @@
 
 from typing import Final, Literal
 
-Role = Literal["opponent", "agent", "judge", "report", "condense", "assist", "other"]
+Role = Literal["opponent", "agent", "judge", "report", "condense", "memory", "assist", "other"]
 
 _BEGINNINGS: Final[dict[str, Role]] = {
     "You are playing a person who talks to an AI agent.": "opponent",
     "You judge a conversation between an AI agent and the person it talks to.": "judge",
     "You write the report of a scale test of an AI agent.": "report",
     "You condense the transcript of a conversation.": "condense",
+    "You keep the summary of a chat.": "memory",
     "You are PromptBro, a guide for writing prompts.": "assist",
 }
 

@@ -25,12 +25,16 @@ class _Wire(BaseModel):
 
 
 class FaultRule(_Wire):
-    """A fault for a share of the calls: `rate` in [0, 1], for one model or role if named."""
+    """A fault for a share of the calls: `rate` in [0, 1], for one model or role if named.
+
+    With `contains` only where that text stands in the last message's last paragraph: in a chat, in what was said last.
+    """
 
     fault: Annotated[str, Field(pattern=FAULT_NAME)]
     rate: Annotated[float, Field(ge=0, le=1)]
     model: str | None = None
     role: Role | None = None
+    contains: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     after_tokens: Annotated[int | None, Field(ge=0)] = None
     retry_after_seconds: Annotated[float | None, Field(ge=0)] = None
 

@@ -1,6 +1,8 @@
 """The live side: one in-process log a watched run, one cursor a reader (spec/architecture.md section 4)."""
 
+from gateway.event_stream.admission import streams_per_user
+from gateway.event_stream.handover import OutermostLayer
 from gateway.event_stream.settings import StreamSettings
 from gateway.event_stream.streams import Streams
 
-__all__ = ["StreamSettings", "Streams"]
+__all__ = ["OutermostLayer", "StreamSettings", "Streams", "streams_per_user"]

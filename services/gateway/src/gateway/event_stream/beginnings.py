@@ -23,8 +23,8 @@ class WithSnapshot:
 Beginning = After | WithSnapshot
 
 
-def begins(asked: Asked, run: Run, facts: StreamFacts) -> Beginning:
-    """Where a stream begins.
+def begins(asked: Asked, run_id: str, event_sequence: int, facts: StreamFacts) -> Beginning:
+    """Where a stream of a run begins whose last fact stands at `event_sequence`.
 
     A cursor of another epoch or run, one of the future, and one whose next events the stream has dropped already
     begin with a snapshot.
@@ -34,10 +34,10 @@ def begins(asked: Asked, run: Run, facts: StreamFacts) -> Beginning:
         return WithSnapshot()
     if cursor is None:
         return After(0) if asked.begins == "start" else WithSnapshot()
-    if cursor.epoch != facts.epoch or cursor.tag != run_tag(run.id) or cursor.sequence > facts.last:
+    if cursor.epoch != facts.epoch or cursor.tag != run_tag(run_id) or cursor.sequence > facts.last:
         return WithSnapshot()
     # Sequences are the whole stream's: what was dropped above the cursor may all have been other runs'.
-    dropped = facts.first > cursor.sequence + 1 and run.event_sequence > cursor.sequence
+    dropped = facts.first > cursor.sequence + 1 and event_sequence > cursor.sequence
     return WithSnapshot() if dropped else After(cursor.sequence)
 
 

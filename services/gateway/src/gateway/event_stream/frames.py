@@ -40,6 +40,8 @@ def unnamed(payload: bytes, identity: str) -> bytes:
 class Encoder:
     """Writes the events of one run, whose ids share their first part."""
 
+    __slots__ = ("_prefix",)
+
     def __init__(self, epoch: str, run_id: str) -> None:
         self._prefix = f"{epoch}-{run_tag(run_id)}-"
 

@@ -15,12 +15,29 @@ from shared.storage import Store
 
 
 class EventReader:
-    """Serves one client. `sequence` is the last event it has, or was told of by a snapshot."""
+    """Serves one client. `sequence` is the last event it has, or was told of by a snapshot.
+
+    Of its run it keeps two figures: it lives for hours, and there are thousands of it.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_ended",
+        "_event_sequence",
+        "_hub",
+        "_run_id",
+        "_sequence",
+        "_store",
+        "_told",
+        "_view",
+        "_wanted",
+    )
 
     def __init__(self, hub: Hub, store: Store, run: Run, view: View, asked: Asked) -> None:
         self._hub = hub
         self._store = store
-        self._run = run
+        self._run_id = run.id
+        self._event_sequence = run.event_sequence
         self._view = view
         self._asked = asked
         self._wanted = asked.wanted
@@ -32,11 +49,11 @@ class EventReader:
         """Writes until the run's end. Raises BrokerUnavailable or StoreUnavailable where it has to come again."""
         cursor = self._asked.cursor
         facts = await self._hub.source.facts(cursor.sequence if cursor else 0)
-        beginning = begins(self._asked, self._run, facts)
+        beginning = begins(self._asked, self._run_id, self._event_sequence, facts)
         if isinstance(beginning, After):
             self._sequence = beginning.sequence
         else:
-            await self._tell_state(client, Encoder(facts.epoch, self._run.id))
+            await self._tell_state(client, Encoder(facts.epoch, self._run_id))
         if self._ended:
             return
         async with self._hub.watching(self._view, self._sequence) as log:
@@ -49,6 +66,7 @@ class EventReader:
     async def _follow(self, client: Client, log: RunLog) -> None:
         while log.base_is_open and not (log.over or client.leaving):
             await client.wait()
+        await log.reach_back(self._sequence)
         if self._sequence == 0 and not self._told and not await self._history_is_whole(client, log):
             await self._tell_state(client, log.encoder)
         while not (self._ended or client.leaving):
@@ -100,20 +118,20 @@ class EventReader:
 
     async def _history_is_whole(self, client: Client, log: RunLog) -> bool:
         """Whether the run's history begins with its first event, or has not begun yet."""
-        while not (log.filled or log.ring.end or log.over or client.leaving):
+        while not (log.filled or log.ring.first_type or log.over or client.leaving):
             await client.wait()
-        if log.ring.base == 0 and log.ring.end:
+        if log.ring.base == 0 and log.ring.first_type:
             return log.ring.first_type == RUN_STARTED
         async for heard in self._hub.source.read(self._view, 0, log.ring.base):
             return heard.type == RUN_STARTED
-        return self._run.event_sequence == 0 or log.over or client.leaving
+        return self._event_sequence == 0 or log.over or client.leaving
 
     async def _tell_state(self, client: Client, encoder: Encoder) -> None:
         """Writes a snapshot and goes on from there; of an ended run it is all there is."""
-        up_to = await self._hub.source.last_sequence(View(self._run.id, texts=True))
-        run = await self._store.runs.get(self._run.id)
+        up_to = await self._hub.source.last_sequence(View(self._run_id, texts=True))
+        run = await self._store.runs.get(self._run_id)
         if run is None:
-            raise UnknownRun(self._run.id)
+            raise UnknownRun(self._run_id)
         self._sequence = snapshot_position(run, up_to)
         await client.write(await snapshot(self._store, run, encoder.identity(self._sequence)))
         self._told = True

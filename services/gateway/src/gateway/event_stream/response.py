@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.errors import TooManyStreams
 from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.frames import advice
+from gateway.event_stream.handover import hand_over
 from shared.errors import StoreUnavailable, TransientError
 
 HEADERS: Final = {
@@ -19,28 +22,55 @@ HEADERS: Final = {
 }
 
 Serve = Callable[[Client], Awaitable[None]]
+Admitted = AbstractAsyncContextManager[None]
+EVERYBODY: Final[Admitted] = nullcontext()
 
 
 class EventStreamResponse(Response):
     """Runs `serve(client)` for as long as the client stays; it returns at the stream's end.
 
     What will pass (broker or store away, too many streams, a server that stops) is an end with advice to come
-    again, never a status: an EventSource gives up for good on any other status than 200.
+    again, never a status: an EventSource gives up for good on any other status than 200. A format that is no
+    EventSource's (`advised` false) has no such advice: its `serve` says itself what went wrong.
+    `admitted` is entered for the length of the stream, and may raise TooManyStreams.
     """
 
-    def __init__(self, clients: OpenClients, serve: Serve, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        clients: OpenClients,
+        serve: Serve,
+        headers: Mapping[str, str] | None = None,
+        *,
+        advised: bool = True,
+        admitted: Admitted = EVERYBODY,
+    ) -> None:
         self.status_code = 200
         self.background = None
-        self._clients = clients
-        self._serve = serve
+        self._stream = _Stream(clients, serve, advised, admitted)
         self.init_headers({**HEADERS, **(headers or {})})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the stream; a client that left or hung is dropped without a last byte."""
+        """Sends the headers through the app's layers; what follows passes them by."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await hand_over(scope, receive, send, self._stream)
+
+
+class _Stream:
+    """What is left of a response once its headers are out."""
+
+    __slots__ = ("_admitted", "_advised", "_clients", "_serve")
+
+    def __init__(self, clients: OpenClients, serve: Serve, advised: bool, admitted: Admitted) -> None:
+        self._clients = clients
+        self._serve = serve
+        self._advised = advised
+        self._admitted = admitted
+
+    async def __call__(self, receive: Receive, send: Send) -> None:
+        """Serves the stream; a client that left or hung is dropped without a last byte."""
         client = self._clients.new(send)
         if self._clients.full:
-            await client.write(advice("too many streams are open here, please reconnect"))
+            await self._advise(client, "too many streams are open here, please reconnect")
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         with self._clients.holding(client):
@@ -48,7 +78,7 @@ class EventStreamResponse(Response):
             try:
                 async with asyncio.timeout(None) as bound:
                     client.bind(bound)
-                    await self._stream(client)
+                    await self._write(client)
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             except TimeoutError:
                 if not client.cut_off:
@@ -56,15 +86,24 @@ class EventStreamResponse(Response):
             finally:
                 watching.cancel()
 
-    async def _stream(self, client: Client) -> None:
-        await client.write(advice("connected"))
+    async def _write(self, client: Client) -> None:
+        await self._advise(client, "connected")
         try:
-            if not client.leaving:
-                await self._serve(client)
+            if not (self._advised and client.leaving):
+                async with self._admitted:
+                    await self._serve(client)
+        except TooManyStreams as refused:
+            await self._advise(client, f"{refused.code}: {refused.message}")
         except TransientError as error:
-            await client.write(advice(f"{_reason(error)}, please reconnect"))
+            if not self._advised:
+                raise
+            await self._advise(client, f"{_reason(error)}, please reconnect")
         if client.leaving:
-            await client.write(advice("the server is going down, please reconnect"))
+            await self._advise(client, "the server is going down, please reconnect")
+
+    async def _advise(self, client: Client, text: str) -> None:
+        if self._advised:
+            await client.write(advice(text))
 
 
 async def _cut_when_gone(receive: Receive, client: Client) -> None:

@@ -1,13 +1,15 @@
 """A bounded log of encoded events, in their order. Readers hold an index into it and nothing else."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.event_stream.views import RUN_ENDED, Wanted
 
 BLOCK_BYTES: Final = 64 * 1024
 KEPT_WHEN_TRIMMED: Final = 0.75
+FILLED_BACKWARDS: Final = 0.5
+"""How full a ring may become by old events: beyond it new ones would push them out again soon."""
 
 
 class Block(NamedTuple):
@@ -30,8 +32,23 @@ class Item(NamedTuple):
 class Ring:
     """Events above `base`, as many as fit. What is dropped is the oldest quarter at once, which is cheap.
 
-    An index counts every event ever appended, so that it stays right when old ones are dropped.
+    An index counts every event ever appended, so that it stays right when old ones are dropped; those put before
+    the first one have indexes below 0.
     """
+
+    __slots__ = (
+        "_bytes",
+        "_conversations",
+        "_first",
+        "_frames",
+        "_latest",
+        "_most_bytes",
+        "_most_events",
+        "_sequences",
+        "_types",
+        "base",
+        "ended",
+    )
 
     def __init__(self, base: int, most_bytes: int, most_events: int) -> None:
         self.base = base
@@ -76,6 +93,24 @@ class Ring:
         self.ended = self.ended or item.type == RUN_ENDED
         if self._bytes > self._most_bytes or len(self._frames) > self._most_events:
             self._trim()
+
+    def has_room_before(self, events: int, size: int) -> bool:
+        """Whether so many events of so many bytes may be put before those that are here."""
+        return (
+            len(self._frames) + events <= self._most_events * FILLED_BACKWARDS
+            and self._bytes + size <= self._most_bytes * FILLED_BACKWARDS
+        )
+
+    def prepend(self, items: Sequence[Item], base: int) -> None:
+        """Puts the events between `base` and the present base before those that are here."""
+        self.base = base
+        self._first -= len(items)
+        self._bytes += sum(len(item.frame) for item in items)
+        self._sequences[:0] = [item.sequence for item in items]
+        self._types[:0] = [item.type for item in items]
+        self._conversations[:0] = [item.conversation for item in items]
+        self._frames[:0] = [item.frame for item in items]
+        self.ended = self.ended or any(item.type == RUN_ENDED for item in items)
 
     def index_after(self, sequence: int) -> int:
         """The index of the first event above `sequence`."""

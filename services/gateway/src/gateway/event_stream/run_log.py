@@ -15,6 +15,7 @@ import asyncio
 import time
 from typing import Final, Protocol
 
+from gateway.event_stream.earlier import Earlier, item_of
 from gateway.event_stream.frames import Encoder
 from gateway.event_stream.gaps import gap_event
 from gateway.event_stream.ring import Item, Ring
@@ -39,6 +40,33 @@ class Wakeable(Protocol):
 class RunLog:
     """The log of one view. `run` is its only task; everything else happens at once, in the event loop."""
 
+    __slots__ = (
+        "_away",
+        "_complete",
+        "_complete_on",
+        "_earlier",
+        "_from_now",
+        "_generation",
+        "_incoming",
+        "_log",
+        "_must_reach",
+        "_refilled",
+        "_source",
+        "_waiting",
+        "_wake_facts",
+        "_wake_planned",
+        "encoder",
+        "epoch",
+        "fact_watchers",
+        "failure",
+        "filled",
+        "filling",
+        "position",
+        "readers",
+        "ring",
+        "view",
+    )
+
     def __init__(self, view: View, epoch: str, base: int | None, source: Source, ring: Ring, log: Logger) -> None:
         self.view = view
         self.epoch = epoch
@@ -60,6 +88,7 @@ class RunLog:
         self._incoming: list[Heard] = []
         self._waiting: list[Heard] = []
         self._generation = 0
+        self._earlier = Earlier(view, source, ring, self.encoder)
         self._wake_facts = False
         self._wake_planned = False
         self._away = False
@@ -102,6 +131,12 @@ class RunLog:
         self.failure = reason
         self._refilled.set()
         self._wake(facts=True)
+
+    async def reach_back(self, sequence: int) -> None:
+        """Has the log begin after `sequence` if there is room. Raises BrokerUnavailable."""
+        if await self._earlier.bring(sequence) and self.ring.ended:
+            self._refilled.set()
+            self._wake()
 
     async def _unsubscribe(self, unsubscribe: Unsubscribe) -> None:
         try:
@@ -232,8 +267,7 @@ class RunLog:
         self._complete_on[heard.subject] = heard.sequence
         if not self.view.holds(heard):
             return
-        frame = self.encoder.event(heard.sequence, heard.type, heard.payload)
-        self.ring.append(Item(heard.sequence, heard.type, heard.conversation, frame))
+        self.ring.append(item_of(heard, self.encoder))
         if self.ring.ended:
             self._refilled.set()
         self._wake(facts=heard.type != DELTA)

@@ -103,7 +103,9 @@ class StatusReader:
         self._hub = hub
         self._board = board
         self._settings = settings
-        self._run = run
+        self._run_id = run.id
+        self._whole = View.of(run, None)
+        self._first: Reading | None = Reading.of(run)
         self._log = log
         self._last_id = last_id
         self._done = done
@@ -111,8 +113,10 @@ class StatusReader:
     async def __call__(self, client: Client) -> None:
         """Writes until the run has ended. Raises StoreUnavailable where the client has to come again."""
         change = _Change(client)
-        if await self._tell(client, Reading.of(self._run)):
+        first, self._first = self._first, None
+        if first is None or await self._tell(client, first):
             return
+        del first
         try:
             async with self._hub.watching(self._view(), None) as run_log:
                 run_log.fact_watchers.add(change)
@@ -122,13 +126,12 @@ class StatusReader:
                     run_log.fact_watchers.discard(change)
         except BrokerUnavailable as error:
             # The store alone says enough, a little later.
-            self._log.info("status is polled", run_id=self._run.id, error=str(error))
+            self._log.info("status is polled", run_id=self._run_id, error=str(error))
             await self._follow(client, change, None)
 
     def _view(self) -> View:
         """What is watched for events already serves; else facts are enough."""
-        whole = View.of(self._run, None)
-        return whole if self._hub.is_watched(whole) else View(self._run.id, texts=False)
+        return self._whole if self._hub.is_watched(self._whole) else View(self._run_id, texts=False)
 
     async def _follow(self, client: Client, change: _Change, run_log: RunLog | None) -> None:
         period = WITHOUT_BROKER_SECONDS if run_log is None else self._settings.stream_status_period_seconds
@@ -142,7 +145,7 @@ class StatusReader:
             if change.heard_at > read_at or time.monotonic() >= client.alarm:
                 # Whoever heard of the same change shares one read of it.
                 read_at = change.heard_at if change.heard_at > read_at else time.monotonic()
-                if await self._tell(client, await self._board.read(self._run.id, read_at)):
+                if await self._tell(client, await self._board.read(self._run_id, read_at)):
                     return
                 client.alarm = time.monotonic() + period
 

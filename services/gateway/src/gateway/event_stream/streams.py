@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 
 from nats.errors import SlowConsumerError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.access import Caller
+from gateway.errors import TooManyStreams
+from gateway.event_stream.admission import Admission
 from gateway.event_stream.asked import last_event_id, read_asked
 from gateway.event_stream.beginnings import is_at_end
 from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.hub import Hub
 from gateway.event_stream.reader import EventReader
-from gateway.event_stream.response import EventStreamResponse, Serve
+from gateway.event_stream.response import EVERYBODY, EventStreamResponse, Serve
 from gateway.event_stream.settings import StreamSettings
 from gateway.event_stream.source import NatsSource
 from gateway.event_stream.status_stream import StatusBoard, StatusReader, status_is_at_end
@@ -28,10 +32,19 @@ CHANGE_LOOK_SECONDS = 1.0
 
 
 class Streams:
-    """Event streams of runs, status streams, and waiting for a run to move. One a process."""
+    """Event streams of runs, status streams, and waiting for a run to move. One a process.
+
+    `limit` is how many streams a user may have, over all gateways.
+    """
 
     def __init__(
-        self, connection: Connection, store: Store, settings: StreamSettings, stopping: asyncio.Event, log: Logger
+        self,
+        connection: Connection,
+        store: Store,
+        settings: StreamSettings,
+        limit: int | None,
+        stopping: asyncio.Event,
+        log: Logger,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -41,10 +54,11 @@ class Streams:
         self._tasks: list[asyncio.Task[None]] = []
         self.hub = Hub(self._source, settings, log)
         self.clients = OpenClients(settings, stopping)
+        self.admission = Admission(store.stream_leases, limit, log)
         connection.on_reconnected(self._on_reconnected)
         connection.on_error(self._on_error)
 
-    async def events(self, request: Request, run: Run, conversation: str | None = None) -> Response:
+    async def events(self, request: Request, caller: Caller, run: Run, conversation: str | None = None) -> Response:
         """A run's events as an event stream; 204 for a reader that has the last one.
 
         Raises InvalidRequest for a filter nobody knows, NotFound for a conversation of another run.
@@ -57,7 +71,7 @@ class Streams:
         except BrokerUnavailable as error:
             return self.come_again(error)
         view = View.of(run, asked.wanted.conversation)
-        return self.response(EventReader(self.hub, self._store, run, view, asked))
+        return self.response(EventReader(self.hub, self._store, run, view, asked), caller=caller)
 
     async def _with_end(self, run: Run) -> Run:
         """The run with its end, which stands on the stream a moment before it stands on the run."""
@@ -65,14 +79,14 @@ class Streams:
             return run
         return run.model_copy(update={"end_sequence": await self._source.end_of(run.id)})
 
-    async def status(self, request: Request, run: Run) -> Response:
+    async def status(self, request: Request, caller: Caller, run: Run) -> Response:
         """A run's status as an event stream; 204 for a client that has the last one."""
         last_id = last_event_id(request)
         if status_is_at_end(last_id, run):
             return Response(status_code=204)
         done = request.query_params.get("done") == "1"
         reader = StatusReader(self.hub, self._board, self._settings, run, self._log, last_id=last_id, done=done)
-        return self.response(reader, {"Vary": "Accept"})
+        return self.response(reader, {"Vary": "Accept"}, caller=caller)
 
     def come_again(self, error: BrokerUnavailable | StoreUnavailable) -> Response:
         """An event stream that ends at once with the advice to reconnect: what is away will be back."""
@@ -82,14 +96,32 @@ class Streams:
 
         return self.response(say)
 
-    def response(self, serve: Serve, headers: dict[str, str] | None = None) -> EventStreamResponse:
-        """An event stream that `serve` writes."""
-        self._begin()
-        return EventStreamResponse(self.clients, serve, headers)
+    async def check(self, caller: Caller) -> None:
+        """Raises TooManyStreams where the caller may not have another stream: for a POST, before its first byte."""
+        if self.clients.full:
+            raise TooManyStreams
+        await self.admission.check(caller)
+
+    def admit(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Counts a stream of the caller for the length of an `async with` block, which raises TooManyStreams."""
+        return self.admission.admit(caller)
+
+    def response(
+        self,
+        serve: Serve,
+        headers: dict[str, str] | None = None,
+        *,
+        advised: bool = True,
+        caller: Caller | None = None,
+    ) -> EventStreamResponse:
+        """An event stream that `serve` writes, counted for its caller; `advised` as in `EventStreamResponse`."""
+        self.begin()
+        admitted = self.admit(caller) if caller else EVERYBODY
+        return EventStreamResponse(self.clients, serve, headers, advised=advised, admitted=admitted)
 
     async def wait_for_change(self, run_id: str, seconds: float) -> bool:
         """Whether a fact or a hint of the run was heard; at the latest after a second, for some may go unheard."""
-        self._begin()
+        self.begin()
         changed = _Changed()
         started = time.monotonic()
         bound = min(seconds, CHANGE_LOOK_SECONDS)
@@ -113,12 +145,18 @@ class Streams:
         self.clients.end_all()
         await cancel_all(self._tasks)
         await self.hub.close()
+        await self.admission.close()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Starts what keeps streams alive, with the first of them: there is no event loop before."""
         if self._tasks:
             return
-        for work in (self.hub.run(), self.clients.keep_time(), self.clients.end_when_stopping()):
+        for work in (
+            self.hub.run(),
+            self.clients.keep_time(),
+            self.clients.end_when_stopping(),
+            self.admission.run(),
+        ):
             self._tasks.append(asyncio.create_task(work))
 
     async def _on_reconnected(self) -> None:

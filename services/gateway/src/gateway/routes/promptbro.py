@@ -1,58 +1,97 @@
 """PromptBro, the guide for writing prompts (spec/api.md, "PromptBro")."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access import CallerOfRequest
-from gateway.errors import Conflict
-from gateway.event_stream.answer import AnswerReader
-from gateway.parts import PartsOfApp
-from gateway.promptbro import AssistBody, assist_settings
-from gateway.routes.streams import streams_of
-from gateway.starts import new_run
-from shared.contracts.record import now
-from shared.contracts.runs import StatusView, status_view
-from shared.contracts.words import Wanted
-from shared.errors import BrokerUnavailable, TransientError
+from gateway.access import Caller, CallerOfRequest
+from gateway.parts import Parts, PartsOfApp
+from gateway.plain.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run, begin, check_broker
+from gateway.plain.serving import streamed_answer
+from gateway.plain.sessions import SessionView, read_session, session
+from gateway.promptbro import quota
+from gateway.promptbro.events import AssistEvents
+from gateway.promptbro.material import material, prompt_under_test, report_of
+from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_template
+from gateway.promptbro.steps import AssistBody, assist_settings, check_input
+from gateway.routes.streams import LastEventId, streams_of
+from gateway.schemas.agents import AgentView
+from gateway.schemas.fields import NAME_LENGTH
+from gateway.schemas.templates import TemplateView
+from gateway.store_watch import NeedsStore
+from shared.contracts.settings import RunSettings
 
+PATH = "/api/promptbro/assist"
 AS_TOKENS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "`token` events, then `done` or `failed`."}
+    200: {"content": {"text/event-stream": {}}, "description": "`token` events, then `done` or `failed`."},
+}
+AS_SESSION: dict[int | str, dict[str, Any]] = {
+    201: {"model": SessionView, "description": "With `mode=session`: read the answer by EventSource."},
+}
+RESUMED: dict[int | str, dict[str, Any]] = {
+    204: {"description": "`Last-Event-ID` is the end of its answer, or its answer is gone."},
 }
 
-log = structlog.stdlib.get_logger("gateway")
-router = APIRouter(tags=["promptbro"])
+router = APIRouter(prefix="/api/promptbro", tags=["promptbro"])
 
 
 @router.post(
-    "/api/promptbro/assist",
-    summary="Have a brief, a section or a whole prompt written, streamed",
+    "/assist",
+    summary="Have a brief, a section, a prompt or criteria written, streamed",
     response_class=Response,
-    responses=AS_TOKENS,
+    responses=AS_TOKENS | AS_SESSION,
+    dependencies=[NeedsStore],
 )
-async def assist(body: AssistBody, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
-    streams = streams_of(request)
-    settings = assist_settings(body, parts.registry, parts.settings)
-    if not parts.connection.connected:
-        raise BrokerUnavailable("an answer", ConnectionError("not connected"))
-    run, _ = await parts.acceptance.accept(new_run(settings, caller, now()))
+async def assist(
+    body: AssistBody,
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    mode: Annotated[Literal["session"] | None, Query(description="`session`: answer with a `sid` to read by.")] = None,
+) -> Response:
+    if mode is None:
+        # Before it counts against the quota.
+        await streams_of(request).check(caller)
+        check_broker(parts)
+    orphan_seconds = UNREAD_FOR_A_RECONNECT if mode else UNREAD_AT_ONCE
+    run = answer_run(await _settings(body, parts, caller, orphan_seconds), caller)
+    await quota.take(parts, run)
+    if mode is not None:
+        return await session(parts, run, PATH)
+    run = await begin(parts, run)
+    return streamed_answer(request, parts, caller, run, AssistEvents(run.id))
 
-    async def stop() -> None:
-        try:
-            await parts.control.want(caller, run.id, Wanted.CANCEL)
-        except (Conflict, TransientError) as error:
-            # It ended by itself meanwhile, or will at its time limit.
-            log.info("answer not stopped", run_id=run.id, reason=str(error))
 
-    return streams.response(AnswerReader(streams.hub, run, stop), {"X-Stream-Id": run.id})
+@router.get("/assist", summary="Read an answer by its sid", response_class=Response, responses=AS_TOKENS | RESUMED)
+async def read_assist(
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    sid: Annotated[str, Query(max_length=NAME_LENGTH)],
+    last_event_id: LastEventId = None,
+) -> Response:
+    return await read_session(request, parts, caller, sid, AssistEvents)
 
 
 @router.post(
-    "/api/streams/{stream_id}/stop",
-    status_code=202,
-    summary="Stop an answer that is being written, by its X-Stream-Id",
-    response_model=StatusView,
+    "/save",
+    status_code=201,
+    summary="Keep what was written, as a template or as a new version of an agent",
+    response_model=TemplateView | AgentView,
+    dependencies=[NeedsStore],
 )
-async def stop_stream(stream_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> StatusView:
-    return status_view(await parts.control.want(caller, stream_id, Wanted.CANCEL))
+async def save(body: SaveBody, parts: PartsOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
+    text = await result_of(parts, caller, body)
+    if body.kept_as == "template":
+        return TemplateView.of(await save_template(parts, caller, body, text))
+    return AgentView.of(await save_agent(parts, caller, body, text))
+
+
+async def _settings(body: AssistBody, parts: Parts, caller: Caller, orphan_seconds: float) -> RunSettings:
+    check_input(body)
+    found = None
+    if body.step == "from-report" and body.report_run_id is not None:
+        run, report = await report_of(parts.store, caller, body.report_run_id)
+        found = material(run, report)
+        body = body if body.input.strip() else body.model_copy(update={"input": prompt_under_test(run)})
+    return assist_settings(body, parts.registry, parts.settings, orphan_seconds=orphan_seconds, material=found)

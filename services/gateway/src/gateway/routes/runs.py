@@ -17,7 +17,7 @@ from gateway.routes.streams import streams_of
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
 from gateway.store_watch import NeedsStore, watch_of
 from shared.contracts.identity import conversation_index
-from shared.contracts.runs import StatusView, status_view
+from shared.contracts.runs import Run, StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
 from shared.errors import StoreUnavailable
 
@@ -49,7 +49,9 @@ async def show_status(run_id: str, request: Request, parts: PartsOfApp, caller: 
         if streamed:
             return streams_of(request).come_again(error)
         raise
-    return await streams_of(request).status(request, run) if streamed else conditional(request, status_view(run))
+    if streamed:
+        return await streams_of(request).status(request, caller, run)
+    return conditional(request, status_view(run))
 
 
 async def list_conversations(
@@ -62,17 +64,20 @@ async def list_conversations(
 ) -> ConversationPage:
     run = await find_run(parts.store, caller, run_id)
     size = page_size(parts.settings, limit)
-    return await conversation_page(parts.store, run, _index_of(cursor), status, size)
+    return await conversation_page(parts.store, run, _index_of(run, cursor), status, size)
 
 
-def _index_of(cursor: str | None) -> int:
-    """The index of the conversation a cursor names. Raises InvalidRequest."""
+def _index_of(run: Run, cursor: str | None) -> int:
+    """The index of the run's conversation that a cursor names. Raises InvalidRequest."""
     if cursor is None:
         return 0
     try:
-        return conversation_index(cursor)
-    except ValueError as error:
-        raise InvalidRequest(FieldProblem("cursor", "is no cursor of this list: send nextCursor as it was")) from error
+        index = conversation_index(cursor)
+    except ValueError:
+        index = 0
+    if cursor != run.conversation_id(index):
+        raise InvalidRequest(FieldProblem("cursor", "is no cursor of this list: send nextCursor as it was"))
+    return index
 
 
 def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:

@@ -39,7 +39,7 @@ async def stream_events(
         run = await find_run(parts.store, caller, run_id)
     except StoreUnavailable as error:
         return streams.come_again(error)
-    return await streams.events(request, run)
+    return await streams.events(request, caller, run)
 
 
 for _folder in FOLDERS:
@@ -73,11 +73,11 @@ async def stream_conversation(
     try:
         named = await parts.store.runs.find(caller.tenant, conversation_id)
         if named is not None:
-            return await streams.events(request, named)
+            return await streams.events(request, caller, named)
         run, conversation = await find_conversation(parts.store, caller, conversation_id)
     except StoreUnavailable as error:
         return streams.come_again(error)
-    return await streams.events(request, run, conversation)
+    return await streams.events(request, caller, run, conversation)
 
 
 @router.get(
@@ -92,7 +92,7 @@ async def stream_status(job_id: str, request: Request, parts: PartsOfApp, caller
         run = await find_run(parts.store, caller, job_id)
     except StoreUnavailable as error:
         return streams.come_again(error)
-    return await streams.status(request, run)
+    return await streams.status(request, caller, run)
 
 
 def streams_of(request: Request) -> Streams:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from llm_runner.providers.http_errors import refused
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, ProviderFailure, TokenCount
+from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, ProviderFailure, TokenCount, ToolCallDelta
 
 PATH = "/chat/completions"
 END = b"[DONE]"
@@ -26,6 +26,8 @@ def request_body(model: str, prompt: Prompt) -> bytes:
         body["stop"] = prompt.stop
     if prompt.json_answer:
         body["response_format"] = {"type": "json_object"}
+    if prompt.tools:
+        body["tools"] = [_tool(definition) for definition in prompt.tools]
     return orjson.dumps(body)
 
 
@@ -43,8 +45,8 @@ def read_event(data: bytes, provider: str) -> Chunk:
             return Chunk(tokens=tokens)
         choice = choices[0]
         delta = choice.get("delta") or {}
-        return Chunk(_text(delta), choice.get("finish_reason"), tokens)
-    except (orjson.JSONDecodeError, AttributeError, KeyError, IndexError, TypeError) as malformed:
+        return Chunk(_text(delta), choice.get("finish_reason"), tokens, _tool_calls(delta))
+    except (ValueError, AttributeError, KeyError, IndexError, TypeError) as malformed:
         raise ProviderFailure(
             PROVIDER_ERROR, f"{provider} sent a chunk that is not of OpenAI's shape; it is tried again"
         ) from malformed
@@ -55,6 +57,32 @@ def _text(delta: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise TypeError("text of a delta")
     return text
+
+
+def _tool_calls(delta: dict[str, Any]) -> tuple[ToolCallDelta, ...]:
+    pieces = delta.get("tool_calls")
+    if not pieces:
+        return ()
+    return tuple(_tool_call(place, piece) for place, piece in enumerate(pieces))
+
+
+def _tool_call(place: int, piece: dict[str, Any]) -> ToolCallDelta:
+    """Some providers leave out the index, or send the arguments as an object."""
+    function = piece.get("function") or {}
+    arguments = function.get("arguments") or ""
+    if not isinstance(arguments, str):
+        arguments = orjson.dumps(arguments).decode()
+    index = piece.get("index")
+    return ToolCallDelta(place if index is None else int(index), piece.get("id"), function.get("name"), arguments)
+
+
+def _tool(definition: dict[str, object]) -> dict[str, object]:
+    """A tool as OpenAI wants it, from its own form or a plain `{name, description, parameters | inputSchema}`."""
+    if "function" in definition:
+        return definition
+    function = {name: definition[name] for name in ("name", "description") if name in definition}
+    parameters = definition.get("parameters") or definition.get("inputSchema")
+    return {"type": "function", "function": function | ({"parameters": parameters} if parameters else {})}
 
 
 def _error_frame(error: Any, provider: str) -> ProviderFailure:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.errors import AgentWarsError
 from shared.routing import ProviderEntry
@@ -16,19 +16,26 @@ CONTEXT_TOO_LONG = "context_too_long"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that decides an answer: messages (role and content), and how they are sampled. `max_tokens` bounds it."""
+    """All that decides an answer: messages of OpenAI's shape, tools, and how it is sampled. `max_tokens` bounds it.
 
-    messages: tuple[dict[str, str], ...]
+    `folded_to` is the seq of the last message that is in it as a summary only, or not at all.
+    """
+
+    messages: tuple[dict[str, Any], ...]
     temperature: float
     max_tokens: int
     seed: int
     stop: tuple[str, ...] = ()
     json_answer: bool = False
+    tools: tuple[dict[str, object], ...] = ()
+    folded_to: int | None = None
 
     @property
     def length(self) -> int:
-        """Characters of all messages."""
-        return sum(len(message["content"]) for message in self.messages)
+        """Characters of all messages and tools, about."""
+        calls = (message["tool_calls"] for message in self.messages if "tool_calls" in message)
+        texts = (message["content"] or "" for message in self.messages)
+        return sum(len(text) for text in texts) + sum(len(str(one)) for one in (*calls, *self.tools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,27 @@ class TokenCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of the tool call with this `index`: the first one has id and name, all hold pieces of its arguments.
+
+    Pieces of one index are put together in order. A provider that does not count its calls gives each an id of its
+    own: an id that differs from the one its index has begun with begins another call.
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an answer: text, or how it ended, or what it took."""
+    """A piece of an answer: text, pieces of tool calls, or how it ended, or what it took."""
 
     text: str = ""
     finish_reason: str | None = None
     tokens: TokenCount | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
 class ProviderFailure(AgentWarsError):

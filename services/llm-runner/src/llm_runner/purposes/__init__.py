@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from llm_runner.providers.provider import Prompt
-from llm_runner.purposes import assist, given, judge, turn
+from llm_runner.purposes import assist, chat, given, judge, turn
+from shared.contracts.generations import Generation
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Purpose
@@ -22,13 +23,23 @@ class UnpromptedJob(PermanentError):
 
 
 def build_prompt(
-    job: GenerationRequested, settings: ConversationSettings | None, messages: Sequence[Entry], seed: int
+    job: GenerationRequested,
+    settings: ConversationSettings | None,
+    messages: Sequence[Entry],
+    seed: int,
+    memory: Generation | None,
+    window_tokens: int,
 ) -> Prompt:
-    """The prompt of a job. `messages` are those it may see. Raises UnpromptedJob."""
+    """The prompt of a job. `messages` are those it may see, of a chat those that count. Raises UnpromptedJob.
+
+    `memory` is the newest summary of a chat, and `window_tokens` what its whole prompt may take.
+    """
     if settings is not None and job.purpose is Purpose.JUDGE:
         return judge.prompt(job, settings, messages, seed)
     if settings is not None and job.purpose is Purpose.TURN:
         return turn.prompt(job, settings, messages, seed)
+    if settings is not None and job.purpose is Purpose.CHAT:
+        return chat.prompt(job, settings, messages, seed, memory, window_tokens)
     if settings is not None and job.purpose in MESSAGES:
         return assist.prompt(job, settings, messages, seed)
     if not job.prompt:

@@ -1,12 +1,11 @@
-"""Assist and chat: the agent answers a person who waits; the transcript is the agent's point of view."""
+"""Assist: the agent answers a person who waits, who brought the whole conversation and sees all of it answered."""
 
 from collections.abc import Sequence
 
 from llm_runner.providers.provider import Prompt
-from llm_runner.purposes.turn import point_of_view
+from llm_runner.purposes.spoken import spoken
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Side
 from shared.contracts.work import GenerationRequested
 
 
@@ -15,10 +14,11 @@ def prompt(job: GenerationRequested, settings: ConversationSettings, messages: S
     instructions = settings.agent.system_prompt
     system = [{"role": "system", "content": instructions}] if instructions else []
     return Prompt(
-        messages=(*system, *point_of_view(messages, Side.AGENT)),
+        messages=(*system, *spoken(messages)),
         temperature=job.temperature,
         max_tokens=job.max_tokens,
         seed=seed,
         stop=settings.agent.stop,
         json_answer=job.json_answer,
+        tools=settings.agent.tools,
     )

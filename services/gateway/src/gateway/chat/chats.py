@@ -1,0 +1,243 @@
+"""Chats of a caller: found, begun, gone on with, resumed and stopped."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from gateway.access import Caller
+from gateway.chat.commanding import ChatCommands
+from gateway.chat.deciding import AnswerAgain, Attach, Busy, Decision, Known, Say, answer_id, known
+from gateway.commands import Commands
+from gateway.errors import Conflict, NotFound
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind, RunKind, Side, Wanted
+from shared.errors import NotYet, Taken
+from shared.logs import Logger
+from shared.messaging import history, subjects
+from shared.messaging.connection import Connection
+from shared.storage import Store
+
+READS_AFTER_A_LOSS: Final = 10
+READ_PAUSE_SECONDS: Final = 0.05
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+IDS_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that can be followed: `after` is a sequence below its first event, None where it has to be found."""
+
+    run: Run
+    chat: Known
+    seq: int
+    after: int | None = None
+
+    @property
+    def standing(self) -> Entry | None:
+        """The answer where it stands already."""
+        return self.chat.entries[self.seq - 1] if self.seq < self.chat.next_seq else None
+
+    @property
+    def question(self) -> Entry | None:
+        """What stands right before it."""
+        return self.chat.entries[self.seq - 2] if 2 <= self.seq <= self.chat.next_seq else None
+
+
+class Chats:
+    """The chats of this installation. Every insert may lose: then what stands there is read and decides."""
+
+    def __init__(
+        self,
+        store: Store,
+        connection: Connection,
+        commands: Commands,
+        said: ChatCommands,
+        days_kept: float,
+        log: Logger,
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._commands = commands
+        self._said = said
+        self._kept = timedelta(days=days_kept)
+        self._log = log
+        self._ids: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    async def find(self, caller: Caller, reference: str) -> Run | None:
+        """The caller's own chat by its id or the client's, or None. Raises NotFound for what is another's."""
+        return self._owned(caller, reference, await self._store.runs.find(caller.tenant, reference))
+
+    async def open(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
+        """The caller's own chat and how it stands, in one round trip where its id is known; None where there is none.
+
+        Raises NotFound for what is another's.
+        """
+        run_id = self._ids.get((caller.tenant, reference))
+        if run_id is None:
+            run = await self.find(caller, reference)
+            return (run, await self.read(run)) if run else None
+        found, entries = await asyncio.gather(self._store.runs.get(run_id), self._store.entries.transcript(run_id))
+        run = self._owned(caller, reference, found)
+        return (run, known(run, entries)) if run else None
+
+    async def get(self, caller: Caller, reference: str) -> Run:
+        """The caller's own chat. Raises NotFound, also for one that was deleted."""
+        run = await self.find(caller, reference)
+        if run is None or run.control.wanted is Wanted.CANCEL:
+            raise NotFound("chat", reference)
+        return run
+
+    async def read(self, run: Run) -> Known:
+        """The chat as it stands."""
+        return known(run, await self._store.entries.transcript(run.id))
+
+    async def begin(self, run: Run) -> Answer | None:
+        """Stores a new chat and has the engine answer it; None where its client's id was taken meanwhile."""
+        try:
+            await self._store.runs.insert(run)
+        except Taken:
+            return None
+        self._log.info("chat begun", run_id=run.id)
+        if run.client_id is not None:
+            self._ids[run.tenant, run.client_id] = run.id
+        await self._commands.announce(run)
+        chat = known(run, ())
+        return Answer(run, chat, chat.next_seq, after=0)
+
+    async def go_on(self, run: Run, chat: Known, decision: Decision) -> Answer | None:
+        """Does what was decided; None where the chat went on meanwhile, and it has to be decided anew.
+
+        Raises Conflict where an answer is owed already.
+        """
+        match decision:
+            case Busy():
+                sentence = "The chat's last message is being answered: wait for the answer, or stop it."
+                raise Conflict("busy", sentence, conversationId=run.id, seq=chat.next_seq)
+            case Attach(seq):
+                return await self._attached(Answer(run, chat, seq))
+            case AnswerAgain(rewind_to):
+                entry = _rewind(run, chat.next_seq, rewind_to)
+            case Say():
+                seq = chat.next_seq
+                if decision.rewind_to is not None:
+                    if not await self._inserted(_rewind(run, seq, decision.rewind_to)):
+                        return None
+                    seq += 1
+                entry = _message(run, seq, decision)
+        asking = self._store.runs.ask(run.id, entry.seq, entry.created_at, entry.created_at + self._kept)
+        stored, _ = await asyncio.gather(self._inserted(entry), asking)
+        if not stored:
+            return None
+        after = await self._said.said(entry, _unheard(run, chat))
+        return Answer(run, known(run, [*chat.entries, entry]), entry.seq + 1, after)
+
+    async def wait_for_change(self, run: Run, chat: Known) -> Known:
+        """The chat after an insert into it has lost; for a moment what won may not be readable. Raises NotYet."""
+        for _ in range(READS_AFTER_A_LOSS):
+            found = await self.read(run)
+            if len(found.entries) > len(chat.entries):
+                return found
+            await asyncio.sleep(READ_PAUSE_SECONDS)
+        raise NotYet(f"what stands in chat {run.id} at {chat.next_seq}")
+
+    async def last_answer(self, run: Run) -> Answer | None:
+        """The answer that is owed, or the last one that counts; None where there is neither."""
+        chat = await self.read(run)
+        if chat.owed:
+            return Answer(run, chat, chat.next_seq)
+        return Answer(run, chat, chat.last.seq) if chat.last else None
+
+    async def read_to_its_end(self, answer: Answer) -> bool:
+        """Whether somebody has read the answer to its end."""
+        return (await self._store.readers.get(answer.run.id)).read_seq >= answer.seq
+
+    async def stop(self, run_id: str, seq: int) -> None:
+        """Has the answer at `seq` end with what it has."""
+        await self._store.runs.stop_answer(run_id, seq)
+        await self._said.stop(run_id, seq)
+
+    async def beginning_of(self, answer: Answer) -> int:
+        """A sequence below the answer's first event. Raises BrokerUnavailable."""
+        if answer.after is not None:
+            return answer.after
+        if answer.question is None or answer.seq <= len(answer.run.settings.scenarios[0].given) + 1:
+            return 0
+        subject = subjects.everything(answer.run.id)
+        since = answer.question.created_at - CLOCKS_DIFFER
+        client = self._connection.client
+        first = await history.first_since(client, subjects.RUN_EVENTS, subject, since)
+        if first is not None:
+            return first.sequence - 1
+        return await history.last_sequence(client, subjects.RUN_EVENTS, subject)
+
+    def _owned(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
+        if run is None:
+            self._ids.pop((caller.tenant, reference), None)
+            return None
+        if run.kind is not RunKind.CHAT or run.user != caller.user or run.tenant != caller.tenant:
+            raise NotFound("chat", reference)
+        self._ids[caller.tenant, reference] = run.id
+        if len(self._ids) > IDS_KEPT:
+            self._ids.popitem(last=False)
+        return run
+
+    async def _attached(self, answer: Answer) -> Answer:
+        """Whoever asks again may know better than we do that nobody was told: the engine is told once more."""
+        question = answer.question
+        if answer.standing is None and question is not None:
+            if answer.run.control.handled < answer.run.control.version:
+                await self._commands.announce(answer.run)
+            if question.seq > len(answer.run.settings.scenarios[0].given):
+                await self._said.said(question, _unheard(answer.run, answer.chat), just_now=False)
+        return answer
+
+    async def _inserted(self, entry: Entry) -> bool:
+        try:
+            await self._store.entries.insert(entry)
+        except Taken:
+            return False
+        return True
+
+
+def message_id(answer: Answer) -> str:
+    """The id under which clients are shown the answer."""
+    return answer_id(answer.chat.messages, answer.seq, f"{answer.run.id}:{answer.seq}")
+
+
+def _unheard(run: Run, chat: Known) -> Entry | None:
+    """The last answer, where no look has heard of it yet."""
+    last = next((one for one in reversed(chat.entries) if one.side is Side.AGENT), None)
+    generated = last is not None and last.seq > len(run.settings.scenarios[0].given)
+    return last if last is not None and generated and last.seq > run.current_turn else None
+
+
+def _rewind(run: Run, seq: int, rewind_to: int) -> Entry:
+    return Entry(
+        conversation_id=run.id,
+        run_id=run.id,
+        tenant=run.tenant,
+        seq=seq,
+        kind=EntryKind.REWIND,
+        created_at=now(),
+        rewind_to=rewind_to,
+    )
+
+
+def _message(run: Run, seq: int, said: Say) -> Entry:
+    return Entry(
+        conversation_id=run.id,
+        run_id=run.id,
+        tenant=run.tenant,
+        seq=seq,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=Side.OPPONENT,
+        content=said.line.text,
+        client_message_id=said.client_message_id,
+        parts=said.line.parts,
+        tool_results=said.line.results,
+    )

@@ -1,0 +1,82 @@
+"""Telling the engine of a chat's messages and stops. What cannot be told now is found by the sweeper."""
+
+import asyncio
+import json
+
+from nats.errors import Error as NatsError
+
+from shared.contracts.events import MessageAdded
+from shared.contracts.record import now
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind
+from shared.contracts.work import RunCommanded
+from shared.errors import BrokerUnavailable
+from shared.logs import Logger
+from shared.messaging import subjects
+from shared.messaging.connection import Connection
+from shared.messaging.publisher import Publisher
+
+
+class ChatCommands:
+    """Publishes what the store holds already."""
+
+    def __init__(self, connection: Connection, timeout_seconds: float, log: Logger) -> None:
+        self._connection = connection
+        self._timeout_seconds = timeout_seconds
+        self._log = log
+        self._telling: set[asyncio.Task[int]] = set()
+
+    async def said(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> int | None:
+        """Publishes a person's message, then has an orchestrator look; the sequence at which the message stands.
+
+        `before` is an answer of which no look has heard: its fact goes first, for its writer may have died. `just_now`
+        says that the entry was stored by this request. None where the sequence is not known: nobody could be told, or
+        the entry is a rewind, of which there is no event.
+        """
+        if not self._connection.connected:
+            self._log.warning("message left to the sweeper", run_id=entry.run_id, seq=entry.seq)
+            return None
+        telling = asyncio.create_task(self._tell(entry, before, just_now))
+        self._telling.add(telling)
+        telling.add_done_callback(self._told)
+        # Not a timeout around it: nats-py may swallow the cancellation that a timeout is.
+        done, _ = await asyncio.wait({telling}, timeout=self._timeout_seconds)
+        if not done or telling.exception() is not None:
+            self._log.warning("message perhaps left to the sweeper", run_id=entry.run_id, seq=entry.seq)
+            return None
+        return telling.result() or None
+
+    async def stop(self, run_id: str, seq: int) -> None:
+        """Says on the fast path that an answer is to end with what it has."""
+        if not self._connection.connected:
+            return
+        signal = json.dumps({"wanted": "stop", "conversationId": run_id, "seq": seq}).encode()
+        try:
+            # Only put into the connection's buffer: what it raises is said at once.
+            await self._connection.client.publish(subjects.control(run_id), signal)
+        except NatsError as error:
+            self._log.warning("stop signal lost", run_id=run_id, error=repr(error))
+
+    async def _tell(self, entry: Entry, before: Entry | None, just_now: bool) -> int:
+        """Each confirmed before the next: what the command proves has to stand, and facts stand in their order."""
+        publisher = Publisher(self._connection.client)
+        sequence = 0
+        if before is not None:
+            await publisher.event(MessageAdded.of(before))
+        if entry.kind is EntryKind.MESSAGE:
+            sequence = await publisher.event(MessageAdded.of(entry))
+        command = RunCommanded(
+            run_id=entry.run_id,
+            at=now(),
+            conversation_id=entry.conversation_id,
+            message_seq=entry.seq,
+            stored_at=entry.created_at if just_now else None,
+            event_sequence=sequence,
+        )
+        await publisher.work(command)
+        return sequence
+
+    def _told(self, telling: asyncio.Task[int]) -> None:
+        self._telling.discard(telling)
+        if not telling.cancelled() and isinstance(error := telling.exception(), BrokerUnavailable):
+            self._log.debug("message not confirmed", error=repr(error))

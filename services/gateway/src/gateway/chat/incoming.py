@@ -1,0 +1,238 @@
+"""The messages a client posts, in the shapes of AI SDK 4 to 7 and of plain clients. Pure.
+
+{role, content: "..."}                                   plain
+{id?, role, content, toolInvocations?, parts?}           AI SDK 4
+{id, role, parts: [{type: "text" | "file" | "data-*" | "tool-<name>" | "dynamic-tool", ...}]}    5, 6, 7
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.schemas.chat import MESSAGE_ID_LENGTH, ChatBody, message_id
+from shared.contracts.settings import GivenMessage
+from shared.contracts.transcript import ToolCall, ToolResult
+from shared.contracts.words import Side
+
+ROLES: Final = ("user", "assistant", "system")
+KEPT_PARTS: Final = ("file", "source-url", "source-document")
+ANSWERED: Final = ("output-available", "output-error", "result")
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one side says before the other one speaks; tools that were asked for end an agent's."""
+
+    side: Side
+    text: str = ""
+    parts: tuple[Raw, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.text or self.parts or self.calls or self.results)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Every text of the tools that were asked for or have answered."""
+        asked = (text for call in self.calls for text in (call.id, call.name, call.input))
+        given = (text for result in self.results for text in (result.tool_call_id, result.output))
+        return (*asked, *given)
+
+    @property
+    def beside(self) -> int:
+        """Characters of all that is not text."""
+        return (len(as_json(self.parts)) if self.parts else 0) + sum(map(len, self.tools))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message as it was posted; `where` is its path in the request. An assistant's may be several lines."""
+
+    role: Literal["user", "assistant", "system"]
+    id: str | None
+    lines: tuple[Line, ...]
+    where: str
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(line.text for line in self.lines if line.text)
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """What tools gave, as far as the message tells."""
+        return tuple(result for line in self.lines for result in line.results)
+
+
+def read_messages(messages: Sequence[Raw], where: str = "messages") -> list[Sent]:
+    """Every message. Raises InvalidRequest for what is no message."""
+    return [_read(raw, f"{where}.{position}") for position, raw in enumerate(messages)]
+
+
+def read_message(message: str | Raw, where: str = "message") -> Sent:
+    """The one message of `{message}`: a text, or an object whose role may be left out. Raises InvalidRequest."""
+    raw = {"content": message} if isinstance(message, str) else message
+    return _read({"role": "user"} | raw, where)
+
+
+def read_body(body: ChatBody) -> list[Sent]:
+    """The messages of a request, whichever way they came. Raises InvalidRequest."""
+    if body.id and body.conversation_id and body.id != body.conversation_id:
+        raise InvalidRequest(FieldProblem("conversationId", "is another name of id: send one of them"))
+    if body.message is not None:
+        return [read_message(body.message)]
+    if body.messages is None and body.trigger == "regenerate-message":
+        return []
+    if body.messages is None:
+        raise InvalidRequest(FieldProblem("messages", "is required (or message)"))
+    return read_messages(body.messages)
+
+
+def merged(messages: Sequence[Sent]) -> list[GivenMessage]:
+    """The messages as a transcript begins with them: sides alternate, what one says in a row is one message."""
+    given: list[GivenMessage] = []
+    for message in messages:
+        for line in message.lines:
+            if message.role == "system" or line.empty:
+                continue
+            new = as_given(line, message.id)
+            given.append(_joined(given.pop(), new) if given and given[-1].side is new.side else new)
+    return given
+
+
+def as_given(line: Line, client_message_id: str | None) -> GivenMessage:
+    """A line as a message of a transcript; only a person's message is known by its client's id."""
+    return GivenMessage(
+        side=line.side,
+        content=line.text,
+        client_message_id=client_message_id if line.side is Side.OPPONENT and not line.results else None,
+        parts=line.parts,
+        tool_calls=line.calls,
+        tool_results=line.results,
+    )
+
+
+def system_prompt(messages: Sequence[Sent]) -> str:
+    """What system messages say, in their order."""
+    return "\n\n".join(message.text for message in messages if message.role == "system")
+
+
+def _joined(first: GivenMessage, second: GivenMessage) -> GivenMessage:
+    changes: dict[str, object] = {
+        "content": "\n\n".join(text for text in (first.content, second.content) if text),
+        "client_message_id": second.client_message_id or first.client_message_id,
+        "parts": first.parts + second.parts,
+        "tool_calls": first.tool_calls + second.tool_calls,
+        "tool_results": first.tool_results + second.tool_results,
+    }
+    return first.model_copy(update=changes)
+
+
+def _read(raw: Raw, where: str) -> Sent:
+    role = raw.get("role")
+    if role not in ROLES:
+        raise InvalidRequest(FieldProblem(f"{where}.role", f"must be one of {', '.join(ROLES)}", list(ROLES)))
+    side = Side.AGENT if role == "assistant" else Side.OPPONENT
+    return Sent(role, _id(raw.get("id"), where), tuple(_lines(raw, side, where)), where)
+
+
+def _id(value: object, where: str) -> str | None:
+    if value is None or value == "":
+        return None
+    try:
+        return message_id(value) if isinstance(value, str) else _refuse_id(where)
+    except ValueError:
+        return _refuse_id(where)
+
+
+def _refuse_id(where: str) -> str:
+    message = f"must be a text of 1 to {MESSAGE_ID_LENGTH} printable characters, without #"
+    raise InvalidRequest(FieldProblem(f"{where}.id", message, MESSAGE_ID_LENGTH))
+
+
+def _lines(raw: Raw, side: Side, where: str) -> Iterator[Line]:
+    """A message's lines: text that follows tools was said after they answered."""
+    said: list[str] = []
+    parts: list[Raw] = []
+    calls: list[ToolCall] = []
+    results: list[ToolResult] = []
+    for part in _parts(raw, where):
+        kind = part.get("type")
+        if kind == "text" and calls:
+            yield from _turn(side, said, parts, calls, results)
+            said, parts, calls, results = [], [], [], []
+        if kind == "text":
+            said.append(_text(part.get("text"), f"{where}.parts"))
+        elif side is Side.AGENT and (tool := _tool(part)) is not None:
+            calls.append(tool[0])
+            results += tool[1:]
+        elif isinstance(kind, str) and (kind in KEPT_PARTS or kind.startswith("data-")):
+            parts.append(part)
+    yield from _turn(side, said, parts, calls, results)
+
+
+def _turn(
+    side: Side, said: list[str], parts: list[Raw], calls: list[ToolCall], results: list[ToolResult]
+) -> Iterator[Line]:
+    line = Line(side, "".join(said), tuple(parts), tuple(calls))
+    if not line.empty:
+        yield line
+    if results:
+        yield Line(Side.OPPONENT, results=tuple(results))
+
+
+def _parts(raw: Raw, where: str) -> list[Raw]:
+    """The message as parts, whatever its shape."""
+    parts, content = raw.get("parts"), raw.get("content")
+    if isinstance(parts, list) and parts:
+        found = parts
+    elif isinstance(content, list):
+        found = content
+    else:
+        text = [{"type": "text", "text": _text(content, f"{where}.content")}] if content is not None else []
+        calls = raw.get("toolInvocations")
+        found = (
+            [{"type": "tool-invocation", "toolInvocation": call} for call in calls] if isinstance(calls, list) else []
+        )
+        # AI SDK 4 shows a message's text behind the tools it was written from.
+        found = [*found, *text]
+    if not all(isinstance(part, dict) for part in found):
+        raise InvalidRequest(FieldProblem(f"{where}.parts", "must be a list of objects"))
+    return found
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(FieldProblem(where, "must be a text, or a list of parts"))
+    return value
+
+
+def _tool(part: Raw) -> tuple[ToolCall] | tuple[ToolCall, ToolResult] | None:
+    """A tool that was asked for, and what it gave if it has answered; None for any other part."""
+    kind = part.get("type")
+    if kind == "tool-invocation":
+        held = part.get("toolInvocation")
+        part = held if isinstance(held, dict) else {}
+        name, given, output = part.get("toolName"), part.get("args"), part.get("result")
+    elif kind == "dynamic-tool" or (isinstance(kind, str) and kind.startswith("tool-")):
+        name, given, output = part.get("toolName") or kind.removeprefix("tool-"), part.get("input"), part.get("output")
+    else:
+        return None
+    identity, state = part.get("toolCallId"), part.get("state")
+    if not (isinstance(identity, str) and identity and isinstance(name, str)):
+        return None
+    call = ToolCall(id=identity, name=name, input=as_json(given if given is not None else {}))
+    if state not in ANSWERED:
+        return (call,)
+    failed = state == "output-error"
+    shown = part.get("errorText") if failed else output
+    return call, ToolResult(tool_call_id=identity, output=as_json(shown), is_error=failed)
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,129 @@
+"""What happens to one answer: the events of its run that are about it, as typed pieces. Pure.
+
+Opened ── Text Text Text ── Discarded          an attempt that came to nothing
+Opened ── Text Text ─────── Answered           the answer stands
+          ─────────────────  Closed            the conversation ended without it
+"""
+
+import json
+import re
+from typing import Any, Final, NamedTuple
+
+from gateway.event_stream.views import DELTA, RUN_ENDED
+from shared.contracts.words import EndedReason, Side
+
+CONVERSATION_ENDED: Final = "conversation.ended"
+CODES: Final = {
+    EndedReason.BUDGET: ("budget_exceeded", "The budget of this answer is spent."),
+    EndedReason.TIMEOUT: ("provider_timeout", "The answer took too long: try again."),
+    EndedReason.CANCELED: ("canceled", "The answer was stopped."),
+}
+NO_ANSWER: Final = ("provider_error", "No answer was made: try again.")
+# As llm-runner writes deltas; anything else is read as JSON.
+_DELTA: Final = re.compile(
+    rb'.*?"seq":(\d+),"purpose":"[a-z]+","attempt":"([^"]*)","at":"[^"]*","i":(\d+),"text":"(.*)"\}\s*', re.DOTALL
+)
+
+
+class Opened(NamedTuple):
+    """An attempt begins."""
+
+    sequence: int
+    attempt: str
+    provider: str
+    model: str
+
+
+class Text(NamedTuple):
+    """Text of an attempt, number 0, 1, 2 ...; `escaped` is what stands between the quotes of a JSON string."""
+
+    sequence: int
+    attempt: str
+    number: int
+    escaped: bytes
+
+    @property
+    def text(self) -> str:
+        return unescaped(self.escaped)
+
+
+class Discarded(NamedTuple):
+    """An attempt's text does not count; `next` says what follows (`retry`, `fallback`, `none`)."""
+
+    sequence: int
+    attempt: str
+    next: str
+
+
+class Answered(NamedTuple):
+    """The answer stands: the message as REST shows it, its `content` always there."""
+
+    sequence: int
+    message: dict[str, Any]
+
+    @property
+    def content(self) -> str:
+        return self.message["content"] or ""
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.message.get("finishReason")
+
+
+class Closed(NamedTuple):
+    """There will be no answer: the contract's code, and a sentence."""
+
+    sequence: int
+    code: str
+    sentence: str
+
+
+Piece = Opened | Text | Discarded | Answered | Closed
+
+
+def read_piece(sequence: int, type_: str, payload: bytes, seq: int) -> Piece | None:
+    """The event as a piece of the answer at `seq`; None where it is about something else."""
+    if type_ == DELTA:
+        return _text(sequence, payload, seq)
+    if type_ in (CONVERSATION_ENDED, RUN_ENDED):
+        return _closed(sequence, json.loads(payload))
+    if type_ not in ("attempt.started", "attempt.discarded", "message"):
+        return None
+    body: dict[str, Any] = json.loads(payload)
+    if body.get("seq") != seq:
+        return None
+    if type_ == "message":
+        return Answered(sequence, body) if body["side"] == Side.AGENT else None
+    if type_ == "attempt.started":
+        # A judge's or a summary's attempt may be about the same seq.
+        about_it = body["purpose"] in ("chat", "assist")
+        return Opened(sequence, body["attempt"], body["provider"], body["model"]) if about_it else None
+    return Discarded(sequence, body["attempt"], body["next"])
+
+
+def escaped(text: str) -> bytes:
+    """What stands between the quotes of the text as a JSON string."""
+    return json.dumps(text, ensure_ascii=False).encode()[1:-1]
+
+
+def unescaped(inner: bytes) -> str:
+    """The text that `escaped` wrote."""
+    text: str = json.loads(b'"%s"' % inner)
+    return text
+
+
+def _text(sequence: int, payload: bytes, seq: int) -> Text | None:
+    found = _DELTA.fullmatch(payload)
+    if found is not None:
+        return Text(sequence, found[2].decode(), int(found[3]), found[4]) if int(found[1]) == seq else None
+    body: dict[str, Any] = json.loads(payload)
+    if body.get("seq") != seq:
+        return None
+    return Text(sequence, body.get("attempt", ""), body["i"], escaped(body["text"]))
+
+
+def _closed(sequence: int, body: dict[str, Any]) -> Closed:
+    error = body.get("error")
+    if error:
+        return Closed(sequence, error["code"], error["message"])
+    return Closed(sequence, *CODES.get(body.get("endedReason") or EndedReason.ERROR, NO_ANSWER))

@@ -1,0 +1,57 @@
+"""One reader of an answer: its pieces in the reader's format, and what follows from how the reader left."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from gateway.chat.follower import AnswerFollower
+from gateway.chat.formats import Format
+from gateway.chat.pieces import Answered, Piece
+from gateway.chat.readings import Readings
+from gateway.event_stream.clients import Client
+
+
+class AnswerReader:
+    """Serves one client. `left` is called where the last reader here went before the answer was there."""
+
+    def __init__(
+        self,
+        follower: AnswerFollower,
+        written: Format,
+        readings: Readings,
+        run_id: str,
+        left: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._follower = follower
+        self._format = written
+        self._readings = readings
+        self._run_id = run_id
+        self._left = left
+
+    async def __call__(self, client: Client) -> bool:
+        """Writes the answer; says whether it was written to its end. Raises BrokerUnavailable, StoreUnavailable."""
+        try:
+            with self._readings.reading(self._run_id):
+                await client.write(self._format.begin(self._follower.after))
+                await self._write(client)
+        finally:
+            if self._left and not (self._format.ended or client.leaving or self._readings.is_read(self._run_id)):
+                await self._left()
+        return self._format.ended and not self._format.broken
+
+    async def _write(self, client: Client) -> None:
+        async with aclosing(self._follower.pieces(client)) as batches:
+            async for batch in batches:
+                await client.write(self._written(batch))
+                if self._format.ended:
+                    if isinstance(batch[-1], Answered):
+                        await self._readings.finished(self._run_id, self._follower.seq)
+                    return
+
+    def _written(self, batch: list[Piece]) -> bytes:
+        """Nothing follows an end: a format may come to it before the answer does."""
+        chunks: list[bytes] = []
+        for piece in batch:
+            chunks.append(self._format.write(piece))
+            if self._format.ended:
+                break
+        return b"".join(chunks)

@@ -1,0 +1,84 @@
+"""An answer as an ASGI response: whole, or broken off so that its reader sees it."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.event_stream.clients import Client, OpenClients
+from gateway.event_stream.frames import advice
+from gateway.event_stream.handover import hand_over
+from gateway.event_stream.response import HEADERS
+from shared.errors import TransientError
+from shared.logs import Logger
+
+LONGEST_SECONDS: Final = 3600.0
+
+Serve = Callable[[Client], Awaitable[bool]]
+
+
+class AnswerResponse(Response):
+    """Runs `serve(client)`, which says whether it wrote the answer to its end.
+
+    A body that ends well before its end is taken for a success by AI SDK clients (research/streaming.md, finding 2).
+    So an answer that this process cannot finish, because it stops or its broker is away, ends without its last chunk:
+    the client sees a broken connection and comes again. `events` says that comments may stand between the chunks,
+    `counted` counts the stream for its caller.
+    """
+
+    def __init__(
+        self,
+        clients: OpenClients,
+        serve: Serve,
+        headers: Mapping[str, str],
+        log: Logger,
+        *,
+        events: bool,
+        counted: AbstractContextManager[None],
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self._clients = clients
+        self._serve = serve
+        self._log = log
+        self._events = events
+        self._counted = counted
+        self.init_headers({**HEADERS, **headers})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await hand_over(scope, receive, send, self._stream)
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        client = self._clients.new(send) if self._events else Client(send, math.inf)
+        with self._counted, self._clients.holding(client):
+            watching = asyncio.create_task(_cut_when_gone(receive, client))
+            try:
+                async with asyncio.timeout(LONGEST_SECONDS) as bound:
+                    client.bind(bound)
+                    if await self._whole(client):
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            except TimeoutError:
+                if not client.cut_off:
+                    self._log.warning("answer not made in time, its reader is sent away")
+            finally:
+                watching.cancel()
+
+    async def _whole(self, client: Client) -> bool:
+        if self._events:
+            await client.write(advice("connected"))
+        try:
+            return not client.leaving and await self._serve(client)
+        except TransientError as error:
+            self._log.info("answer broken off", error=str(error))
+            return False
+
+
+async def _cut_when_gone(receive: Receive, client: Client) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    client.cut()

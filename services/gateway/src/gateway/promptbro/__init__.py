@@ -1,0 +1,1 @@
+"""PromptBro, the guide for writing prompts (spec/api.md, "PromptBro")."""

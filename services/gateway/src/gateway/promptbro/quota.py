@@ -1,0 +1,62 @@
+"""PromptBro's quota: what a user may have of it a day (spec/limits.md)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.errors import RateLimited
+from gateway.loopback import is_loopback
+from gateway.parts import Parts
+from gateway.plain.runs import estimated_nanos
+from gateway.settings import GatewaySettings
+from shared.contracts.money import to_nanos
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.storage.quotas import Allowance
+
+KEPT: Final = timedelta(days=2)
+SETTINGS: Final = frozenset({"assist_daily_requests", "assist_daily_usd"})
+
+
+def is_enforced(settings: GatewaySettings) -> bool:
+    """Whether there is a quota: always, but on loopback only where one is set (spec/api.md, "Access")."""
+    return bool(SETTINGS & settings.model_fields_set) or not is_loopback(settings.host)
+
+
+async def take(parts: Parts, run: Run) -> None:
+    """Counts a run against its user's day before it begins. Raises RateLimited where nothing is left of it.
+
+    Its estimate is reserved. What the runs before it really cost is looked up when the day seems to be used up.
+    """
+    if not is_enforced(parts.settings):
+        return
+    moment = now()
+    key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
+    allowance = Allowance(
+        requests=parts.settings.assist_daily_requests, cost_nanos=to_nanos(parts.settings.assist_daily_usd)
+    )
+    estimate = estimated_nanos(run.settings, parts.registry, parts.settings)
+    quotas = parts.store.quotas
+    if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+        return
+    await _settle(parts, key)
+    if not await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+        raise _refused(allowance, moment, parts.settings.assist_daily_usd)
+
+
+async def _settle(parts: Parts, key: str) -> None:
+    """What runs that have ended really cost takes the place of their estimates."""
+    for run_id in (await parts.store.quotas.get(key)).open:
+        run = await parts.store.runs.get(run_id)
+        if run is not None and run.terminal:
+            await parts.store.quotas.settle(key, run_id, run.usage.cost_nanos)
+
+
+def _refused(allowance: Allowance, moment: datetime, usd: float) -> RateLimited:
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    seconds = max(1, int((midnight - moment).total_seconds()) + 1)
+    return RateLimited(
+        f"Today's PromptBro quota is used up ({allowance.requests} requests or {usd:.2f} USD a day): it begins anew at "
+        "midnight UTC.",
+        seconds,
+        allowance.requests,
+    )

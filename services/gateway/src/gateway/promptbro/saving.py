@@ -1,0 +1,94 @@
+"""Keeping what PromptBro wrote: as a template, or as a new version of an agent."""
+
+import json
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from gateway.access import Caller
+from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from gateway.parts import Parts
+from gateway.plain.runs import answer_seq
+from gateway.schemas.agents import Criteria, criteria_of
+from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
+from gateway.schemas.templates import TemplateBody
+from gateway.templates import new_template
+from shared.contracts.agents import Agent
+from shared.contracts.record import now
+from shared.contracts.settings import Criterion
+from shared.contracts.templates import PromptTemplate
+from shared.contracts.words import RunKind
+
+REPLACE_ATTEMPTS: Final = 5
+KIND: Final = "promptbro"
+_FENCE: Final = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
+_CRITERIA: Final[TypeAdapter[Any]] = TypeAdapter(Criteria)
+
+
+class SaveBody(Body):
+    """What is kept (a text, or the answer of a `sid`), and as what."""
+
+    sid: ClientId | None = None
+    text: Prompt | None = None
+    kept_as: Annotated[Literal["template", "agent"], Field(alias="as")]
+    name: Name | None = None
+    kind: Name = KIND
+    agent_id: ClientId | None = None
+
+
+async def result_of(parts: Parts, caller: Caller, body: SaveBody) -> str:
+    """The text that is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
+    if (body.sid is None) == (body.text is None):
+        raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
+    if body.sid is None:
+        return body.text or ""
+    run = await parts.store.runs.find(caller.tenant, body.sid)
+    if run is None or run.kind is not RunKind.ASSIST:
+        raise NotFound("answer", body.sid)
+    entry = await parts.store.entries.at(run.id, answer_seq(run))
+    if entry is None or not (entry.content or "").strip():
+        raise Conflict("no_answer", f"Answer {body.sid} is not there yet, or failed: wait for its end, or ask again.")
+    if len(entry.content or "") > PROMPT_LENGTH:
+        raise InvalidRequest(FieldProblem("sid", f"has an answer of more than {PROMPT_LENGTH} characters"))
+    return entry.content or ""
+
+
+async def save_template(parts: Parts, caller: Caller, body: SaveBody, text: str) -> PromptTemplate:
+    """The text as a new template. Raises InvalidRequest without a name."""
+    if body.name is None:
+        raise InvalidRequest(FieldProblem("name", "is required for a template"))
+    named = {"name": body.name, "kind": body.kind, "content": text}
+    template = new_template(TemplateBody.model_validate(named), caller.tenant)
+    await parts.store.templates.insert(template)
+    return template
+
+
+async def save_agent(parts: Parts, caller: Caller, body: SaveBody, text: str) -> Agent:
+    """A new version of an agent: with the text as its prompt, or with the criteria where the text is a checklist.
+
+    Raises InvalidRequest, NotFound and Conflict.
+    """
+    if body.agent_id is None:
+        raise InvalidRequest(FieldProblem("agentId", "is required for an agent"))
+    criteria = read_criteria(text)
+    changes: dict[str, object] = {"system_prompt": text} if criteria is None else {"criteria": criteria}
+    for _ in range(REPLACE_ATTEMPTS):
+        current = await parts.store.agents.get(caller.tenant, body.agent_id)
+        if current is None:
+            raise NotFound("agent", body.agent_id)
+        changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **changes})
+        if await parts.store.agents.replace(changed):
+            return changed
+    raise Conflict("busy", f"Agent {body.agent_id} is being changed by others all the time: try again in a moment.")
+
+
+def read_criteria(text: str) -> tuple[Criterion, ...] | None:
+    """The checklist a text is, as the step `criteria` writes it; None for any other text."""
+    stripped = text.strip()
+    fenced = _FENCE.match(stripped)
+    try:
+        found = json.loads(fenced[1] if fenced else stripped)
+        return criteria_of(_CRITERIA.validate_python(found["criteria"])) or None
+    except (ValueError, ValidationError, TypeError, KeyError):
+        return None

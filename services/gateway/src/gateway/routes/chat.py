@@ -1,0 +1,173 @@
+"""Chats (spec/api.md, "Chat and plain generations")."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.access import Caller, CallerOfRequest
+from gateway.chat.door import ChatDoor
+from gateway.chat.shown import ChatPage, ChatView, chat_item, chat_view
+from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
+from gateway.event_stream.clients import Client
+from gateway.paging import Cursor, Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.routes.streams import streams_of
+from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
+from gateway.store_watch import NeedsStore
+from shared.contracts.record import Record, now
+from shared.contracts.words import RunKind, Wanted
+from shared.errors import BrokerUnavailable, StoreUnavailable
+
+LARGEST_BODY = 4 * 1024 * 1024
+POSTS = ("/api/chat", *(f"/api/chat/{name}" for name in ("advanced", "routed", "managed", "production")))
+AS_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {}, "text/plain": {}, "application/json": {}},
+        "description": "The answer in the format asked for; by default the AI SDK's UI message stream.",
+    },
+}
+RESUMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "The answer; `id:` is where a reconnect goes on."},
+    204: {"description": "There is nothing to go on with."},
+}
+
+Format = Annotated[FormatWord, Query(description="The format of the answer, as in the body of a post.")]
+LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
+
+router = APIRouter(tags=["chat"])
+
+
+class Stopping(Record):
+    """What a stop was asked of; `seq` is null where no answer was being written."""
+
+    id: str
+    conversation_id: str
+    seq: int | None
+    stopping: bool
+
+
+async def post_message(body: ChatBody, request: Request, caller: CallerOfRequest) -> Response:
+    return await door_of(request).post(request, _named(caller, request, body.user_id), body, body.format or "ui")
+
+
+async def post_message_as_events(body: ChatBody, request: Request, caller: CallerOfRequest) -> Response:
+    if body.format not in (None, "sse"):
+        raise InvalidRequest(FieldProblem("format", "is sse under this path; /api/chat takes every format", ["sse"]))
+    return await door_of(request).post(request, _named(caller, request, body.user_id), body, "sse")
+
+
+for _path in POSTS:
+    router.add_api_route(
+        _path,
+        post_message,
+        methods=["POST"],
+        summary="Say something and stream the answer",
+        response_class=Response,
+        responses=AS_ANSWER,
+        name=f"post_{_path.rpartition('/')[2]}",
+        dependencies=[NeedsStore],
+        max_body_size=LARGEST_BODY,
+    )
+router.add_api_route(
+    "/api/chat/sse",
+    post_message_as_events,
+    methods=["POST"],
+    summary='Say something and stream the answer as `data: {"content"}` ... `data: [DONE]`',
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}},
+    dependencies=[NeedsStore],
+    max_body_size=LARGEST_BODY,
+)
+
+
+@router.post(
+    "/api/chat/recover",
+    summary="Stream what follows the text of the last answer that a client has",
+    response_class=Response,
+    responses=RESUMED,
+    dependencies=[NeedsStore],
+    max_body_size=LARGEST_BODY,
+)
+async def recover(body: RecoverBody, request: Request, caller: CallerOfRequest) -> Response:
+    return await door_of(request).recover(request, _named(caller, request, body.user_id), body)
+
+
+@router.get("/api/chats", summary="List chats, newest first", response_model=ChatPage, dependencies=[NeedsStore])
+async def list_chats(
+    parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+) -> ChatPage:
+    size = page_size(parts.settings, limit)
+    found = await parts.store.runs.newest(caller.tenant, RunKind.CHAT, (), cursor, size + 1, caller.user)
+    items = [chat_item(run) for run in found[:size] if run.control.wanted is not Wanted.CANCEL]
+    return ChatPage(items=items, next_cursor=found[size - 1].id if len(found) > size else None)
+
+
+@router.get(
+    "/api/chat/{chat_id}", summary="Show a chat and its messages", response_model=ChatView, dependencies=[NeedsStore]
+)
+async def show_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> ChatView:
+    chats = door_of(request).chats
+    run = await chats.get(caller, chat_id)
+    return chat_view(run, await chats.read(run))
+
+
+@router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])
+async def delete_chat(chat_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> None:
+    run = await door_of(request).chats.get(caller, chat_id)
+    # First for good, then out of sight: what is cancelled and never expires would be kept.
+    await parts.store.runs.expire(run.id, now())
+    await parts.control.want(caller, run.id, Wanted.CANCEL)
+
+
+@router.get(
+    "/api/chat/{chat_id}/stream",
+    summary="Go on with an answer: after `Last-Event-ID`, or from its start",
+    response_class=Response,
+    responses=RESUMED,
+)
+async def resume_answer(
+    chat_id: str,
+    request: Request,
+    caller: CallerOfRequest,
+    format: Format = "ui",
+    last_event_id: LastEventId = None,
+) -> Response:
+    if format == "json":
+        raise InvalidRequest(FieldProblem("format", "must be a stream's: ui, data, text or sse"))
+    try:
+        return await door_of(request).resume(request, caller, chat_id, format)
+    except NotFound:
+        # To `useChat` any status but 2xx is an error on every load of its page.
+        return Response(status_code=204)
+    except (StoreUnavailable, BrokerUnavailable) as error:
+        return streams_of(request).come_again(error)
+    except TooManyStreams:
+        return streams_of(request).response(_nothing, caller=caller)
+
+
+@router.post(
+    "/api/chat/{chat_id}/stop",
+    status_code=202,
+    summary="Stop the answer that is being written; what it has is kept",
+    response_model=Stopping,
+    dependencies=[NeedsStore],
+)
+async def stop_answer(chat_id: str, request: Request, caller: CallerOfRequest) -> Stopping:
+    run, seq = await door_of(request).stop(caller, chat_id)
+    return Stopping(id=run.id, conversation_id=run.id, seq=seq, stopping=seq is not None)
+
+
+async def _nothing(client: Client) -> None:
+    """What one stream too many gets; it is told to come again."""
+
+
+def door_of(request: Request) -> ChatDoor:
+    door = request.app.state.chat_door
+    assert isinstance(door, ChatDoor)
+    return door
+
+
+def _named(caller: Caller, request: Request, user_id: str | None) -> Caller:
+    """The caller, under the user of the body where no header names one."""
+    user = (user_id or "").strip()
+    return caller.model_copy(update={"user": user}) if user and "x-user-id" not in request.headers else caller

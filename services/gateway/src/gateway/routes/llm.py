@@ -1,0 +1,77 @@
+"""/api/llm: one question, one answer, in the plainest form an EventSource reads (spec/api.md)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ValidationError
+
+from gateway.access import CallerOfRequest
+from gateway.error_answers import problems
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.parts import PartsOfApp
+from gateway.plain.asking import QuestionBody, question
+from gateway.plain.formats import TokenMessages
+from gateway.plain.runs import answer_run, begin
+from gateway.plain.serving import streamed_answer
+from gateway.plain.sessions import SessionView, read_session, reconnect, session
+from gateway.routes.streams import LastEventId, streams_of
+from gateway.schemas.fields import NAME_LENGTH, PROMPT_LENGTH
+from gateway.store_watch import NeedsStore, watch_of
+from shared.contracts.words import Tier
+from shared.errors import BrokerUnavailable, StoreUnavailable
+
+PATH = "/api/llm"
+AS_TOKENS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": '`{"token"}` messages, then `{"done":true}`.'},
+    204: {"description": "`Last-Event-ID` is the end of its answer, or its answer is gone."},
+}
+ShortText = Annotated[str | None, Query(max_length=NAME_LENGTH)]
+Text = Annotated[str | None, Query(max_length=PROMPT_LENGTH)]
+
+router = APIRouter(tags=["plain generations"])
+
+
+@router.post(
+    PATH, status_code=201, summary="Ask; the answer is read by EventSource", response_model=SessionView,
+    dependencies=[NeedsStore],
+)  # fmt: skip
+async def ask(body: QuestionBody, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+    settings = question(body, parts.registry, parts.settings)
+    return await session(parts, answer_run(settings, caller), PATH)
+
+
+@router.get(PATH, summary="Read an answer, or ask and read at once", response_class=Response, responses=AS_TOKENS)
+async def read(
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    prompt: Text = None,
+    sid: ShortText = None,
+    system: Text = None,
+    provider: ShortText = None,
+    model: ShortText = None,
+    tier: Tier | None = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    if (prompt is None) == (sid is None):
+        raise InvalidRequest(FieldProblem("prompt", "is required, or sid in its place: send one of them"))
+    begun = reconnect(request, sid)
+    if sid is not None or begun is not None:
+        # The id of an event names the answer: asked for once, it is never asked for again.
+        return await read_session(request, parts, caller, sid or (begun[0] if begun else ""), TokenMessages)
+    body = _body(prompt=prompt, system=system, provider=provider, model=model, tier=tier)
+    run = answer_run(question(body, parts.registry, parts.settings), caller)
+    try:
+        (await watch_of(request)).check()
+        run = await begin(parts, run)
+    except (StoreUnavailable, BrokerUnavailable) as error:
+        return streams_of(request).come_again(error)
+    return streamed_answer(request, parts, caller, run, TokenMessages(run.id), resumes=True)
+
+
+def _body(**named: object) -> QuestionBody:
+    """The query as a body. Raises InvalidRequest."""
+    try:
+        return QuestionBody.model_validate({name: value for name, value in named.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidRequest(*problems(error.errors())) from error

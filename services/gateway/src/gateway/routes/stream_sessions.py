@@ -1,0 +1,37 @@
+"""POST /api/streams/{sid}/stop: an answer ends now."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from gateway.access import CallerOfRequest
+from gateway.parts import PartsOfApp
+from gateway.plain.runs import begin, find_answer
+from gateway.routes.chat import door_of
+from gateway.schemas.fields import NAME_LENGTH
+from gateway.store_watch import NeedsStore
+from shared.contracts.runs import Control, StatusView, status_view
+from shared.contracts.words import Wanted
+
+router = APIRouter(prefix="/api/streams", tags=["plain generations"], dependencies=[NeedsStore])
+
+
+@router.post(
+    "/{sid}/stop",
+    status_code=202,
+    summary="Stop an answer that is being written, by its sid or X-Stream-Id",
+    response_model=StatusView,
+)
+async def stop_stream(
+    sid: Annotated[str, Path(max_length=NAME_LENGTH)], request: Request, parts: PartsOfApp, caller: CallerOfRequest
+) -> StatusView:
+    found = await find_answer(parts, caller, sid)
+    if found is None:
+        # The X-Stream-Id of a chat's answer is the chat's id.
+        chat, _ = await door_of(request).stop(caller, sid)
+        return status_view(chat)
+    if not found.begun:
+        # It begins cancelled, so that no reader begins it after this.
+        canceled = Control(wanted=Wanted.CANCEL, changed_at=found.run.created_at)
+        await begin(parts, found.run.model_copy(update={"control": canceled}))
+    return status_view(await parts.control.want(caller, sid, Wanted.CANCEL))

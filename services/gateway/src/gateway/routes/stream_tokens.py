@@ -1,0 +1,67 @@
+"""POST /api/stream-tokens: what an EventSource puts into its URL in the place of headers (spec/api.md, "Access")."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from gateway.access import Caller, CallerOfRequest
+from gateway.errors import FieldProblem, InvalidRequest, NotFound
+from gateway.lookups import find_run
+from gateway.parts import Parts, PartsOfApp
+from gateway.plain.runs import find_answer
+from gateway.schemas.fields import Body, Name
+from gateway.store_watch import NeedsStore
+from gateway.stream_tokens import Grant, sign
+from shared.contracts.record import Record, Timestamp, now
+from shared.contracts.runs import Run
+
+RUNS: Final = 100
+AFTER_THE_END: Final = timedelta(hours=1)
+LONGEST: Final = timedelta(days=8)
+"""A run lasts a day at most, and may be paused for seven; a chat has no end, and takes a new token."""
+
+router = APIRouter(prefix="/api/stream-tokens", tags=["access"], dependencies=[NeedsStore])
+
+
+class StreamTokenBody(Body):
+    """The streams a token is for: of runs (chats too), or of one answer."""
+
+    run_ids: Annotated[list[Name], Field(min_length=1, max_length=RUNS)] | None = None
+    sid: Name | None = None
+
+
+class StreamTokenView(Record):
+    """Put it into the URL as `token`."""
+
+    token: str
+    expires_at: Timestamp
+
+
+@router.post("", status_code=201, summary="Make a token for the URLs of streams", response_model=StreamTokenView)
+async def make_token(body: StreamTokenBody, parts: PartsOfApp, caller: CallerOfRequest) -> StreamTokenView:
+    runs = await _runs(parts, caller, body)
+    moment = now()
+    expires_at = min(max(_last_use(run) for run in runs), moment + LONGEST)
+    ids = [name for run in runs for name in (run.id, run.client_id) if name]
+    grant = Grant(tenant=caller.tenant, user=caller.user, streams=tuple(ids), expires_at=expires_at)
+    secret = parts.settings.stream_token_secret
+    # Without a secret nothing checks tokens: they are made all the same, so that clients are written once.
+    return StreamTokenView(token=sign(grant, secret.get_secret_value() if secret else ""), expires_at=expires_at)
+
+
+async def _runs(parts: Parts, caller: Caller, body: StreamTokenBody) -> list[Run]:
+    """The runs that are named. Raises InvalidRequest, and NotFound for any that is not the caller's."""
+    if (body.run_ids is None) == (body.sid is None):
+        raise InvalidRequest(FieldProblem("runIds", "is required, or sid in its place: send one of them"))
+    if body.sid is None:
+        return [await find_run(parts.store, caller, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
+    found = await find_answer(parts, caller, body.sid)
+    if found is None:
+        raise NotFound("answer", body.sid)
+    return [found.run]
+
+
+def _last_use(run: Run) -> datetime:
+    return (run.ended_at or run.due_at) + AFTER_THE_END

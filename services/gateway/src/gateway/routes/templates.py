@@ -1,0 +1,88 @@
+"""/api/prompt-templates: stored, versioned texts that prompts are made from."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from gateway.access import CallerOfRequest
+from gateway.errors import Conflict, NotFound
+from gateway.paging import Cursor, Limit, page_size
+from gateway.parts import PartsOfApp
+from gateway.schemas.fields import NAME_LENGTH
+from gateway.schemas.templates import TemplateBody, TemplatePage, TemplateView
+from gateway.store_watch import NeedsStore
+from gateway.templates import changed_template, new_template
+from shared.contracts.templates import PromptTemplate
+
+REPLACE_ATTEMPTS = 5
+
+router = APIRouter(prefix="/api/prompt-templates", tags=["prompt templates"], dependencies=[NeedsStore])
+
+
+@router.get("", summary="List prompt templates, newest first", response_model=TemplatePage)
+async def list_templates(
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    kind: Annotated[str | None, Query(max_length=NAME_LENGTH, description="Only those of this kind.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> TemplatePage:
+    size = page_size(parts.settings, limit)
+    equal = {"kind": kind} if kind else {}
+    found = await parts.store.templates.newest(caller.tenant, cursor, size + 1, **equal)
+    more = len(found) > size
+    items = [TemplateView.of(template) for template in found[:size]]
+    return TemplatePage(items=items, next_cursor=items[-1].id if more else None)
+
+
+@router.post("", status_code=201, summary="Create a prompt template", response_model=TemplateView)
+async def create_template(
+    body: TemplateBody, parts: PartsOfApp, caller: CallerOfRequest, response: Response
+) -> TemplateView:
+    template = new_template(body, caller.tenant)
+    await parts.store.templates.insert(template)
+    response.headers["Location"] = f"/api/prompt-templates/{template.id}"
+    return TemplateView.of(template)
+
+
+@router.get("/{template_id}", summary="Show a template, as it is or in one version", response_model=TemplateView)
+async def show_template(
+    template_id: str,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> TemplateView:
+    return TemplateView.of(await _template(parts, caller.tenant, template_id, version))
+
+
+@router.put("/{template_id}", summary="Replace a template: makes a new version", response_model=TemplateView)
+async def replace_template(
+    template_id: str, body: TemplateBody, parts: PartsOfApp, caller: CallerOfRequest
+) -> TemplateView:
+    for _ in range(REPLACE_ATTEMPTS):
+        current = await _template(parts, caller.tenant, template_id)
+        changed = changed_template(current, body)
+        if await parts.store.templates.replace(changed):
+            return TemplateView.of(changed)
+    raise Conflict("busy", f"Template {template_id} is being changed by others all the time: try again in a moment.")
+
+
+@router.delete("/{template_id}", status_code=204, summary="Archive a template")
+async def archive_template(template_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> None:
+    if not await parts.store.templates.archive(caller.tenant, template_id):
+        raise NotFound("prompt template", template_id)
+
+
+@router.get("/{template_id}/versions", summary="List a template's versions, newest first", response_model=TemplatePage)
+async def list_versions(template_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> TemplatePage:
+    versions = await parts.store.templates.versions(caller.tenant, template_id)
+    if not versions:
+        raise NotFound("prompt template", template_id)
+    return TemplatePage(items=[TemplateView.of(template) for template in versions])
+
+
+async def _template(parts: PartsOfApp, tenant: str, template_id: str, version: int | None = None) -> PromptTemplate:
+    template = await parts.store.templates.get(tenant, template_id, version)
+    if template is None:
+        raise NotFound("prompt template", template_id if version is None else f"{template_id} in version {version}")
+    return template

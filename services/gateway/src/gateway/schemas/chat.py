@@ -1,0 +1,75 @@
+"""What a chat is sent: leniently, for many clients post it in many shapes (spec/api.md, "Chat")."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from gateway.access import USER_LENGTH
+from gateway.schemas.agents import Stop
+from gateway.schemas.fields import (
+    Body,
+    ClientId,
+    MaxTokens,
+    Name,
+    Prompt,
+    Temperature,
+    TierWord,
+    Version,
+)
+
+MESSAGE_ID_LENGTH = 128
+NEW_MESSAGES = 50
+MESSAGES_READ = 5_000
+
+FormatWord = Literal["ui", "data", "text", "sse", "json"]
+
+
+def message_id(value: str) -> str:
+    """A client's own id of a message: short, printable, and without the sign that marks an edit here."""
+    if not 1 <= len(value) <= MESSAGE_ID_LENGTH or "#" in value or not value.isprintable():
+        raise PydanticCustomError(
+            "message_id", "must have 1 to 128 printable characters, and no #", {"bound": MESSAGE_ID_LENGTH}
+        )
+    return value
+
+
+MessageId = Annotated[str, AfterValidator(message_id)]
+
+
+class ChatBody(Body):
+    """A chat's next message, as `useChat` posts it, or `{message}` alone. What stands below `trigger` is settled by a
+    chat's first request; `cache` is accepted and has no effect yet: every answer is made anew."""
+
+    id: ClientId | None = None
+    conversation_id: ClientId | None = None
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MESSAGES_READ)] | None = None
+    message: str | dict[str, Any] | None = None
+    message_id: MessageId | None = None
+    trigger: Literal["submit-message", "regenerate-message"] | None = None
+    user_id: Annotated[str, Field(max_length=USER_LENGTH)] | None = None
+    complexity: Literal["simple", "medium", "complex"] | None = None
+    tier: TierWord | None = None
+    provider: Name | None = None
+    model: Name | None = None
+    agent_id: Name | None = None
+    agent_version: Version | None = None
+    system: Prompt | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    stop: Stop | None = None
+    cache: bool | None = None
+    format: FormatWord | None = None
+
+    @property
+    def chat(self) -> str | None:
+        """The chat's id, by either of its names."""
+        return self.id or self.conversation_id
+
+
+class RecoverBody(Body):
+    """What a client has of the last answer."""
+
+    conversation_id: ClientId
+    last_content: Annotated[str, Field(max_length=1_000_000)] = ""
+    user_id: Annotated[str, Field(max_length=USER_LENGTH)] | None = None

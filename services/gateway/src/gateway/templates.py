@@ -1,0 +1,22 @@
+"""Prompt templates, from what a body says of them. Pure."""
+
+from gateway.schemas.templates import TemplateBody, variables_of
+from shared.contracts.identity import new_id
+from shared.contracts.record import now
+from shared.contracts.templates import PromptTemplate
+
+
+def new_template(body: TemplateBody, tenant: str) -> PromptTemplate:
+    """A template as it is stored first."""
+    moment = now()
+    return PromptTemplate(id=new_id(), tenant=tenant, created_at=moment, updated_at=moment, **_values(body))
+
+
+def changed_template(template: PromptTemplate, body: TemplateBody) -> PromptTemplate:
+    """The version after `template`, holding what the body says."""
+    changes = {"version": template.version + 1, "updated_at": now(), **_values(body)}
+    return template.model_copy(update=changes)
+
+
+def _values(body: TemplateBody) -> dict[str, object]:
+    return {"name": body.name, "kind": body.kind, "content": body.content, "variables": variables_of(body)}

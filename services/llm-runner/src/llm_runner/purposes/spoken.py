@@ -1,0 +1,66 @@
+"""A chat as its model had it: messages, tools it asked for, what they gave. In OpenAI's shape.
+
+A call that nobody answered, and a result whose call is not among the messages, are left out: providers refuse both.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.contracts.transcript import Entry, ToolCall, ToolResult
+from shared.contracts.words import Side
+
+Said = dict[str, Any]
+
+
+def spoken(messages: Sequence[Entry]) -> list[Said]:
+    """The messages for the agent's model; what a person wrote in a row is one message."""
+    said: list[Said] = []
+    for place, message in enumerate(messages):
+        if message.side is Side.AGENT:
+            said += _answer(message, messages[place + 1 :])
+        elif message.content or message.parts or not message.tool_results:
+            _add_asked(said, _asked(message))
+    return said
+
+
+def _asked(message: Entry) -> str:
+    """What a person wrote. A file is named, not shown: a model that reads none would refuse every later prompt too."""
+    files = (part for part in message.parts if part.get("type") == "file")
+    named = (part.get("filename") or part.get("mediaType") or part.get("mimeType") or "unnamed" for part in files)
+    attached = (f"[attached file, not shown: {name}]" for name in named)
+    return "\n".join(text for text in (message.content, *attached) if text)
+
+
+def _add_asked(said: list[Said], text: str) -> None:
+    if said and said[-1]["role"] == "user":
+        text = f"{said.pop()['content']}\n\n{text}"
+    said.append({"role": "user", "content": text})
+
+
+def _answer(message: Entry, later: Sequence[Entry]) -> list[Said]:
+    """The answer, and right behind it what its tools gave; nothing where it was stopped before its first word."""
+    results = _results(later) if message.tool_calls else {}
+    calls = [call for call in message.tool_calls if call.id in results]
+    if not calls:
+        return [{"role": "assistant", "content": message.content}] if message.content else []
+    asked = {"role": "assistant", "content": message.content or None, "tool_calls": [_call(call) for call in calls]}
+    return [asked, *(_result(results[call.id]) for call in calls)]
+
+
+def _results(later: Sequence[Entry]) -> dict[str, ToolResult]:
+    """What came in before the next tool was asked for: some providers give every call the same id."""
+    results: dict[str, ToolResult] = {}
+    for message in later:
+        if message.tool_calls:
+            break
+        results |= {result.tool_call_id: result for result in message.tool_results}
+    return results
+
+
+def _call(call: ToolCall) -> Said:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.input or "{}"}}
+
+
+def _result(result: ToolResult) -> Said:
+    content = f"Error: {result.output}" if result.is_error else result.output
+    return {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}

@@ -1,0 +1,61 @@
+"""The tools a model asks for, put together from the pieces in which they come."""
+
+import orjson
+
+from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure, ToolCallDelta
+from shared.contracts.transcript import ToolCall
+
+MOST_TOOL_CALLS = 128
+MOST_CHARACTERS = 1_000_000
+
+
+class _Call:
+    def __init__(self, identity: str, name: str) -> None:
+        self.id = identity
+        self.name = name
+        self.arguments: list[str] = []
+
+
+class ToolCallReader:
+    """Puts pieces of one index together in order; one whose id is another begins another call.
+
+    `attempt` names the calls of providers that do not: an id is needed for the result that answers it.
+    """
+
+    def __init__(self, attempt: str) -> None:
+        self.length = 0
+        self._attempt = attempt
+        self._calls: list[_Call] = []
+        self._open: dict[int, _Call] = {}
+
+    def add(self, piece: ToolCallDelta) -> None:
+        """Raises ProviderFailure for more calls, or longer ones, than any model asks for."""
+        call = self._open.get(piece.index)
+        if call is None or (piece.id and call.id != piece.id):
+            call = _Call(piece.id or f"call-{self._attempt}-{len(self._calls)}", piece.name or "")
+            self._open[piece.index] = call
+            self._calls.append(call)
+        elif piece.name and not call.name:
+            call.name = piece.name
+        call.arguments.append(piece.arguments)
+        self.length += len(piece.arguments) + len(piece.name or "")
+        if len(self._calls) > MOST_TOOL_CALLS or self.length > MOST_CHARACTERS:
+            raise ProviderFailure(PROVIDER_ERROR, "the model asked for more tools than can be kept", retryable=False)
+
+    def calls(self, provider: str) -> tuple[ToolCall, ...]:
+        """Every call. Raises ProviderFailure where one has no name, or arguments that are no JSON object."""
+        found = []
+        for call in self._calls:
+            arguments = "".join(call.arguments).strip() or "{}"
+            if not call.name or not _is_object(arguments):
+                message = f"{provider} asked for the tool {call.name!r} with arguments that are no JSON object"
+                raise ProviderFailure(PROVIDER_ERROR, message)
+            found.append(ToolCall(id=call.id, name=call.name, input=arguments))
+        return tuple(found)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        return False

@@ -1,0 +1,122 @@
+"""How a generation is asked for: by whom it is answered, what is reserved for it, and its job. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
+from orchestrator.facts import Gathered
+from orchestrator.settings import OrchestratorSettings
+from shared.contracts.identity import run_of
+from shared.contracts.record import now
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Failure
+from shared.contracts.words import Purpose, Stage
+from shared.contracts.work import GenerationRequested
+from shared.routing import Registry, Route, UnknownModel
+from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens
+from shared.storage.accounts import Reserve
+
+JUDGE_MAX_TOKENS = 1000
+INVALID_MODEL = "invalid_model"
+
+Request = RequestMessage | RequestJudge | RequestMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How one generation is asked for."""
+
+    route: Route
+    temperature: float
+    max_tokens: int
+    prompt_tokens: int
+
+
+class Asking:
+    """Knows the registry and what is reserved."""
+
+    def __init__(self, registry: Registry, settings: OrchestratorSettings) -> None:
+        self._registry = registry
+        self._settings = settings
+
+    def reservation(self, settings: ConversationSettings, effect: Request) -> Reserve:
+        """What a job reserves before it is published."""
+        asked = self._asked(settings, effect)
+        nanos = reserved_nanos(
+            self._registry,
+            asked.route,
+            asked.max_tokens,
+            asked.prompt_tokens,
+            self._settings.reserved_output_tokens,
+        )
+        if isinstance(effect, RequestMessage):
+            return Reserve("turn", effect.seq, nanos)
+        # A chat has no judges: its memory takes their slot.
+        place = effect.seq if isinstance(effect, RequestMemory) else judge_place(effect.seq, effect.stage)
+        return Reserve("judge", place, nanos)
+
+    def unknown_models(self, settings: ConversationSettings, effects: Iterable[Effect]) -> dict[int, Failure]:
+        """Why messages cannot be asked for, by seq: a registry may forget a model that a run still names."""
+        found = {}
+        for effect in effects:
+            if isinstance(effect, RequestMessage):
+                participant = speaker(settings, effect.side)
+                try:
+                    self._registry.entry(Route(provider=participant.provider, model=participant.model))
+                except UnknownModel as error:
+                    found[effect.seq] = Failure(code=INVALID_MODEL, message=str(error))
+        return found
+
+    def job(
+        self, conversation: str, gathered: Gathered, effect: RequestMessage | RequestJudge, first: bool
+    ) -> GenerationRequested:
+        asked = self._asked(gathered.facts.settings, effect)
+        judge = isinstance(effect, RequestJudge)
+        return GenerationRequested(
+            run_id=run_of(conversation),
+            at=now(),
+            conversation_id=conversation,
+            seq=effect.seq,
+            purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
+            stage=effect.stage if isinstance(effect, RequestJudge) else None,
+            side=effect.side if isinstance(effect, RequestMessage) else None,
+            provider=asked.route.provider,
+            model=asked.route.model,
+            repeat=not first,
+            first_job_at=gathered.cause_at,
+            conversation_started_at=gathered.clock_started_at,
+            json_answer=judge,
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
+        )
+
+    def _asked(self, settings: ConversationSettings, effect: Request) -> Asked:
+        expected = self._settings.expected_output_tokens
+        if isinstance(effect, RequestMessage):
+            participant = speaker(settings, effect.side)
+            return Asked(
+                Route(provider=participant.provider, model=participant.model),
+                participant.temperature,
+                participant.max_tokens,
+                turn_prompt_tokens(settings, effect.seq, expected, effect.side),
+            )
+        if isinstance(effect, RequestMemory):
+            agent = Route(provider=settings.agent.provider, model=settings.agent.model)
+            return Asked(self._registry.fast_beside(agent), 0.0, expected, self._settings.summary_starts_tokens)
+        prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
+        return Asked(judge_route(settings, effect.stage), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
+
+
+def judge_place(seq: int, stage: Stage) -> int:
+    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
+    return seq * len(Stage) + list(Stage).index(stage)
+
+
+def judge_route(settings: ConversationSettings, stage: Stage) -> Route:
+    """Who answers for a stage. Raises ValueError where nothing is judged."""
+    judge = settings.judge
+    if judge is None:
+        raise ValueError("a judge is asked for where none is set")
+    if stage in (Stage.STRONG, Stage.STRONG_REPAIR) and judge.strong_model is not None:
+        return Route(provider=judge.strong_provider or judge.provider, model=judge.strong_model)
+    return Route(provider=judge.provider, model=judge.model)

@@ -1,0 +1,58 @@
+"""Finds chats that are owed something and that no trigger covers: few of many, so they are asked for by index."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from nats.aio.client import Client
+
+from orchestrator.settings import OrchestratorSettings
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.messaging import history, subjects
+from shared.storage import Store
+
+Look = Callable[[str, str | None, str], Awaitable[None]]
+"""Publishes a look at a run, or at one of its conversations, for a reason."""
+
+ASKED_WITHIN = timedelta(days=1)
+CHATS_AT_ONCE = 500
+
+
+class ChatSweeper:
+    """A gateway that died between a message and its command left an unanswered chat; one after a delete, a cancel."""
+
+    def __init__(self, store: Store, client: Client, settings: OrchestratorSettings, look: Look) -> None:
+        self._store = store
+        self._client = client
+        self._unanswered = timedelta(seconds=settings.unanswered_seconds)
+        self._grace = timedelta(seconds=settings.control_grace_seconds)
+        self._look = look
+
+    async def sweep(self) -> None:
+        """Publishes the looks that are owed. Raises TransientError where store or broker are away."""
+        for run_id in await self._store.runs.canceled_chats(now() - self._grace, CHATS_AT_ONCE):
+            await self._look(run_id, None, "canceled chat")
+        moment = now()
+        chats = await self._store.runs.unanswered(moment - ASKED_WITHIN, moment - self._unanswered, CHATS_AT_ONCE)
+        if chats:
+            await self._see_to(chats)
+
+    async def _see_to(self, chats: list[Run]) -> None:
+        """Looks at those of which `WORK` holds nothing. A message that never came is asked for no more."""
+        queued = await self._queued()
+        ends = await self._store.entries.ends([chat.id for chat in chats])
+        for chat in chats:
+            end = ends.get(chat.id)
+            if chat.id in queued:
+                continue
+            if end is not None and end.seq < chat.asked_seq and chat.asked_at is not None:
+                await self._store.runs.never_asked(chat.id, chat.asked_seq, chat.asked_at, end.seq)
+            else:
+                await self._look(chat.id, None, "unanswered message")
+
+    async def _queued(self) -> set[str]:
+        """The chats that `WORK` holds a message of, wherever a chat's may stand: batch jobs are not read for it."""
+        queued: set[str] = set()
+        for subject in (subjects.COMMANDS, subjects.LIVE_JOBS, subjects.DONE_ORCHESTRATOR, subjects.LATER_JOBS):
+            queued |= await history.about(self._client, subjects.WORK, subject)
+        return queued

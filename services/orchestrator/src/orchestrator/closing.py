@@ -1,0 +1,107 @@
+"""The closing effects of a conversation, up to its count (spec/turn-protocol.md section 5): all can be repeated."""
+
+from orchestrator.decide import Close, Ended
+from orchestrator.facts import Gathered, run_settings, spent_figures, total
+from shared.contracts.events import ControlChanged, ConversationEnded, Progressed
+from shared.contracts.identity import conversation_index, run_of
+from shared.contracts.record import now
+from shared.contracts.runs import Outcome, Run
+from shared.contracts.settings import ConversationSettings
+from shared.contracts.transcript import Entry, Usage, UsageView
+from shared.contracts.words import EndedReason
+from shared.errors import NotYet, UnknownRun
+from shared.messaging.publisher import Publisher
+from shared.storage import Store
+
+
+class Closing:
+    """What follows an `ended`, whoever inserted it."""
+
+    def __init__(self, store: Store, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+
+    async def close(self, conversation: str, effect: Close, gathered: Gathered) -> Run:
+        """The closing effects up to the count; returns the run as counted."""
+        settings = gathered.facts.settings
+        goal_reached = reached(settings, effect.ended)
+        entry, usage = await self.set_totals(conversation, effect, settings, gathered)
+        await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
+        return await self._count(conversation, effect.ended, goal_reached)
+
+    async def set_totals(
+        self, conversation: str, effect: Close, settings: ConversationSettings, gathered: Gathered | None = None
+    ) -> tuple[Entry, Usage]:
+        """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer.
+
+        What was `gathered` after its end is not read again: a row that appears later has the totals set once more.
+        """
+        if gathered is None or gathered.end is None or gathered.usage is None:
+            entry, usage = await self._ended_entry(conversation, effect), await self._usage(conversation)
+        else:
+            entry, usage = gathered.end, gathered.usage
+        await self._store.conversations.set_totals(
+            conversation,
+            reason=effect.ended.reason,
+            goal_reached=reached(settings, effect.ended),
+            decided_by=effect.ended.decided_by,
+            messages=effect.ended.seq - 1,
+            usage=usage,
+            ended_at=entry.created_at,
+        )
+        return entry, usage
+
+    async def _ended_entry(self, conversation: str, effect: Close) -> Entry:
+        entry = await self._store.entries.at(conversation, effect.ended.seq)
+        if entry is None:
+            raise NotYet(f"the end of {conversation} is not readable")
+        return entry
+
+    async def rest(self, run_id: str, version: int) -> None:
+        """Shows a run that is wanted to pause as paused, once nothing of it is in flight."""
+        if await self._store.runs.mark_paused(run_id, version):
+            await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
+
+    async def _usage(self, conversation: str) -> Usage:
+        """What a conversation cost, late rows included."""
+        figures = spent_figures(
+            await self._store.entries.heads(conversation),
+            await self._store.generations.of_conversation(conversation),
+            await self._store.usage.of_conversation(conversation),
+        )
+        return total(figures)
+
+    async def _count(self, conversation: str, ended: Ended, goal_reached: bool | None) -> Run:
+        run_id, index = run_of(conversation), conversation_index(conversation)
+        single = (await run_settings(self._store, run_id)).total == 1
+        outcome = Outcome(ended_reason=ended.reason, goal_reached=goal_reached) if single else None
+        run = await self._store.runs.count(run_id, index, ended.reason is EndedReason.ERROR, outcome)
+        if run is None:
+            raise UnknownRun(run_id)
+        if run.kind.answers:
+            # Its end follows at once, and says all of it.
+            return run
+        sequence = await self._publisher.event(Progressed.of(run))
+        await self._store.runs.note_event(run_id, sequence, now())
+        return run
+
+
+def reached(settings: ConversationSettings, ended: Ended) -> bool | None:
+    """Whether the goal was reached; null where nothing is judged."""
+    return ended.reason is EndedReason.GOAL if settings.judged else None
+
+
+def _ended_event(
+    conversation: str, entry: Entry, ended: Ended, goal_reached: bool | None, usage: Usage
+) -> ConversationEnded:
+    return ConversationEnded(
+        run_id=run_of(conversation),
+        at=entry.created_at,
+        conversation_id=conversation,
+        ended_reason=ended.reason,
+        goal_reached=goal_reached,
+        decided_by=ended.decided_by,
+        messages=ended.seq - 1,
+        usage=UsageView.of(usage),
+        error=entry.error,
+    )

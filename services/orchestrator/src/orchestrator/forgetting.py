@@ -1,0 +1,56 @@
+"""Forgets what is not kept for ever: answers after an hour, chats that nobody has written to for long."""
+
+import asyncio
+import time
+
+from orchestrator.chat_sweeper import Look
+from orchestrator.settings import OrchestratorSettings
+from shared.contracts.record import now
+from shared.contracts.words import Wanted
+from shared.logs import Logger
+from shared.storage import Store
+
+BATCH = 200
+BATCHES_AT_MOST = 20
+AT_ONCE = 16
+
+
+class Forgetting:
+    """Deletes expired runs, a bounded number a minute. What has not ended is ended first, and forgotten later."""
+
+    def __init__(self, store: Store, settings: OrchestratorSettings, look: Look, log: Logger) -> None:
+        self._store = store
+        self._period = settings.forgetting_seconds
+        self._look = look
+        self._log = log
+        self._next = 0.0
+
+    async def sweep(self) -> None:
+        """Once a period. Raises TransientError where store or broker are away."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self._period
+        forgotten = 0
+        for _ in range(BATCHES_AT_MOST):
+            expired = await self._store.runs.expired(now(), BATCH)
+            done = 0
+            for begin in range(0, len(expired), AT_ONCE):
+                done += sum(await asyncio.gather(*(self._forget(one) for one in expired[begin : begin + AT_ONCE])))
+            forgotten += done
+            # What could not be forgotten yet would be found again.
+            if len(expired) < BATCH or not done:
+                break
+        if forgotten:
+            self._log.info("expired runs forgotten", count=forgotten)
+
+    async def _forget(self, run_id: str) -> bool:
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            return False
+        if run.ended_at is not None:
+            await self._store.forget(run_id)
+            return True
+        if run.control.wanted is not Wanted.CANCEL:
+            await self._store.runs.set_wanted(run.tenant, run_id, Wanted.CANCEL, run.control.version, now())
+        await self._look(run_id, None, "expired")
+        return False

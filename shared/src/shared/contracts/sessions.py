@@ -1,0 +1,19 @@
+"""What was asked by POST and is read by GET, because an EventSource cannot post."""
+
+from datetime import datetime
+
+from shared.contracts.record import Record
+from shared.contracts.settings import RunSettings
+
+
+class Session(Record):
+    """A question that waits for its reader. `id` (the `sid`) becomes the id of its run with the first reader.
+
+    Nothing is generated before that, so that nothing is paid for an answer that nobody comes to read.
+    """
+
+    id: str
+    tenant: str
+    user: str
+    settings: RunSettings
+    expires_at: datetime

@@ -1,0 +1,141 @@
+"""Chats under a hostile world: every message of a person gets its one answer, whoever dies (section 9 of the protocol).
+
+As test_protocol.py and test_every_effect.py, with a person who writes, takes back, stops and deletes, over gateways
+that die between any two of their steps.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from model.chat import A_CENTURY, ASKED, INSERTED, TOLD, ChatWorld
+from model.test_every_effect import FAULTS, Fault, play
+from model.test_protocol import STEPS, TROUBLES, Protocol
+from model.verdict import judge_chat
+from model.virtual_time import virtual_time
+from sample_runs import scenario
+from shared.contracts.settings import ConversationSettings, GivenMessage
+from shared.contracts.words import Side, Wanted
+
+HISTORIES = int(os.environ.get("MODEL_HISTORIES", "100"))
+FAULT_STRIDE = 1 if "MODEL_HISTORIES" in os.environ else 2
+HELLO = (GivenMessage(side=Side.OPPONENT, content="good day"),)
+HISTORY = (*HELLO, GivenMessage(side=Side.AGENT, content="hello"), GivenMessage(side=Side.OPPONENT, content="well?"))
+FAR = st.sampled_from((TOLD, TOLD, TOLD, ASKED, INSERTED))
+
+
+def chat(given: tuple[GivenMessage, ...] = HELLO, orphan_seconds: float | None = None) -> ConversationSettings:
+    played = scenario(1_000_000, None, given, time_limit_seconds=A_CENTURY.total_seconds())
+    return played.model_copy(update={"orphan_seconds": orphan_seconds})
+
+
+class ChatProtocol(Protocol):
+    """One history of a chat."""
+
+    world: ChatWorld
+
+    def make_world(self) -> ChatWorld:
+        return ChatWorld()
+
+    @initialize(
+        given=st.sampled_from((HELLO, HISTORY)),
+        told=st.sampled_from((True, True, True, False)),
+        orphan_seconds=st.sampled_from((None, None, 0.0, 20.0)),
+        troubles=st.sets(st.sampled_from((*TROUBLES, "delete"))),
+    )
+    def start(
+        self, given: tuple[GivenMessage, ...], told: bool, orphan_seconds: float | None, troubles: set[str]
+    ) -> None:
+        self.troubles = troubles - {"control"}
+        self.world.start_chat(chat(given, orphan_seconds), told=told)
+
+    @rule(far=FAR)
+    def say(self, far: int) -> None:
+        self.world.say(far)
+
+    @rule(far=FAR)
+    def regenerate(self, far: int) -> None:
+        self.world.regenerate(far)
+
+    @rule(far=FAR)
+    def edit(self, far: int) -> None:
+        self.world.edit(far)
+
+    @rule(signalled=st.booleans())
+    def stop(self, signalled: bool) -> None:
+        self.world.stop(signalled=signalled)
+
+    @rule()
+    def ask_again(self) -> None:
+        self.world.ask_again()
+
+    @precondition(lambda self: "delete" in self.troubles)
+    @rule(told=st.booleans(), signalled=st.booleans())
+    def delete(self, told: bool, signalled: bool) -> None:
+        self.world.control(Wanted.CANCEL, told=told, signalled=signalled)
+
+    def verdict(self) -> None:
+        judge_chat(self.world)
+
+
+TestChat = ChatProtocol.TestCase
+TestChat.settings = settings(
+    max_examples=HISTORIES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    derandomize="MODEL_HISTORIES" not in os.environ,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+    print_blob=False,
+)
+
+
+@contextmanager
+def begun() -> Iterator[ChatWorld]:
+    """A world whose chat has been asked for."""
+    world = ChatWorld()
+    with virtual_time(world.clock, world.new_attempt):
+        try:
+            world.open()
+            world.start_chat(chat())
+            yield world
+        finally:
+            world.bury()
+
+
+ACTS = (ChatWorld.say, ChatWorld.regenerate, ChatWorld.edit, ChatWorld.say)
+
+
+def converse(world: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
+    """A chat of five answers; the `at`-th effect of the engine meets `fault`. Returns how many effects it took."""
+    count = play(world, fault, at)
+    for act in ACTS:
+        act(world)
+        count += play(world, fault, at - count)
+    return count
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault in FAULTS if fault.__name__ != "paused"], ids=lambda one: one.__name__
+)
+def test_a_fault_at_every_effect_of_a_chat(fault: Fault) -> None:
+    with begun() as world:
+        effects = converse(world)
+        world.until_quiet()
+        judge_chat(world)
+    assert effects > 40
+    for at in range(FAULTS.index(fault) % FAULT_STRIDE, effects, FAULT_STRIDE):
+        with begun() as world:
+            try:
+                converse(world, fault, at)
+                world.until_quiet()
+                judge_chat(world)
+            except AssertionError as error:
+                told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
+                raise AssertionError(f"{told}: {error}") from error

@@ -1,0 +1,120 @@
+"""Answers as events and pieces, made by hand."""
+
+import json
+from typing import Any
+
+from gateway.chat.data import DataStream
+from gateway.chat.formats import About, Format
+from gateway.chat.pieces import Answered, Closed, Discarded, Opened, Piece, Text, escaped
+from gateway.chat.plain import ContentEvents, PlainText
+from gateway.chat.positions import Frames, Position
+from gateway.chat.ui import UiStream
+
+PREFIX = "abc-01234567-"
+BEFORE = 10
+ABOUT = About("chat1", 2, "chat1:2", "demo", "demo-fast", {"demo/demo-fast": "fast"})
+
+
+def message(content: str, finish: str = "stop", attempt: str = "a1", **more: Any) -> dict[str, Any]:
+    """A message as its event shows it."""
+    known = {"provider": "demo", "model": "demo-fast", "promptTokens": 5, "completionTokens": 2, "costUsd": 0.1}
+    return known | {"content": content, "finishReason": finish, "attempt": attempt} | more
+
+
+class Told:
+    """Numbers pieces as the stream would."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self._sequence = BEFORE
+        self._numbers: dict[str, int] = {}
+
+    def open(self, attempt: str = "a1") -> "Told":
+        return self._add(Opened(self._next(), attempt, "demo", "demo-fast"))
+
+    def write(self, *texts: str, attempt: str = "a1") -> "Told":
+        for text in texts:
+            number = self._numbers[attempt] = self._numbers.get(attempt, -1) + 1
+            self._add(Text(self._next(), attempt, number, escaped(text)))
+        return self
+
+    def discard(self, attempt: str = "a1") -> "Told":
+        return self._add(Discarded(self._next(), attempt, "retry"))
+
+    def answer(self, content: str, finish: str = "stop", attempt: str = "a1", **more: Any) -> "Told":
+        return self._add(Answered(self._next(), message(content, finish, attempt, **more)))
+
+    def close(self, code: str = "canceled", sentence: str = "It was stopped.") -> "Told":
+        return self._add(Closed(self._next(), code, sentence))
+
+    def without(self, *numbers: int) -> list[Piece]:
+        """The pieces but those at these places: they got lost."""
+        return [piece for place, piece in enumerate(self.pieces) if place not in numbers]
+
+    def _next(self) -> int:
+        # Other runs' events stand between.
+        self._sequence += 3
+        return self._sequence
+
+    def _add(self, piece: Piece) -> "Told":
+        self.pieces.append(piece)
+        return self
+
+
+def ui(resets: bool = False, since: Position | None = None) -> UiStream:
+    return UiStream(ABOUT, Frames(PREFIX, ABOUT.seq, since), resets)
+
+
+def data() -> DataStream:
+    return DataStream(ABOUT)
+
+
+def events(known: str = "", since: Position | None = None) -> ContentEvents:
+    return ContentEvents(Frames(PREFIX, ABOUT.seq, since), known)
+
+
+def text() -> PlainText:
+    return PlainText()
+
+
+def written(format_: Format, pieces: list[Piece]) -> bytes:
+    """What a reader gets of the pieces: nothing after the end."""
+    chunks = [format_.begin(BEFORE)]
+    for piece in pieces:
+        chunks.append(format_.write(piece))
+        if format_.ended:
+            break
+    return b"".join(chunks)
+
+
+def frames(read: bytes) -> list[tuple[str, str]]:
+    """(id, data) of every whole event; what the end cut off is dropped."""
+    found = []
+    for block in read.split(b"\n\n")[:-1]:
+        identity, _, body = block.partition(b"\n")
+        found.append((identity.removeprefix(b"id: ").decode(), body.removeprefix(b"data: ").decode()))
+    return found
+
+
+def bodies(read: bytes) -> list[dict[str, Any]]:
+    """What the events of a UI message stream or of content events hold; `[DONE]` as its own type."""
+    return [{"type": "[DONE]"} if body == "[DONE]" else json.loads(body) for _, body in frames(read)]
+
+
+def kinds(read: bytes) -> list[str]:
+    return [body["type"] for body in bodies(read)]
+
+
+def shown_text(read: bytes) -> list[str]:
+    """The text parts a `useChat` of version 7 holds in the end."""
+    parts: dict[str, str] = {}
+    for body in bodies(read):
+        match body["type"]:
+            case "reset-step":
+                parts.clear()
+            case "text-start":
+                assert body["id"] not in parts
+                parts[body["id"]] = ""
+            case "text-delta":
+                parts[body["id"]] += body["delta"]
+    return list(parts.values())

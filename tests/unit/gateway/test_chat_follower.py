@@ -1,0 +1,210 @@
+"""Following one answer: history and live in their order, each piece once, whatever got lost in between."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.chat.follower import AnswerFollower
+from gateway.chat.pieces import Answered, Closed, Opened, Piece, Text, read_piece
+from gateway.event_stream.hub import Hub
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.views import DELTA, Heard
+from shared.contracts.record import now
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind, Side
+from shared.errors import BrokerUnavailable
+from shared.messaging import subjects
+from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run, until
+
+
+class Patient:
+    """Waits for pieces."""
+
+    def __init__(self) -> None:
+        self.leaving = False
+        self.woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self.woken.set()
+
+    async def wait(self) -> None:
+        await self.woken.wait()
+        self.woken.clear()
+
+
+class Entries:
+    """Holds the one long message of a store."""
+
+    def __init__(self, content: str) -> None:
+        self.content = content
+
+    async def at(self, conversation: str, seq: int) -> Entry:
+        return entry(self.content, seq)
+
+
+class Store:
+    def __init__(self, content: str = "") -> None:
+        self.entries = Entries(content)
+
+
+def entry(content: str, seq: int = 2) -> Entry:
+    return Entry(
+        conversation_id=RUN,
+        run_id=RUN,
+        tenant="default",
+        seq=seq,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=Side.AGENT,
+        content=content,
+    )
+
+
+def tell(source: FakeSource, type_: str, **body: Any) -> int:
+    """Stores an event with a body of the test's own, and has it heard."""
+    heard = source._store(type_, RUN, 0)
+    payload = json.dumps({"type": type_, "conversationId": RUN} | body, separators=(",", ":")).encode()
+    source.stored[-1] = heard = heard._replace(payload=payload)
+    if not source.deaf:
+        source.deliver(heard)
+    return heard.sequence
+
+
+def delta(source: FakeSource, text: str, number: int, seq: int = 2, attempt: str = "a1") -> int:
+    return tell(source, DELTA, seq=seq, attempt=attempt, i=number, text=text)
+
+
+def message(source: FakeSource, content: str | None, seq: int = 2, side: str = "agent") -> int:
+    known = {"promptTokens": 1, "completionTokens": 1, "costUsd": 0, "finishReason": "stop", "attempt": "a1"}
+    return tell(source, "message", seq=seq, side=side, content=content, **known)
+
+
+@pytest.fixture
+async def source() -> FakeSource:
+    return FakeSource()
+
+
+@asynccontextmanager
+async def following(source: FakeSource, content: str = "", **options: Any) -> AsyncIterator[tuple[list[Piece], Any]]:
+    """Pieces as they come in, and the task that collects them."""
+    hub = Hub(source, StreamSettings(), LOG)
+    store: Any = Store(content)
+    after = options.pop("after", 0)
+    follower = AnswerFollower(hub, store, a_run(), 2, after, **options)
+    found: list[Piece] = []
+
+    async def collect() -> None:
+        async with aclosing(follower.pieces(Patient())) as batches:
+            async for batch in batches:
+                found.extend(batch)
+
+    task = asyncio.create_task(collect())
+    try:
+        yield found, task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await hub.close()
+
+
+def texts(found: list[Piece]) -> str:
+    return "".join(piece.text for piece in found if isinstance(piece, Text))
+
+
+async def test_history_and_live_are_one(source: FakeSource) -> None:
+    message(source, "Hello", seq=1, side="opponent")
+    tell(source, "attempt.started", seq=2, purpose="chat", attempt="a1", provider="demo", model="m")
+    delta(source, "Good ", 0)
+    async with following(source) as (found, task):
+        await until(lambda: len(found) == 2)
+        delta(source, "day.", 1)
+        message(source, "Good day.")
+        await asyncio.wait_for(task, 5)
+    assert [type(piece) for piece in found] == [Opened, Text, Text, Answered]
+    assert texts(found) == "Good day."
+
+
+async def test_other_answers_of_the_chat_are_left_out(source: FakeSource) -> None:
+    delta(source, "Old", 0, seq=4)
+    message(source, "Old", seq=4)
+    tell(source, "attempt.started", seq=2, purpose="judge", attempt="j", provider="demo", model="m")
+    tell(source, "judgement", seq=2)
+    delta(source, "New", 0)
+    message(source, "New")
+    async with following(source) as (found, task):
+        await asyncio.wait_for(task, 5)
+    assert [type(piece) for piece in found] == [Text, Answered]
+
+
+async def test_end_of_the_conversation_ends_it(source: FakeSource) -> None:
+    tell(source, "conversation.ended", endedReason="canceled", error=None)
+    async with following(source) as (found, task):
+        await asyncio.wait_for(task, 5)
+    assert [(type(piece), getattr(piece, "code", None)) for piece in found] == [(Closed, "canceled")]
+
+
+async def test_text_that_is_not_in_its_event_is_read(source: FakeSource) -> None:
+    message(source, None)
+    async with following(source, content="So long.") as (found, task):
+        await asyncio.wait_for(task, 5)
+    assert isinstance(found[-1], Answered)
+    assert found[-1].content == "So long."
+
+
+async def test_answer_that_stands_is_told_where_its_events_are_gone(source: FakeSource) -> None:
+    async with following(source, standing=entry("It stands.")) as (found, task):
+        await asyncio.wait_for(task, 5)
+    assert isinstance(found[-1], Answered)
+    assert found[-1].content == "It stands."
+
+
+async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSource) -> None:
+    """A reader of this process never heard the second delta; the client got it from another gateway."""
+    delta(source, "one ", 0)
+    hub = Hub(source, StreamSettings(), LOG)
+    store: Any = Store()
+    first = AnswerFollower(hub, store, a_run(), 2, 0)
+    async with aclosing(first.pieces(Patient())) as batches:
+        await anext(batches)
+        source.deaf = True
+        lost = delta(source, "two ", 1)
+        source.deaf = False
+        second = AnswerFollower(hub, store, a_run(), 2, 0, recorded=lost)
+        async with aclosing(second.pieces(Patient())) as others:
+            assert texts(await anext(others)) == "one two "
+    await hub.close()
+
+
+async def test_replica_that_lags_is_asked_again(source: FakeSource) -> None:
+    delta(source, "one ", 0)
+    had = delta(source, "two ", 1)
+    source.lag = 1
+    async with following(source, recorded=had) as (found, _):
+        await until(lambda: len(source.reads) > 2)
+        source.lag = 0
+        await until(lambda: texts(found) == "one two ")
+
+
+async def test_broker_that_goes_away_ends_it(source: FakeSource) -> None:
+    source.away = True
+    async with following(source) as (_, task):
+        with pytest.raises(BrokerUnavailable):
+            await asyncio.wait_for(task, 5)
+
+
+def test_delta_as_llm_runner_writes_it() -> None:
+    """Byte for byte: the fast path and JSON read the same."""
+    payload = (
+        b'{"type":"delta","schemaVersion":1,"runId":"r","conversationId":"r","seq":2,"purpose":"chat","attempt":"a1",'
+        b'"at":"2026-11-21T10:00:00.000Z","i":3,"text":"say \\"text\\":\\"x\\"} \xf0\x9f\xab\x96\\n"}'
+    )
+    found = read_piece(9, DELTA, payload, 2)
+    assert isinstance(found, Text)
+    assert (found.attempt, found.number, found.text) == ("a1", 3, json.loads(payload)["text"])
+    assert read_piece(9, DELTA, payload, 4) is None
+    heard = Heard(9, subjects.text("r", "r"), 0, DELTA, "r", payload)
+    assert read_piece(heard.sequence, heard.type, heard.payload + b"\n", 2) == found

@@ -1,0 +1,79 @@
+"""What a runner does by what is wanted: of a run, and of one answer."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import orjson
+import pytest
+import structlog
+from nats.aio.msg import Msg
+
+from llm_runner.clock import Interruption
+from llm_runner.control import ControlSignals, wish
+from llm_runner.held import HeldJob, HeldJobs
+from shared.contracts.record import now
+from shared.contracts.runs import Control
+from shared.contracts.words import Purpose, Wanted
+from shared.contracts.work import GenerationRequested
+
+STOPPED, CANCELED = Interruption.STOPPED, Interruption.CANCELED
+
+
+def job(purpose: Purpose, seq: int) -> GenerationRequested:
+    return GenerationRequested(
+        run_id="chat",
+        at=now(),
+        conversation_id="chat",
+        seq=seq,
+        purpose=purpose,
+        provider="demo",
+        model="demo-fast",
+        first_job_at=now(),
+    )
+
+
+def control(wanted: Wanted = Wanted.RUN, stop_seq: int = 0) -> Control:
+    return Control(wanted=wanted, stop_seq=stop_seq, changed_at=now())
+
+
+@pytest.mark.parametrize(
+    ("purpose", "seq", "wanted", "why"),
+    [
+        (Purpose.CHAT, 4, control(), None),
+        (Purpose.CHAT, 4, control(stop_seq=4), STOPPED),
+        (Purpose.CHAT, 4, control(stop_seq=6), STOPPED),
+        (Purpose.CHAT, 4, control(stop_seq=2), None),
+        (Purpose.ASSIST, 2, control(stop_seq=2), STOPPED),
+        (Purpose.TURN, 2, control(stop_seq=2), None),
+        (Purpose.MEMORY, 2, control(stop_seq=4), None),
+        (Purpose.CHAT, 4, control(Wanted.CANCEL, stop_seq=4), CANCELED),
+        (Purpose.TURN, 4, control(Wanted.PAUSE), None),
+        (Purpose.TURN, 4, None, None),
+    ],
+)
+def test_a_stop_means_its_answer_and_those_below(
+    purpose: Purpose, seq: int, wanted: Control | None, why: Interruption | None
+) -> None:
+    assert wish(job(purpose, seq), wanted) is why
+
+
+@pytest.mark.parametrize(
+    ("signal", "why"),
+    [
+        ({"wanted": "stop", "conversationId": "chat", "seq": 4}, STOPPED),
+        ({"wanted": "stop", "conversationId": "chat", "seq": 2}, None),
+        ({"wanted": "stop", "conversationId": "chat"}, None),
+        ({"wanted": "stop", "conversationId": "other", "seq": 4}, None),
+        ({"wanted": "cancel"}, CANCELED),
+        ({"wanted": "pause"}, None),
+        ("no object", None),
+    ],
+)
+async def test_a_signal_closes_the_calls_it_means(signal: Any, why: Interruption | None) -> None:
+    jobs = HeldJobs()
+    message = SimpleNamespace(metadata=SimpleNamespace(num_delivered=1))
+    held = HeldJob(cast(Msg, message), job(Purpose.CHAT, 4), 5.0, 300.0)
+    jobs.add(held)
+    heard = SimpleNamespace(subject="ctl.chat", data=orjson.dumps(signal))
+    await ControlSignals(jobs, structlog.get_logger("test")).on_signal(cast(Msg, heard))
+    assert held.interruption is why

@@ -1,0 +1,87 @@
+"""Tool calls, put together from pieces as providers send them."""
+
+import pytest
+
+from llm_runner.attempt import Attempt
+from llm_runner.clock import CallClock, CallLimits
+from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, ToolCallDelta
+from llm_runner.tool_calls import MOST_CHARACTERS, MOST_TOOL_CALLS, ToolCallReader
+from shared.contracts.transcript import ToolCall
+from unit.llm_runner.fakes import ScriptedProvider
+
+PROMPT = Prompt(({"role": "user", "content": "hello"},), 0.0, 100, 1)
+END = Chunk("", "tool_calls")
+
+
+def pieces(*deltas: ToolCallDelta) -> Chunk:
+    return Chunk(tool_calls=deltas)
+
+
+async def attempted(*script: Chunk) -> Attempt:
+    attempt = Attempt(ScriptedProvider(script), "demo-fast", PROMPT, 1)
+    await attempt.call(CallClock("demo", CallLimits(5, 5, 5)), None)
+    return attempt
+
+
+def read(*deltas: ToolCallDelta) -> tuple[ToolCall, ...]:
+    reader = ToolCallReader("attempt")
+    for delta in deltas:
+        reader.add(delta)
+    return reader.calls("demo")
+
+
+async def test_an_answer_of_tool_calls_alone_is_an_answer() -> None:
+    attempt = await attempted(
+        pieces(ToolCallDelta(0, "one", "weather", '{"city"')), pieces(ToolCallDelta(0, arguments=': "Rome"}')), END
+    )
+    assert attempt.tool_calls == (ToolCall(id="one", name="weather", input='{"city": "Rome"}'),)
+    assert (attempt.text, attempt.finish_reason) == ("", "tool-calls")
+    assert attempt.ttft_ms is not None
+    assert attempt.usage.completion_tokens > 0
+
+
+async def test_arguments_that_are_cut_off_are_a_failure_that_is_tried_again() -> None:
+    with pytest.raises(ProviderFailure) as failed:
+        await attempted(pieces(ToolCallDelta(0, "one", "weather", '{"city"')), Chunk("", "length"))
+    assert failed.value.retryable
+
+
+def test_calls_side_by_side_are_told_apart_by_index() -> None:
+    found = read(
+        ToolCallDelta(0, "one", "weather", "{"),
+        ToolCallDelta(1, "two", "clock"),
+        ToolCallDelta(0, arguments="}"),
+    )
+    assert [(call.id, call.name, call.input) for call in found] == [("one", "weather", "{}"), ("two", "clock", "{}")]
+
+
+def test_another_id_at_the_same_index_begins_another_call() -> None:
+    found = read(ToolCallDelta(0, "one", "weather", "{}"), ToolCallDelta(0, "two", "clock", "{}"))
+    assert [call.id for call in found] == ["one", "two"]
+
+
+def test_an_id_that_is_repeated_with_every_piece_is_one_call() -> None:
+    (call,) = read(ToolCallDelta(0, "one", "weather", "{"), ToolCallDelta(0, "one", None, "}"))
+    assert call.input == "{}"
+
+
+def test_calls_without_ids_get_some() -> None:
+    found = read(ToolCallDelta(0, None, "weather"), ToolCallDelta(1, None, "clock"))
+    assert [call.id for call in found] == ["call-attempt-0", "call-attempt-1"]
+
+
+def test_a_call_without_a_name_is_a_failure() -> None:
+    with pytest.raises(ProviderFailure):
+        read(ToolCallDelta(0, "one", None, "{}"))
+
+
+def test_arguments_that_are_no_object_are_a_failure() -> None:
+    with pytest.raises(ProviderFailure):
+        read(ToolCallDelta(0, "one", "weather", "[1]"))
+
+
+def test_what_is_kept_is_bounded() -> None:
+    with pytest.raises(ProviderFailure):
+        read(*(ToolCallDelta(number, str(number), "weather") for number in range(MOST_TOOL_CALLS + 1)))
+    with pytest.raises(ProviderFailure):
+        read(ToolCallDelta(0, "one", "weather", " " * (MOST_CHARACTERS + 1)))
