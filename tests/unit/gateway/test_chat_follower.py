@@ -162,6 +162,15 @@ async def test_answer_that_stands_is_told_where_its_events_are_gone(source: Fake
     assert found[-1].content == "It stands."
 
 
+async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_there(source: FakeSource) -> None:
+    delta(source, "It ", 0)
+    async with following(source, standing=entry("It stands.")) as (found, task):
+        await until(lambda: texts(found) == "It ")
+        told = message(source, "It stands.")
+        await asyncio.wait_for(task, 5)
+    assert [piece.sequence for piece in found if isinstance(piece, Answered)] == [told]
+
+
 async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSource) -> None:
     """A reader of this process never heard the second delta; the client got it from another gateway."""
     delta(source, "one ", 0)

@@ -86,14 +86,15 @@ def test_agent_is_the_voice() -> None:
 
 
 def test_request_may_say_otherwise() -> None:
-    body = {"system": "Be brief.", "temperature": 1.0, "maxTokens": 70, "stop": [], "tier": "standard"}
+    body: dict[str, Any] = {"system": "Be brief.", "temperature": 1.0, "maxTokens": 70, "stop": [], "tier": "standard"}
     voice = chat(AGENT, **body).settings.scenarios[0].agent
     assert (voice.model, voice.system_prompt, voice.stop) == ("demo-standard", "Be brief.", ())
     assert (voice.temperature, voice.max_tokens) == (1.0, 70)
 
 
 def test_system_message_is_the_prompt_where_none_is_set() -> None:
-    posted = {"message": None, "messages": [{"role": "system", "content": "Rhyme."}, {"role": "user", "content": "Hi"}]}
+    messages = [{"role": "system", "content": "Rhyme."}, {"role": "user", "content": "Hi"}]
+    posted: dict[str, Any] = {"message": None, "messages": messages}
     assert chat(**posted).settings.scenarios[0].agent.system_prompt == "Rhyme."
     assert chat(AGENT, **posted).settings.scenarios[0].agent.system_prompt == "Be kind."
 

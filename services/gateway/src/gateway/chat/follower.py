@@ -57,6 +57,7 @@ class AnswerFollower:
         self.after = after
         self._position = after
         self._standing = standing
+        self._heard = False
         self._recorded = recorded
 
     async def pieces(self, waiter: Waiter) -> AsyncGenerator[list[Piece], None]:
@@ -69,6 +70,7 @@ class AnswerFollower:
             try:
                 async with aclosing(self._followed(waiter, log)) as batches:
                     async for batch in batches:
+                        self._heard = True
                         yield await self._with_content(batch)
                         if isinstance(batch[-1], Answered | Closed):
                             return
@@ -87,7 +89,8 @@ class AnswerFollower:
                         yield batch
             elif batch := self._cut(self._appended(log)):
                 yield batch
-            elif self._standing is not None and log.filled:
+            elif self._standing is not None and log.filled and not self._heard:
+                # Of an answer whose events are there, the last one is there too, or on its way.
                 yield [Answered(log.position, _shown(self._standing))]
             else:
                 await waiter.wait()

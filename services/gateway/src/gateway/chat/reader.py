@@ -41,17 +41,18 @@ class AnswerReader:
     async def _write(self, client: Client) -> None:
         async with aclosing(self._follower.pieces(client)) as batches:
             async for batch in batches:
-                await client.write(self._written(batch))
+                written, last = self._written(batch)
+                await client.write(written)
                 if self._format.ended:
-                    if isinstance(batch[-1], Answered):
+                    if isinstance(last, Answered):
                         await self._readings.finished(self._run_id, self._follower.seq)
                     return
 
-    def _written(self, batch: list[Piece]) -> bytes:
-        """Nothing follows an end: a format may come to it before the answer does."""
+    def _written(self, batch: list[Piece]) -> tuple[bytes, Piece]:
+        """The batch as bytes, and the last piece in them: a format may come to its end before the answer does."""
         chunks: list[bytes] = []
         for piece in batch:
             chunks.append(self._format.write(piece))
             if self._format.ended:
                 break
-        return b"".join(chunks)
+        return b"".join(chunks), piece

@@ -1,0 +1,160 @@
+"""`python -m bench.chat`: what a chat adds to its model's time to first token, with 1, 50 and 200 people talking.
+
+Everybody sends the next message as soon as the answer before it is there, so that the given number of streams is open
+all the time; once straight to the model, once through gateway, orchestrator and llm-runner, in turn on one machine.
+"""
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import httpx
+
+from bench.model import DemoModel
+from bench.product import NotMeasured
+from bench.results import machine
+from local_stack.demo_registry import demo_registry
+from local_stack.ports import LOOPBACK, free_port
+from local_stack.stack import Stack
+from shared.contracts.identity import new_id
+
+RESULT = Path(__file__).parent / "results" / "chat.md"
+STREAMS: Final = (1, 50, 200)
+SECONDS: Final = 20.0
+WORDS: Final = 100
+PACE: Final[dict[str, Any]] = {
+    "totalSeconds": None,
+    "timeToFirstTokenSeconds": 0.05,
+    "tokensPerSecond": 100,
+    "wordsPerChunk": 1,
+}
+ANSWER_SECONDS: Final = 1.05  # people begin spread over the length of one answer
+LANE: Final = 512
+QUESTION: Final = f"Please count to {WORDS}"
+MODEL: Final = "demo-fast"
+READY_SECONDS: Final = 60.0
+TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
+
+
+@dataclass
+class Times:
+    """Milliseconds from each request to its first token: a chat's first message, and the later ones."""
+
+    first_message: list[float] = field(default_factory=list)
+    next_message: list[float] = field(default_factory=list)
+
+
+Ask = Callable[[int], Awaitable[float]]
+"""Asks for answer 0, 1, 2 ... and reads it to its end; the milliseconds to its first token."""
+
+
+async def people(at_once: int, asking: Callable[[], Ask]) -> Times:
+    """`at_once` people who talk for `SECONDS`."""
+    times, ends = Times(), time.monotonic() + SECONDS
+
+    async def person(number: int) -> None:
+        await asyncio.sleep(ANSWER_SECONDS * number / at_once)
+        ask, answered = asking(), 0
+        while time.monotonic() < ends:
+            taken = await ask(answered)
+            (times.next_message if answered else times.first_message).append(taken)
+            answered += 1
+
+    await asyncio.gather(*(person(number) for number in range(at_once)))
+    return times
+
+
+async def first_token(session: aiohttp.ClientSession, url: str, body: dict[str, Any], first: bytes) -> float:
+    """Milliseconds until `first` has come; reads on to the end. Raises NotMeasured for an answer that is not whole."""
+    began, came, read = time.perf_counter(), None, bytearray()
+    async with session.post(url, data=json.dumps(body), headers={"Content-Type": "application/json"}) as response:
+        async for piece in response.content.iter_any():
+            read += piece
+            if came is None and first in read:
+                came = time.perf_counter()
+    if came is None or not read.rstrip().endswith(b"[DONE]") or str(WORDS).encode() not in read:
+        raise NotMeasured(f"{url} answered {response.status}: {bytes(read[-300:]).decode(errors='replace')}")
+    return (came - began) * 1000
+
+
+def straight(session: aiohttp.ClientSession, model_url: str) -> Ask:
+    """The same question straight to the model."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+
+    async def ask(_number: int) -> float:
+        return await first_token(session, f"{model_url}/v1/chat/completions", body, b'"content":"')
+
+    return ask
+
+
+def through(session: aiohttp.ClientSession, gateway_url: str) -> Ask:
+    """One chat through the product, a message at a time."""
+    chat = new_id()
+
+    async def ask(number: int) -> float:
+        message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": QUESTION}]}
+        body = {"id": chat, "messages": [message], "trigger": "submit-message", "model": MODEL}
+        return await first_token(session, f"{gateway_url}/api/chat", body, b'"text-delta"')
+
+    return ask
+
+
+async def measure() -> str:
+    """The table as Markdown. Raises NotMeasured."""
+    about = ", ".join(f"{name} {value}" for name, value in machine().items())
+    lines = [
+        "# A chat's time to first token",
+        "",
+        f"Measured {about}. {WORDS} tokens an answer, 50 ms to the first, 10 ms apart; {SECONDS:g} s of talking each; "
+        "client, model and the whole stack share the cores.",
+        "",
+        "| streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** | added p99 | new chat p50 ms "
+        "| answers |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as folder:
+        port = free_port()
+        registry = json.loads(demo_registry(f"http://{LOOPBACK}:{port}"))
+        registry["demo"] |= {"concurrency": 2 * LANE, "liveConcurrency": LANE}
+        environment = {"AGENTWARS_PROVIDERS": json.dumps(registry)}
+        async with Stack(Path(folder), env=environment, demo_port=port) as stack:
+            await stack.ready(READY_SECONDS)
+            async with httpx.AsyncClient(trust_env=False) as client:
+                await DemoModel(str(stack.demo_model_url), client).set_pace(PACE)
+            connector = aiohttp.TCPConnector(limit=0)
+            async with aiohttp.ClientSession(timeout=TIMEOUT, connector=connector) as session:
+                for at_once in STREAMS:
+                    lines.append(await _row(session, stack, at_once))
+                    print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+async def _row(session: aiohttp.ClientSession, stack: Stack, at_once: int) -> str:
+    model_url, gateway_url = str(stack.demo_model_url), stack.gateway_urls[0]
+    alone = await people(at_once, lambda: straight(session, model_url))
+    product = await people(at_once, lambda: through(session, gateway_url))
+    (a50, a99), (p50, p99) = _quantiles(alone.next_message), _quantiles(product.next_message)
+    new, _ = _quantiles(product.first_message)
+    count = len(product.first_message) + len(product.next_message)
+    return (
+        f"| {at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} | **{p50 - a50:.1f}** | {p99 - a99:.1f} "
+        f"| {new:.1f} | {count} |"
+    )
+
+
+def _quantiles(values: list[float]) -> tuple[float, float]:
+    """p50 and p99; of one value itself."""
+    if len(values) < 2:
+        return values[0], values[0]
+    return statistics.median(values), statistics.quantiles(values, n=100, method="inclusive")[98]
+
+
+if __name__ == "__main__":
+    RESULT.write_text(asyncio.run(measure()))
