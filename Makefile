@@ -46,7 +46,8 @@ check: setup ## Lint, format, types, import rules.
 	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet
 	@echo "check: mypy ..." && mypy
 	@echo "check: import rules ..." && lint-imports
-	@echo "check: generated docs ..." && python docs/settings_table.py --check
+	@echo "check: generated docs and types ..." && python docs/settings_table.py --check
+	@python clients/ai-sdk/scripts/generate_types.py --check
 
 chaos: setup ## Kill everything at random while runs go on, then check: make chaos SEED=7 DURATION=600
 	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)

@@ -293,3 +293,31 @@ async def test_answer_whose_writer_died_is_told_before_what_follows_it(here: Cha
     asking.cancel()
     await here.answered(asked(said("And?", "m2")), "So.", seq=4)
     assert [fact["seq"] for fact in await here.facts(engine.run_id)] == [1, 2, 3, 4]
+
+
+async def test_a_message_whose_gateway_died_before_it_was_told_is_told_by_the_next_request(here: ChatWorld) -> None:
+    await here.answered(asked(said("Hello")), "Good day.")
+    run = await here.chat()
+    left = Entry(
+        conversation_id=run.id,
+        run_id=run.id,
+        tenant="default",
+        seq=3,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=Side.OPPONENT,
+        content="And?",
+        client_message_id="m2",
+    )
+    await here.store.entries.insert(left)
+    refused, _ = await here.ask(asked(said("Are you there?", "m3")))
+    assert (refused.status_code, refused.json()["details"]["reason"]) == (409, "busy")
+    assert (await here.chat()).asked_seq == 3
+    assert [command.message_seq for command in await here.commands(run.id)][-1] == 3
+    assert [fact["content"] for fact in await here.facts(run.id)] == ["Hello", "Good day.", "And?"]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/chat/advanced", "/api/chat/production"])
+async def test_a_chat_is_resumed_below_the_path_it_was_posted_to(here: ChatWorld, path: str) -> None:
+    assert (await here.http.get(f"{path}/nobody/stream")).status_code == 204
+    assert (await here.http.post(f"{path}/nobody/stop")).status_code == 404

@@ -1,6 +1,7 @@
 """The gateway's process."""
 
 import asyncio
+import logging
 import signal
 from types import FrameType
 
@@ -33,10 +34,16 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """An answer that cannot be finished here is broken off on purpose, so that its reader comes again."""
+    return "returned without completing response" not in record.getMessage()
+
+
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = GatewaySettings()
     log = configure("gateway", settings)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     registry = load_registry()
     shutting_down = asyncio.Event()
     config = uvicorn.Config(

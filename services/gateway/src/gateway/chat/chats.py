@@ -115,6 +115,7 @@ class Chats:
         """
         match decision:
             case Busy():
+                await self._attached(Answer(run, chat, chat.next_seq))
                 sentence = "The chat's last message is being answered: wait for the answer, or stop it."
                 raise Conflict("busy", sentence, conversationId=run.id, seq=chat.next_seq)
             case Attach(seq):
@@ -186,9 +187,13 @@ class Chats:
         return run
 
     async def _attached(self, answer: Answer) -> Answer:
-        """Whoever asks again may know better than we do that nobody was told: the engine is told once more."""
+        """Whoever asks again may know better than we do that nobody was told: the engine is told once more.
+
+        Its gateway may have died before the run said what was asked, so that no sweeper would find it.
+        """
         question = answer.question
         if answer.standing is None and question is not None:
+            await self._store.runs.ask(answer.run.id, question.seq, question.created_at, now() + self._kept)
             if answer.run.control.handled < answer.run.control.version:
                 await self._commands.announce(answer.run)
             if question.seq > len(answer.run.settings.scenarios[0].given):

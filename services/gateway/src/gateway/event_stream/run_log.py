@@ -54,6 +54,7 @@ class RunLog:
         "_source",
         "_waiting",
         "_wake_facts",
+        "_wake_needed",
         "_wake_planned",
         "encoder",
         "epoch",
@@ -90,6 +91,7 @@ class RunLog:
         self._generation = 0
         self._earlier = Earlier(view, source, ring, self.encoder)
         self._wake_facts = False
+        self._wake_needed = False
         self._wake_planned = False
         self._away = False
 
@@ -154,6 +156,8 @@ class RunLog:
 
     def _take_incoming(self) -> None:
         incoming, self._incoming = self._incoming, []
+        # Woken at the end of this pass: with hundreds of writes in it, another one would be late by all of them.
+        self._wake_planned = True
         if self._source.generation != self._generation:
             self._generation = self._source.generation
             self.refill()
@@ -161,6 +165,7 @@ class RunLog:
             incoming.sort(key=lambda heard: heard.sequence)
         for heard in incoming:
             self._take(heard)
+        self._wake_all()
 
     def _take(self, heard: Heard) -> None:
         if self.ring.ended:
@@ -280,12 +285,16 @@ class RunLog:
     def _wake(self, facts: bool = False) -> None:
         """Wakes everybody once for all that is appended in one pass of the event loop."""
         self._wake_facts = self._wake_facts or facts
+        self._wake_needed = True
         if not self._wake_planned:
             self._wake_planned = True
             asyncio.get_running_loop().call_soon(self._wake_all)
 
     def _wake_all(self) -> None:
-        facts, self._wake_facts, self._wake_planned = self._wake_facts, False, False
+        needed, facts = self._wake_needed, self._wake_facts
+        self._wake_needed = self._wake_facts = self._wake_planned = False
+        if not needed:
+            return
         for reader in self.readers:
             reader.wake()
         if facts:

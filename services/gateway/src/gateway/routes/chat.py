@@ -119,12 +119,6 @@ async def delete_chat(chat_id: str, request: Request, parts: PartsOfApp, caller:
     await parts.control.want(caller, run.id, Wanted.CANCEL)
 
 
-@router.get(
-    "/api/chat/{chat_id}/stream",
-    summary="Go on with an answer: after `Last-Event-ID`, or from its start",
-    response_class=Response,
-    responses=RESUMED,
-)
 async def resume_answer(
     chat_id: str,
     request: Request,
@@ -145,16 +139,33 @@ async def resume_answer(
         return streams_of(request).response(_nothing, caller=caller)
 
 
-@router.post(
-    "/api/chat/{chat_id}/stop",
-    status_code=202,
-    summary="Stop the answer that is being written; what it has is kept",
-    response_model=Stopping,
-    dependencies=[NeedsStore],
-)
 async def stop_answer(chat_id: str, request: Request, caller: CallerOfRequest) -> Stopping:
     run, seq = await door_of(request).stop(caller, chat_id)
     return Stopping(id=run.id, conversation_id=run.id, seq=seq, stopping=seq is not None)
+
+
+# Under every path a chat may be posted to: the AI SDK's transport resumes below its own.
+for _path in POSTS:
+    _name = _path.rpartition("/")[2]
+    router.add_api_route(
+        f"{_path}/{{chat_id}}/stream",
+        resume_answer,
+        methods=["GET"],
+        summary="Go on with an answer: after `Last-Event-ID`, or from its start",
+        response_class=Response,
+        responses=RESUMED,
+        name=f"resume_{_name}",
+    )
+    router.add_api_route(
+        f"{_path}/{{chat_id}}/stop",
+        stop_answer,
+        methods=["POST"],
+        status_code=202,
+        summary="Stop the answer that is being written; what it has is kept",
+        response_model=Stopping,
+        name=f"stop_{_name}",
+        dependencies=[NeedsStore],
+    )
 
 
 async def _nothing(client: Client) -> None:
