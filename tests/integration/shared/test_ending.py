@@ -58,6 +58,19 @@ async def test_row_between_the_sum_and_the_end_counts(
     assert (after.usage, after.budget.spent) == (COST, COST.cost_nanos)
 
 
+async def test_real_figures_are_told_where_their_estimate_was(
+    store: Store, publisher: Publisher, client: Client
+) -> None:
+    made = run()
+    await store.runs.insert(made)
+    await end_run(store, publisher, made.id)
+    books, real = Books(store, Announcer(publisher), {}), beaten_report(made)
+    await books.book(real.model_copy(update={"usage": Usage(prompt_tokens=1), "estimated": True}))
+    await books.book(real)
+    told = [one async for one in history.read(client, subjects.WORK, subjects.DONE_ORCHESTRATOR)]
+    assert [UsageAppeared.model_validate_json(one.data).estimated for one in told] == [True, False]
+
+
 async def test_row_of_a_report_is_told_after_its_runs_end_only(
     store: Store, publisher: Publisher, client: Client
 ) -> None:

@@ -7,6 +7,7 @@ from llm_runner.attempt import Attempt
 from llm_runner.case import Case
 from llm_runner.results import Result, done, side_of
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded, ToolStarted
+from shared.contracts.generations import UsageRow
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
@@ -83,8 +84,13 @@ class Announcer:
     async def given_up(self, letter: DeadLetter) -> None:
         await self._publisher.work(letter)
 
-    async def usage_appeared(self, run_id: str, conversation: str | None, attempt: str) -> None:
-        """A usage row came after the end of its conversation (None: of its run), whose totals may have been taken."""
-        await self._publisher.work(
-            UsageAppeared(run_id=run_id, at=now(), conversation_id=conversation, attempt=attempt)
+    async def usage_appeared(self, row: UsageRow) -> None:
+        """A usage row came after the end of its conversation (or of its run), whose totals may have been taken."""
+        appeared = UsageAppeared(
+            run_id=row.run_id,
+            at=now(),
+            conversation_id=row.conversation_id,
+            attempt=row.id,
+            estimated=row.estimated,
         )
+        await self._publisher.work(appeared)

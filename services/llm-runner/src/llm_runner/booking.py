@@ -28,7 +28,7 @@ class Books:
         await self._store.usage.insert(row)
         # Read after the row is durable: whoever ends the conversation, or the run, later counts it.
         if await self._totals_taken(row):
-            await self._announcer.usage_appeared(row.run_id, row.conversation_id, row.id)
+            await self._announcer.usage_appeared(row)
 
     async def _totals_taken(self, row: UsageRow) -> bool:
         """Whether the row's conversation has ended, or the run where the row is no conversation's (a report's)."""

@@ -150,10 +150,12 @@ class UsageAppeared(Message):
     type: Literal["usage.appeared"] = "usage.appeared"
     conversation_id: str | None = None
     attempt: str
+    estimated: bool = False
 
     @property
     def message_id(self) -> str:
-        return f"{self.attempt}:usage"
+        # A zombie's real figures that replace an estimate are another row, not the same one said again.
+        return f"{self.attempt}:usage:estimated" if self.estimated else f"{self.attempt}:usage"
 
 
 class ReportRequested(Message):
