@@ -98,11 +98,13 @@ def _causes(evidence: Evidence, strikes: list[Strike]) -> Iterator[tuple[str, st
     for key, calls in calls_by_key(evidence).items():
         for before, call in pairwise(calls):
             provider = [one for one in strikes if one.fault.startswith(PROVIDER) and one.began <= before.began]
+            # A runner closes a malformed answer itself: the model sees only that its client left.
+            failing = [one for one in provider if before.began <= one.ended]
             touching = [
                 one for one in hurting if one.ended >= before.began - WAKING_SECONDS and one.began <= call.began
             ]
-            if before.faulty and provider:
-                yield key, provider[-1].fault
+            if failing or (before.faulty and provider):
+                yield key, (failing or provider)[-1].fault
             elif key in evidence.record.replayed:
                 yield key, REPLAY
             else:

@@ -1,20 +1,17 @@
 """Ports on the loopback interface."""
 
-import fcntl
-import os
 import random
 import socket
-import tempfile
+import sys
 from pathlib import Path
-from typing import TextIO
 
 LOOPBACK = "127.0.0.1"
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 20_000
 _TRIES = 200
 
-_claims: dict[int, TextIO] = {}
-"""The ports this process has handed out, each with the locked file that tells other stacks of this machine."""
+_claims: dict[int, socket.socket] = {}
+"""The ports this process has handed out, each with what tells other stacks of this machine so."""
 
 
 def is_free(port: int) -> bool:
@@ -45,13 +42,16 @@ def free_port() -> int:
 
 
 def _claim(port: int) -> bool:
-    """Whether no other process of this user holds the port for a server of its own, up or down."""
-    folder = Path(tempfile.gettempdir()) / f"agentwars-ports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    claim = (folder / str(port)).open("w")
+    """Whether no other process of this machine holds the port for a server of its own, up or down.
+
+    A name in Linux's abstract namespace is taken by who has it bound, and leaves nothing behind. Other systems have no
+    such names: there only servers that are up are seen.
+    """
+    claim = socket.socket(socket.AF_UNIX)
     try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if sys.platform == "linux":
+            claim.bind(f"\0agentwars-port-{port}")
+    except OSError:
         claim.close()
         return False
     _claims[port] = claim
