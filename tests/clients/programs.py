@@ -60,16 +60,21 @@ def _npm(folder: Path, arguments: Sequence[str], seconds: float) -> None:
 
 def program(command: str, debian_package: str) -> Path | None:
     """The program of this name, installed by apt-get where that is possible; None, and a line, where it is not."""
-    if shutil.which(command) is None and _may_install():
+    if _which(command) is None and _may_install():
         print(f"clients-test: apt-get install {debian_package} ...", flush=True)
         command_line = ["apt-get", "install", "--yes", "--no-install-recommends", debian_package]
         subprocess.run(["apt-get", "update"], capture_output=True, timeout=_INSTALL_SECONDS, check=False)
         subprocess.run(command_line, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
-    found = shutil.which(command)
+    found = _which(command)
     if found is None:
         print(f"clients-test: {command} is not here: what needs it is SKIPPED (apt-get install {debian_package})")
         return None
     return Path(found)
+
+
+def _which(command: str) -> str | None:
+    """Also where Debian keeps servers, which is on no ordinary user's path."""
+    return shutil.which(command) or shutil.which(command, path="/usr/sbin:/sbin")
 
 
 def _may_install() -> bool:

@@ -89,6 +89,8 @@ async def started(url: str, *arguments: str, **given: Any) -> asyncio.subprocess
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "agentwars", "--url", url, *arguments),
         env=os.environ | {"COLUMNS": "100", "TERM": "xterm"} | given.pop("environment", {}),
+        # What a shell runs in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **{"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | given,
     )
 

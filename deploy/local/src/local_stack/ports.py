@@ -1,5 +1,6 @@
 """Ports on the loopback interface."""
 
+import os
 import random
 import socket
 import sys
@@ -10,8 +11,8 @@ _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 20_000
 _TRIES = 200
 
-_claims: dict[int, socket.socket] = {}
-"""The ports this process has handed out, each with what tells other stacks of this machine so."""
+_claims: dict[int, int] = {}
+"""The ports this process has handed out, each with the descriptor that tells other stacks of this machine so."""
 
 
 def is_free(port: int) -> bool:
@@ -37,7 +38,7 @@ def free_port() -> int:
         if port not in _claims and _claim(port):
             if is_free(port):
                 return port
-            _claims.pop(port).close()
+            os.close(_claims.pop(port))
     return _any_free_port()
 
 
@@ -54,7 +55,7 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims[port] = claim
+    _claims[port] = claim.detach()
     return True
 
 
