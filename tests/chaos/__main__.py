@@ -42,7 +42,8 @@ def main() -> int:
         print(f"logs and data are kept in {folder}")
     else:
         shutil.rmtree(folder)
-    again = f'make chaos SEED={chosen.seed} DURATION={chosen.duration:g} ARGS="--every {chosen.every:g}"'
+    pace = f"--every {chosen.every:g}" if chosen.apart is None else f"--apart {chosen.apart:g}"
+    again = f'make chaos SEED={chosen.seed} DURATION={chosen.duration:g} ARGS="{pace}"'
     print(f"FAIL {' '.join(failed)}; again: {again}" if failed else f"PASS all invariants; {again}")
     return 1 if failed else 0
 
