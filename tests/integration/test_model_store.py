@@ -66,7 +66,7 @@ def _about_run(draw: random.Random, of: Run) -> Operation:
         lambda store: store.runs.canceled_chats(moment, 10),
         lambda store: store.runs.expired(moment, 10),
         lambda store: store.readers.renew([of.id], moment),
-        lambda store: store.readers.finish(of.id, version),
+        lambda store: store.readers.finish({of.id: version}),
         lambda store: store.readers.get(of.id),
         lambda store: store.readers.read_at([of.id]),
         lambda store: store.runs.insert(of),

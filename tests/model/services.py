@@ -201,7 +201,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
     books = Books(store, announcer, providers)
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
-    deltas = DeltaPublisher(client, CALLS.delta_interval_seconds, log)
+    deltas = DeltaPublisher(client, log)
     past = PastAttempts(client, store)
     handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
     jobs = HeldJobs()

@@ -8,6 +8,7 @@ import pytest
 
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount
+from llm_runner.providers.rhythm import Rhythm
 from shared.routing import ModelEntry, ProviderEntry
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), 0.0, 10, 1)
@@ -58,7 +59,7 @@ async def calling(
     entry = ProviderEntry(
         base_url=f"http://127.0.0.1:{port}/v1/", key_variable="DEMO_KEY", models={"demo-fast": ModelEntry()}
     )
-    provider = HttpProvider("demo", entry, key, connect_seconds=2)
+    provider = HttpProvider("demo", entry, key, connect_seconds=2, rhythm=Rhythm(0.03))
     async with listening, asyncio.timeout(5):
         yield provider, server
         await provider.close()
@@ -126,3 +127,36 @@ async def test_without_its_key_a_provider_is_not_called() -> None:
         with pytest.raises(ProviderFailure, match="DEMO_KEY") as caught:
             await _chunks(provider)
     assert (server.heads, caught.value.retryable, caught.value.charged) == ([], False, False)
+
+
+class Pieces:
+    """Sends the pieces of an answer one by one, as the test lets it, each flushed on its own."""
+
+    def __init__(self) -> None:
+        self.next: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        while (piece := await self.next.get()) is not None:
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+
+async def test_text_is_read_at_once_when_it_begins_and_ends_and_in_intervals_between() -> None:
+    pieces = Pieces()
+    listening = await asyncio.start_server(pieces.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    entry = ProviderEntry(base_url=f"http://127.0.0.1:{port}", key_variable=None, models={"demo-fast": ModelEntry()})
+    provider = HttpProvider("demo", entry, None, connect_seconds=2, rhythm=Rhythm(3600))
+    async with listening, asyncio.timeout(5):
+        chunks = provider.stream("demo-fast", PROMPT, "attempt-1")
+        await pieces.next.put(STREAM + TEXT.replace(b"Hi", b""))
+        assert await anext(chunks) == Chunk()
+        await pieces.next.put(TEXT)
+        assert await anext(chunks) == Chunk("Hi")
+        # An interval is an hour: what follows comes together, with the answer's end.
+        for piece in (TEXT, TEXT, TEXT + STOP, DONE, None):
+            await pieces.next.put(piece)
+        assert [chunk async for chunk in chunks] == [Chunk("HiHiHi"), Chunk("", "stop")]
+        await provider.close()

@@ -1,35 +1,43 @@
-"""The table of HTTP failures, checked against every exception httpx has."""
+"""The table of HTTP failures, exception by exception and status by status."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import aiohttp
-import httpx
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from llm_runner.providers.http_errors import refused, retry_after, unreachable
 
-BEFORE_ANY_TOKEN = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
-TOO_SLOW = {"TimeoutException", "ReadTimeout", "WriteTimeout"}
-MISCONFIGURED = {"UnsupportedProtocol", "ProxyError"}
+KEY = ConnectionKey("provider", 443, True, True, None, None, None)
+REQUEST = aiohttp.RequestInfo(URL("https://provider"), "POST", CIMultiDictProxy(CIMultiDict()))
 
 
-def _every(kind: type[Exception]) -> list[type[Exception]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in _every(child))]
-
-
-@pytest.mark.parametrize("kind", _every(httpx.TransportError), ids=lambda kind: kind.__name__)
-def test_each_transport_error_has_its_place(kind: type[Exception]) -> None:
-    failure = unreachable("demo", kind("lost"))
-    assert failure.code == ("provider_timeout" if kind.__name__ in TOO_SLOW else "provider_error")
-    assert failure.charged is (kind.__name__ not in BEFORE_ANY_TOKEN)
-    assert failure.retryable is (kind.__name__ not in MISCONFIGURED)
-
-
-def test_a_server_that_hung_up_may_have_charged_though_it_looks_like_a_connect_timeout() -> None:
-    error = httpx.ConnectTimeout("gone")
-    error.__cause__ = aiohttp.ServerDisconnectedError()
-    assert unreachable("demo", error).charged
+@pytest.mark.parametrize(
+    ("error", "code", "charged", "retryable"),
+    [
+        (aiohttp.ClientConnectorError(KEY, OSError("refused")), "provider_error", False, True),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError("unknown")), "provider_error", False, True),
+        (aiohttp.ClientConnectorCertificateError(KEY, ValueError("expired")), "provider_error", False, True),
+        (aiohttp.ClientConnectorSSLError(KEY, OSError("handshake")), "provider_error", False, True),
+        (aiohttp.ConnectionTimeoutError("connecting"), "provider_error", False, True),
+        (aiohttp.InvalidURL("nowhere"), "provider_error", False, False),
+        (aiohttp.NonHttpUrlClientError("ftp://provider"), "provider_error", False, False),
+        (aiohttp.SocketTimeoutError("reading"), "provider_timeout", True, True),
+        (aiohttp.ServerDisconnectedError(), "provider_error", True, True),
+        (aiohttp.ClientOSError(104, "reset"), "provider_error", True, True),
+        (aiohttp.ClientPayloadError("cut"), "provider_error", True, True),
+        (aiohttp.ClientResponseError(REQUEST, ()), "provider_error", True, True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_each_transport_error_has_its_place(
+    error: aiohttp.ClientError, code: str, charged: bool, retryable: bool
+) -> None:
+    failure = unreachable("demo", error)
+    assert (failure.code, failure.charged, failure.retryable) == (code, charged, retryable)
 
 
 @pytest.mark.parametrize(

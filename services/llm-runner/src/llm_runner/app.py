@@ -19,6 +19,7 @@ from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
 from llm_runner.providers.client import HttpProvider, MissingKey
 from llm_runner.providers.provider import Provider
+from llm_runner.providers.rhythm import Rhythm
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
 from llm_runner.vitals import SERVICE, Vitals, WatchedProvider
@@ -67,7 +68,8 @@ class Runner:
             stack.push_async_callback(self._connection.close)
             if await unless_stopped(stopping, self._ready(keeper)):
                 everyone = self._registry.providers.items()
-                providers = {name: self._provider(name, entry, stack) for name, entry in everyone}
+                rhythm = Rhythm(self._settings.calls.delta_interval_seconds)
+                providers = {name: self._provider(name, entry, rhythm, stack) for name, entry in everyone}
                 await self._work(self._connection.client, providers, keeper, stopping)
 
     async def _ready(self, keeper: Keeper) -> None:
@@ -78,14 +80,13 @@ class Runner:
     async def _work(
         self, client: Client, providers: dict[str, WatchedProvider], keeper: Keeper, stopping: asyncio.Event
     ) -> None:
-        deltas = DeltaPublisher(client, self._settings.calls.delta_interval_seconds, self._log)
+        deltas = DeltaPublisher(client, self._log)
         settlement = self._settlement(client, deltas, dict(providers))
         self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
         vitals = Vitals(self._connection, providers, self._jobs, self._log)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
         everything = [
-            deltas.run,
             vitals.run,
             keeper.watch,
             *(beat.run for beat in beats),
@@ -146,10 +147,10 @@ class Runner:
         limit = self._settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
         return JobSettlement(handler, announcer, self._jobs, limit, self._log)
 
-    def _provider(self, name: str, entry: ProviderEntry, stack: AsyncExitStack) -> WatchedProvider:
+    def _provider(self, name: str, entry: ProviderEntry, rhythm: Rhythm, stack: AsyncExitStack) -> WatchedProvider:
         """A provider whose key is missing stays: its jobs fail with a sentence that names the variable."""
         key = self._keys.get(entry.key_variable) if entry.key_variable else None
-        provider = HttpProvider(name, entry, key, self._settings.calls.call_connect_seconds)
+        provider = HttpProvider(name, entry, key, self._settings.calls.call_connect_seconds, rhythm)
         stack.push_async_callback(provider.close)
         missing = str(MissingKey(name, entry.key_variable)) if entry.key_variable and not key else None
         if missing:

@@ -80,8 +80,6 @@ class Attempt:
                 raise
         finally:
             self._ended = time.monotonic()
-            if deltas is not None:
-                deltas.close()
         self.tool_calls = self._tools.calls(self.provider)
         if self.tool_calls:
             self.finish_reason = TOOL_CALLS
@@ -97,8 +95,6 @@ class Attempt:
                     clock.text_came()
                     self._first_text = self._first_text or time.monotonic()
                     await self._keep(chunk, deltas)
-        if deltas is not None:
-            await deltas.flush()
 
     async def _keep(self, chunk: Chunk, deltas: AttemptDeltas | None) -> None:
         for piece in chunk.tool_calls:

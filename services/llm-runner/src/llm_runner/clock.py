@@ -40,48 +40,75 @@ class CallLimits:
 
 
 class CallClock:
-    """Bounds the block it is entered for. Raises ProviderFailure for a phase that took too long, or Interrupted."""
+    """Bounds the block it is entered for. Raises ProviderFailure for a phase that took too long, or Interrupted.
+
+    A text moves what is due and no timer: the alarm that was set looks, when it rings, whether it is late already.
+    """
 
     def __init__(self, provider: str, limits: CallLimits) -> None:
         self._provider = provider
         self._limits = limits
-        self._now = asyncio.get_running_loop().time
-        self._end = self._now() + limits.total
-        self._phase = f"no first token within {limits.first_token:g} s"
-        self._timeout = asyncio.timeout_at(min(self._end, self._now() + limits.first_token))
-        self._open = False
+        self._loop = asyncio.get_running_loop()
+        self._end = self._loop.time() + limits.total
+        self._due = min(self._end, self._loop.time() + limits.first_token)
+        self._text_came = False
+        self._timeout = asyncio.timeout(None)
+        self._alarm: asyncio.TimerHandle | None = None
         self._why: Interruption | None = None
 
     def text_came(self) -> None:
         """The next text is due within the time between two."""
-        due = self._now() + self._limits.between_tokens
-        self._phase = f"no text for {self._limits.between_tokens:g} s"
-        if due >= self._end:
-            due, self._phase = self._end, f"not finished within {self._limits.total:g} s"
-        if self._why is None and not self._timeout.expired():
-            self._timeout.reschedule(due)
+        self._text_came = True
+        self._due = min(self._end, self._loop.time() + self._limits.between_tokens)
+        if self._alarm is not None and self._due < self._alarm.when():
+            self._set_alarm()
 
     def interrupt(self, why: Interruption) -> None:
         """Ends the block at its next await; the first reason stands."""
         if self._why is not None:
             return
         self._why = why
-        if self._open and not self._timeout.expired():
-            self._timeout.reschedule(self._now())
+        if self._alarm is not None:
+            self._expire()
 
     async def __aenter__(self) -> None:
         if self._why is not None:
             raise Interrupted(self._why)
         await self._timeout.__aenter__()
-        self._open = True
+        self._set_alarm()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         try:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
             if self._why is not None:
                 raise Interrupted(self._why) from late
             raise ProviderFailure(PROVIDER_TIMEOUT, f"{self._provider}: {self._phase}") from late
+
+    @property
+    def _phase(self) -> str:
+        if self._due >= self._end:
+            return f"not finished within {self._limits.total:g} s"
+        if self._text_came:
+            return f"no text for {self._limits.between_tokens:g} s"
+        return f"no first token within {self._limits.first_token:g} s"
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        if self._loop.time() < self._due:
+            self._set_alarm()
+        else:
+            self._expire()
+
+    def _expire(self) -> None:
+        if not self._timeout.expired():
+            self._timeout.reschedule(self._loop.time())

@@ -24,7 +24,7 @@ from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
-from shared.errors import NotYet
+from shared.errors import NotYet, UnknownRun
 from shared.settings import ChatSettings
 from shared.storage import Store
 
@@ -147,7 +147,11 @@ class JobHandler:
         return await self._store.entries.transcript(job.conversation_id) if job.conversation_id else []
 
     async def _wish(self, job: GenerationRequested) -> Interruption | None:
-        return wish(job, await self._store.runs.control(job.run_id))
+        control = await self._store.runs.control(job.run_id)
+        if control is None:
+            # Deleted since: what is known of it in this process must not bring it back.
+            raise UnknownRun(job.run_id)
+        return wish(job, control)
 
     async def _prompted(self, case: Case) -> Case:
         """The case with what its prompt is made of. Raises NotYet for a hole, HandedOver where the process leaves."""

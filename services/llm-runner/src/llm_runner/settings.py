@@ -12,7 +12,7 @@ class SlotSettings(Fragment):
     """How many jobs one process holds at once, for each provider and lane."""
 
     runner_batch_slots: int = Field(default=256, ge=1)
-    runner_live_slots: int = Field(default=32, ge=1)
+    runner_live_slots: int = Field(default=256, ge=1)
     runner_stop_seconds: float = 10.0
 
     def slots(self, lane: Lane) -> int:

@@ -9,6 +9,7 @@ from shared.contracts.words import EntryKind
 from shared.errors import Taken
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, insert_ordered, insert_unordered, mapped_errors, to_document
+from shared.storage.transcripts import KnownTranscripts
 
 IDENTITY = {"_id": 0}
 
@@ -28,6 +29,7 @@ class Entries:
         self._entries = collection
         self._inserts: Batcher[Entry, None] = Batcher(self._insert_batch, largest=50)
         self._reads: Batcher[str, list[Entry]] = Batcher(self._read_batch, largest=50)
+        self._known = KnownTranscripts()
 
     async def insert(self, entry: Entry) -> None:
         """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already."""
@@ -42,7 +44,7 @@ class Entries:
             return await insert_ordered(self._entries, [to_document(entry) for entry in entries])
 
     async def transcript(self, conversation: str) -> list[Entry]:
-        """All entries in order; reads of many conversations share a query."""
+        """All entries in order; only those that are new are read, and reads of many conversations share a query."""
         return await self._reads.submit(conversation)
 
     async def heads(self, conversation: str) -> list[Entry]:
@@ -77,6 +79,7 @@ class Entries:
 
     async def delete(self, conversation: str) -> None:
         """Forgets a transcript."""
+        self._known.forget(conversation)
         with mapped_errors():
             await self._entries.delete_many({"conversation_id": conversation})
 
@@ -133,8 +136,16 @@ class Entries:
         return [Entry.model_validate(document) for document in documents]
 
     async def _read_batch(self, conversations: Sequence[str]) -> Sequence[list[Entry]]:
-        found = await self.of_conversations(list(dict.fromkeys(conversations)))
-        return [found[conversation] for conversation in conversations]
+        transcripts = {conversation: list(self._known.beginning(conversation)) for conversation in conversations}
+        unknown = [{"conversation_id": one, "seq": {"$gt": len(entries)}} for one, entries in transcripts.items()]
+        with mapped_errors():
+            cursor = self._entries.find(unknown[0] if len(unknown) == 1 else {"$or": unknown}, IDENTITY)
+            documents = await cursor.sort([("conversation_id", 1), ("seq", 1)]).to_list(None)
+        for document in documents:
+            transcripts[document["conversation_id"]].append(Entry.model_validate(document))
+        for conversation, entries in transcripts.items():
+            self._known.keep(conversation, entries)
+        return [transcripts[conversation] for conversation in conversations]
 
     async def _insert_batch(self, entries: Sequence[Entry]) -> Sequence[BaseException | None]:
         taken = await insert_unordered(self._entries, [to_document(entry) for entry in entries])

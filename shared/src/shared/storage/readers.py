@@ -4,7 +4,7 @@ A gateway that has readers of an answer renews its lease every few seconds; llm-
 older than the orphan time (spec/turn-protocol.md section 9). A gateway that dies renews nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -34,10 +34,12 @@ class Readers:
             with mapped_errors():
                 await self._readers.bulk_write(writes, ordered=False)
 
-    async def finish(self, run_id: str, seq: int) -> None:
-        """Somebody has read the answer at `seq` to its end."""
-        with mapped_errors():
-            await self._readers.update_one({"_id": run_id}, {"$max": {"read_seq": seq}}, upsert=True)
+    async def finish(self, read: Mapping[str, int]) -> None:
+        """Somebody has read the answers of these runs to their ends, up to a seq each: one write for all of them."""
+        writes = [UpdateOne({"_id": run_id}, {"$max": {"read_seq": seq}}, upsert=True) for run_id, seq in read.items()]
+        if writes:
+            with mapped_errors():
+                await self._readers.bulk_write(writes, ordered=False)
 
     async def get(self, run_id: str) -> Reading:
         with mapped_errors():

@@ -152,10 +152,6 @@ class Chats:
             return Answer(run, chat, chat.next_seq)
         return Answer(run, chat, chat.last.seq) if chat.last else None
 
-    async def read_to_its_end(self, answer: Answer) -> bool:
-        """Whether somebody has read the answer to its end."""
-        return (await self._store.readers.get(answer.run.id)).read_seq >= answer.seq
-
     async def stop(self, run_id: str, seq: int) -> None:
         """Has the answer at `seq` end with what it has."""
         await self._store.runs.stop_answer(run_id, seq)

@@ -84,7 +84,7 @@ class ChatDoor:
                     if since.at_end:
                         return Response(status_code=204)
                     return await self._streamed(request, caller, there, format_, facts.epoch, since)
-        if answer is None or (answer.standing is not None and await self.chats.read_to_its_end(answer)):
+        if answer is None or (answer.standing and await self._readings.read_seq(run.id) >= answer.seq):
             return Response(status_code=204)
         return await self._streamed(request, caller, answer, format_, facts.epoch)
 

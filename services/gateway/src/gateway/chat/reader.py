@@ -45,7 +45,7 @@ class AnswerReader:
                 await client.write(written)
                 if self._format.ended:
                     if isinstance(last, Answered):
-                        await self._readings.finished(self._run_id, self._follower.seq)
+                        self._readings.finished(self._run_id, self._follower.seq)
                     return
 
     def _written(self, batch: list[Piece]) -> tuple[bytes, Piece]:

@@ -81,7 +81,7 @@ async def await_answer(
         raise AnswerFailed(*NOT_FOLLOWED, {"conversationId": run_id})
     if isinstance(end, Closed):
         raise AnswerFailed(end.code, end.sentence, {"conversationId": run_id})
-    await readings.finished(run_id, seq)
+    readings.finished(run_id, seq)
     if end.finish_reason == ERROR:
         raise AnswerFailed(*failure(end), {"conversationId": run_id, "seq": seq})
     return end

@@ -1,16 +1,18 @@
-"""HTTP to one provider: httpx over aiohttp's transport, whose cost does not grow with the calls in flight."""
+"""HTTP to one provider, on aiohttp itself: what stands above it costs with every read of every answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+import ssl
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing, suppress
+from http import HTTPStatus
 
 import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
+import certifi
 
 from llm_runner.providers import openai_dialect
 from llm_runner.providers.http_errors import refused, unreachable
 from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, ProviderFailure
+from llm_runner.providers.rhythm import Reading, Rhythm
 from llm_runner.providers.sse import EventReader, EventTooLong
 from shared.routing import ProviderEntry
 
@@ -36,18 +38,19 @@ class HttpProvider:
     caller's; connecting is bounded here.
     """
 
-    def __init__(self, name: str, entry: ProviderEntry, key: str | None, connect_seconds: float) -> None:
+    def __init__(
+        self, name: str, entry: ProviderEntry, key: str | None, connect_seconds: float, rhythm: Rhythm
+    ) -> None:
         self.name = name
         self.entry = entry
         self._key = key
-        limits = httpx.Limits(max_connections=NO_LIMIT, keepalive_expiry=KEEP_ALIVE_SECONDS)
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(trust_env=False, limits=limits),
-            timeout=httpx.Timeout(None, connect=connect_seconds),
-            trust_env=False,
-            follow_redirects=False,
+        self._rhythm = rhythm
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=NO_LIMIT, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_trusted()),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
-        self._url = httpx.URL(entry.base_url.rstrip("/") + openai_dialect.PATH)
+        self._url = entry.base_url.rstrip("/") + openai_dialect.PATH
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
@@ -57,7 +60,7 @@ class HttpProvider:
             self._headers["Authorization"] = f"Bearer {key}"
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
     async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
         """The answer's chunks as they come. Raises ProviderFailure, also for an end without a `finish_reason`."""
@@ -65,12 +68,13 @@ class HttpProvider:
             raise MissingKey(self.name, self.entry.key_variable)
         finished = False
         try:
-            async with aclosing(self._events(model, prompt, attempt)) as events:
-                async for data in events:
-                    chunk = openai_dialect.read_event(data, self.name)
-                    finished = finished or chunk.finish_reason is not None
-                    yield chunk
-        except (httpx.HTTPError, aiohttp.ClientError) as error:
+            async with aclosing(self._reads(model, prompt, attempt)) as reads:
+                async for reading, events in reads:
+                    for chunk in _joined(openai_dialect.read_event(data, self.name) for data in events):
+                        finished = finished or chunk.finish_reason is not None
+                        reading.text_began = reading.text_began or bool(chunk.text)
+                        yield chunk
+        except aiohttp.ClientError as error:
             if not finished:
                 raise unreachable(self.name, error) from error
         except EventTooLong as error:
@@ -78,42 +82,65 @@ class HttpProvider:
         if not finished:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name} ended its answer without saying why; it is incomplete")
 
-    async def _events(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[bytes, None]:
+    async def _reads(
+        self, model: str, prompt: Prompt, attempt: str
+    ) -> AsyncGenerator[tuple[Reading, list[bytes]], None]:
+        """The events that each read completes."""
         headers = {**self._headers, "X-Client-Request-Id": attempt}
         body = openai_dialect.request_body(model, prompt)
-        async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
-            if response.status_code != httpx.codes.OK:
+        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != HTTPStatus.OK:
                 raise await self._refusal(response)
-            reader = EventReader()
-            pieces = response.aiter_bytes()
-            async for piece in pieces:
-                for data in reader.feed(piece):
-                    if data == openai_dialect.END:
-                        await _drain(pieces)
-                        return
-                    yield data
-            for data in reader.end():
-                if data != openai_dialect.END:
-                    yield data
+            content, reader = response.content, EventReader()
+            reading = Reading(self._rhythm, content)
+            while piece := await content.readany():
+                events = reader.feed(piece)
+                if openai_dialect.END in events:
+                    yield reading, events[: events.index(openai_dialect.END)]
+                    await _drain(content)
+                    return
+                yield reading, events
+                await reading.next()
+            yield reading, [data for data in reader.end() if data != openai_dialect.END]
 
-    async def _refusal(self, response: httpx.Response) -> ProviderFailure:
+    async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderFailure:
         body = b""
-        async for piece in response.aiter_bytes():
+        async for piece in response.content.iter_any():
             body += piece
             if len(body) > ERROR_BODY_LIMIT:
                 break
-        failure = refused(self.name, response.status_code, body, response.headers)
+        failure = refused(self.name, response.status, body, response.headers)
         if self._key and self._key in str(failure):
             # A gateway that echoes the key must not get it into an event.
-            return refused(self.name, response.status_code, b"", response.headers)
+            return refused(self.name, response.status, b"", response.headers)
         return failure
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
+def _joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """The chunks in order; texts that follow each other are one."""
+    texts: list[str] = []
+    for chunk in chunks:
+        if chunk == Chunk(chunk.text):
+            texts.append(chunk.text)
+            continue
+        if texts:
+            yield Chunk("".join(texts))
+            texts = []
+        yield chunk
+    if texts:
+        yield Chunk("".join(texts))
+
+
+def _trusted() -> ssl.SSLContext:
+    """The machine's authorities (SSL_CERT_FILE names others), and certifi's for a machine that has none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+async def _drain(content: aiohttp.StreamReader) -> None:
     """Reads a finished answer to its end, so that the connection can be used again; one that does not end is closed."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in pieces:
+            while await content.readany():
                 continue
-    except TimeoutError:
-        return

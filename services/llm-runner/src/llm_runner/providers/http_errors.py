@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import aiohttp
-import httpx
 import orjson
 
 from llm_runner.providers.provider import (
@@ -25,20 +24,15 @@ TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length"
 NO_MONEY = "insufficient_quota"
 
 
-def unreachable(provider: str, error: Exception) -> ProviderFailure:
-    """The failure behind an exception of httpx, or of aiohttp below it (its transport lets some through).
-
-    The aiohttp transport reports a refused connection as ConnectTimeout, and so it does a server that hung up
-    before it answered: only that one may have cost something.
-    """
-    hung_up = isinstance(error.__cause__, aiohttp.ServerDisconnectedError)
-    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout) and not hung_up:
-        return ProviderFailure(PROVIDER_ERROR, f"{provider} could not be reached: {_named(error)}", charged=False)
-    if isinstance(error, httpx.TimeoutException) and not hung_up:
-        return ProviderFailure(PROVIDER_TIMEOUT, f"{provider} did not answer in time: {_named(error)}")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.ProxyError):
+def unreachable(provider: str, error: aiohttp.ClientError) -> ProviderFailure:
+    """The failure behind an exception of aiohttp: only what was connected may have cost something."""
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         message = f"{provider} cannot be called as it is configured: {_named(error)}"
         return ProviderFailure(PROVIDER_ERROR, message, retryable=False, charged=False)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientSSLError | aiohttp.ConnectionTimeoutError):
+        return ProviderFailure(PROVIDER_ERROR, f"{provider} could not be reached: {_named(error)}", charged=False)
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return ProviderFailure(PROVIDER_TIMEOUT, f"{provider} did not answer in time: {_named(error)}")
     return ProviderFailure(PROVIDER_ERROR, f"{provider} broke the connection off: {_named(error)}")
 
 

@@ -1,0 +1,65 @@
+"""What is kept of transcripts: true beginnings, and not too much of them."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind, Side
+from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _entries(conversation: str, *seqs: int) -> list[Entry]:
+    return [
+        Entry(
+            conversation_id=conversation,
+            run_id="r",
+            tenant="default",
+            seq=seq,
+            kind=EntryKind.MESSAGE,
+            created_at=MOMENT,
+            side=Side.AGENT,
+            content="x" * 100,
+        )
+        for seq in seqs
+    ]
+
+
+def _seqs(known: KnownTranscripts, conversation: str) -> list[int]:
+    return [entry.seq for entry in known.beginning(conversation)]
+
+
+@given(reads=st.lists(st.integers(0, 12), max_size=8))
+def test_reads_in_any_order_leave_the_longest_beginning(reads: list[int]) -> None:
+    known = KnownTranscripts()
+    for length in reads:
+        known.keep("a", _entries("a", *range(1, length + 1)))
+    assert _seqs(known, "a") == list(range(1, max(reads, default=0) + 1))
+
+
+def test_nothing_behind_a_hole_is_kept() -> None:
+    known = KnownTranscripts()
+    known.keep("a", _entries("a", 1, 2, 4, 5))
+    assert _seqs(known, "a") == [1, 2]
+    known.keep("a", _entries("a", 1, 2, 3, 4, 5))
+    assert _seqs(known, "a") == [1, 2, 3, 4, 5]
+
+
+def test_what_was_read_longest_ago_is_dropped_first() -> None:
+    known = KnownTranscripts(most_bytes=2 * (ENTRY_BYTES + 100))
+    for conversation in ("a", "b", "a", "c"):
+        known.keep(conversation, _entries(conversation, 1))
+    assert [_seqs(known, conversation) for conversation in "abc"] == [[1], [], [1]]
+    known.keep("d", _entries("d", 1, 2, 3))
+    assert [_seqs(known, conversation) for conversation in "abcd"] == [[], [], [], []]
+
+
+def test_what_is_forgotten_leaves_room() -> None:
+    known = KnownTranscripts(most_bytes=ENTRY_BYTES + 100)
+    known.keep("a", _entries("a", 1))
+    known.forget("a")
+    known.keep("b", _entries("b", 1))
+    assert (_seqs(known, "a"), _seqs(known, "b")) == ([], [1])
