@@ -7,7 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.event_stream_world import until
-from integration.gateway_chat_world import CHAT, ChatWorld, Reader, asked, chat_world, kinds, reading, said, text_of
+from integration.gateway_chat_world import (
+    CHAT,
+    ChatWorld,
+    Reader,
+    asked,
+    chat_world,
+    eventually,
+    kinds,
+    reading,
+    said,
+    text_of,
+)
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure, ToolCall
 from shared.contracts.words import EntryKind, Side, Wanted
@@ -280,9 +291,15 @@ async def test_command_that_could_not_be_told_is_told_by_whoever_asks_again(here
         client_message_id="m2",
     )
     await here.store.entries.insert(lost)
-    _, chunks = await here.answered(asked(said("And?", "m2")), "So.", seq=4)
+    asking = asyncio.create_task(here.ask(asked(said("And?", "m2"))))
+
+    async def is_told() -> bool:
+        return [one.message_seq for one in await here.commands(run.id)] == [None, 3]
+
+    await eventually(is_told)
+    await (await here.engine(seq=4)).whole("So.")
+    _, chunks = await asking
     assert text_of(chunks) == "So."
-    assert [one.message_seq for one in await here.commands(run.id)] == [None, 3]
     assert [fact["seq"] for fact in await here.facts(run.id)] == [1, 2, 3, 4]
 
 

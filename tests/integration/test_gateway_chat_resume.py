@@ -23,6 +23,7 @@ from integration.gateway_chat_world import (
     text_of,
 )
 from shared.contracts.record import now
+from shared.contracts.words import Side
 
 STREAM = f"{CHAT}/chat-1/stream"
 WORDS = ["one ", "two ", "three ", "four ", "five ", "six"]
@@ -294,3 +295,25 @@ async def test_content_events_go_on_by_their_ids(here: ChatWorld) -> None:
     tail = await resumed(here, 1, chunks[2].id, f"{STREAM}?format=sse")
     assert [one.data for one in tail] == [one.data for one in chunks[3:]]
     assert json.loads(tail[0].data) == {"content": WORDS[3]}
+
+
+async def test_chat_that_went_on_elsewhere_goes_on_here(here: ChatWorld) -> None:
+    """A gateway remembers the chat it has served: what another one added since is read before anything is said."""
+    said_by = [("m1", 0, 2), ("m2", 0, 4), ("m3", 1, 6), ("m4", 0, 8)]
+    for message, gateway, seq in said_by:
+        asking = asyncio.create_task(here.ask(asked(said(message, message)), gateway))
+        engine = await here.engine(seq=seq)
+        await engine.whole(f"Answer {seq}.")
+        _, chunks = await asking
+        assert text_of(chunks) == f"Answer {seq}."
+    run = await here.chat()
+    entries = await here.store.entries.transcript(run.id)
+    assert [(entry.seq, entry.client_message_id) for entry in entries if entry.side is Side.OPPONENT] == [
+        (seq - 1, message) for message, _, seq in said_by
+    ]
+    assert (await here.gateways[1].http.delete(f"{CHAT}/chat-1")).status_code == 204
+    refused, _ = await here.ask(asked(said("More", "m5")))
+    assert (refused.status_code, refused.json()["details"]["reason"]) == (409, "already_ended")
+    deleted = await here.chat()
+    assert deleted.expires_at is not None
+    assert deleted.expires_at <= now()

@@ -85,6 +85,7 @@ async def test_failure_of_a_batch_is_everybodys_and_the_next_batch_is_well(perfo
     assert [type(result) for result in results] == [ConnectionError, ConnectionError]
     performer.error = None
     assert await to.submit(5) == 10
+    await turn()
     assert to.idle
 
 
@@ -100,6 +101,7 @@ async def test_submitter_that_is_cancelled_harms_nobody(performer: Performer) ->
     assert first.cancelled()
     assert second.cancelled()
     assert sorted(item for batch in performer.batches for item in batch) == [1, 2, 3]
+    await turn()
     assert to.idle
 
 

@@ -37,7 +37,7 @@ class Batcher(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         self._start()
-        return await asyncio.shield(future)
+        return await future
 
     def _start(self) -> None:
         while self._waiting and len(self._under_way) < self._parallel:

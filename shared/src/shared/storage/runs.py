@@ -185,11 +185,13 @@ class Runs:
         return await self._with_settings(document) if document else None
 
     async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> None:
-        """A person's message stands, or is about to: the sweeper sees to it that it is answered."""
+        """A person's message stands, or is about to: the sweeper sees to it that it is answered.
+
+        A chat that was deleted is not kept longer for it.
+        """
+        query = {"_id": run_id, "control.wanted": {"$ne": Wanted.CANCEL.value}}
         with mapped_errors():
-            await self._runs.update_one(
-                {"_id": run_id}, {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}}
-            )
+            await self._runs.update_one(query, {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}})
 
     async def expire(self, run_id: str, at: datetime) -> None:
         """The run is not to be kept longer than until `at`."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from gateway.access import Caller
 from gateway.chat.commanding import ChatCommands
@@ -20,11 +20,12 @@ from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.storage import Store
+from shared.storage.transcripts import KnownTranscripts
 
 READS_AFTER_A_LOSS: Final = 10
 READ_PAUSE_SECONDS: Final = 0.05
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-IDS_KEPT: Final = 10_000
+RUNS_KEPT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Chats:
         self._said = said
         self._kept = timedelta(days=days_kept)
         self._log = log
-        self._ids: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._runs: OrderedDict[tuple[str, str], Run] = OrderedDict()
+        self._remembered = KnownTranscripts()
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
         """The caller's own chat by its id or the client's, or None. Raises NotFound for what is another's."""
@@ -76,13 +78,25 @@ class Chats:
 
         Raises NotFound for what is another's.
         """
-        run_id = self._ids.get((caller.tenant, reference))
-        if run_id is None:
+        last = self._runs.get((caller.tenant, reference))
+        if last is None:
             run = await self.find(caller, reference)
             return (run, await self.read(run)) if run else None
-        found, entries = await asyncio.gather(self._store.runs.get(run_id), self._store.entries.transcript(run_id))
+        found, entries = await asyncio.gather(self._store.runs.get(last.id), self._store.entries.transcript(last.id))
         run = self._owned(caller, reference, found)
         return (run, known(run, entries)) if run else None
+
+    def remembered(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
+        """The caller's own chat as it was when an answer of it was read here last: it may have gone on since."""
+        run = self._runs.get((caller.tenant, reference))
+        entries = self._remembered.beginning(run.id) if run else []
+        return (run, known(run, entries)) if run and run.user == caller.user and entries else None
+
+    def remember(self, answer: Answer, message: dict[str, Any]) -> None:
+        """An answer was read to its end: `message` is what its event said."""
+        if answer.seq == answer.chat.next_seq:
+            stored = {**message, "tenant": answer.run.tenant, "kind": EntryKind.MESSAGE}
+            self._remembered.keep(answer.run.id, [*answer.chat.entries, Entry.model_validate(stored)])
 
     async def get(self, caller: Caller, reference: str) -> Run:
         """The caller's own chat. Raises NotFound, also for one that was deleted."""
@@ -103,7 +117,7 @@ class Chats:
             return None
         self._log.info("chat begun", run_id=run.id)
         if run.client_id is not None:
-            self._ids[run.tenant, run.client_id] = run.id
+            self._runs[run.tenant, run.client_id] = run
         await self._commands.announce(run)
         chat = known(run, ())
         return Answer(run, chat, chat.next_seq, after=0)
@@ -129,10 +143,28 @@ class Chats:
                         return None
                     seq += 1
                 entry = _message(run, seq, decision)
-        asking = self._store.runs.ask(run.id, entry.seq, entry.created_at, entry.created_at + self._kept)
-        stored, _ = await asyncio.gather(self._inserted(entry), asking)
-        if not stored:
+        stored, _ = await asyncio.gather(self._inserted(entry), self._ask(entry))
+        return await self._told(run, chat, entry) if stored else None
+
+    async def say_at_once(self, run: Run, chat: Known, said: Say) -> Answer | None:
+        """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
+
+        That the insert finds its seq free shows that nothing was added; how the run is now is read beside it.
+        """
+        entry = _message(run, chat.next_seq, said)
+        run_now, stored, _ = await asyncio.gather(self._store.runs.get(run.id), self._inserted(entry), self._ask(entry))
+        if run_now is None:
+            # All of the chat was deleted, so nothing would ever delete this.
+            await self._store.entries.delete(run.id)
+        if not stored or run_now is None or run_now.control.wanted is Wanted.CANCEL:
+            self._remembered.forget(run.id)
             return None
+        return await self._told(run_now, chat, entry)
+
+    async def _ask(self, entry: Entry) -> None:
+        await self._store.runs.ask(entry.run_id, entry.seq, entry.created_at, entry.created_at + self._kept)
+
+    async def _told(self, run: Run, chat: Known, entry: Entry) -> Answer:
         after = await self._said.said(entry, _unheard(run, chat))
         return Answer(run, known(run, [*chat.entries, entry]), entry.seq + 1, after)
 
@@ -173,13 +205,14 @@ class Chats:
 
     def _owned(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
         if run is None:
-            self._ids.pop((caller.tenant, reference), None)
+            self._runs.pop((caller.tenant, reference), None)
             return None
         if run.kind is not RunKind.CHAT or run.user != caller.user or run.tenant != caller.tenant:
             raise NotFound("chat", reference)
-        self._ids[caller.tenant, reference] = run.id
-        if len(self._ids) > IDS_KEPT:
-            self._ids.popitem(last=False)
+        self._runs[caller.tenant, reference] = run
+        self._runs.move_to_end((caller.tenant, reference))
+        if len(self._runs) > RUNS_KEPT:
+            self._runs.popitem(last=False)
         return run
 
     async def _attached(self, answer: Answer) -> Answer:

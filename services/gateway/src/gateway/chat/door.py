@@ -14,6 +14,7 @@ from gateway.chat.follower import AnswerFollower
 from gateway.chat.formats import About, Format
 from gateway.chat.incoming import Sent, read_body
 from gateway.chat.opening import new_chat
+from gateway.chat.pieces import Answered
 from gateway.chat.plain import ContentEvents
 from gateway.chat.positions import Frames, Position, read_position
 from gateway.chat.reader import AnswerReader
@@ -21,7 +22,7 @@ from gateway.chat.readings import Readings
 from gateway.chat.response import AnswerResponse
 from gateway.chat.whole import whole_answer
 from gateway.chat.writing import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_of, knows_resets, written_as
-from gateway.errors import Conflict, InvalidAgent
+from gateway.errors import Conflict, InvalidAgent, InvalidRequest
 from gateway.event_stream import Streams
 from gateway.event_stream.asked import last_event_id
 from gateway.event_stream.cursors import run_tag
@@ -113,6 +114,8 @@ class ChatDoor:
 
     async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer:
         """The answer to follow. Every round that loses an insert reads what won and decides anew."""
+        if body.chat and (at_once := await self._at_once(caller, body.chat, body, sent)):
+            return at_once
         found = await self.chats.open(caller, body.chat) if body.chat else None
         if found is None:
             answer = await self._begun(caller, body, sent, format_)
@@ -132,6 +135,22 @@ class ChatDoor:
                 return answer
             chat = await self.chats.wait_for_change(run, chat)
         raise NotYet(f"chat {run.id} keeps changing")
+
+    async def _at_once(self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent]) -> Answer | None:
+        """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
+        remembered = self.chats.remembered(caller, reference)
+        if remembered is None:
+            return None
+        run, chat = remembered
+        try:
+            decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
+        except InvalidRequest:
+            # Perhaps about what came since.
+            return None
+        if not isinstance(decision, Say) or decision.rewind_to is not None:
+            return None
+        check_line(decision.line, sent[-1].where)
+        return await self.chats.say_at_once(run, chat, decision)
 
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)
@@ -187,8 +206,12 @@ class ChatDoor:
         async def left() -> None:
             await self.chats.stop(answer.run.id, answer.seq)
 
+        def finished(answered: Answered) -> None:
+            self._readings.finished(answer.run.id, answer.seq)
+            self.chats.remember(answer, answered.message)
+
         follower = await self._follower(answer, recorded)
-        reader = AnswerReader(follower, written, self._readings, answer.run.id, left if stops else None)
+        reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)
         self._streams.begin()
         headers = headers_of(self._about(answer), format_)
         return AnswerResponse(

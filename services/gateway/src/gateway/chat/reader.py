@@ -11,7 +11,10 @@ from gateway.event_stream.clients import Client
 
 
 class AnswerReader:
-    """Serves one client. `left` is called where the last reader here went before the answer was there."""
+    """Serves one client.
+
+    `finished` is called with an answer that is written to its end, `left` where the last reader here went before.
+    """
 
     def __init__(
         self,
@@ -19,12 +22,14 @@ class AnswerReader:
         written: Format,
         readings: Readings,
         run_id: str,
+        finished: Callable[[Answered], None],
         left: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._follower = follower
         self._format = written
         self._readings = readings
         self._run_id = run_id
+        self._finished = finished
         self._left = left
 
     async def __call__(self, client: Client) -> bool:
@@ -45,7 +50,7 @@ class AnswerReader:
                 await client.write(written)
                 if self._format.ended:
                     if isinstance(last, Answered):
-                        self._readings.finished(self._run_id, self._follower.seq)
+                        self._finished(last)
                     return
 
     def _written(self, batch: list[Piece]) -> tuple[bytes, Piece]:

@@ -51,7 +51,10 @@ class AnswerStream:
         *,
         resumes: bool,
     ) -> None:
-        self._reader = AnswerReader(follower, form, readings, run.id, None if resumes else stop)
+        def finished(_: Answered) -> None:
+            readings.finished(run.id, follower.seq)
+
+        self._reader = AnswerReader(follower, form, readings, run.id, finished, None if resumes else stop)
         self._limit = run.settings.time_limit_seconds + GRACE_SECONDS
         self._form = form
         self._stop = stop
