@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import httpx
@@ -43,16 +43,23 @@ READY_SECONDS: Final = 60.0
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
 
 
+class Came(NamedTuple):
+    """Milliseconds from a request to its answer's first byte, and to its first token."""
+
+    first_byte: float
+    first_token: float
+
+
 @dataclass
 class Times:
-    """Milliseconds from each request to its first token: a chat's first message, and the later ones."""
+    """Of every request: a chat's first message, and the later ones."""
 
-    first_message: list[float] = field(default_factory=list)
-    next_message: list[float] = field(default_factory=list)
+    first_message: list[Came] = field(default_factory=list)
+    next_message: list[Came] = field(default_factory=list)
 
 
-Ask = Callable[[int], Awaitable[float]]
-"""Asks for answer 0, 1, 2 ... and reads it to its end; the milliseconds to its first token."""
+Ask = Callable[[int], Awaitable[Came]]
+"""Asks for answer 0, 1, 2 ... and reads it to its end."""
 
 
 async def people(at_once: int, asking: Callable[[], Ask]) -> Times:
@@ -71,25 +78,26 @@ async def people(at_once: int, asking: Callable[[], Ask]) -> Times:
     return times
 
 
-async def first_token(session: aiohttp.ClientSession, url: str, body: dict[str, Any], first: bytes) -> float:
-    """Milliseconds until `first` has come; reads on to the end. Raises NotMeasured for an answer that is not whole."""
-    began, came, read = time.perf_counter(), None, bytearray()
+async def came(session: aiohttp.ClientSession, url: str, body: dict[str, Any], token: bytes) -> Came:
+    """When anything and when `token` came; reads to the end. Raises NotMeasured for an answer that is not whole."""
+    began, first_byte, first_token, read = time.perf_counter(), 0.0, 0.0, bytearray()
     async with session.post(url, data=json.dumps(body), headers={"Content-Type": "application/json"}) as response:
         async for piece in response.content.iter_any():
             read += piece
-            if came is None and first in read:
-                came = time.perf_counter()
-    if came is None or not read.rstrip().endswith(b"[DONE]") or str(WORDS).encode() not in read:
+            first_byte = first_byte or time.perf_counter() - began
+            if not first_token and token in read:
+                first_token = time.perf_counter() - began
+    if not first_token or not read.rstrip().endswith(b"[DONE]") or str(WORDS).encode() not in read:
         raise NotMeasured(f"{url} answered {response.status}: {bytes(read[-300:]).decode(errors='replace')}")
-    return (came - began) * 1000
+    return Came(first_byte * 1000, first_token * 1000)
 
 
 def straight(session: aiohttp.ClientSession, model_url: str) -> Ask:
     """The same question straight to the model."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "stream": True}
 
-    async def ask(_number: int) -> float:
-        return await first_token(session, f"{model_url}/v1/chat/completions", body, b'"content":"')
+    async def ask(_number: int) -> Came:
+        return await came(session, f"{model_url}/v1/chat/completions", body, b'"content":"')
 
     return ask
 
@@ -98,10 +106,10 @@ def through(session: aiohttp.ClientSession, gateway_url: str) -> Ask:
     """One chat through the product, a message at a time."""
     chat = new_id()
 
-    async def ask(number: int) -> float:
+    async def ask(number: int) -> Came:
         message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": QUESTION}]}
         body = {"id": chat, "messages": [message], "trigger": "submit-message", "model": MODEL}
-        return await first_token(session, f"{gateway_url}/api/chat", body, b'"text-delta"')
+        return await came(session, f"{gateway_url}/api/chat", body, b'"text-delta"')
 
     return ask
 
@@ -116,8 +124,8 @@ async def measure() -> str:
         "client, model and the whole stack share the cores.",
         "",
         "| streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** | added p99 | new chat p50 ms "
-        "| answers |",
-        "|---|---|---|---|---|---|---|",
+        "| first byte p50 / p99 ms | answers |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as folder:
         port = free_port()
@@ -140,12 +148,13 @@ async def _row(session: aiohttp.ClientSession, stack: Stack, at_once: int) -> st
     model_url, gateway_url = str(stack.demo_model_url), stack.gateway_urls[0]
     alone = await people(at_once, lambda: straight(session, model_url))
     product = await people(at_once, lambda: through(session, gateway_url))
-    (a50, a99), (p50, p99) = _quantiles(alone.next_message), _quantiles(product.next_message)
-    new, _ = _quantiles(product.first_message)
+    (a50, a99), (p50, p99) = (_quantiles([one.first_token for one in times.next_message]) for times in (alone, product))
+    new, _ = _quantiles([one.first_token for one in product.first_message])
+    byte50, byte99 = _quantiles([one.first_byte for one in product.next_message])
     count = len(product.first_message) + len(product.next_message)
     return (
         f"| {at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} | **{p50 - a50:.1f}** | {p99 - a99:.1f} "
-        f"| {new:.1f} | {count} |"
+        f"| {new:.1f} | {byte50:.1f} / {byte99:.1f} | {count} |"
     )
 
 

@@ -19,7 +19,7 @@ from bench.hub.fan_out import Delivered, Load, measure_delivery
 from bench.hub.stage import HubStage, on_hub_stage
 from bench.results import machine
 
-SATURATING = Load(1, 1000, 200.0)
+SATURATING = Load(1, 1000, 400.0)
 """More than a queue per client carries on one core: what is delivered of it is what can be delivered."""
 FAN_OUT = (Load(1, 100, 100.0), Load(1, 500, 100.0), Load(1, 1000, 100.0), SATURATING)
 MANY_RUNS = Load(300, 1, 20.0)
