@@ -184,14 +184,19 @@ class Runs:
             )
         return await self._with_settings(document) if document else None
 
-    async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> None:
+    async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> Run | None:
         """A person's message stands, or is about to: the sweeper sees to it that it is answered.
 
-        A chat that was deleted is not kept longer for it.
+        Returns the run as it is afterwards; None where it was deleted, or is to be: that is not kept longer for it.
         """
-        query = {"_id": run_id, "control.wanted": {"$ne": Wanted.CANCEL.value}}
         with mapped_errors():
-            await self._runs.update_one(query, {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}})
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id, "control.wanted": {"$ne": Wanted.CANCEL.value}},
+                {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}},
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
+            )
+        return await self._with_settings(document) if document else None
 
     async def expire(self, run_id: str, at: datetime) -> None:
         """The run is not to be kept longer than until `at`."""

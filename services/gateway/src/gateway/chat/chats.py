@@ -143,26 +143,23 @@ class Chats:
                         return None
                     seq += 1
                 entry = _message(run, seq, decision)
-        stored, _ = await asyncio.gather(self._inserted(entry), self._ask(entry))
-        return await self._told(run, chat, entry) if stored else None
+        return await self._say(run, chat, entry)
 
     async def say_at_once(self, run: Run, chat: Known, said: Say) -> Answer | None:
-        """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
+        """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile."""
+        answer = await self._say(run, chat, _message(run, chat.next_seq, said))
+        if answer is None:
+            self._remembered.forget(run.id)
+        return answer
 
-        That the insert finds its seq free shows that nothing was added; how the run is now is read beside it.
-        """
-        entry = _message(run, chat.next_seq, said)
-        run_now, stored, _ = await asyncio.gather(self._store.runs.get(run.id), self._inserted(entry), self._ask(entry))
-        if run_now is None:
+    async def _say(self, run: Run, chat: Known, entry: Entry) -> Answer | None:
+        """That the insert finds its seq free shows that nothing was added since the chat was read."""
+        asking = self._store.runs.ask(run.id, entry.seq, entry.created_at, entry.created_at + self._kept)
+        stored, asked = await asyncio.gather(self._inserted(entry), asking)
+        if asked is None and await self._store.runs.get(run.id) is None:
             # All of the chat was deleted, so nothing would ever delete this.
             await self._store.entries.delete(run.id)
-        if not stored or run_now is None or run_now.control.wanted is Wanted.CANCEL:
-            self._remembered.forget(run.id)
-            return None
-        return await self._told(run_now, chat, entry)
-
-    async def _ask(self, entry: Entry) -> None:
-        await self._store.runs.ask(entry.run_id, entry.seq, entry.created_at, entry.created_at + self._kept)
+        return await self._told(asked, chat, entry) if stored and asked else None
 
     async def _told(self, run: Run, chat: Known, entry: Entry) -> Answer:
         after = await self._said.said(entry, _unheard(run, chat))
