@@ -209,6 +209,23 @@ async def test_a_stop_keeps_what_there_is_and_the_chat_goes_on(stack: Stack, gat
     assert (await answer(gateways[1], asked(chat, said("count to 3")))).text == "1 2 3"
 
 
+async def test_a_stop_ends_an_answer_that_waits_for_its_provider(
+    stack: Stack, gateways: list[httpx.AsyncClient]
+) -> None:
+    chat = new_id()
+    faults = [{"fault": "once-429", "rate": 1, "retryAfterSeconds": 600}]
+    async with demo_model_that(stack, faults=faults) as demo:
+        since = (await demo.get("/ledger")).json()["next"]
+        async with posted(gateways[0], asked(chat, said("count to 5"))) as reader:
+            await ended_call(demo, since)
+            assert (await gateways[1].post(f"/api/chat/{chat}/stop")).json()["stopping"]
+            async with asyncio.timeout(5):
+                await reader.rest()
+    assert (reader.chunks[-1]["type"], reader.text) == ("abort", "")
+    assert [one["role"] for one in await messages_of(gateways[0], chat)] == ["user", "assistant"]
+    assert (await answer(gateways[1], asked(chat, said("count to 3")))).text == "1 2 3"
+
+
 @pytest.mark.parametrize(("format_", "seconds"), [("sse", 3), ("ui", ORPHANED_SECONDS)])
 async def test_an_answer_that_nobody_reads_is_closed(
     stack: Stack, gateways: list[httpx.AsyncClient], format_: str, seconds: float
@@ -229,7 +246,7 @@ async def ended_call(demo: httpx.AsyncClient, since: int) -> Body:
     """The first call of a ledger, once it has ended."""
     while True:
         calls: list[Body] = (await demo.get(f"/ledger?since={since}")).json()["calls"]
-        if calls[0]["endedAt"] is not None:
+        if calls and calls[0]["endedAt"] is not None:
             return calls[0]
         await asyncio.sleep(0.2)
 

@@ -34,6 +34,11 @@ class HeldJob:
         return self.delivery > 1 or self.job.repeat or self.job.hop > 0
 
     @property
+    def stopped(self) -> bool:
+        """Whether its reader has enough."""
+        return self.interruption is Interruption.STOPPED
+
+    @property
     def lost(self) -> bool:
         """Whether the job may be somebody else's by now."""
         return time.monotonic() - self.last_sign > self._ack_wait

@@ -106,10 +106,15 @@ class Outcomes:
         await self._announcer.discarded(job, attempt, failure.code, "none" if delay is None else "retry")
         if delay is None:
             await self.given_up(case, Failure(code=failure.code, message=str(failure)))
+        elif case.held.stopped:
+            await self.stopped(case)
         elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
             raise TryAgain(failure, delay)
         else:
             await self._schedule(job, attempt, delay)
+            if case.held.stopped:
+                # Whoever stopped it looked for the job before it stood there.
+                await self.stopped(case)
 
     async def given_up(self, case: Case, failure: Failure) -> None:
         """The final failure: stored, a dead letter, done. A chat gets an empty answer, so that it is never stuck."""

@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from nats.errors import Error as NatsError
 
 from shared.contracts.events import MessageAdded
+from shared.contracts.identity import generation_key
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind
-from shared.contracts.work import RunCommanded
+from shared.contracts.words import EntryKind, Purpose
+from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
-from shared.messaging import subjects
+from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
+
+Result = TypeVar("Result")
 
 
 class ChatCommands:
@@ -24,7 +29,7 @@ class ChatCommands:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._log = log
-        self._telling: set[asyncio.Task[int]] = set()
+        self._telling: set[asyncio.Task[Any]] = set()
 
     async def said(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> int | None:
         """Publishes a person's message, then has an orchestrator look; the sequence at which the message stands.
@@ -36,18 +41,13 @@ class ChatCommands:
         if not self._connection.connected:
             self._log.warning("message left to the sweeper", run_id=entry.run_id, seq=entry.seq)
             return None
-        telling = asyncio.create_task(self._tell(entry, before, just_now))
-        self._telling.add(telling)
-        telling.add_done_callback(self._told)
-        # Not a timeout around it: nats-py may swallow the cancellation that a timeout is.
-        done, _ = await asyncio.wait({telling}, timeout=self._timeout_seconds)
-        if not done or telling.exception() is not None:
+        sequence = await self._for_a_while(self._tell(entry, before, just_now))
+        if sequence is None:
             self._log.warning("message perhaps left to the sweeper", run_id=entry.run_id, seq=entry.seq)
-            return None
-        return telling.result() or None
+        return sequence or None
 
     async def stop(self, run_id: str, seq: int) -> None:
-        """Says on the fast path that an answer is to end with what it has."""
+        """Says on the fast path that an answer is to end with what it has, also where it waits for its provider."""
         if not self._connection.connected:
             return
         signal = json.dumps({"wanted": "stop", "conversationId": run_id, "seq": seq}).encode()
@@ -56,6 +56,25 @@ class ChatCommands:
             await self._connection.client.publish(subjects.control(run_id), signal)
         except NatsError as error:
             self._log.warning("stop signal lost", run_id=run_id, error=repr(error))
+        await self._for_a_while(self._hasten(run_id, seq))
+
+    async def _hasten(self, run_id: str, seq: int) -> None:
+        """Hands out now what a provider's back-off has put off: whoever takes it ends the answer."""
+        client = self._connection.client
+        key = generation_key(run_id, seq, Purpose.CHAT)
+        waiting = await history.last(client, subjects.WORK, subjects.later(key))
+        if waiting is not None:
+            job = GenerationRequested.model_validate_json(waiting.data)
+            await Publisher(client).again(job.subject, job, f"{key}:stopped")
+
+    async def _for_a_while(self, telling: Coroutine[Any, Any, Result]) -> Result | None:
+        """Its result; None where there is none yet, or the broker was away: it goes on by itself."""
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._told)
+        # Not a timeout around it: nats-py may swallow the cancellation that a timeout is.
+        done, _ = await asyncio.wait({task}, timeout=self._timeout_seconds)
+        return task.result() if done and task.exception() is None else None
 
     async def _tell(self, entry: Entry, before: Entry | None, just_now: bool) -> int:
         """Each confirmed before the next: what the command proves has to stand, and facts stand in their order."""
@@ -76,7 +95,7 @@ class ChatCommands:
         await publisher.work(command)
         return sequence
 
-    def _told(self, telling: asyncio.Task[int]) -> None:
+    def _told(self, telling: asyncio.Task[Any]) -> None:
         self._telling.discard(telling)
         if not telling.cancelled() and isinstance(error := telling.exception(), BrokerUnavailable):
-            self._log.debug("message not confirmed", error=repr(error))
+            self._log.debug("telling not confirmed", error=repr(error))
