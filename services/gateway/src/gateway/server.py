@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 
 from gateway.app import create_app
+from gateway.bounded_http import BoundedHttp
 from gateway.connections import bounded
 from gateway.settings import GatewaySettings
 from shared.logs import configure
@@ -53,7 +54,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
