@@ -1,6 +1,7 @@
 """A service's process: an event loop, a stop on SIGTERM or SIGINT, an exit code that tells its supervisor."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
@@ -20,9 +21,19 @@ def run(main: Main) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        keep_what_stands()
         await main(stopping)
 
     uvloop.run(supervised())
+
+
+def keep_what_stands() -> None:
+    """Takes what is there now out of the garbage collector's sight: modules, models, routes stand until the end.
+
+    Walking them takes 20 to 35 ms, again and again, in which the event loop does nothing else.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 async def stop_or_failure(stopping: asyncio.Event, background: Sequence[asyncio.Task[None]]) -> None:

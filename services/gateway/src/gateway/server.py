@@ -12,6 +12,7 @@ from gateway.bounded_http import BoundedHttp
 from gateway.connections import bounded
 from gateway.settings import GatewaySettings
 from shared.logs import configure
+from shared.process import keep_what_stands
 from shared.routing import load_registry
 
 
@@ -26,6 +27,7 @@ class Server(uvicorn.Server):
     async def startup(self, *args: object, **options: object) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(*args, **options)  # type: ignore[arg-type] # passed on as they came
+        keep_what_stands()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Not uvicorn's own: that raises the signal again at the end, and a stop that was clean would look killed."""

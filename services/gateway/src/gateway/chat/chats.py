@@ -143,26 +143,42 @@ class Chats:
                         return None
                     seq += 1
                 entry = _message(run, seq, decision)
-        return await self._say(run, chat, entry)
+        stored, asked = await asyncio.gather(self._inserted(entry), self._ask(entry))
+        if not stored or asked is None:
+            await self._not_said(entry)
+            return None
+        return self._owed(asked, chat, entry, await self._said.said(entry, _unheard(asked, chat)))
 
     async def say_at_once(self, run: Run, chat: Known, said: Say) -> Answer | None:
-        """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile."""
-        answer = await self._say(run, chat, _message(run, chat.next_seq, said))
-        if answer is None:
-            self._remembered.forget(run.id)
-        return answer
+        """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
 
-    async def _say(self, run: Run, chat: Known, entry: Entry) -> Answer | None:
-        """That the insert finds its seq free shows that nothing was added since the chat was read."""
-        asking = self._store.runs.ask(run.id, entry.seq, entry.created_at, entry.created_at + self._kept)
-        stored, asked = await asyncio.gather(self._inserted(entry), asking)
-        if asked is None and await self._store.runs.get(run.id) is None:
-            # All of the chat was deleted, so nothing would ever delete this.
-            await self._store.entries.delete(run.id)
-        return await self._told(asked, chat, entry) if stored and asked else None
+        That the insert finds its seq free shows that nothing was added. How the run is now is read beside it, and the
+        last answer's fact was seen here.
+        """
+        entry = _message(run, chat.next_seq, said)
+        asking = asyncio.create_task(self._ask(entry))
+        try:
+            stored = await self._inserted(entry)
+            after = await self._said.said(entry) if stored else None
+        finally:
+            asked = await asking
+        if not stored or asked is None:
+            await self._not_said(entry)
+            return None
+        return self._owed(asked, chat, entry, after)
 
-    async def _told(self, run: Run, chat: Known, entry: Entry) -> Answer:
-        after = await self._said.said(entry, _unheard(run, chat))
+    async def _ask(self, entry: Entry) -> Run | None:
+        """The run that is asked, as it is now; None where it was deleted, or is to be."""
+        return await self._store.runs.ask(entry.run_id, entry.seq, entry.created_at, entry.created_at + self._kept)
+
+    async def _not_said(self, entry: Entry) -> None:
+        """The chat went on, or was deleted, meanwhile."""
+        self._remembered.forget(entry.run_id)
+        if await self._store.runs.get(entry.run_id) is None:
+            # With its run all of the chat is gone, so nothing would ever delete this.
+            await self._store.entries.delete(entry.run_id)
+
+    def _owed(self, run: Run, chat: Known, entry: Entry, after: int | None) -> Answer:
         return Answer(run, known(run, [*chat.entries, entry]), entry.seq + 1, after)
 
     async def wait_for_change(self, run: Run, chat: Known) -> Known:
