@@ -10,7 +10,7 @@ stage((given) => {
   let chat
   const settings = chatSettings(sdk, given, () => chat)
   return function Chat() {
-    chat = useChat(settings)
+    chat = useChat({ ...settings, resume: given.resume })
     window.view = viewOf(chat)
     window.chat = {
       send: (text) => ignore(chat.sendMessage({ text })),
@@ -18,6 +18,7 @@ stage((given) => {
       stop: () => ignore(chat.stop()),
       regenerate: () => ignore(chat.regenerate()),
       resume: () => ignore(chat.resumeStream()),
+      look: () => document.dispatchEvent(new Event('visibilitychange')),
     }
     return <pre>{JSON.stringify(window.view)}</pre>
   }

@@ -124,6 +124,7 @@ export async function browserChat(given) {
     stop: () => page.evaluate(() => window.chat.stop()),
     regenerate: () => page.evaluate(() => window.chat.regenerate()),
     resume: () => page.evaluate(() => window.chat.resume()),
+    look: () => page.evaluate(() => window.chat.look()),
     leave: async () => {
       await page.evaluate(() => window.end())
       browser.giveBack(name, page)

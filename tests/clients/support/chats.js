@@ -31,7 +31,7 @@ class Chat {
   constructor(id, proxy, chat) {
     this.id = id
     this.proxy = proxy
-    for (const act of ['send', 'edit', 'stop', 'regenerate', 'resume', 'view']) this[act] = chat[act]
+    for (const act of ['send', 'edit', 'stop', 'regenerate', 'resume', 'look', 'view']) this[act] = chat[act]
     this.leave = async () => {
       await chat.leave()
       await proxy.stop()
