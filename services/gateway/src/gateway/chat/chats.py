@@ -1,31 +1,30 @@
 """Chats of a caller: found, begun, gone on with, resumed and stopped."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from gateway.access import Caller
 from gateway.chat.commanding import ChatCommands
 from gateway.chat.deciding import AnswerAgain, Attach, Busy, Decision, Known, Say, answer_id, known
+from gateway.chat.entries import message_entry, rewind_entry
+from gateway.chat.remembered import RememberedChats
 from gateway.commands import Commands
 from gateway.errors import Conflict, NotFound
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, RunKind, Side, Wanted
+from shared.contracts.words import RunKind, Side, Wanted
 from shared.errors import NotYet, Taken
 from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.storage import Store
-from shared.storage.transcripts import KnownTranscripts
 
 READS_AFTER_A_LOSS: Final = 10
 READ_PAUSE_SECONDS: Final = 0.05
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-RUNS_KEPT: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,7 @@ class Chats:
         self._said = said
         self._kept = timedelta(days=days_kept)
         self._log = log
-        self._runs: OrderedDict[tuple[str, str], Run] = OrderedDict()
-        self._remembered = KnownTranscripts()
+        self.remembered = RememberedChats()
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
         """The caller's own chat by its id or the client's, or None. Raises NotFound for what is another's."""
@@ -78,25 +76,13 @@ class Chats:
 
         Raises NotFound for what is another's.
         """
-        last = self._runs.get((caller.tenant, reference))
+        last = self.remembered.run(caller.tenant, reference)
         if last is None:
             run = await self.find(caller, reference)
             return (run, await self.read(run)) if run else None
         found, entries = await asyncio.gather(self._store.runs.get(last.id), self._store.entries.transcript(last.id))
         run = self._owned(caller, reference, found)
         return (run, known(run, entries)) if run else None
-
-    def remembered(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
-        """The caller's own chat as it was when an answer of it was read here last: it may have gone on since."""
-        run = self._runs.get((caller.tenant, reference))
-        entries = self._remembered.beginning(run.id) if run else []
-        return (run, known(run, entries)) if run and run.user == caller.user and entries else None
-
-    def remember(self, answer: Answer, message: dict[str, Any]) -> None:
-        """An answer was read to its end: `message` is what its event said."""
-        if answer.seq == answer.chat.next_seq:
-            stored = {**message, "tenant": answer.run.tenant, "kind": EntryKind.MESSAGE}
-            self._remembered.keep(answer.run.id, [*answer.chat.entries, Entry.model_validate(stored)])
 
     async def get(self, caller: Caller, reference: str) -> Run:
         """The caller's own chat. Raises NotFound, also for one that was deleted."""
@@ -117,7 +103,7 @@ class Chats:
             return None
         self._log.info("chat begun", run_id=run.id)
         if run.client_id is not None:
-            self._runs[run.tenant, run.client_id] = run
+            self.remembered.keep(run.client_id, run)
         await self._commands.announce(run)
         chat = known(run, ())
         return Answer(run, chat, chat.next_seq, after=0)
@@ -135,14 +121,14 @@ class Chats:
             case Attach(seq):
                 return await self._attached(Answer(run, chat, seq))
             case AnswerAgain(rewind_to):
-                entry = _rewind(run, chat.next_seq, rewind_to)
+                entry = rewind_entry(run, chat.next_seq, rewind_to)
             case Say():
                 seq = chat.next_seq
                 if decision.rewind_to is not None:
-                    if not await self._inserted(_rewind(run, seq, decision.rewind_to)):
+                    if not await self._inserted(rewind_entry(run, seq, decision.rewind_to)):
                         return None
                     seq += 1
-                entry = _message(run, seq, decision)
+                entry = message_entry(run, seq, decision)
         stored, asked = await asyncio.gather(self._inserted(entry), self._ask(entry))
         if not stored or asked is None:
             await self._not_said(entry)
@@ -155,7 +141,7 @@ class Chats:
         That the insert finds its seq free shows that nothing was added. How the run is now is read beside it, and the
         last answer's fact was seen here.
         """
-        entry = _message(run, chat.next_seq, said)
+        entry = message_entry(run, chat.next_seq, said)
         asking = asyncio.create_task(self._ask(entry))
         try:
             stored = await self._inserted(entry)
@@ -173,7 +159,7 @@ class Chats:
 
     async def _not_said(self, entry: Entry) -> None:
         """The chat went on, or was deleted, meanwhile."""
-        self._remembered.forget(entry.run_id)
+        self.remembered.forget_transcript(entry.run_id)
         if await self._store.runs.get(entry.run_id) is None:
             # With its run all of the chat is gone, so nothing would ever delete this.
             await self._store.entries.delete(entry.run_id)
@@ -218,14 +204,11 @@ class Chats:
 
     def _owned(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
         if run is None:
-            self._runs.pop((caller.tenant, reference), None)
+            self.remembered.forget(caller.tenant, reference)
             return None
         if run.kind is not RunKind.CHAT or run.user != caller.user or run.tenant != caller.tenant:
             raise NotFound("chat", reference)
-        self._runs[caller.tenant, reference] = run
-        self._runs.move_to_end((caller.tenant, reference))
-        if len(self._runs) > RUNS_KEPT:
-            self._runs.popitem(last=False)
+        self.remembered.keep(reference, run)
         return run
 
     async def _attached(self, answer: Answer) -> Answer:
@@ -260,31 +243,3 @@ def _unheard(run: Run, chat: Known) -> Entry | None:
     last = next((one for one in reversed(chat.entries) if one.side is Side.AGENT), None)
     generated = last is not None and last.seq > len(run.settings.scenarios[0].given)
     return last if last is not None and generated and last.seq > run.current_turn else None
-
-
-def _rewind(run: Run, seq: int, rewind_to: int) -> Entry:
-    return Entry(
-        conversation_id=run.id,
-        run_id=run.id,
-        tenant=run.tenant,
-        seq=seq,
-        kind=EntryKind.REWIND,
-        created_at=now(),
-        rewind_to=rewind_to,
-    )
-
-
-def _message(run: Run, seq: int, said: Say) -> Entry:
-    return Entry(
-        conversation_id=run.id,
-        run_id=run.id,
-        tenant=run.tenant,
-        seq=seq,
-        kind=EntryKind.MESSAGE,
-        created_at=now(),
-        side=Side.OPPONENT,
-        content=said.line.text,
-        client_message_id=said.client_message_id,
-        parts=said.line.parts,
-        tool_results=said.line.results,
-    )

@@ -138,7 +138,7 @@ class ChatDoor:
 
     async def _at_once(self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent]) -> Answer | None:
         """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
-        remembered = self.chats.remembered(caller, reference)
+        remembered = self.chats.remembered.chat(caller, reference)
         if remembered is None:
             return None
         run, chat = remembered
@@ -208,7 +208,7 @@ class ChatDoor:
 
         def finished(answered: Answered) -> None:
             self._readings.finished(answer.run.id, answer.seq)
-            self.chats.remember(answer, answered.message)
+            self.chats.remembered.answered(answer.run, answer.chat, answer.seq, answered.message)
 
         follower = await self._follower(answer, recorded)
         reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)

@@ -1,0 +1,37 @@
+"""The entries that a decision adds to a chat. Made at the moment they are asked for."""
+
+from gateway.chat.deciding import Say
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.transcript import Entry
+from shared.contracts.words import EntryKind, Side
+
+
+def rewind_entry(run: Run, seq: int, rewind_to: int) -> Entry:
+    """Takes back what stands above `rewind_to`."""
+    return Entry(
+        conversation_id=run.id,
+        run_id=run.id,
+        tenant=run.tenant,
+        seq=seq,
+        kind=EntryKind.REWIND,
+        created_at=now(),
+        rewind_to=rewind_to,
+    )
+
+
+def message_entry(run: Run, seq: int, said: Say) -> Entry:
+    """What a person says."""
+    return Entry(
+        conversation_id=run.id,
+        run_id=run.id,
+        tenant=run.tenant,
+        seq=seq,
+        kind=EntryKind.MESSAGE,
+        created_at=now(),
+        side=Side.OPPONENT,
+        content=said.line.text,
+        client_message_id=said.client_message_id,
+        parts=said.line.parts,
+        tool_results=said.line.results,
+    )
