@@ -16,7 +16,7 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, Noticed, Reserve, Settle, Slot, Spent
-from shared.storage.runs import Glance
+from shared.storage.run_accounts import Glance
 
 BUDGET = 200
 SLOTS: tuple[Slot, ...] = ("turn", "judge")

@@ -1,6 +1,8 @@
 """The repository of runs on a real mongod: keys, control, status."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +14,22 @@ from shared.errors import StoreUnavailable, Taken
 from shared.settings import MongoSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Reserve, Settle
+from shared.storage.driver import Collection
+from shared.storage.runs import Runs
 
 START = now()
+
+
+class Counted:
+    """A collection that counts what is read of it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.queries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.queries += name in ("find", "find_one")
+        return getattr(self._collection, name)
 
 
 async def stored(store: Store, **fields: object) -> Run:
@@ -49,6 +65,14 @@ async def test_other_tenant_finds_nothing(store: Store) -> None:
     made = await stored(store)
     assert await store.runs.find("other", made.id) is None
     assert await store.runs.set_wanted("other", made.id, Wanted.CANCEL, 1, START) is None
+
+
+async def test_many_who_ask_for_runs_at_once_share_the_queries(store: Store) -> None:
+    made = [await stored(store) for _ in range(20)]
+    counted = Counted(store.collection("runs"))
+    runs = Runs(cast(Collection, counted))
+    assert await asyncio.gather(*(runs.find("default", one.id) for one in made)) == made
+    assert counted.queries < len(made)  # neither a query a run, nor one for the settings of each
 
 
 async def test_newest_runs_come_page_by_page(store: Store) -> None:

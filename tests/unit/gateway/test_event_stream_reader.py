@@ -31,6 +31,8 @@ class Reading:
         self.blocked: asyncio.Event | None = None
         self.written: list[int] = []
         self.task = asyncio.create_task(self._serve(self.client))
+        # Those that a test leaves end with its hub, and nobody asks them why.
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _send(self, message: Message) -> None:
         if self.blocked is not None:

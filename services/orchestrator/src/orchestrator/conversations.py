@@ -32,7 +32,7 @@ from shared.errors import Taken, TransientError, UnknownRun
 from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, Noticed, Settle
-from shared.storage.runs import Glance
+from shared.storage.run_accounts import Glance
 
 PASSES = 8
 

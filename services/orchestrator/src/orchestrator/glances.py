@@ -6,7 +6,7 @@ from datetime import timedelta
 from orchestrator.asking import Request, judge_place
 from orchestrator.decide import ConversationFacts, Effect, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import Gathered
-from shared.storage.runs import Glance
+from shared.storage.run_accounts import Glance
 
 
 def granted(hoped: tuple[Effect, ...], glance: Glance) -> frozenset[Request]:

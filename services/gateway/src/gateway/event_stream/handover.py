@@ -31,8 +31,10 @@ class OutermostLayer:
         await self._app(scope, receive, send)
         rest = place.pop(_REST, None)
         if rest is not None:
-            for name in scope.keys() - _READ_BY_THE_SERVER:
-                del scope[name]
+            kept = {name: value for name, value in scope.items() if name in _READ_BY_THE_SERVER}
+            # A dict from which most was deleted stays as large as it was.
+            scope.clear()
+            scope.update(kept)
             await rest(receive, send)
 
 

@@ -6,15 +6,15 @@
               filling: read from the last complete sequence up to what was heard;
                        what is heard meanwhile waits, and is looked at again afterwards
 
-*Complete* on a subject is the last sequence up to which nothing of it is missing. An event of `.events` that turns
-out to be missing below what readers have got already is told as `gap`; a missing delta there is healed by its
-`message` (spec/architecture.md section 4).
+What counts as a hole is `completeness.py`'s to say (spec/architecture.md section 4).
 """
 
 import asyncio
 import time
-from typing import Final, Protocol
+from typing import Final
 
+from gateway.event_stream.audience import Audience
+from gateway.event_stream.completeness import Completeness
 from gateway.event_stream.earlier import Earlier, item_of
 from gateway.event_stream.frames import Encoder
 from gateway.event_stream.gaps import gap_event
@@ -30,39 +30,28 @@ LAG_LIMIT_SECONDS: Final = 10.0
 AWAY_PAUSE_SECONDS: Final = 0.25
 
 
-class Wakeable(Protocol):
-    """Whoever waits for a log."""
-
-    def wake(self) -> None:
-        """Something was appended, or the log came to its end."""
-
-
 class RunLog:
     """The log of one view. `run` is its only task; everything else happens at once, in the event loop."""
 
     __slots__ = (
+        "_audience",
         "_away",
-        "_complete",
-        "_complete_on",
+        "_completeness",
         "_earlier",
         "_from_now",
         "_generation",
         "_incoming",
         "_log",
         "_must_reach",
-        "_refilled",
         "_source",
+        "_stirred",
         "_waiting",
-        "_wake_facts",
-        "_wake_needed",
-        "_wake_planned",
         "encoder",
         "epoch",
         "fact_watchers",
         "failure",
         "filled",
         "filling",
-        "position",
         "readers",
         "ring",
         "view",
@@ -73,27 +62,29 @@ class RunLog:
         self.epoch = epoch
         self.encoder = Encoder(epoch, view.run_id)
         self.ring = ring
-        self.readers: set[Wakeable] = set()
-        self.fact_watchers: set[Wakeable] = set()
-        self.position = base or 0
+        self._audience = Audience()
+        self.readers = self._audience.readers
+        self.fact_watchers = self._audience.fact_watchers
         self.filling = True
         self.filled = False
         self.failure: str | None = None
         self._source = source
         self._log = log
         self._from_now = base is None
-        self._complete = self.position
-        self._complete_on: dict[str, int] = {}
+        self._completeness = Completeness(view, base or 0)
         self._must_reach = 0
-        self._refilled = asyncio.Event()
+        # Not an Event, whose queue of waiters is most of what an idle log would hold.
+        self._stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._incoming: list[Heard] = []
         self._waiting: list[Heard] = []
         self._generation = 0
         self._earlier = Earlier(view, source, ring, self.encoder)
-        self._wake_facts = False
-        self._wake_needed = False
-        self._wake_planned = False
         self._away = False
+
+    @property
+    def position(self) -> int:
+        """The last sequence that readers have, or that holds nothing of the view."""
+        return self._completeness.position
 
     @property
     def over(self) -> bool:
@@ -111,12 +102,12 @@ class RunLog:
         self._generation = self._source.generation
         try:
             while not self.over:
-                self._refilled.clear()
+                self._stirred = asyncio.get_running_loop().create_future()
                 await self._fill()
-                if not self._refilled.is_set():
+                if not self._stirred.done():
                     self._settle()
                 if not self.filling and not self.over:
-                    await self._refilled.wait()
+                    await self._stirred
         finally:
             await self._unsubscribe(unsubscribe)
 
@@ -126,19 +117,24 @@ class RunLog:
             return
         self.filling = True
         self._must_reach = max(self._must_reach, must_reach)
-        self._refilled.set()
+        self._stir()
 
     def fail(self, reason: str) -> None:
         """Ends the log: its readers leave and come again."""
         self.failure = reason
-        self._refilled.set()
-        self._wake(facts=True)
+        self._stir()
+        self._audience.wake(facts=True)
 
     async def reach_back(self, sequence: int) -> None:
         """Has the log begin after `sequence` if there is room. Raises BrokerUnavailable."""
         if await self._earlier.bring(sequence) and self.ring.ended:
-            self._refilled.set()
-            self._wake()
+            self._stir()
+            self._audience.wake()
+
+    def _stir(self) -> None:
+        """Has `run` look again at what there is to do."""
+        if not self._stirred.done():
+            self._stirred.set_result(None)
 
     async def _unsubscribe(self, unsubscribe: Unsubscribe) -> None:
         try:
@@ -156,8 +152,7 @@ class RunLog:
 
     def _take_incoming(self) -> None:
         incoming, self._incoming = self._incoming, []
-        # Woken at the end of this pass: with hundreds of writes in it, another one would be late by all of them.
-        self._wake_planned = True
+        self._audience.announce()
         if self._source.generation != self._generation:
             self._generation = self._source.generation
             self.refill()
@@ -165,7 +160,7 @@ class RunLog:
             incoming.sort(key=lambda heard: heard.sequence)
         for heard in incoming:
             self._take(heard)
-        self._wake_all()
+        self._audience.wake_all()
 
     def _take(self, heard: Heard) -> None:
         if self.ring.ended:
@@ -174,25 +169,14 @@ class RunLog:
             self._keep_waiting(heard)
         elif heard.sequence <= self.position:
             self._notice_late(heard)
-        elif self._hole_before(heard):
+        elif self._completeness.hole_before(heard):
             self.refill(heard.sequence)
             self._keep_waiting(heard)
         else:
             self._append(heard)
 
-    def _hole_before(self, heard: Heard) -> bool:
-        complete = self._complete_up_to(heard.subject)
-        if heard.previous <= complete:
-            return False
-        # Below what was appended already a missing delta stays missing; a missing event has to be told.
-        return heard.subject == self.view.events or heard.previous > self.position
-
-    def _complete_up_to(self, subject: str) -> int:
-        return max(self._complete, self._complete_on.get(subject, 0))
-
     def _notice_late(self, heard: Heard) -> None:
-        if heard.subject == self.view.events and heard.sequence > self._complete_up_to(heard.subject):
-            self._complete_on[heard.subject] = heard.sequence
+        if self._completeness.takes_late(heard):
             self._tell_gap(heard.sequence, heard.sequence)
 
     def _keep_waiting(self, heard: Heard) -> None:
@@ -233,23 +217,22 @@ class RunLog:
         up_to = await self._source.last_sequence(self.view)
         if self._from_now:
             self._from_now = False
-            self.ring.base = self.position = self._complete = up_to
+            self.ring.base = up_to
+            self._completeness.skip(up_to)
             return
-        async for heard in self._source.read(self.view, self._complete_up_to(self.view.events), up_to):
+        async for heard in self._source.read(self.view, self._completeness.of_events, up_to):
             if heard.sequence > self.position:
                 self._append(heard)
             else:
                 self._notice_late(heard)
             if self.ring.ended:
                 return
-        self.position = max(self.position, up_to)
-        self._complete = max(self._complete, up_to)
-        self._complete_on.clear()
+        self._completeness.read(up_to)
 
     def _skip(self) -> None:
         """What was promised by a later event never became readable: it is told as a gap, and the run goes on."""
         first, last = self.position + 1, self._must_reach - 1
-        self.position = self._complete = max(self.position, last)
+        self._completeness.skip(last)
         if first <= last:
             self._log.warning("events are missing from history", run_id=self.view.run_id, first=first, last=last)
             self._tell_gap(first, last)
@@ -263,40 +246,20 @@ class RunLog:
         waiting.sort(key=lambda heard: heard.sequence)
         for heard in waiting:
             self._take(heard)
-        self._wake()
+        self._audience.wake()
 
     # -- appending ----------------------------------------------------------------------------------------------
 
     def _append(self, heard: Heard) -> None:
-        self.position = heard.sequence
-        self._complete_on[heard.subject] = heard.sequence
+        self._completeness.append(heard)
         if not self.view.holds(heard):
             return
         self.ring.append(item_of(heard, self.encoder))
         if self.ring.ended:
-            self._refilled.set()
-        self._wake(facts=heard.type != DELTA)
+            self._stir()
+        self._audience.wake(facts=heard.type != DELTA)
 
     def _tell_gap(self, first: int, last: int) -> None:
         frame = gap_event(self.encoder, self.view.run_id, self.position, first, last)
         self.ring.append(Item(self.position, "gap", None, frame))
-        self._wake(facts=True)
-
-    def _wake(self, facts: bool = False) -> None:
-        """Wakes everybody once for all that is appended in one pass of the event loop."""
-        self._wake_facts = self._wake_facts or facts
-        self._wake_needed = True
-        if not self._wake_planned:
-            self._wake_planned = True
-            asyncio.get_running_loop().call_soon(self._wake_all)
-
-    def _wake_all(self) -> None:
-        needed, facts = self._wake_needed, self._wake_facts
-        self._wake_needed = self._wake_facts = self._wake_planned = False
-        if not needed:
-            return
-        for reader in self.readers:
-            reader.wake()
-        if facts:
-            for watcher in self.fact_watchers:
-                watcher.wake()
+        self._audience.wake(facts=True)

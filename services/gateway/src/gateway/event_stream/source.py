@@ -94,6 +94,8 @@ class NatsSource:
         return unsubscribe
 
     async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+        if up_to <= after:
+            return
         reads = [
             history.read(self._client(), subjects.RUN_EVENTS, subject, from_sequence=after + 1, up_to_sequence=up_to)
             for subject in view.stored

@@ -1,0 +1,57 @@
+"""What a log has, and up to where nothing is missing: plain figures, without a look at any stream.
+
+*Complete* on a subject is the last sequence up to which nothing of it is missing. An event of `.events` that turns
+out to be missing below what readers have got already is told as `gap`; a missing delta there is healed by its
+`message` (spec/architecture.md section 4).
+"""
+
+from gateway.event_stream.views import Heard, View
+
+
+class Completeness:
+    """`position` is the last sequence that readers have, or that holds nothing of the view."""
+
+    __slots__ = ("_everywhere", "_on", "_view", "position")
+
+    def __init__(self, view: View, position: int) -> None:
+        self.position = position
+        self._view = view
+        self._everywhere = position
+        self._on: dict[str, int] = {}
+
+    @property
+    def of_events(self) -> int:
+        """Up to where no event is missing."""
+        return self._up_to(self._view.events)
+
+    def hole_before(self, heard: Heard) -> bool:
+        """Whether something is missing before an event above `position`, and has to be read first."""
+        if heard.previous <= self._up_to(heard.subject):
+            return False
+        # Below what was appended already a missing delta stays missing; a missing event has to be told.
+        return heard.subject == self._view.events or heard.previous > self.position
+
+    def append(self, heard: Heard) -> None:
+        """The event is in the log, and nothing of its subject is missing before it."""
+        self.position = heard.sequence
+        self._on[heard.subject] = heard.sequence
+
+    def takes_late(self, heard: Heard) -> bool:
+        """Whether what is at or below `position` was missing, and is an event: it is missing no longer."""
+        if heard.subject != self._view.events or heard.sequence <= self._up_to(heard.subject):
+            return False
+        self._on[heard.subject] = heard.sequence
+        return True
+
+    def read(self, up_to: int) -> None:
+        """Everything up to a sequence was read."""
+        self.position = max(self.position, up_to)
+        self._everywhere = max(self._everywhere, up_to)
+        self._on.clear()
+
+    def skip(self, last: int) -> None:
+        """What is missing up to a sequence is not waited for any more."""
+        self.position = self._everywhere = max(self.position, last)
+
+    def _up_to(self, subject: str) -> int:
+        return max(self._everywhere, self._on.get(subject, 0))

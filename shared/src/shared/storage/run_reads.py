@@ -1,0 +1,177 @@
+"""Reading runs: by id for the engine, by tenant for the gateway, by what is due for the sweepers."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.contracts.runs import Control, Run
+from shared.contracts.settings import RunSettings
+from shared.contracts.words import RunKind, Wanted
+from shared.storage.batching import Batcher
+from shared.storage.driver import Collection, Document, mapped_errors, with_id
+
+LIGHT = {"settings": 0, "slots": 0, "spent": 0}
+WHOLE = {"slots": 0, "spent": 0}
+INDEXED = {"$type": "string"}
+"""Beside a value that only some documents have: without it the server does not see that a partial index serves."""
+SETTINGS_KEPT = 500
+
+
+class RunReads:
+    """What is asked of runs. Settings never change, so they are kept in process."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._runs = collection
+        self._settings: OrderedDict[str, RunSettings] = OrderedDict()
+        self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
+        self._finds: Batcher[tuple[str, str], Run | None] = Batcher(self._find_batch)
+
+    async def get(self, run_id: str) -> Run | None:
+        """The run with its (cached) settings, or None."""
+        known = run_id in self._settings
+        with mapped_errors():
+            document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
+        if document is not None and not known:
+            self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
+        return await self._with_settings(document) if document else None
+
+    async def find(self, tenant: str, reference: str) -> Run | None:
+        """A tenant's run by its id or by the id the client gave it, or None; those who wait share a query."""
+        return await self._finds.submit((tenant, reference))
+
+    async def find_by_key(self, tenant: str, idempotency_key: str) -> Run | None:
+        """A tenant's run by its idempotency key, or None."""
+        return await self._one({"tenant": tenant, "idempotency_key": {"$eq": idempotency_key} | INDEXED})
+
+    async def newest(
+        self,
+        tenant: str,
+        kind: str | None,
+        status: Sequence[str],
+        before: str | None,
+        limit: int,
+        user: str | None = None,
+    ) -> list[Run]:
+        """A tenant's runs, newest first, older than the run id `before` (ids sort by time); of one user where named."""
+        query: dict[str, Any] = {"tenant": tenant}
+        if user is not None:
+            query["user"] = user
+        if kind:
+            query["kind"] = kind
+        if status:
+            query["status"] = {"$in": list(status)}
+        if before:
+            query["_id"] = {"$lt": before}
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).sort("_id", -1).limit(limit).to_list(limit)
+        await self._read_settings([document["_id"] for document in documents])
+        return [await self._with_settings(document) for document in documents]
+
+    async def settings(self, run_id: str) -> RunSettings | None:
+        """What the run was asked to do, from the process's cache after the first read."""
+        kept = self._settings.get(run_id)
+        if kept is not None:
+            self._settings.move_to_end(run_id)
+            return kept
+        with mapped_errors():
+            document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
+        if document is None:
+            return None
+        return self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
+
+    async def control(self, run_id: str) -> Control | None:
+        """What is wanted of the run now; reads of many runs share a query."""
+        return await self._controls.submit(run_id)
+
+    async def unanswered(self, asked_after: datetime, asked_before: datetime, limit: int) -> list[Run]:
+        """Chats that have not ended whose person's last message, sent between two moments, has no answer."""
+        query = {
+            "kind": RunKind.CHAT.value,
+            "ended_at": None,
+            "asked_at": {"$gt": asked_after, "$lt": asked_before},
+            "$expr": {"$gt": ["$asked_seq", "$current_turn"]},
+        }
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).limit(limit).to_list(limit)
+        return [await self._with_settings(document) for document in documents]
+
+    async def canceled_chats(self, changed_before: datetime, limit: int) -> list[str]:
+        """The ids of chats that were to end before a moment and have not."""
+        query = {
+            "kind": RunKind.CHAT.value,
+            "control.wanted": Wanted.CANCEL.value,
+            "ended_at": None,
+            "control.changed_at": {"$lt": changed_before},
+        }
+        with mapped_errors():
+            documents = await self._runs.find(query, {"_id": 1}).limit(limit).to_list(limit)
+        return [document["_id"] for document in documents]
+
+    async def expired(self, before: datetime, limit: int) -> list[str]:
+        """The ids of runs that were to be kept until a moment before `before`."""
+        with mapped_errors():
+            documents = await self._runs.find({"expires_at": {"$lt": before}}, {"_id": 1}).limit(limit).to_list(limit)
+        return [document["_id"] for document in documents]
+
+    async def unfinished(self, limit: int) -> list[Run]:
+        """Runs that have not ended, for the sweeper; a chat has no end to come to (`unanswered` finds those)."""
+        query = {"ended_at": None, "kind": {"$ne": RunKind.CHAT.value}}
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
+        return [await self._with_settings(document) for document in documents]
+
+    async def _read_settings(self, run_ids: Sequence[str]) -> None:
+        """Has the settings of many runs in the cache, by one query; those of one are read where they are needed."""
+        unknown = [run_id for run_id in run_ids if run_id not in self._settings]
+        if len(unknown) < 2:
+            return
+        with mapped_errors():
+            documents = await self._runs.find({"_id": {"$in": unknown}}, {"settings": 1}).to_list(None)
+        for document in documents:
+            self._keep_settings(document["_id"], RunSettings.model_validate(document["settings"]))
+
+    def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:
+        self._settings[run_id] = settings
+        if len(self._settings) > SETTINGS_KEPT:
+            self._settings.popitem(last=False)
+        return settings
+
+    async def _one(self, query: dict[str, Any]) -> Run | None:
+        with mapped_errors():
+            document = await self._runs.find_one(query, LIGHT)
+        return await self._with_settings(document) if document else None
+
+    async def _find_batch(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Run | None]:
+        """By id first: hardly anybody asks by another name."""
+        found = await self._found({"_id": {"$in": list({reference for _, reference in wanted})}})
+        by_id = {(run.tenant, run.id): run for run in found}
+        others = {one for one in wanted if one not in by_id}
+        if not others:
+            return [by_id[one] for one in wanted]
+        tenants, names = {tenant for tenant, _ in others}, {name for _, name in others}
+        query = {"tenant": {"$in": list(tenants)}, "client_id": {"$in": list(names)} | INDEXED}
+        by_name = {(run.tenant, run.client_id): run for run in await self._found(query)}
+        return [by_id.get(one) or by_name.get(one) for one in wanted]
+
+    async def _found(self, query: dict[str, Any]) -> list[Run]:
+        with mapped_errors():
+            documents = await self._runs.find(query, LIGHT).to_list(None)
+        await self._read_settings([document["_id"] for document in documents])
+        return [await self._with_settings(document) for document in documents]
+
+    async def _with_settings(self, document: Document) -> Run:
+        settings = await self.settings(document["_id"])
+        return Run.model_validate(with_id(document) | {"settings": settings})
+
+    async def _read_controls(self, run_ids: Sequence[str]) -> Sequence[Control | None]:
+        wanted = set(run_ids)
+        with mapped_errors():
+            if len(wanted) == 1:
+                # One alone needs no cursor, which is half of what this costs.
+                one = await self._runs.find_one({"_id": run_ids[0]}, {"control": 1})
+                documents = [one] if one else []
+            else:
+                documents = await self._runs.find({"_id": {"$in": list(wanted)}}, {"control": 1}).to_list(None)
+        found = {document["_id"]: Control.model_validate(document["control"]) for document in documents}
+        return [found.get(run_id) for run_id in run_ids]
