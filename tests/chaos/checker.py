@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from chaos import call_checks, chat_checks, chat_times
 from chaos.evidence import Evidence
-from chaos.ledger import FINISHED, Call
-from chaos.record import Strike
-from chaos.world import CONCURRENCY, World
+from chaos.world import World
 from invariants import (
     Witness,
     assert_at_rest,
@@ -21,16 +20,11 @@ from invariants import (
     assert_transcripts_whole,
 )
 from shared.contracts.identity import content_hash
-from shared.contracts.transcript import Entry
+from shared.contracts.words import RunKind
 
-CANCEL_GRACE_SECONDS = 1.0
-ACK_WAIT_SECONDS = 15.0
-CLOSE_SECONDS = 1.0
-ZOMBIE_SECONDS = 5.0
 SILENCE_FOUND_SECONDS = 120.0
 """The silence the sweeper waits for, twice: it may look again before the first look has helped."""
 SHOWN = 20
-RUNNER = "llm-runner"
 
 
 @dataclass
@@ -69,9 +63,21 @@ async def _of_runs(holds: RunCheck, witness: Witness, evidence: Evidence) -> lis
     return found
 
 
+async def _facts_once_and_in_order(witness: Witness, run_id: str) -> None:
+    """E7, of a chat as far as it goes."""
+    run = await witness.run(run_id)
+    await assert_facts_once_and_in_order(witness, run_id, at_end=run.kind is not RunKind.CHAT)
+
+
+async def _totals_add_up(witness: Witness, run_id: str) -> None:
+    """E8; a chat's are set only at its end (`chat_checks.chat_accounts`)."""
+    if (await witness.run(run_id)).kind is not RunKind.CHAT:
+        await assert_totals_add_up(witness, run_id)
+
+
 def every_run_ends(evidence: Evidence) -> list[str]:
     """E1: every accepted run has ended, and every run whose start was answered is there."""
-    open_runs = [f"run {one.run.id} is {one.run.status}" for one in evidence.runs.values() if not one.run.terminal]
+    open_runs = [f"run {one.run.id} is {one.run.status}" for one in evidence.ending.values() if not one.run.terminal]
     lost = [f"run {story.run_id} is gone" for story in evidence.record.stories if story.run_id not in evidence.runs]
     blind = [f"run {story.run_id} never showed its end" for story in evidence.record.stories if not story.ended]
     return open_runs + lost + blind
@@ -93,7 +99,7 @@ def one_run_a_key(evidence: Evidence) -> list[str]:
 def counted_once(evidence: Evidence) -> list[str]:
     """E3 for endings: every conversation is counted once, as what it ended by."""
     found = []
-    for one in evidence.runs.values():
+    for one in evidence.ending.values():
         run = one.run
         if sorted(run.ended) != list(range(1, run.total + 1)) or run.completed + run.failed != run.total:
             counts = f"{run.completed} completed and {run.failed} failed"
@@ -103,45 +109,11 @@ def counted_once(evidence: Evidence) -> list[str]:
 
 def sweeper_not_needed(evidence: Evidence) -> list[str]:
     """S7 (section 7): silence is found only where a zombie died just after it had woken; the rest has a trigger."""
-    zombies = [
-        kill.began
-        for freeze in evidence.record.strikes
-        for kill in evidence.record.strikes
-        if set(freeze.frozen) & set(kill.killed) and 0 <= kill.began - freeze.ended <= ZOMBIE_SECONDS
-    ]
     return [
         f"the sweeper had to look: {look.text}"
         for look in evidence.silent_looks
-        if not any(died <= look.at <= died + SILENCE_FOUND_SECONDS for died in zombies)
+        if not any(died <= look.at <= died + SILENCE_FOUND_SECONDS for died in evidence.zombie_deaths)
     ]
-
-
-def calls_bounded(evidence: Evidence) -> list[str]:
-    """E4: a generation's further calls are explained by a fault of its provider or a strike that touched it."""
-    found = []
-    for key, calls in calls_by_key(evidence).items():
-        failed = sum(1 for call in calls if call.faulty)
-        touching = [strike for strike in evidence.record.strikes if _touches(strike, calls)]
-        allowed = 1 + failed + sum(max(1, len(strike.killed)) for strike in touching)
-        if key in evidence.record.replayed:
-            allowed += len(calls)
-        if len(calls) > allowed:
-            found.append(f"{key} was called {len(calls)} times, {failed} failed, {len(touching)} strikes touched it")
-    return found
-
-
-def _touches(strike: Strike, calls: list[Call]) -> bool:
-    return strike.began <= calls[-1].began and strike.ended >= calls[0].began - ACK_WAIT_SECONDS
-
-
-def calls_by_key(evidence: Evidence) -> dict[str, list[Call]]:
-    """The ledger's calls by generation key, in their order."""
-    keys = {attempt: key for one in evidence.runs.values() for attempt, key in one.key_of_attempt.items()}
-    found: dict[str, list[Call]] = defaultdict(list)
-    for call in evidence.calls:
-        if call.attempt in keys:
-            found[keys[call.attempt]].append(call)
-    return found
 
 
 def what_was_read_stands(evidence: Evidence) -> list[str]:
@@ -193,25 +165,6 @@ def _difference(told: list[tuple[str, str]], heard: list[tuple[str, str]], snaps
     return f"a listener missed {missing[:5]}, got twice {repeated[:5]} ({snapshots} snapshots), or in another order"
 
 
-def ledger_agrees(evidence: Evidence) -> list[str]:
-    """E8: every call of the ledger is booked, a finished one that is a result with the ledger's own tokens."""
-    booked = {attempt: one for some in evidence.runs.values() for attempt, one in some.booked.items()}
-    fatal = [strike for strike in evidence.record.strikes if strike.killed and strike.frozen]
-    found = []
-    for call in evidence.calls:
-        row = booked.get(call.attempt or "")
-        if row is None:
-            if not any(strike.began - ACK_WAIT_SECONDS <= call.began <= strike.ended for strike in fatal):
-                found.append(
-                    f"the call of attempt {call.attempt} at {call.began:.3f} ({call.outcome}) is booked nowhere"
-                )
-        elif call.outcome == FINISHED and isinstance(row, Entry) and not row.estimated:
-            counted = (row.usage.prompt_tokens, row.usage.completion_tokens)
-            if counted != (call.prompt_tokens, call.completion_tokens):
-                found.append(f"attempt {call.attempt} is booked with {counted}, the ledger says {call}")
-    return found
-
-
 def budgets_kept(evidence: Evidence) -> list[str]:
     """E11: spent is at most the bound and what was in flight beside it (attempts that no reservation could foresee)."""
     found = []
@@ -222,47 +175,10 @@ def budgets_kept(evidence: Evidence) -> list[str]:
     return found
 
 
-def concurrency_kept(evidence: Evidence) -> list[str]:
-    """E11: calls in flight never exceed the provider's limit, but where a frozen holder's call is still open."""
-    edges = [(call.began, 1) for call in evidence.calls]
-    edges += [(call.ended, -1) for call in evidence.calls if call.ended is not None]
-    count, found = 0, []
-    for at, step in sorted(edges):
-        count += step
-        if count > CONCURRENCY and not _frozen(evidence, at):
-            found.append(f"{count} calls in flight at {at:.3f}, the limit is {CONCURRENCY}")
-    return found
-
-
-def _frozen(evidence: Evidence, at: float) -> bool:
-    """Whether a runner was frozen then, or had just woken up."""
-    return any(
-        strike.began <= at <= strike.ended + CLOSE_SECONDS
-        for strike in evidence.record.strikes
-        if any(name.startswith(RUNNER) for name in strike.frozen)
-    )
-
-
 def nothing_left(evidence: Evidence) -> list[str]:
     """E9: `WORK` is empty and no durable holds anything."""
     held = [f"{name} holds {count}" for name, count in evidence.pending.items() if count]
     return [f"WORK holds {subject}" for subject in evidence.work_left] + held
-
-
-def cancel_holds(evidence: Evidence) -> list[str]:
-    """E10: no call of a run began a second after its cancel was answered, but from a process just unfrozen."""
-    canceled = {
-        story.run_id: story.cancel_answered for story in evidence.record.stories if story.cancel_answered is not None
-    }
-    runs, found = evidence.run_of_attempt, []
-    for call in evidence.calls:
-        answered = canceled.get(runs.get(call.attempt or "", ""))
-        late = answered is not None and call.began > answered + CANCEL_GRACE_SECONDS
-        if late and answered is not None and not _frozen(evidence, call.began):
-            found.append(
-                f"attempt {call.attempt} was called {call.began - answered:.2f} s after the cancel was answered"
-            )
-    return found
 
 
 async def secrets(world: World, evidence: Evidence) -> list[str]:
@@ -279,16 +195,36 @@ async def secrets(world: World, evidence: Evidence) -> list[str]:
 
 
 _INVARIANTS: list[tuple[str, str, RunCheck | None, list[Check]]] = [
-    ("E1", "every accepted run ends", None, [every_run_ends]),
-    ("E2", "entries are 1..k, no gap, one end", assert_transcripts_whole, []),
-    ("E3", "one result per generation", assert_one_result_a_generation, [counted_once]),
-    ("E4", "calls are explained by faults", None, [calls_bounded]),
-    ("E5", "one run per idempotency key", None, [one_run_a_key]),
-    ("E6", "what was read stands unchanged", None, [what_was_read_stands]),
-    ("E7", "each fact once, in order, for everybody", assert_facts_once_and_in_order, [readers_miss_nothing]),
-    ("E8", "totals = bookings = ledger", assert_totals_add_up, [ledger_agrees]),
+    (
+        "E1",
+        "every run ends, every message is answered",
+        None,
+        [
+            every_run_ends,
+            chat_times.questions_answered,
+            chat_times.answered_in_time,
+            chat_times.stopped_for_a_reason,
+        ],
+    ),
+    ("E2", "entries are 1..k, no gap, one end", assert_transcripts_whole, [chat_checks.answers_follow]),
+    ("E3", "one result per generation", assert_one_result_a_generation, [counted_once, chat_checks.answers_answer]),
+    ("E4", "calls are explained by faults", None, [call_checks.calls_bounded]),
+    ("E5", "what was asked twice stands once", None, [one_run_a_key, chat_checks.said_once]),
+    (
+        "E6",
+        "what was read stands unchanged",
+        None,
+        [what_was_read_stands, chat_checks.what_was_heard_stands, chat_checks.what_is_shown_stands],
+    ),
+    (
+        "E7",
+        "each fact once, in order, for everybody",
+        _facts_once_and_in_order,
+        [readers_miss_nothing, chat_checks.streams_make_sense],
+    ),
+    ("E8", "totals = bookings = ledger", _totals_add_up, [call_checks.ledger_agrees, chat_checks.chat_accounts]),
     ("E9", "at rest nothing is queued or reserved", assert_at_rest, [nothing_left]),
-    ("E10", "no call 1 s after a cancel", None, [cancel_holds]),
-    ("E11", "provider limit and budgets kept", None, [concurrency_kept, budgets_kept]),
-    ("S7", "the sweeper was not needed", None, [sweeper_not_needed]),
+    ("E10", "no call 1 s after a cancel or a stop", None, [call_checks.cancel_holds, call_checks.stops_hold]),
+    ("E11", "provider limit and budgets kept", None, [call_checks.concurrency_kept, budgets_kept]),
+    ("S7", "the sweeper was not needed", None, [sweeper_not_needed, chat_times.chats_swept_for_a_reason]),
 ]

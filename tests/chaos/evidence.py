@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+import httpx
 import orjson
 
 from chaos.ledger import Call, read_ledger
-from chaos.record import Record
+from chaos.record import Body, Record
 from chaos.world import World
 from invariants import FACTS, Event
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.identity import conversation_id, generation_key
+from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
+from shared.contracts.words import RunKind
 from shared.messaging import history, subjects
 
 AT_ONCE = 8
+ZOMBIE_SECONDS = 5.0
 TIME_HEADER = "Nats-Time-Stamp"
 
 
@@ -70,6 +73,7 @@ class SilentLook:
 
     at: float
     text: str
+    run_id: str = ""
 
 
 @dataclass
@@ -82,8 +86,24 @@ class Evidence:
     dead_letters: list[str] = field(default_factory=list)
     """The subject of each."""
     silent_looks: list[SilentLook] = field(default_factory=list)
+    chat_looks: list[SilentLook] = field(default_factory=list)
+    """Those at a chat with an unanswered message."""
+    shown: dict[str, list[Body]] = field(default_factory=dict)
+    """Each chat as every gateway shows it, by run id."""
     work_left: list[str] = field(default_factory=list)
     pending: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ending(self) -> dict[str, RunEvidence]:
+        """The runs that have an end to come to."""
+        return {run_id: one for run_id, one in self.runs.items() if one.run.kind is not RunKind.CHAT}
+
+    @property
+    def zombie_deaths(self) -> list[float]:
+        """When processes died that had just woken up."""
+        strikes = self.record.strikes
+        pairs = [(freeze, kill) for freeze in strikes for kill in strikes if set(freeze.frozen) & set(kill.killed)]
+        return [kill.began for freeze, kill in pairs if 0 <= kill.began - freeze.ended <= ZOMBIE_SECONDS]
 
     @property
     def run_of_attempt(self) -> dict[str, str]:
@@ -92,30 +112,45 @@ class Evidence:
 
 async def gather(world: World) -> Evidence:
     """Reads the store, the streams and the ledger. Raises TransientError where they are away."""
-    evidence = Evidence(world.record, read_ledger(world.ledger), silent_looks=_silent_looks(world))
+    evidence = Evidence(world.record, read_ledger(world.ledger))
+    evidence.silent_looks, evidence.chat_looks = _looks(world, '"silent '), _looks(world, '"unanswered message"')
     ids = [document["_id"] async for document in world.store.collection("runs").find({}, {"_id": 1})]
     waiting = iter(sorted(ids))
     while some := list(islice(waiting, AT_ONCE)):
         for one in await asyncio.gather(*(_read(world, run_id) for run_id in some)):
             evidence.runs[one.run.id] = one
+    for chat in world.record.chats:
+        if chat.run_id is not None:
+            evidence.shown[chat.run_id] = [await _shown(gateway, chat.client_id) for gateway in world.gateways]
     evidence.work_left = [stored.subject async for stored in history.read(world.client, subjects.WORK, ">")]
     evidence.dead_letters = [one.subject async for one in history.read(world.client, subjects.DEAD_LETTERS, ">")]
-    for consumer in await world.client.jetstream().consumers_info(subjects.WORK):
-        held = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
-        evidence.pending[consumer.name] = held
+    evidence.pending = await held(world)
     return evidence
 
 
-def _silent_looks(world: World) -> list[SilentLook]:
+async def held(world: World) -> dict[str, int]:
+    """What each consumer of `WORK` has still to deliver, or to hear of."""
+    consumers = await world.client.jetstream().consumers_info(subjects.WORK)
+    return {one.name: (one.num_pending or 0) + (one.num_ack_pending or 0) for one in consumers}
+
+
+async def _shown(gateway: httpx.AsyncClient, client_id: str) -> Body:
+    answer = await gateway.get(f"/api/chat/{client_id}")
+    shown: Body = answer.json()
+    return shown
+
+
+def _looks(world: World, reason: str) -> list[SilentLook]:
     logs = sorted(world.stack.logs.glob("orchestrator-*.log"))
     lines = [line for file in logs for line in file.read_text(errors="replace").splitlines()]
-    return [_silent_look(line) for line in lines if '"look owed"' in line and '"silent ' in line]
+    return [_look(line) for line in lines if '"look owed"' in line and reason in line]
 
 
-def _silent_look(line: str) -> SilentLook:
+def _look(line: str) -> SilentLook:
     said = orjson.loads(line)
     at = datetime.fromisoformat(said["timestamp"]).timestamp()
-    return SilentLook(at, f"{said['reason']} {said.get('conversation_id') or said['run_id']} at {at:.1f}")
+    text = f"{said['reason']} {said.get('conversation_id') or said['run_id']} at {at:.1f}"
+    return SilentLook(at, text, said["run_id"])
 
 
 async def _read(world: World, run_id: str) -> RunEvidence:
@@ -123,7 +158,7 @@ async def _read(world: World, run_id: str) -> RunEvidence:
     run = await store.runs.get(run_id)
     if run is None:
         raise LookupError(f"run {run_id} was deleted while it was read")
-    ids = [conversation_id(run_id, index) for index in range(1, run.total + 1)]
+    ids = [run.conversation_id(index) for index in range(1, run.total + 1)]
     transcripts = await store.entries.of_conversations(ids)
     generations, usage = await store.generations.of_run(run_id), await store.usage.of_run(run_id)
     found = RunEvidence(run, transcripts, generations, usage, [], [], {row.id: row.generation for row in usage})

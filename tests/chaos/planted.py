@@ -74,6 +74,42 @@ BUGS = {
         "    return WithSnapshot() if dropped else After(cursor.sequence)\n",
         "    return WithSnapshot() if dropped else After(cursor.sequence + 1)\n",
     ),
+    "message-not-known-again": Bug(
+        "gateway/chat/deciding.py",
+        "    if last.id is not None and (place := chat.place_of(last.id)) is not None:\n",
+        "    if named is not None and last.id is not None and (place := chat.place_of(last.id)) is not None:\n",
+        "gateway",
+    ),
+    "chat-resume-tells-twice": Bug(
+        "gateway/chat/positions.py",
+        "        if (sequence, place) <= self._since:\n",
+        "        if (sequence, place) < self._since:\n",
+        "gateway",
+    ),
+    "chat-cursor-lost": Bug(
+        "gateway/chat/door.py",
+        "        since = read_position(last_event_id(request)) if answer else None\n",
+        "        since = None\n",
+        "gateway",
+    ),
+    "delta-told-around": Bug(
+        "gateway/chat/telling.py",
+        "        if piece.attempt != self._attempt or piece.number != self._next:\n",
+        "        if piece.attempt != self._attempt:\n",
+        "nats-server",
+    ),
+    "attempt-not-taken-back": Bug(
+        "gateway/chat/telling.py",
+        "        anew = bool(self._told) and self._told_attempt != piece.attempt\n",
+        "        anew = False\n",
+        "llm-runner",
+    ),
+    "message-not-told": Bug(
+        "gateway/chat/commanding.py",
+        "        await publisher.work(command)\n        return sequence\n",
+        "        return sequence\n",
+        "llm-runner",
+    ),
 }
 
 

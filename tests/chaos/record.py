@@ -62,6 +62,80 @@ class Story:
 
 
 @dataclass(slots=True)
+class Heard:
+    """One answer as one client put it together, from its `start` on."""
+
+    resets: bool = False
+    """Whether the client knows `reset-step` (AI SDK 7)."""
+    whole: str = ""
+    """What the answer should come to: whatever is told of it is how that begins."""
+    seq: int | None = None
+    chat_id: str | None = None
+    message_id: str | None = None
+    text: str = ""
+    """Of the step that counts: the last one."""
+    metadata: Body = field(default_factory=dict)
+    ended: str | None = None
+    """The chunk that ended it: `finish`, `abort` or `error`."""
+    done: bool = False
+    ids: set[str] = field(default_factory=set)
+    last_id: str | None = None
+    text_ids: set[str] = field(default_factory=set)
+    open_text: str | None = None
+    in_step: bool = False
+    taken_back: int = 0
+    """How often text that was told counted for nothing."""
+    surprises: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Asked:
+    """One thing that a person wanted answered: `kind` is `say`, `edit` or `regenerate`."""
+
+    kind: str
+    message_id: str
+    words: str
+    answer_id: str | None = None
+    """What is to be answered again."""
+    posts: int = 0
+    accepted: bool = False
+    """Whether a gateway began to answer it."""
+    stop_asked: bool = False
+    stopped: tuple[int, float] | None = None
+    """The answer a stop was told to be of, and when."""
+    absence: float = 0.0
+    """The longest time without a connection, in seconds."""
+    heard: Heard | None = None
+    """The answer, once it was heard to its end."""
+    tabs: list[Heard] = field(default_factory=list)
+    """What other tabs that posted the same heard of it, to whatever point."""
+    connections: int = 0
+    resumes: int = 0
+
+
+@dataclass(slots=True)
+class Line:
+    """A message as its person remembers it."""
+
+    role: str
+    id: str
+    text: str | None
+    """None where an answer failed: what was shown of it counts for nothing."""
+
+
+@dataclass(slots=True)
+class Chat:
+    """One chat as its person saw it."""
+
+    client_id: str
+    resets: bool
+    run_id: str | None = None
+    asked: list[Asked] = field(default_factory=list)
+    history: list[Line] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Record:
     """Everything of one chaos run that no server holds."""
 
@@ -70,6 +144,7 @@ class Record:
     calm_at: float = 0.0
     strikes: list[Strike] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
+    chats: list[Chat] = field(default_factory=list)
     replayed: set[str] = field(default_factory=set)
     """Generation keys whose job was published once more."""
     leaks: list[str] = field(default_factory=list)

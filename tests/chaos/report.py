@@ -9,12 +9,14 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from chaos.checker import SHOWN, Verdict, calls_by_key
+from chaos.call_checks import calls_by_key
+from chaos.chat_times import all_waits
+from chaos.checker import SHOWN, Verdict
 from chaos.evidence import Evidence
 from chaos.ledger import in_flight
 from chaos.outside_faults import Replay
 from chaos.record import Strike
-from shared.contracts.words import EntryKind
+from shared.contracts.words import EntryKind, Purpose
 
 PROVIDER = "provider "
 REPLAY = Replay.name
@@ -41,11 +43,12 @@ def rows(evidence: Evidence) -> dict[str, Row]:
     """The table, by fault."""
     table: dict[str, Row] = defaultdict(Row)
     strikes = sorted(evidence.record.strikes, key=lambda strike: strike.began)
+    answers = all_waits(evidence)
     for strike in strikes:
         row = table[strike.fault]
         row.strikes += 1
         row.in_flight += in_flight(evidence.calls, strike.began)
-        recovered = _recovery(evidence, strike)
+        recovered = _recovery(evidence, strike, answers)
         if recovered is not None:
             row.recoveries.append(recovered)
             if not _disturbed(strikes, strike, recovered):
@@ -61,13 +64,14 @@ def _disturbed(strikes: list[Strike], strike: Strike, recovered: float) -> bool:
     return any(other.ended >= strike.began - AFTERMATH_SECONDS for other in others)
 
 
-def _recovery(evidence: Evidence, strike: Strike) -> float | None:
+def _recovery(evidence: Evidence, strike: Strike, answers: list[tuple[float, float]]) -> float | None:
     """Seconds from the strike until every conversation that was open then went on; None where none was open.
 
     Of a conversation that moved during a strike that lasts, its longest halt counts. A conversation whose run was
-    paused or cancelled meanwhile is not waited for.
+    paused or cancelled meanwhile is not waited for. A chat is open while it is owed an answer.
     """
-    waits = []
+    touched = [(asked, told) for asked, told in answers if asked <= strike.ended and told > strike.began]
+    waits = [told - max(asked, strike.began) for asked, told in touched]
     for story in evidence.record.stories:
         one = evidence.runs.get(story.run_id)
         if one is not None:
@@ -142,13 +146,13 @@ def totals(evidence: Evidence) -> dict[str, Any]:
     services: Counter[str] = Counter()
     for name, count in kills.items():
         services[name if name in ("mongod", "nats-server") else name.rpartition("-")[0]] += count
-    entries = [entry for one in evidence.runs.values() for some in one.transcripts.values() for entry in some]
+    entries = [entry for one in evidence.ending.values() for some in one.transcripts.values() for entry in some]
     ended = [entry for entry in entries if entry.kind is EntryKind.ENDED]
     extra = sum(len(calls) - 1 for calls in calls_by_key(evidence).values())
     listeners = [listening for story in evidence.record.stories for listening in story.listeners]
     return {
         "seed": evidence.record.seed,
-        "runs": len(evidence.runs),
+        "runs": len(evidence.ending),
         "conversations": len(ended),
         "messages": len(entries) - len(ended),
         "endings": dict(Counter(str(entry.ended_reason) for entry in ended)),
@@ -162,6 +166,28 @@ def totals(evidence: Evidence) -> dict[str, Any]:
         "listeners": len(listeners),
         "their connections": sum(listening.connections for listening in listeners),
         "their snapshots": sum(listening.snapshots for listening in listeners),
+        **_chat_totals(evidence),
+    }
+
+
+def _chat_totals(evidence: Evidence) -> dict[str, Any]:
+    asked = [one for chat in evidence.record.chats for one in chat.asked]
+    heards = [one.heard for one in asked if one.heard is not None]
+    generations = [made for run in evidence.runs.values() for made in run.generations]
+    seconds = [told - since for since, told in all_waits(evidence)]
+    return {
+        "chats": len(evidence.record.chats),
+        "asked in them": dict(Counter(one.kind for one in asked)),
+        "answers by their end": dict(Counter(str(heard.ended) for heard in heards)),
+        "asked to stop": sum(one.stop_asked for one in asked),
+        "other tabs": sum(len(one.tabs) for one in asked),
+        "connections of people": sum(one.connections for one in asked),
+        "of these, resumes": sum(one.resumes for one in asked),
+        "posted again": sum(max(one.posts - 1, 0) for one in asked),
+        "texts taken back": sum(heard.taken_back for heard in heards),
+        "answered after, s": {name: _figure(seconds, share) for name, share in _SHARES.items()},
+        "memories of them": sum(made.purpose is Purpose.MEMORY for made in generations),
+        "unanswered looked for": len(evidence.chat_looks),
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from chaos import checker
+from chaos import call_checks, checker
 from chaos.evidence import Evidence, RunEvidence, SilentLook
 from chaos.ledger import Call, in_flight, read_ledger
 from chaos.record import Listening, Polling, Record, Story, Strike
@@ -56,14 +56,14 @@ CHECKS = (
     checker.one_run_a_key,
     checker.counted_once,
     checker.sweeper_not_needed,
-    checker.calls_bounded,
+    call_checks.calls_bounded,
     checker.what_was_read_stands,
     checker.readers_miss_nothing,
-    checker.ledger_agrees,
+    call_checks.ledger_agrees,
     checker.budgets_kept,
-    checker.concurrency_kept,
+    call_checks.concurrency_kept,
     checker.nothing_left,
-    checker.cancel_holds,
+    call_checks.cancel_holds,
 )
 
 
@@ -103,9 +103,9 @@ def test_a_sweep_is_found_unless_a_zombie_died_just_after_it_woke(sound: Evidenc
 def test_a_call_that_nothing_explains_is_found(sound: Evidence) -> None:
     sound.calls.append(Call("a2", 103.0, "demo-fast", 10, 104.0, "finished", 5))
     _run(sound).key_of_attempt["a2"] = _run(sound).key_of_attempt["a1"]
-    assert len(checker.calls_bounded(sound)) == 1
+    assert len(call_checks.calls_bounded(sound)) == 1
     sound.record.strikes.append(Strike("kill llm-runner", 100.5, 100.6, killed=["llm-runner-0"]))
-    assert checker.calls_bounded(sound) == []
+    assert call_checks.calls_bounded(sound) == []
 
 
 def test_a_text_that_changed_after_it_was_read_is_found(sound: Evidence) -> None:
@@ -125,12 +125,12 @@ def test_a_listener_that_was_not_told_everything_once_in_order_is_found(spoil: s
 
 def test_a_call_that_is_booked_nowhere_is_found(sound: Evidence) -> None:
     sound.calls.append(Call("a2", 103.0, "demo-fast", 10, 104.0, "client_closed", 5))
-    assert len(checker.ledger_agrees(sound)) == 1
+    assert len(call_checks.ledger_agrees(sound)) == 1
 
 
 def test_tokens_that_differ_from_the_ledger_are_found(sound: Evidence) -> None:
     sound.calls[0].completion_tokens = 6
-    assert len(checker.ledger_agrees(sound)) == 1
+    assert len(call_checks.ledger_agrees(sound)) == 1
 
 
 def test_a_budget_overspent_is_found_but_for_attempts_nobody_could_foresee(sound: Evidence) -> None:
@@ -158,9 +158,9 @@ def test_a_budget_overspent_is_found_but_for_attempts_nobody_could_foresee(sound
 
 def test_calls_above_the_limit_are_found_unless_a_holder_is_frozen(sound: Evidence) -> None:
     sound.calls += [Call(f"b{number}", 200.0, "demo-fast", 1, 210.0, "finished") for number in range(40)]
-    assert checker.concurrency_kept(sound)
+    assert call_checks.concurrency_kept(sound)
     sound.record.strikes.append(Strike("freeze llm-runner", 190.0, 211.0, frozen=["llm-runner-0"]))
-    assert checker.concurrency_kept(sound) == []
+    assert call_checks.concurrency_kept(sound) == []
 
 
 def test_what_is_left_in_the_queue_is_found(sound: Evidence) -> None:
@@ -171,9 +171,9 @@ def test_what_is_left_in_the_queue_is_found(sound: Evidence) -> None:
 
 def test_a_call_after_a_cancel_is_found(sound: Evidence) -> None:
     _story(sound).cancel_answered = 98.9
-    assert len(checker.cancel_holds(sound)) == 1
+    assert len(call_checks.cancel_holds(sound)) == 1
     _story(sound).cancel_answered = 99.1
-    assert checker.cancel_holds(sound) == []
+    assert call_checks.cancel_holds(sound) == []
 
 
 def test_recovery_is_the_longest_halt_that_a_strike_touched(sound: Evidence) -> None:

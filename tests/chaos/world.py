@@ -34,7 +34,8 @@ TAPPED = ("cmd.run", "llm.do.>", "llm.done.>", "report.do")
 TAP_LENGTH = 2000
 READY_POLL_SECONDS = 0.1
 KEY_VARIABLE = "CHAOS_API_KEY"
-# What waits for silence or a time limit waits shorter here; what is proven does not depend on how long. ack_wait stays.
+# What waits for silence or a time limit waits shorter here, and chats are summed up early; what is proven does not
+# depend on how long and how much. ack_wait stays.
 SETTINGS = {
     "AGENTWARS_RUNS_CEILING": "20",
     "AGENTWARS_SILENCE_SECONDS": "60",
@@ -42,6 +43,7 @@ SETTINGS = {
     "AGENTWARS_CALL_FIRST_TOKEN_SECONDS": "5",
     "AGENTWARS_CALL_BETWEEN_TOKENS_SECONDS": "5",
     "AGENTWARS_CALL_TOTAL_SECONDS": "25",
+    "AGENTWARS_SUMMARY_STARTS_TOKENS": "500",
 }
 
 
