@@ -2,10 +2,12 @@
 
 Everybody sends the next message as soon as the answer before it is there, so that the given number of streams is open
 all the time; once straight to the model, once through gateway, orchestrator and llm-runner, in turn on one machine.
+Answers differ in length, as answers do, so that people do not fall into step.
 """
 
 import asyncio
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -28,7 +30,8 @@ from shared.contracts.identity import new_id
 RESULT = Path(__file__).parent / "results" / "chat.md"
 STREAMS: Final = (1, 50, 200)
 SECONDS: Final = 20.0
-WORDS: Final = 100
+WORDS: Final = (60, 140)
+"""The shortest and the longest answer; every length between them is as likely."""
 PACE: Final[dict[str, Any]] = {
     "totalSeconds": None,
     "timeToFirstTokenSeconds": 0.05,
@@ -37,7 +40,6 @@ PACE: Final[dict[str, Any]] = {
 }
 ANSWER_SECONDS: Final = 1.05  # people begin spread over the length of one answer
 LANE: Final = 512
-QUESTION: Final = f"Please count to {WORDS}"
 MODEL: Final = "demo-fast"
 READY_SECONDS: Final = 60.0
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
@@ -78,7 +80,7 @@ async def people(at_once: int, asking: Callable[[], Ask]) -> Times:
     return times
 
 
-async def came(session: aiohttp.ClientSession, url: str, body: dict[str, Any], token: bytes) -> Came:
+async def came(session: aiohttp.ClientSession, url: str, body: dict[str, Any], token: bytes, words: int) -> Came:
     """When anything and when `token` came; reads to the end. Raises NotMeasured for an answer that is not whole."""
     began, first_byte, first_token, read = time.perf_counter(), 0.0, 0.0, bytearray()
     async with session.post(url, data=json.dumps(body), headers={"Content-Type": "application/json"}) as response:
@@ -87,17 +89,18 @@ async def came(session: aiohttp.ClientSession, url: str, body: dict[str, Any], t
             first_byte = first_byte or time.perf_counter() - began
             if not first_token and token in read:
                 first_token = time.perf_counter() - began
-    if not first_token or not read.rstrip().endswith(b"[DONE]") or str(WORDS).encode() not in read:
+    if not first_token or not read.rstrip().endswith(b"[DONE]") or str(words).encode() not in read:
         raise NotMeasured(f"{url} answered {response.status}: {bytes(read[-300:]).decode(errors='replace')}")
     return Came(first_byte * 1000, first_token * 1000)
 
 
 def straight(session: aiohttp.ClientSession, model_url: str) -> Ask:
-    """The same question straight to the model."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+    """One question after another straight to the model."""
 
     async def ask(_number: int) -> Came:
-        return await came(session, f"{model_url}/v1/chat/completions", body, b'"content":"')
+        words = random.randint(*WORDS)
+        body = {"model": MODEL, "messages": [{"role": "user", "content": _question(words)}], "stream": True}
+        return await came(session, f"{model_url}/v1/chat/completions", body, b'"content":"', words)
 
     return ask
 
@@ -107,11 +110,16 @@ def through(session: aiohttp.ClientSession, gateway_url: str) -> Ask:
     chat = new_id()
 
     async def ask(number: int) -> Came:
-        message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": QUESTION}]}
+        words = random.randint(*WORDS)
+        message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": _question(words)}]}
         body = {"id": chat, "messages": [message], "trigger": "submit-message", "model": MODEL}
-        return await came(session, f"{gateway_url}/api/chat", body, b'"text-delta"')
+        return await came(session, f"{gateway_url}/api/chat", body, b'"text-delta"', words)
 
     return ask
+
+
+def _question(words: int) -> str:
+    return f"Please count to {words}"
 
 
 async def measure() -> str:
@@ -120,8 +128,8 @@ async def measure() -> str:
     lines = [
         "# A chat's time to first token",
         "",
-        f"Measured {about}. {WORDS} tokens an answer, 50 ms to the first, 10 ms apart; {SECONDS:g} s of talking each; "
-        "client, model and the whole stack share the cores.",
+        f"Measured {about}. {WORDS[0]} to {WORDS[1]} tokens an answer, 50 ms to the first, 10 ms apart; {SECONDS:g} s "
+        "of talking each; client, model and the whole stack share the cores.",
         "",
         "| streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** | added p99 | new chat p50 ms "
         "| first byte p50 / p99 ms | answers |",
