@@ -14,6 +14,8 @@ CANCEL_GRACE_SECONDS = 1.0
 ACK_WAIT_SECONDS = 15.0
 CLOSE_SECONDS = 1.0
 RUNNER = "llm-runner"
+NETWORK = "network "
+MODEL = "demo-model"
 
 
 def calls_bounded(evidence: Evidence) -> list[str]:
@@ -84,8 +86,17 @@ def _frozen(evidence: Evidence, at: float) -> bool:
     )
 
 
+def _held_back(evidence: Evidence, at: float) -> bool:
+    """Whether a call that the model saw then may have been made before: by a frozen runner, or over a stalled network."""
+    return _frozen(evidence, at) or any(
+        strike.began <= at <= strike.ended + CLOSE_SECONDS
+        for strike in evidence.record.strikes
+        if strike.fault.startswith(NETWORK) and MODEL in strike.detail
+    )
+
+
 def cancel_holds(evidence: Evidence) -> list[str]:
-    """E10: no call of a run began a second after its cancel was answered, but from a process just unfrozen."""
+    """E10: no call of a run began a second after its cancel was answered, but where what was sent before came late."""
     canceled = {
         story.run_id: story.cancel_answered for story in evidence.record.stories if story.cancel_answered is not None
     }
@@ -93,7 +104,7 @@ def cancel_holds(evidence: Evidence) -> list[str]:
     for call in evidence.calls:
         answered = canceled.get(runs.get(call.attempt or "", ""))
         late = answered is not None and call.began > answered + CANCEL_GRACE_SECONDS
-        if late and answered is not None and not _frozen(evidence, call.began):
+        if late and answered is not None and not _held_back(evidence, call.began):
             found.append(
                 f"attempt {call.attempt} was called {call.began - answered:.2f} s after the cancel was answered"
             )
@@ -112,5 +123,5 @@ def stops_hold(evidence: Evidence) -> list[str]:
         f"attempt {call.attempt} was called {call.began - stops[key]:.2f} s after the stop was answered"
         for key, calls in calls_by_key(evidence).items()
         for call in calls
-        if key in stops and call.began > stops[key] + CANCEL_GRACE_SECONDS and not _frozen(evidence, call.began)
+        if key in stops and call.began > stops[key] + CANCEL_GRACE_SECONDS and not _held_back(evidence, call.began)
     ]

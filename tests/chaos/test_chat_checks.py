@@ -147,8 +147,14 @@ def test_an_answer_that_ends_early_is_found_unless_it_was_stopped_or_nobody_was_
 def test_a_call_after_a_stop_is_found(sound: Evidence) -> None:
     _chat(sound).asked[3].stopped = (9, 107.4)
     assert len(call_checks.stops_hold(sound)) == 1
-    sound.record.strikes.append(Strike("freeze llm-runner", 100.0, 108.4, frozen=["llm-runner-0"]))
-    assert call_checks.stops_hold(sound) == []
+    elsewhere = Strike("network stall", 100.0, 108.4, detail="gateway, mongod")
+    for strike, finds in (
+        (elsewhere, 1),
+        (Strike("freeze llm-runner", 100.0, 108.4, frozen=["llm-runner-0"]), 0),
+        (Strike("network stall", 100.0, 108.4, detail="demo-model, mongod"), 0),
+    ):
+        sound.record.strikes = [strike]
+        assert len(call_checks.stops_hold(sound)) == finds
 
 
 def test_a_second_answer_is_found(sound: Evidence) -> None:
