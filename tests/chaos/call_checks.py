@@ -87,7 +87,7 @@ def _frozen(evidence: Evidence, at: float) -> bool:
 
 
 def _held_back(evidence: Evidence, at: float) -> bool:
-    """Whether a call that the model saw then may have been made before: by a frozen runner, or over a stalled network."""
+    """Whether a call that the model saw then may have been made before: by a frozen runner, or on a stalled network."""
     return _frozen(evidence, at) or any(
         strike.began <= at <= strike.ended + CLOSE_SECONDS
         for strike in evidence.record.strikes
