@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +16,9 @@ from orchestrator.sweeper import Sweeper
 from sample_runs import AGENT
 from shared.contracts.record import now
 from shared.contracts.transcript import ToolResult
-from shared.contracts.words import EntryKind, RunKind, Side, Wanted
+from shared.contracts.words import EntryKind, Purpose, RunKind, Side, Wanted
+from shared.contracts.work import GenerationRequested
+from shared.messaging import subjects
 
 IMPATIENT = OrchestratorSettings(unanswered_seconds=0.2, control_grace_seconds=0.2, silence_check_seconds=0)
 
@@ -241,6 +244,41 @@ async def test_a_message_whose_gateway_died_is_found_by_the_sweeper(engine: Engi
     await eventually(forgiven, "a message that never came")
     told = [event["seq"] for event in await engine.world.facts(chat.id) if event["type"] == "message"]
     assert told == [1, 2, 3, 4]
+
+
+async def test_a_job_that_was_put_off_hides_its_own_answer_and_no_other(engine: Engine) -> None:
+    """A stopped answer's job stays with the broker for as long as its provider asked for."""
+    world = engine.world
+    sweeper = Sweeper(world.store, world.publisher, world.client, IMPATIENT, logger())
+
+    async def put_off(seq: int) -> None:
+        job = GenerationRequested(
+            run_id=chat.id,
+            at=now(),
+            conversation_id=chat.id,
+            seq=seq,
+            purpose=Purpose.CHAT,
+            provider="demo",
+            model="demo-fast",
+            first_job_at=now(),
+        )
+        await world.publisher.scheduled(job, now() + timedelta(hours=1), f"{job.key}:later")
+
+    async def looked() -> bool:
+        await sweeper.sweep()
+        return sweeper.looks["unanswered message"] > 0
+
+    async with world.runner():
+        chat = await begin(engine, chat_settings("Hello?"))
+        await chat.answer(2)
+        await chat.at_rest()
+    await put_off(2)
+    seq = await chat.say("Are you there?", told=False)
+    await put_off(seq + 1)
+    await asyncio.sleep(2 * IMPATIENT.unanswered_seconds)
+    assert not await looked()
+    await world.client.jetstream().purge_stream(subjects.WORK, subject=f"later.{chat.id}:{seq + 1}:chat")
+    await eventually(looked, "a look at the unanswered message")
 
 
 async def test_what_is_not_kept_for_ever_is_forgotten(engine: Engine) -> None:

@@ -2,12 +2,9 @@
 
 import socket
 
-import pytest
-
 from gateway.connections import PROBE_SECONDS, PROBES, SILENT_SECONDS, UNACKNOWLEDGED_MILLISECONDS, bounded
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="a kernel's option")
 def test_connections_inherit_how_long_a_silent_peer_may_be_gone() -> None:
     with bounded(socket.socket()) as listening:
         listening.bind(("127.0.0.1", 0))

@@ -6,8 +6,10 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from orchestrator.settings import OrchestratorSettings
+from shared.contracts.identity import generation_key
 from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.words import Purpose
 from shared.messaging import history, subjects
 from shared.storage import Store
 
@@ -39,11 +41,12 @@ class ChatSweeper:
 
     async def _see_to(self, chats: list[Run]) -> None:
         """Looks at those of which `WORK` holds nothing. A message that never came is asked for no more."""
-        queued = await self._queued()
+        queued, put_off = await self._queued(), await self._put_off()
         ends = await self._store.entries.ends([chat.id for chat in chats])
         for chat in chats:
             end = ends.get(chat.id)
-            if chat.id in queued:
+            owed = subjects.later(generation_key(chat.id, chat.asked_seq + 1, Purpose.CHAT))
+            if chat.id in queued or owed in put_off:
                 continue
             if end is not None and end.seq < chat.asked_seq and chat.asked_at is not None:
                 await self._store.runs.never_asked(chat.id, chat.asked_seq, chat.asked_at, end.seq)
@@ -53,6 +56,10 @@ class ChatSweeper:
     async def _queued(self) -> set[str]:
         """The chats that `WORK` holds a message of, wherever a chat's may stand: batch jobs are not read for it."""
         queued: set[str] = set()
-        for subject in (subjects.COMMANDS, subjects.LIVE_JOBS, subjects.DONE_ORCHESTRATOR, subjects.LATER_JOBS):
+        for subject in (subjects.COMMANDS, subjects.LIVE_JOBS, subjects.DONE_ORCHESTRATOR):
             queued |= await history.about(self._client, subjects.WORK, subject)
         return queued
+
+    async def _put_off(self) -> set[str]:
+        """The subjects of jobs that wait for a provider: one that was stopped stays there."""
+        return {stored.subject async for stored in history.read(self._client, subjects.WORK, subjects.LATER_JOBS)}

@@ -97,5 +97,7 @@ class ChatCommands:
 
     def _told(self, telling: asyncio.Task[Any]) -> None:
         self._telling.discard(telling)
-        if not telling.cancelled() and isinstance(error := telling.exception(), BrokerUnavailable):
-            self._log.debug("telling not confirmed", error=repr(error))
+        if telling.cancelled() or (error := telling.exception()) is None:
+            return
+        level = self._log.debug if isinstance(error, BrokerUnavailable) else self._log.error
+        level("telling not confirmed", error=repr(error))
