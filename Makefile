@@ -38,9 +38,9 @@ demo: setup ## Start the whole stack, run a scale test, print its report, stop e
 up: setup ## Run the stack until Ctrl-C, the gateway on AGENTWARS_PORT (8080).
 	@python -m local_stack up $(ARGS)
 
-# Most tests wait: three workers keep two cores busy.
+# Most tests wait: three workers keep two cores busy. A worker that dies ends the run: what replaced it might wait for ever.
 test: setup ## Run all tests; some of them, one after the other: make test ARGS="tests/unit -k finder"
-	@python -m pytest $(or $(ARGS),--numprocesses=3)
+	@python -m pytest $(or $(ARGS),--numprocesses=3 --max-worker-restart=0)
 
 check: setup ## Lint, format, types, import rules.
 	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet

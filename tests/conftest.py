@@ -13,6 +13,7 @@ from xdist.scheduler import Scheduling
 from containers import mongo_in_container, nats_in_container
 from local_stack.finder import Binary, Source, find_mongo, find_nats
 from local_stack.servers import mongo_running, nats_running
+from time_limit import limit
 from workers import OneWorkerAStack
 
 TESTS = Path(__file__).parent
@@ -36,8 +37,9 @@ _SERVER_ENVIRONMENT = {**os.environ, **_TAKEN}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Gives each test the marker of its folder."""
+    """Gives each test the marker of its folder, and its time."""
     for item in items:
+        limit(item)
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if folder in _FOLDER_MARKERS:
             item.add_marker(folder)

@@ -9,6 +9,7 @@ from typing import Any
 from integration.llm_runner_world import World, world
 from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
+from shared.cancellation import cancel_all
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 
@@ -43,8 +44,7 @@ async def engine_on(nats_url: str, mongo_url: str, sweeps: bool = False) -> Asyn
         try:
             yield Engine(made, played)
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            assert await cancel_all([sweeping])
 
 
 async def _sweep(played: Stage) -> None:

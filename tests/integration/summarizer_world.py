@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingToFetch
 from nats.js import JetStreamContext
 
+from shared.cancellation import cancel_all
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
@@ -243,8 +244,7 @@ async def running(work_to_do: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         # What ended by itself failed: shown here, not as a later timeout.
         assert not task.done(), task.exception()
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        assert await cancel_all([task])
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
 from sample_runs import registry
+from shared.cancellation import cancel_all
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
@@ -144,8 +145,8 @@ class Stage:
             try:
                 yield
             finally:
-                for task in running:
-                    task.cancel()
+                # Once is not always enough for nats-py: a pump that goes on would never end this block.
+                assert await cancel_all(running)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS) -> None:
