@@ -60,7 +60,6 @@ def _about_run(draw: random.Random, of: Run) -> Operation:
         lambda store: store.runs.control(of.id),
         lambda store: store.runs.unfinished(10),
         lambda store: store.runs.ask(of.id, version, moment, moment + timedelta(seconds=sequence)),
-        lambda store: store.runs.never_asked(of.id, version, moment, index),
         lambda store: store.runs.stop_answer(of.id, version),
         lambda store: store.runs.unanswered(START, moment, 10),
         lambda store: store.runs.canceled_chats(moment, 10),

@@ -9,7 +9,7 @@ from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.case import Case
 from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
-from llm_runner.control import wish
+from llm_runner.control import ANSWERS, wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
@@ -29,6 +29,7 @@ from shared.settings import ChatSettings
 from shared.storage import Store
 
 CONTROL_FRESH_SECONDS = 0.5
+NEVER = float("-inf")
 
 
 class JobHandler:
@@ -75,10 +76,14 @@ class JobHandler:
             await self._attempt(await self._prompted(case), read_at)
 
     async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, Interruption | None, float]:
-        """All that is known of a job, what stands under its key, what is wanted of it, and when that was read."""
-        read_at = time.monotonic()
+        """All that is known of a job, what stands under its key, what is wanted of it, and when that was read.
+
+        What is wanted of an answer that nobody tried yet is read with its call about to begin: somebody waits for it.
+        """
+        job, at_once = held.job, held.job.purpose in ANSWERS and not held.repeated
+        read_at = NEVER if at_once else time.monotonic()
         facts, entries, why = await asyncio.gather(
-            job_facts(self._store, held.job), self._transcript(held.job), self._wish(held.job)
+            job_facts(self._store, job), self._transcript(held), _nothing() if at_once else self._wish(job)
         )
         past, generation = await self._what_was(held)
         return Case(held, facts, tuple(entries), past=past), generation, why, read_at
@@ -86,7 +91,7 @@ class JobHandler:
     async def give_up(self, held: HeldJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
         facts = await job_facts(self._store, held.job)
-        entries = await self._transcript(held.job)
+        entries = await self._transcript(held)
         await self._outcomes.given_up(Case(held, facts, tuple(entries)), failure)
 
     async def _attempt(self, case: Case, read_at: float) -> None:
@@ -95,9 +100,9 @@ class JobHandler:
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
         prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed, case.memory, window)
         attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
-        await self._announcer.started(case, attempt)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
-        if stale and (why := await self._wish(job)):
+        why, _ = await asyncio.gather(self._wish(job) if stale else _nothing(), self._announcer.started(case, attempt))
+        if why:
             case.held.interrupt(why)
         try:
             await attempt.call(self._clock(case), self._deltas_of(job, attempt))
@@ -143,8 +148,10 @@ class JobHandler:
             return NOTHING, None
         return await asyncio.gather(self._past.of(held.job), self._store.generations.get(held.job.key))
 
-    async def _transcript(self, job: GenerationRequested) -> list[Entry]:
-        return await self._store.entries.transcript(job.conversation_id) if job.conversation_id else []
+    async def _transcript(self, held: HeldJob) -> list[Entry]:
+        """What stands; before the first attempt at an answer nothing can stand above its question."""
+        conversation, question = held.job.conversation_id, None if held.repeated else held.question
+        return await self._store.entries.transcript(conversation, question) if conversation else []
 
     async def _wish(self, job: GenerationRequested) -> Interruption | None:
         control = await self._store.runs.control(job.run_id)
@@ -170,3 +177,7 @@ class JobHandler:
         starts = self._chats.summary_starts_tokens
         took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in case.entries)
         return case.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
+
+
+async def _nothing() -> None:
+    """In the place of what need not be read."""

@@ -19,7 +19,9 @@ class HeldJob:
 
     def __init__(self, message: Msg, job: GenerationRequested, ack_wait: float, limit: float) -> None:
         self.message = message
-        self.job = job
+        # A person's words go nowhere but into the transcript: the job without them is what is told and put off.
+        self.question = job.question
+        self.job = job.model_copy(update={"question": None}) if job.question else job
         self.delivery = message.metadata.num_delivered
         self.began = self.last_sign = time.monotonic()
         self.interruption: Interruption | None = None

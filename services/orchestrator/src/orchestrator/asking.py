@@ -85,6 +85,7 @@ class Asking:
             repeat=not first,
             first_job_at=gathered.cause_at,
             conversation_started_at=gathered.clock_started_at,
+            question=gathered.question,
             json_answer=judge,
             temperature=asked.temperature,
             max_tokens=asked.max_tokens,

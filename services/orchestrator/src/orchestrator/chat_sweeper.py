@@ -40,17 +40,11 @@ class ChatSweeper:
             await self._see_to(chats)
 
     async def _see_to(self, chats: list[Run]) -> None:
-        """Looks at those of which `WORK` holds nothing. A message that never came is asked for no more."""
+        """Looks at those of which `WORK` holds nothing."""
         queued, put_off = await self._queued(), await self._put_off()
-        ends = await self._store.entries.ends([chat.id for chat in chats])
         for chat in chats:
-            end = ends.get(chat.id)
             owed = subjects.later(generation_key(chat.id, chat.asked_seq + 1, Purpose.CHAT))
-            if chat.id in queued or owed in put_off:
-                continue
-            if end is not None and end.seq < chat.asked_seq and chat.asked_at is not None:
-                await self._store.runs.never_asked(chat.id, chat.asked_seq, chat.asked_at, end.seq)
-            else:
+            if chat.id not in queued and owed not in put_off:
                 await self._look(chat.id, None, "unanswered message")
 
     async def _queued(self) -> set[str]:

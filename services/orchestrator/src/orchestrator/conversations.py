@@ -99,15 +99,24 @@ class ConversationLooks:
         gathered = asked(command, settings, purpose)
         if gathered is None:
             return await self.on_sign(conversation)
-        # A budget that bounds nothing need not be asked, and what is wanted the runner reads itself: the job goes out
-        # before the account knows of it.
         run = await self._store.runs.settings(run_of(conversation))
         if run is not None and run.max_budget_nanos >= UNBOUNDED_NANOS:
-            gathered, hoped = self._hoped(gathered)
-            for effect in hoped:
-                if isinstance(effect, RequestMessage):
-                    await self._effects.request(conversation, gathered, effect, first=True)
-        return await self._look(conversation, gathered, (Noticed(command.event_sequence, gathered.cause_at),), True)
+            return await self._on_free_message(conversation, gathered)
+        noticed = (Noticed(command.event_sequence, gathered.cause_at),)
+        return await self._look(conversation, gathered, noticed, True)
+
+    async def _on_free_message(self, conversation: str, gathered: Gathered) -> Counted | None:
+        """Where the budget bounds nothing there is nothing to reserve, and what is wanted the runner reads itself.
+
+        So the run's account is left to the look at the answer: this one writes nothing.
+        """
+        gathered, owed = self._hoped(gathered)
+        messages = [effect for effect in owed if isinstance(effect, RequestMessage)]
+        if len(messages) < len(owed):
+            return await self.on_sign(conversation)
+        for effect in messages:
+            await self._effects.request(conversation, gathered, effect, first=True)
+        return None
 
     async def on_sign(self, conversation: str) -> Counted | None:
         """A look that proves nothing: a command or a sweep. It reads everything."""

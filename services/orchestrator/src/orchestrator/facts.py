@@ -28,7 +28,8 @@ class Gathered:
     `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
     be out. `cause_at` is when the newest entry was made: the cause of what is owed next. `end` is the `ended`, and
     `usage` all that the conversation cost; both are there only where they were read. `only` is what the one message
-    cost that was ever asked for, where the trigger proves that it was the only one.
+    cost that was ever asked for, where the trigger proves that it was the only one. `question` is the message that an
+    answer is owed to, where the trigger brought it.
     """
 
     facts: ConversationFacts
@@ -40,6 +41,7 @@ class Gathered:
     end: Entry | None = None
     usage: Usage | None = None
     only: Usage | None = None
+    question: Entry | None = None
 
 
 async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
@@ -76,7 +78,7 @@ def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpos
         return None
     facts = ConversationFacts(settings=settings, messages=command.message_seq, purpose=purpose, unanswered=True)
     # A chat has no end for its clock to come to: any moment will do.
-    return Gathered(facts, clock_started_at=command.stored_at, cause_at=command.stored_at)
+    return Gathered(facts, clock_started_at=command.stored_at, cause_at=command.stored_at, question=command.question)
 
 
 def proven(

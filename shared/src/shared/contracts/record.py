@@ -15,7 +15,7 @@ def now() -> datetime:
 
 def iso(moment: datetime) -> str:
     """`2026-11-21T10:00:00.000Z`: the one form of a time on the wire (spec/api.md)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import Message, Record, Timestamp
-from shared.contracts.transcript import Failure, Usage
+from shared.contracts.transcript import Entry, Failure, Usage
 from shared.contracts.words import LANE_OF, Finding, Lane, Purpose, Side
 
 
@@ -20,7 +20,7 @@ class RunCommanded(Message):
     that the facts of every message up to it are out, so that its look needs no read. Whoever publishes it has made
     sure of that: the fact of an answer whose done no look has handled yet (`Run.current_turn` below its seq) is
     published first, for its writer may have died. `event_sequence` is where the person's message stands on the
-    stream, 0 where there is none.
+    stream, 0 where there is none; `question` is the message itself, where it is nothing but text.
     """
 
     subject: ClassVar = "cmd.run"
@@ -30,6 +30,7 @@ class RunCommanded(Message):
     message_seq: int | None = None
     stored_at: Timestamp | None = None
     event_sequence: int = 0
+    question: Entry | None = None
     sweep: int | None = None
 
     @property
@@ -68,8 +69,9 @@ class GenerationRequested(Message):
 
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
-    behind it was not a first-delivered one. `prompt` is given for a generation no transcript gives (report, memory);
-    a turn, a judge and an answer are prompted from the transcript.
+    behind it was not a first-delivered one. `question` is the entry that an answer is owed to, where the look's command
+    brought it: whoever knows what stands below it need not read. `prompt` is given for a generation no transcript
+    gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"
@@ -86,6 +88,7 @@ class GenerationRequested(Message):
     first_job_at: Timestamp
     conversation_started_at: Timestamp | None = None
     done_subject: str = "llm.done.orchestrator"
+    question: Entry | None = None
     prompt: tuple[PromptMessage, ...] = ()
     temperature: float = 0.7
     max_tokens: int = 2000

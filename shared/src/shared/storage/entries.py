@@ -34,6 +34,7 @@ class Entries:
     async def insert(self, entry: Entry) -> None:
         """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already."""
         await self._inserts.submit(entry)
+        self._known.add(entry)
 
     async def insert_in_order(self, entries: Sequence[Entry]) -> int:
         """Stores entries of one conversation, each after the one before it; returns how many.
@@ -43,8 +44,16 @@ class Entries:
         with mapped_errors():
             return await insert_ordered(self._entries, [to_document(entry) for entry in entries])
 
-    async def transcript(self, conversation: str) -> list[Entry]:
-        """All entries in order; only those that are new are read, and reads of many conversations share a query."""
+    async def transcript(self, conversation: str, newest: Entry | None = None) -> list[Entry]:
+        """All entries in order; only those that are new are read, and reads of many conversations share a query.
+
+        `newest` is proven to stand, and to have had nothing above it: where all below it is known, nothing is read.
+        """
+        if newest is not None:
+            self._known.add(newest)
+            known = self._known.beginning(conversation)
+            if len(known) == newest.seq:
+                return known
         return await self._reads.submit(conversation)
 
     async def heads(self, conversation: str) -> list[Entry]:

@@ -91,14 +91,14 @@ class Runs(RunReads):
         return await self._with_settings(document) if document else None
 
     async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> Run | None:
-        """A person's message stands, or is about to: the sweeper sees to it that it is answered.
+        """A person's message stands: the sweeper sees to it that it is answered.
 
         Returns the run as it is afterwards; None where it was deleted, or is to be: that is not kept longer for it.
         """
         with mapped_errors():
             document = await self._runs.find_one_and_update(
                 {"_id": run_id, "control.wanted": {"$ne": Wanted.CANCEL.value}},
-                {"$max": {"asked_seq": seq, "asked_at": at, "expires_at": expires_at}},
+                {"$max": {"asked_seq": seq, "asked_at": at, "last_event_at": at, "expires_at": expires_at}},
                 projection=LIGHT,
                 return_document=ReturnDocument.AFTER,
             )
@@ -113,13 +113,6 @@ class Runs(RunReads):
         """The answer at `seq`, and any below it, is to end with what it has."""
         with mapped_errors():
             await self._runs.update_one({"_id": run_id}, {"$max": {"control.stop_seq": seq}})
-
-    async def never_asked(self, run_id: str, seq: int, at: datetime, last: int) -> None:
-        """The message that was announced as `seq` at `at` never came, and nothing was since: `last` is the last one."""
-        with mapped_errors():
-            await self._runs.update_one(
-                {"_id": run_id, "asked_seq": seq, "asked_at": at}, {"$set": {"asked_seq": last}}
-            )
 
     async def delete(self, run_id: str) -> None:
         """Forgets the run's own document: the last thing that is deleted of a run."""

@@ -37,6 +37,12 @@ class KnownTranscripts:
         while self._bytes > self._most_bytes:
             self.forget(next(iter(self._known)))
 
+    def add(self, entry: Entry) -> None:
+        """Remembers an entry that stands, where it follows what is known."""
+        known = self.beginning(entry.conversation_id)
+        if entry.seq == len(known) + 1:
+            self.keep(entry.conversation_id, [*known, entry])
+
     def forget(self, conversation: str) -> None:
         """Nothing is known of it any more."""
         self._bytes -= sum(map(_size, self._known.pop(conversation, ())))

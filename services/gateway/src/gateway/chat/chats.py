@@ -129,26 +129,25 @@ class Chats:
                         return None
                     seq += 1
                 entry = message_entry(run, seq, decision)
-        stored, asked = await asyncio.gather(self._inserted(entry), self._ask(entry))
-        if not stored or asked is None:
-            await self._not_said(entry)
-            return None
-        return self._owed(asked, chat, entry, await self._said.said(entry, _unheard(asked, chat)))
+        return await self._added(chat, entry, _unheard(run, chat))
 
     async def say_at_once(self, run: Run, chat: Known, said: Say) -> Answer | None:
         """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
 
-        That the insert finds its seq free shows that nothing was added. How the run is now is read beside it, and the
-        last answer's fact was seen here.
+        That the insert finds its seq free shows that nothing was added, and the last answer's fact was seen here.
         """
-        entry = message_entry(run, chat.next_seq, said)
-        asking = asyncio.create_task(self._ask(entry))
-        try:
-            stored = await self._inserted(entry)
-            after = await self._said.said(entry) if stored else None
-        finally:
-            asked = await asking
-        if not stored or asked is None:
+        return await self._added(chat, message_entry(run, chat.next_seq, said), None)
+
+    async def _added(self, chat: Known, entry: Entry, before: Entry | None) -> Answer | None:
+        """Stores the entry that makes an answer owed; the run says so, and is read, while the engine is told.
+
+        `before` is an answer of which perhaps no look has heard.
+        """
+        if not await self._inserted(entry):
+            await self._not_said(entry)
+            return None
+        asked, after = await asyncio.gather(self._ask(entry), self._said.said(entry, before))
+        if asked is None:
             await self._not_said(entry)
             return None
         return self._owed(asked, chat, entry, after)

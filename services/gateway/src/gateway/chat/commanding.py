@@ -91,6 +91,7 @@ class ChatCommands:
             message_seq=entry.seq,
             stored_at=entry.created_at if just_now else None,
             event_sequence=sequence,
+            question=entry if just_now and _is_text(entry) else None,
         )
         await publisher.work(command)
         return sequence
@@ -101,3 +102,8 @@ class ChatCommands:
             return
         level = self._log.debug if isinstance(error, BrokerUnavailable) else self._log.error
         level("telling not confirmed", error=repr(error))
+
+
+def _is_text(entry: Entry) -> bool:
+    """Whether the entry is a message of bounded length: what is attached to one may be large."""
+    return entry.kind is EntryKind.MESSAGE and not (entry.parts or entry.tool_results)
