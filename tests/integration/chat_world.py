@@ -99,6 +99,7 @@ class Chat:
                 message_seq=entry.seq,
                 stored_at=entry.created_at,
                 event_sequence=sequence,
+                question=entry if entry.kind is EntryKind.MESSAGE and not entry.tool_results else None,
             )
         )
 

@@ -16,7 +16,7 @@ from orchestrator.sweeper import Sweeper
 from sample_runs import AGENT
 from shared.contracts.record import now
 from shared.contracts.transcript import ToolResult
-from shared.contracts.words import EntryKind, Purpose, RunKind, Side, Wanted
+from shared.contracts.words import EntryKind, Lane, Purpose, RunKind, Side, Wanted
 from shared.contracts.work import GenerationRequested
 from shared.messaging import subjects
 
@@ -52,6 +52,19 @@ async def test_every_message_is_answered(engine: Engine) -> None:
     told = [event["seq"] for event in await engine.world.facts(chat.id) if event["type"] == "message"]
     assert told == [1, 2, 3, 4]
     assert run.usage.cost_nanos == sum(entry.usage.cost_nanos for entry in await chat.entries()) > 0
+
+
+async def test_a_message_of_a_chat_without_a_bound_writes_no_account_before_its_answer(engine: Engine) -> None:
+    async with engine.world.runner():
+        chat = await begin(engine, chat_settings("Hello, my kettle is broken."))
+        await chat.answer(2)
+        await chat.at_rest()
+    before = await engine.stage.run(chat.id)
+    await chat.say("The order number is 4711.")
+    job = await engine.stage.taken_job(Lane.LIVE)
+    asked = await engine.stage.run(chat.id)
+    assert (job.seq, job.question and job.question.content) == (4, "The order number is 4711.")
+    assert (asked.budget, asked.event_sequence) == (before.budget, before.event_sequence)
 
 
 async def test_a_taken_back_answer_is_written_anew_and_seen_by_nobody(engine: Engine) -> None:

@@ -101,12 +101,10 @@ class Stage:
         waiting = [stored.subject async for stored in history.read(self.client, subjects.WORK, ">")]
         return bool(waiting) and all(subject.startswith("llm.do.") for subject in waiting)
 
-    async def taken_job(self) -> GenerationRequested:
+    async def taken_job(self, lane: Lane = Lane.BATCH) -> GenerationRequested:
         """The next job, taken out of its lane."""
-        lane = await self.client.jetstream().pull_subscribe_bind(
-            subjects.lane_durable("demo", Lane.BATCH), subjects.WORK
-        )
-        (message,) = await lane.fetch(1, timeout=PATIENCE_SECONDS)
+        jobs = await self.client.jetstream().pull_subscribe_bind(subjects.lane_durable("demo", lane), subjects.WORK)
+        (message,) = await jobs.fetch(1, timeout=PATIENCE_SECONDS)
         await message.ack_sync(timeout=PATIENCE_SECONDS)
         return GenerationRequested.model_validate_json(message.data)
 

@@ -44,6 +44,20 @@ async def test_transcripts_read_together_are_not_mixed_up(store: Store) -> None:
     assert [entries[0].content if entries else None for entries in read] == [*places, None, *places]
 
 
+async def test_nothing_is_read_where_all_below_a_proven_entry_is_known(store: Store, mongo_url: str) -> None:
+    """Seen by what somebody else deletes meanwhile: no reader of a real transcript ever meets that."""
+    entries = [message(PLACE, seq) for seq in range(1, 5)]
+    await insert(store, *entries[:3])
+    assert await store.entries.transcript(PLACE) == entries[:3]
+    other = another_store(store, mongo_url)
+    await other.entries.delete(PLACE)
+    assert await store.entries.transcript(PLACE, entries[3]) == entries
+    assert await other.entries.transcript(PLACE, entries[3]) == []
+    await store.entries.delete(PLACE)
+    assert await store.entries.transcript(PLACE, entries[3]) == []
+    other.close()
+
+
 async def test_of_two_processes_that_insert_the_same_entries_exactly_one_wins_each(
     store: Store, mongo_url: str
 ) -> None:

@@ -101,6 +101,12 @@ def test_a_first_delivery_has_no_past(fields: dict[str, Any], repeated: bool) ->
     assert _held(**fields).repeated is repeated
 
 
+def test_a_question_is_in_no_job_that_is_told_of_or_put_off() -> None:
+    held = _held(question=ONE)
+    assert held.question == ONE
+    assert held.job == _held(at=held.job.at, first_job_at=held.job.first_job_at).job
+
+
 def test_the_first_reason_to_interrupt_stands() -> None:
     held = _held()
     held.interrupt(Interruption.CANCELED)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.facts import asked, proven
-from sample_runs import JUDGE, scenario
+from sample_runs import JUDGE, message, scenario
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import Purpose, Side
@@ -35,9 +35,11 @@ def command(**fields: Any) -> RunCommanded:
 
 
 def test_a_message_that_was_told_proves_that_its_answer_is_owed() -> None:
-    found = asked(command(), scenario(given=HELLO), Purpose.CHAT)
+    question = message("r", 3)
+    found = asked(command(question=question), scenario(given=HELLO), Purpose.CHAT)
     assert found is not None
     assert (found.facts.messages, found.facts.unanswered, found.cause_at) == (3, True, NOW)
+    assert found.question == question
 
 
 @pytest.mark.parametrize(

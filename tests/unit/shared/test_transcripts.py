@@ -48,6 +48,17 @@ def test_nothing_behind_a_hole_is_kept() -> None:
     assert _seqs(known, "a") == [1, 2, 3, 4, 5]
 
 
+@given(order=st.permutations(range(1, 7)))
+def test_entries_that_come_one_by_one_are_kept_where_they_follow(order: list[int]) -> None:
+    known = KnownTranscripts()
+    for seq in order:
+        known.add(*_entries("a", seq))
+    followed = 0
+    for seq in order:
+        followed = seq if seq == followed + 1 else followed
+    assert _seqs(known, "a") == list(range(1, followed + 1))
+
+
 def test_what_was_read_longest_ago_is_dropped_first() -> None:
     known = KnownTranscripts(most_bytes=2 * (ENTRY_BYTES + 100))
     for conversation in ("a", "b", "a", "c"):
