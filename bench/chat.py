@@ -9,7 +9,6 @@ import asyncio
 import json
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,32 +16,51 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import aiohttp
-import httpx
 
-from bench.model import DemoModel
 from bench.product import NotMeasured
 from bench.results import machine
+from bench.stage import Stage, on_stage
+from bench.turns import play_floor
+from bench.workload import PACE as MAIN_PACE
+from bench.workload import Case
 from local_stack.demo_registry import demo_registry
 from local_stack.ports import LOOPBACK, free_port
-from local_stack.stack import Stack
 from shared.contracts.identity import new_id
 
 RESULT = Path(__file__).parent / "results" / "chat.md"
 STREAMS: Final = (1, 50, 200)
-SECONDS: Final = 20.0
 WORDS: Final = (60, 140)
 """The shortest and the longest answer; every length between them is as likely."""
-PACE: Final[dict[str, Any]] = {
-    "totalSeconds": None,
-    "timeToFirstTokenSeconds": 0.05,
-    "tokensPerSecond": 100,
-    "wordsPerChunk": 1,
-}
-ANSWER_SECONDS: Final = 1.05  # people begin spread over the length of one answer
+FIRST_TOKEN_SECONDS: Final = 0.05
+REFERENCE_FLOOR_SECONDS: Final = 6.8
 LANE: Final = 512
 MODEL: Final = "demo-fast"
-READY_SECONDS: Final = 60.0
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
+
+
+class Talk(NamedTuple):
+    """How fast the model writes, and for how long people talk."""
+
+    tokens_per_second: float
+    seconds: float
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        return {
+            "totalSeconds": None,
+            "timeToFirstTokenSeconds": FIRST_TOKEN_SECONDS,
+            "tokensPerSecond": self.tokens_per_second,
+            "wordsPerChunk": 1,
+        }
+
+    @property
+    def answer_seconds(self) -> float:
+        """What an answer takes on average: people begin spread over it."""
+        return FIRST_TOKEN_SECONDS + statistics.mean(WORDS) / self.tokens_per_second
+
+
+TALKS: Final = (Talk(20, 40.0), Talk(100, 20.0))
+"""As fast as people read twice over, and as fast as the fastest models write."""
 
 
 class Came(NamedTuple):
@@ -64,12 +82,12 @@ Ask = Callable[[int], Awaitable[Came]]
 """Asks for answer 0, 1, 2 ... and reads it to its end."""
 
 
-async def people(at_once: int, asking: Callable[[], Ask]) -> Times:
-    """`at_once` people who talk for `SECONDS`."""
-    times, ends = Times(), time.monotonic() + SECONDS
+async def people(at_once: int, talk: Talk, asking: Callable[[], Ask]) -> Times:
+    """`at_once` people who talk for as long as `talk` says."""
+    times, ends = Times(), time.monotonic() + talk.seconds
 
     async def person(number: int) -> None:
-        await asyncio.sleep(ANSWER_SECONDS * number / at_once)
+        await asyncio.sleep(talk.answer_seconds * number / at_once)
         ask, answered = asking(), 0
         while time.monotonic() < ends:
             taken = await ask(answered)
@@ -124,46 +142,58 @@ def _question(words: int) -> str:
 
 async def measure() -> str:
     """The table as Markdown. Raises NotMeasured."""
+    port = free_port()
+    registry = json.loads(demo_registry(f"http://{LOOPBACK}:{port}"))
+    registry["demo"] |= {"concurrency": 2 * LANE, "liveConcurrency": LANE}
+    async with on_stage(settings={"AGENTWARS_PROVIDERS": json.dumps(registry)}, demo_port=port) as stage:
+        floors = [await _floor(stage)]
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(timeout=TIMEOUT, connector=connector) as session:
+            rows = [await _row(session, stage, talk, at_once) for talk in TALKS for at_once in STREAMS]
+        floors.append(await _floor(stage))
+    return "\n".join([*_head(floors), *rows]) + "\n"
+
+
+def _head(floors: list[float]) -> list[str]:
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
-    lines = [
+    slower = statistics.mean(floors) / REFERENCE_FLOOR_SECONDS
+    return [
         "# A chat's time to first token",
         "",
-        f"Measured {about}. {WORDS[0]} to {WORDS[1]} tokens an answer, 50 ms to the first, 10 ms apart; {SECONDS:g} s "
-        "of talking each; client, model and the whole stack share the cores.",
+        f"Measured {about}. {WORDS[0]} to {WORDS[1]} tokens an answer, 50 ms to the first; everybody sends the next "
+        "message as soon as the answer before it is there; client, model and the whole stack share the cores.",
         "",
-        "| streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** | added p99 | new chat p50 ms "
-        "| first byte p50 / p99 ms | answers |",
-        "|---|---|---|---|---|---|---|---|",
+        f"The main job's floor took {floors[0]:.1f} s before and {floors[1]:.1f} s after: this machine is "
+        f"{slower:.2f} x slower than one that takes {REFERENCE_FLOOR_SECONDS} s, for which 12 ms p50 and 40 ms p99 "
+        f"are to be reached with 50 streams; here that is **{12 * slower:.0f} and {40 * slower:.0f} ms**.",
+        "",
+        "| tokens/s a stream | streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** | added p99 "
+        "| new chat p50 ms | first byte p50 / p99 ms | answers | answers/s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as folder:
-        port = free_port()
-        registry = json.loads(demo_registry(f"http://{LOOPBACK}:{port}"))
-        registry["demo"] |= {"concurrency": 2 * LANE, "liveConcurrency": LANE}
-        environment = {"AGENTWARS_PROVIDERS": json.dumps(registry)}
-        async with Stack(Path(folder), env=environment, demo_port=port) as stack:
-            await stack.ready(READY_SECONDS)
-            async with httpx.AsyncClient(trust_env=False) as client:
-                await DemoModel(str(stack.demo_model_url), client).set_pace(PACE)
-            connector = aiohttp.TCPConnector(limit=0)
-            async with aiohttp.ClientSession(timeout=TIMEOUT, connector=connector) as session:
-                for at_once in STREAMS:
-                    lines.append(await _row(session, stack, at_once))
-                    print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
 
 
-async def _row(session: aiohttp.ClientSession, stack: Stack, at_once: int) -> str:
-    model_url, gateway_url = str(stack.demo_model_url), stack.gateway_urls[0]
-    alone = await people(at_once, lambda: straight(session, model_url))
-    product = await people(at_once, lambda: through(session, gateway_url))
+async def _floor(stage: Stage) -> float:
+    await stage.model.set_pace(MAIN_PACE)
+    return (await play_floor(stage, Case(100))).span_seconds
+
+
+async def _row(session: aiohttp.ClientSession, stage: Stage, talk: Talk, at_once: int) -> str:
+    await stage.model.set_pace(talk.pace)
+    model_url, gateway_url = stage.model.url, stage.stack.gateway_urls[0]
+    alone = await people(at_once, talk, lambda: straight(session, model_url))
+    product = await people(at_once, talk, lambda: through(session, gateway_url))
     (a50, a99), (p50, p99) = (_quantiles([one.first_token for one in times.next_message]) for times in (alone, product))
     new, _ = _quantiles([one.first_token for one in product.first_message])
     byte50, byte99 = _quantiles([one.first_byte for one in product.next_message])
     count = len(product.first_message) + len(product.next_message)
-    return (
-        f"| {at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} | **{p50 - a50:.1f}** | {p99 - a99:.1f} "
-        f"| {new:.1f} | {byte50:.1f} / {byte99:.1f} | {count} |"
+    row = (
+        f"| {talk.tokens_per_second:g} | {at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} "
+        f"| **{p50 - a50:.1f}** | {p99 - a99:.1f} | {new:.1f} | {byte50:.1f} / {byte99:.1f} | {count} "
+        f"| {count / talk.seconds:.1f} |"
     )
+    print(row, flush=True)
+    return row
 
 
 def _quantiles(values: list[float]) -> tuple[float, float]:

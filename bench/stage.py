@@ -1,7 +1,7 @@
 """Where everything is measured: a stack of its own in a temporary folder, with the demo model at the bench's pace."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(folder: Path | None = None) -> AsyncIterator[Stage]:
+async def on_stage(
+    folder: Path | None = None, settings: Mapping[str, str] | None = None, demo_port: int | None = None
+) -> AsyncIterator[Stage]:
     """A stack for the length of an `async with` block. Raises what `Stack` raises."""
     with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as temporary:
-        stack = Stack(folder or Path(temporary), env={"AGENTWARS_RUNS_CEILING": "1000"}, report=_died)
+        environment = {"AGENTWARS_RUNS_CEILING": "1000", **(settings or {})}
+        stack = Stack(folder or Path(temporary), env=environment, demo_port=demo_port, report=_died)
         async with stack, httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             await stack.ready(READY_SECONDS)
             if stack.demo_model_url is None:
