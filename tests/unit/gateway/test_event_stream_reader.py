@@ -225,22 +225,6 @@ async def test_probe_finds_what_was_lost_unseen() -> None:
     assert reading.written == [1, 2]
 
 
-async def test_slow_subscription_refills_the_log_of_its_run_only() -> None:
-    source = FakeSource()
-    source.tell("run.started")
-    async with hub_of(source) as hub:
-        reading = Reading(hub, None)
-        await reading.wrote(1)
-        reads = len(source.reads)
-        hub.refill("ev.run2.events")
-        await asyncio.sleep(0.01)
-        assert len(source.reads) == reads
-        source.deaf = True
-        source.tell()
-        hub.refill("ev.run1.events")
-        await reading.wrote(2)
-
-
 async def test_stream_that_was_made_anew_sends_readers_of_the_old_one_away() -> None:
     source = FakeSource()
     source.tell("run.started")

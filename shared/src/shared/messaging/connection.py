@@ -4,12 +4,11 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from faststream.nats import NatsBroker
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from shared.cancellation import ends_within
 from shared.logs import Logger
+from shared.messaging.quick_client import QuickBroker, QuickClient
 from shared.settings import NatsSettings
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -30,9 +29,8 @@ class Connection:
         self._closing = False
         self._away = False
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
-        self._on_error: list[Callable[[Exception], None]] = []
-        self._client: Client | None = None
-        self.broker = NatsBroker(
+        self._client: QuickClient | None = None
+        self.broker = QuickBroker(
             settings.nats_url,
             name=f"{service}-{os.getpid()}",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -49,13 +47,15 @@ class Connection:
             **options,
         )
 
-    async def open(self) -> Client:
+    async def open(self) -> QuickClient:
         """Connects, waiting for the broker as long as it takes."""
-        self._client = await self.broker.connect()
-        return self._client
+        client = await self.broker.connect()
+        assert isinstance(client, QuickClient)
+        self._client = client
+        return client
 
     @property
-    def client(self) -> Client:
+    def client(self) -> QuickClient:
         """The NATS connection. Raises RuntimeError before `open`."""
         if self._client is None:
             raise RuntimeError("the connection to NATS is not open yet")
@@ -68,10 +68,6 @@ class Connection:
     def on_reconnected(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Has `callback` run after every reconnect."""
         self._on_reconnected.append(callback)
-
-    def on_error(self, callback: Callable[[Exception], None]) -> None:
-        """Has `callback` told of every error of the connection, a slow subscription's too."""
-        self._on_error.append(callback)
 
     async def close(self) -> None:
         """Stops subscribers, drains and closes, within a bound."""
@@ -95,8 +91,6 @@ class Connection:
         if self.connected or not self._away:
             self._log.error("broker error", error=repr(error))
         self._away = not self.connected
-        for callback in self._on_error:
-            callback(error)
 
     async def _disconnected(self) -> None:
         if not self._closing:

@@ -21,6 +21,11 @@ class Credit:
         self.outstanding = 0
         self._asked: deque[tuple[float, int]] = deque()
 
+    @property
+    def low(self) -> bool:
+        """Whether more slots are free than are asked for: before that another request would only be work."""
+        return self.slots - self.in_use > 2 * self.outstanding
+
     def to_ask(self, now: float) -> int:
         """How many messages to ask for now."""
         while self._asked and self._asked[0][0] < now - REQUEST_SECONDS - SLACK_SECONDS:

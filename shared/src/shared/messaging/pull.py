@@ -132,6 +132,7 @@ class WorkPull:
         if status is not None and message.subject.startswith(self._inbox):
             self._on_status(message, status)
         elif self._credit.take():
+            self._ask_if_low()
             if self._stopping:
                 self._credit.free()
                 await self._give_back(message)
@@ -158,6 +159,11 @@ class WorkPull:
             self._log.warning("a pull request was refused", durable=self.durable, status=status, reason=described)
         self._ask_again(PAUSE_SECONDS)
 
+    def _ask_if_low(self) -> None:
+        """One request for what many messages have used up, long before the last that was asked for has come."""
+        if self._credit.low:
+            self._owed.set()
+
     def _ask_again(self, pause: float) -> None:
         self._pause = max(self._pause, pause)
         self._owed.set()
@@ -165,7 +171,7 @@ class WorkPull:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         self._credit.free()
-        self._owed.set()
+        self._ask_if_low()
         if not task.cancelled() and (error := task.exception()):
             self._log.error("a message's task failed", durable=self.durable, error=repr(error), exc_info=error)
 

@@ -68,6 +68,11 @@ def republished(subject: str) -> str:
     return "ev." + subject.removeprefix("run.")
 
 
+def stored(subject: str) -> str:
+    """Where what is heard live stands: `ev.X.events` as `run.X.events`."""
+    return "run." + subject.removeprefix("ev.")
+
+
 def control(run_id: str) -> str:
     """The fast path of cancel, pause and stop (core NATS only)."""
     return f"ctl.{run_id}"

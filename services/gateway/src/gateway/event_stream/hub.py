@@ -59,11 +59,10 @@ class Hub:
             watched.users -= 1
             watched.unused_since = time.monotonic()
 
-    def refill(self, subject: str | None = None) -> None:
-        """Something may have been missed: on every run, or on the one of a live subject."""
-        for view, watched in self._watched.items():
-            if subject is None or subject in view.live or subject.startswith(f"ev.{view.run_id}."):
-                watched.log.refill()
+    def refill(self) -> None:
+        """Something may have been missed, on every run."""
+        for watched in self._watched.values():
+            watched.log.refill()
 
     def is_watched(self, view: View) -> bool:
         """Whether a log of this view is there already."""

@@ -1,7 +1,7 @@
 """One watched run: what is heard live and what is read from history become one log without holes.
 
     heard ──▶ in order? no hole? ──▶ appended ──▶ readers wake
-                     │ a hole, a reconnect, a slow subscription, a probe that knows more
+                     │ a hole, a reconnect, a probe that knows more
                      ▼
               filling: read from the last complete sequence up to what was heard;
                        what is heard meanwhile waits, and is looked at again afterwards

@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
@@ -16,11 +14,10 @@ from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
 from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
+from shared.messaging.quick_client import QuickClient
 
 REQUEST_SECONDS: Final = 2.0
 FACTS_FRESH_SECONDS: Final = 5.0
-PENDING_MESSAGES: Final = 65_536
-PENDING_BYTES: Final = 16 * 1024 * 1024
 
 Hear = Callable[[Heard], None]
 Unsubscribe = Callable[[], Awaitable[None]]
@@ -82,14 +79,18 @@ class NatsSource:
     async def listen(self, view: View, hear: Hear) -> Unsubscribe:
         client = self._client()
 
-        async def on_message(message: Msg) -> None:
-            hear(_live(message))
+        def on_message(subject: bytes, headers: bytes, payload: bytes) -> None:
+            heard = _live(subject.decode(), headers, payload)
+            if heard is not None:
+                hear(heard)
 
-        kept = [await _subscribed(client, subject, on_message) for subject in view.live]
+        with _away("a subscription"):
+            ends = [await client.listen(subject, on_message) for subject in view.live]
 
         async def unsubscribe() -> None:
-            for subscription in kept:
-                await _give_up(client, subscription)
+            with _away("the end of a subscription"):
+                for end in ends:
+                    await end()
 
         return unsubscribe
 
@@ -132,7 +133,7 @@ class NatsSource:
         epoch = format(int(info.created.timestamp() * 1_000_000), "x")
         return StreamFacts(epoch, info.state.first_seq, info.state.last_seq)
 
-    def _client(self) -> Client:
+    def _client(self) -> QuickClient:
         if not self._connection.connected:
             raise BrokerUnavailable("anything", ConnectionError("not connected"))
         return self._connection.client
@@ -156,35 +157,27 @@ async def in_order(
             heads.append((following, lowest[1]))
 
 
-async def _subscribed(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
+@contextmanager
+def _away(what: str) -> Iterator[None]:
     try:
-        return await client.subscribe(
-            subject, cb=on_message, pending_msgs_limit=PENDING_MESSAGES, pending_bytes_limit=PENDING_BYTES
-        )
+        yield
     except NatsError as error:
-        raise BrokerUnavailable(f"a subscription to {subject}", error) from error
+        raise BrokerUnavailable(what, error) from error
 
 
-async def _give_up(client: Client, subscription: Subscription) -> None:
-    if client.is_closed:
-        return
+def _live(subject: str, headers: bytes, payload: bytes) -> Heard | None:
+    """The event as it was republished; None for what somebody else published there."""
+    named = dict(line.split(b": ", 1) for line in headers.split(b"\r\n") if b": " in line)
     try:
-        await subscription.unsubscribe()
-    except NatsError as error:
-        raise BrokerUnavailable("the end of a subscription", error) from error
-
-
-def _live(message: Msg) -> Heard:
-    headers = message.headers or {}
-    subject = headers["Nats-Subject"]
-    return Heard(
-        sequence=int(headers["Nats-Sequence"]),
-        subject=subject,
-        previous=int(headers["Nats-Last-Sequence"]),
-        type=_type(headers, subject),
-        conversation=_conversation(headers, subject),
-        payload=message.data,
-    )
+        sequence, previous = int(named[b"Nats-Sequence"]), int(named[b"Nats-Last-Sequence"])
+    except (KeyError, ValueError):
+        return None
+    stored = subjects.stored(subject)
+    if not stored.endswith(".events"):
+        return Heard(sequence, stored, previous, DELTA, stored.rpartition(".")[2], payload)
+    conversation = named.get(b"Aw-Conversation-Id")
+    type_ = named.get(b"Aw-Type", b"message").decode()
+    return Heard(sequence, stored, previous, type_, conversation.decode() if conversation else None, payload)
 
 
 def _stored(stored: history.StoredMessage) -> Heard:

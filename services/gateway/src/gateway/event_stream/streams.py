@@ -4,7 +4,6 @@ import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 
-from nats.errors import SlowConsumerError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,7 +55,6 @@ class Streams:
         self.clients = OpenClients(settings, stopping)
         self.admission = Admission(store.stream_leases, limit, log)
         connection.on_reconnected(self._on_reconnected)
-        connection.on_error(self._on_error)
 
     async def events(self, request: Request, caller: Caller, run: Run, conversation: str | None = None) -> Response:
         """A run's events as an event stream; 204 for a reader that has the last one.
@@ -162,10 +160,6 @@ class Streams:
     async def _on_reconnected(self) -> None:
         self._source.forget_facts()
         self.hub.refill()
-
-    def _on_error(self, error: Exception) -> None:
-        if isinstance(error, SlowConsumerError):
-            self.hub.refill(error.subject)
 
 
 class _Changed:

@@ -1,7 +1,9 @@
 """How often answers are read: the first text at once, then all of a process together, every few hundredths of a second.
 
 Text is published no more often than that, so a token need not wake anybody: what comes meanwhile waits in its
-connection's buffer and is one text. Whoever reads together publishes together, in one write to the broker.
+connection's buffer and is one text. Whoever reads together publishes together, in one write to the broker, and one
+wake-up carries the texts of all answers to everybody behind it. So an answer to which nothing came is not read either,
+until the next beat: one that waited for its next token itself would fall out of step with the others.
 """
 
 import asyncio
@@ -9,50 +11,61 @@ import asyncio
 import aiohttp
 
 
-class Rhythm:
-    """The beat of a process, `seconds` after the first who came to wait for it."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._waiting: list[asyncio.Future[None]] = []
-
-    def beat(self) -> asyncio.Future[None]:
-        """Done with the next beat, or before it by whoever waits."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_later(self._seconds, self._wake)
-        waiting = loop.create_future()
-        self._waiting.append(waiting)
-        return waiting
-
-    def _wake(self) -> None:
-        woken, self._waiting = self._waiting, []
-        for waiting in woken:
-            _end(waiting)
-
-
 class Reading:
     """One answer's reading: at once until text has begun, then by the beat; what has ended is read at once."""
 
-    def __init__(self, rhythm: Rhythm, content: aiohttp.StreamReader) -> None:
+    def __init__(self, rhythm: "Rhythm", content: aiohttp.StreamReader) -> None:
         self.text_began = False
         self._rhythm = rhythm
+        self._content = content
+        self._read_bytes = 0
         self._ended = False
         self._waiting: asyncio.Future[None] | None = None
         content.on_eof(self._end)
 
     async def next(self) -> None:
         """Returns when it is worth reading on."""
-        if self.text_began and not self._ended:
-            self._waiting = self._rhythm.beat()
+        if not self.text_began or self._ended:
+            return
+        self._read_bytes = self._content.total_bytes
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            self._rhythm.join(self)
             await self._waiting
+        finally:
+            self._waiting = None
+
+    def beat(self) -> bool:
+        """Has the reader go on where something came, or where it does not wait any more; whether it did."""
+        content = self._content
+        if self._waiting is None or content.total_bytes > self._read_bytes or content.exception() is not None:
+            self._go_on()
+            return True
+        return False
 
     def _end(self) -> None:
         self._ended = True
-        if self._waiting is not None:
-            _end(self._waiting)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
 
-def _end(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
+class Rhythm:
+    """The beat of a process: every `seconds` while somebody waits for it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiting: list[Reading] = []
+
+    def join(self, reading: Reading) -> None:
+        """Has the reading told of every beat until it goes on."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(self._seconds, self._beat)
+        self._waiting.append(reading)
+
+    def _beat(self) -> None:
+        self._waiting = [reading for reading in self._waiting if not reading.beat()]
+        if self._waiting:
+            asyncio.get_running_loop().call_later(self._seconds, self._beat)

@@ -1,0 +1,251 @@
+"""nats-py's client with the ways that every message takes made short.
+
+nats-py takes much Python for a message with headers (regular expressions, a header dictionary, a queue, a task that is
+woken) and more for a request (a task and a timer of its own for every wait). Every delta of every watched run passes
+the first, every fact, job, done and acknowledgement the second, and on a busy machine that is what people wait for. So
+three things are done here instead, and everything else (connecting, reconnecting, subscribing, draining) is left to
+nats-py:
+
+    read      messages somebody listens to go straight to a function, everything else to nats-py
+    request   one subject for all answers, one future and one timer a question
+    publish   the command is written and the flusher told, without a step of the event loop
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import BadSubjectError, NoRespondersError, ProtocolError, TimeoutError
+from nats.errors import Error as NatsError
+from nats.protocol.parser import Parser
+
+Hear = Callable[[bytes, bytes, bytes], None]
+"""Takes a message's subject, its header block as it came (or nothing), and its payload. Must not raise."""
+End = Callable[[], Awaitable[None]]
+
+_LINE_END = b"\r\n"
+_PLAIN, _WITH_HEADERS = b"MSG ", b"HMSG "
+_HEADERS_BEGIN = b"NATS/1.0\r\n"
+STATUS, NO_RESPONDERS = "Status", "503"
+
+
+class QuickClient(Client):
+    """A connection to NATS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parser = DirectParser(self)
+        self._ps = self._parser
+        self._replies: str | None = None
+        self._tokens = itertools.count()
+        self._asked: dict[bytes, asyncio.Future[Msg]] = {}
+
+    async def listen(self, subject: str, hear: Hear) -> End:
+        """Has `hear` called for every message, in their order; returns what ends that. Raises nats.errors.Error."""
+        # A subscription that waits for one future has neither a queue that is used, nor a task.
+        never: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        subscription = await self.subscribe(subject, future=never)
+        self._parser.direct[subscription._id] = hear
+
+        async def end() -> None:
+            self._parser.direct[subscription._id] = _nobody
+            if not self.is_closed:
+                await subscription.unsubscribe()
+            del self._parser.direct[subscription._id]
+
+        return end
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """As nats-py's. Raises nats.errors.TimeoutError, NoRespondersError."""
+        if self._replies is None:
+            await self._listen_for_replies()
+        token = b"%d" % next(self._tokens)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Msg] = loop.create_future()
+        self._asked[token] = answer
+        timer = loop.call_later(timeout, _expire, answer)
+        try:
+            await self.publish(subject, payload, f"{self._replies}.{token.decode()}", headers)
+            return await answer
+        finally:
+            timer.cancel()
+            del self._asked[token]
+
+    async def publish(
+        self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
+    ) -> None:
+        """As nats-py's, which is left what is no plain case: no connection, too much to send, or to be sent."""
+        size, flushing = len(payload), self._flush_queue
+        if flushing is None or not self._plainly_sends(size):
+            await super().publish(subject, payload, reply, headers)
+            return
+        command = _command(subject, reply, payload, headers)
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += size
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if flushing.empty():
+            flushing.put_nowait(asyncio.get_running_loop().create_future())
+
+    def _plainly_sends(self, size: int) -> bool:
+        flusher = self._flusher_task
+        return (
+            self._status == Client.CONNECTED
+            and size <= self._max_payload
+            and self._pending_data_size + size <= self._max_pending_size // 2
+            and flusher is not None
+            and not flusher.done()
+        )
+
+    async def _listen_for_replies(self) -> None:
+        # Said first: whoever asks meanwhile publishes behind the subscription, on the same connection.
+        self._replies = self.new_inbox()
+        try:
+            await self.listen(f"{self._replies}.*", self._hear_reply)
+        except NatsError:
+            self._replies = None
+            raise
+
+    def _hear_reply(self, subject: bytes, block: bytes, payload: bytes) -> None:
+        answer = self._asked.get(subject.rpartition(b".")[2])
+        if answer is None or answer.done():
+            return
+        headers = _headers(block) if block else None
+        if headers and headers.get(STATUS) == NO_RESPONDERS:
+            answer.set_exception(NoRespondersError())
+        else:
+            answer.set_result(Msg(_client=self, subject=subject.decode(), data=payload, headers=headers))
+
+
+class QuickBroker(NatsBroker):
+    """FastStream's broker on a quick client."""
+
+    async def _connect(self) -> Client:
+        client = QuickClient()
+        await client.connect(**self._connection_kwargs)
+        self.config.connect(client)
+        return client
+
+
+class DirectParser(Parser):
+    """nats-py's parser, but for messages: those of the subscriptions in `direct` never reach nats-py.
+
+    It cuts the protocol at its line ends (https://docs.nats.io/reference/reference-protocols/nats-protocol).
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.direct: dict[int, Hear] = {}
+        self._resets = 0
+        super().__init__(client)
+
+    def reset(self) -> None:
+        """The connection was made anew: what was read of the old one is void."""
+        super().reset()
+        self._resets += 1
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Takes what was read. Raises ProtocolError for what is no protocol of NATS."""
+        if self.buf:
+            data = bytes(self.buf) + data
+        resets, at = self._resets, 0
+        while resets == self._resets:
+            at = self._take_direct(data, at)
+            after = await self._take_other(data, at)
+            if not after:
+                self.buf = bytearray(data[at:])
+                return
+            at = after
+
+    def _take_direct(self, data: bytes, at: int) -> int:
+        """Tells all that follows from a place on and is listened to; where the first message stands that is not."""
+        while data.startswith((_WITH_HEADERS, _PLAIN), at):
+            line_end = data.find(_LINE_END, at)
+            if line_end < 0:
+                return at
+            fields = data[at:line_end].split()
+            body = head = line_end + 2
+            try:
+                hear = self.direct.get(int(fields[2]))
+                end = body + int(fields[-1])
+                if data[at] == _H:
+                    head += int(fields[-2])
+            except (IndexError, ValueError) as error:
+                raise _malformed(data[at:line_end]) from error
+            if hear is None or len(data) < end + 2:
+                return at
+            hear(fields[1], data[body:head], data[head:end])
+            at = end + 2
+        return at
+
+    async def _take_other(self, data: bytes, at: int) -> int:
+        """Hands the message or line at a place to nats-py; where the next one begins, 0 where it is not whole yet."""
+        line_end = data.find(_LINE_END, at)
+        if line_end < 0:
+            return 0
+        body = line_end + 2
+        if not data.startswith((_WITH_HEADERS, _PLAIN), at):
+            self.buf = bytearray(data[at:body])
+            await super().parse()
+            return body
+        # `MSG subject sid [reply] size`, or `HMSG subject sid [reply] head-size size`.
+        fields = data[at:line_end].split()
+        sizes = 2 if data[at] == _H else 1
+        head, end = body + (int(fields[-2]) if sizes == 2 else 0), body + int(fields[-1])
+        if len(data) < end + 2:
+            return 0
+        reply = fields[3] if len(fields) == 4 + sizes else b""
+        headers = data[body:head] if sizes == 2 else None
+        await self.nc._process_msg(int(fields[2]), fields[1], reply, data[head:end], headers)
+        return end + 2
+
+
+_H = ord("H")
+
+
+def _command(subject: str, reply: str, payload: bytes, headers: dict[str, Any] | None) -> bytes:
+    if not subject or any(sign in subject for sign in " \t\r\n"):
+        raise BadSubjectError
+    if headers is None:
+        return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(payload), payload)
+    lines = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()]).encode()
+    head = len(_HEADERS_BEGIN) + len(lines) + 2
+    sizes = (head, head + len(payload))
+    place = b"%s %s" % (subject.encode(), reply.encode())
+    return b"HPUB %s %d %d\r\n%s%s\r\n%s\r\n" % (place, *sizes, _HEADERS_BEGIN, lines, payload)
+
+
+def _headers(block: bytes) -> dict[str, str]:
+    """The headers of an answer; the server's own word stands in the first line: `NATS/1.0 404 Message Not Found`."""
+    first, _, rest = block.partition(_LINE_END)
+    headers = Client._parse_header_lines(rest)
+    status = first.partition(b" ")[2].strip()
+    return headers | {STATUS: status[:3].decode()} if status else headers
+
+
+def _one_line(value: str) -> str:
+    """A value that holds a line end could be taken for protocol."""
+    return value if value.isprintable() else value.translate({13: " ", 10: " "})
+
+
+def _expire(answer: asyncio.Future[Msg]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
+
+
+def _nobody(_subject: bytes, _headers: bytes, _payload: bytes) -> None:
+    """Takes what is still on its way to somebody who left."""
+
+
+def _malformed(line: bytes) -> ProtocolError:
+    return ProtocolError(f"nats: malformed {line[:64]!r}")
