@@ -205,9 +205,7 @@ class MemoryClient:
         return inbox
 
     async def publish(self, subject: str, payload: bytes = b"", reply: str = "") -> None:
-        """A batched direct get is answered; what else is published without a confirmation is text on its way."""
-        if not subject.startswith("$JS.API.DIRECT.GET."):
-            return
+        """A batched direct get is answered."""
         stream = self._broker.named(subject.rpartition(".")[2])
         found = await self._process.outside(f"read {stream.name}", lambda: _found(stream, json.loads(payload)))
         inbox = self._inboxes.pop(reply)
@@ -216,6 +214,10 @@ class MemoryClient:
             inbox.replies.put_nowait(SimpleNamespace(data=message.data, headers=headers))
         end = {"Status": "204" if found else "404", "Nats-Num-Pending": "0"}
         inbox.replies.put_nowait(SimpleNamespace(data=b"", headers=end))
+
+    def send(self, subject: str, payload: bytes) -> bool:
+        """Text on its way, of which nothing is kept."""
+        return True
 
 
 class MemoryJetStream:

@@ -1,12 +1,11 @@
 """The three services of the engine as the product wires them, over a store and a broker in memory."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 
 import orjson
-from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
@@ -17,7 +16,7 @@ from llm_runner.heartbeat import Heartbeat
 from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
-from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TokenCount
+from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TakeChunk, TokenCount
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.settling import JobSettlement
 from model.broker import Broker, MemoryClient
@@ -34,6 +33,7 @@ from shared.contracts.words import Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
+from shared.messaging.quick_client import QuickClient
 from shared.messaging.settlement import Settlement
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
@@ -126,13 +126,13 @@ class MemoryProvider:
         self._process = process
         self._ledger = ledger
 
-    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         call = Call(attempt, prompt.json_answer, self._ledger.clock.seconds, self._process)
         self._ledger.calls.append(call)
         for chunk in await self._process.outside("model", lambda: self._ledger.answer(call, prompt)):
             if isinstance(chunk, Exception):
                 raise chunk
-            yield chunk
+            take(chunk)
 
 
 @dataclass
@@ -173,8 +173,8 @@ def store_of(process: Process, around: Surroundings) -> MemoryStore:
     return MemoryStore(process, around.tables)
 
 
-def client_of(process: Process, around: Surroundings) -> Client:
-    return cast(Client, MemoryClient(around.broker, process))
+def client_of(process: Process, around: Surroundings) -> QuickClient:
+    return cast(QuickClient, MemoryClient(around.broker, process))
 
 
 def _orchestrator(process: Process, around: Surroundings) -> Service:

@@ -1,11 +1,11 @@
 """Stand-ins for the broker's connection and for a provider."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 
-from llm_runner.providers.provider import Chunk, Prompt
+from llm_runner.providers.provider import Chunk, Prompt, TakeChunk
 from sample_runs import registry
 from shared.routing import ProviderEntry
 
@@ -51,6 +51,10 @@ class FakeClient:
         self.published.append((subject, payload))
         self.replies.append(reply)
 
+    def send(self, subject: str, payload: bytes) -> bool:
+        self.published.append((subject, payload))
+        return True
+
     def json(self, number: int) -> dict[str, Any]:
         """What was published as the `number`th, from 0."""
         published: dict[str, Any] = orjson.loads(self.published[number][1])
@@ -69,8 +73,8 @@ class ScriptedProvider:
         self.entry: ProviderEntry = registry().providers["demo"]
         self._script = script
 
-    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         for step in self._script:
             if isinstance(step, Exception):
                 raise step
-            yield step
+            take(step)

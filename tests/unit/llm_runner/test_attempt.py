@@ -65,7 +65,7 @@ async def test_each_text_is_published_under_the_next_number() -> None:
     )
     deltas = publisher.attempt(job, f"{begun.id}-1", "a1")
     for text in ("one ", 'two thr"ee'):
-        await deltas.add(text)
+        deltas.add(text)
     shown = [client.json(number) for number in range(2)]
     assert [(one["i"], one["text"]) for one in shown] == [(0, "one "), (1, 'two thr"ee')]
     assert {one["type"] for one in shown} == {"delta"}

@@ -67,7 +67,9 @@ async def calling(
 
 
 async def _chunks(provider: HttpProvider) -> list[Chunk]:
-    return [chunk async for chunk in provider.stream("demo-fast", PROMPT, "attempt-1")]
+    chunks: list[Chunk] = []
+    await provider.stream("demo-fast", PROMPT, "attempt-1", chunks.append)
+    return chunks
 
 
 async def test_a_stream_is_read_and_the_call_named_for_its_attempt() -> None:
@@ -150,13 +152,15 @@ async def test_text_is_read_at_once_when_it_begins_and_ends_and_in_intervals_bet
     entry = ProviderEntry(base_url=f"http://127.0.0.1:{port}", key_variable=None, models={"demo-fast": ModelEntry()})
     provider = HttpProvider("demo", entry, None, connect_seconds=2, rhythm=Rhythm(3600))
     async with listening, asyncio.timeout(5):
-        chunks = provider.stream("demo-fast", PROMPT, "attempt-1")
+        chunks: asyncio.Queue[Chunk] = asyncio.Queue()
+        reading = asyncio.create_task(provider.stream("demo-fast", PROMPT, "attempt-1", chunks.put_nowait))
         await pieces.next.put(STREAM + TEXT.replace(b"Hi", b""))
-        assert await anext(chunks) == Chunk()
+        assert await chunks.get() == Chunk()
         await pieces.next.put(TEXT)
-        assert await anext(chunks) == Chunk("Hi")
+        assert await chunks.get() == Chunk("Hi")
         # An interval is an hour: what follows comes together, with the answer's end.
         for piece in (TEXT, TEXT, TEXT + STOP, DONE, None):
             await pieces.next.put(piece)
-        assert [chunk async for chunk in chunks] == [Chunk("HiHiHi"), Chunk("", "stop")]
+        await reading
+        assert [chunks.get_nowait() for _ in range(chunks.qsize())] == [Chunk("HiHiHi"), Chunk("", "stop")]
         await provider.close()

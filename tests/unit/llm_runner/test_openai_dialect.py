@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from llm_runner.providers.openai_dialect import read_event, request_body
+from llm_runner.providers.openai_dialect import read_events, request_body
 from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount, ToolCallDelta
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), temperature=0.5, max_tokens=9, seed=4)
@@ -57,7 +57,14 @@ def test_tools_are_sent_as_functions_whatever_form_they_came_in(
     ],
 )
 def test_a_chunk_is_read(event: bytes, chunk: Chunk) -> None:
-    assert read_event(event, "demo") == chunk
+    assert list(read_events([event], "demo")) == [chunk]
+
+
+def test_texts_that_follow_each_other_are_one() -> None:
+    texts = [b'{"choices":[{"delta":{"content":"%s"}}]}' % text for text in (b"a", b"b", b"c")]
+    stop = b'{"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}'
+    assert list(read_events([*texts, stop, texts[0]], "demo")) == [Chunk("abc"), Chunk("!", "stop"), Chunk("a")]
+    assert list(read_events([], "demo")) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_a_chunk_is_read(event: bytes, chunk: Chunk) -> None:
 )
 def test_pieces_of_tool_calls_are_read(pieces: bytes, deltas: list[ToolCallDelta]) -> None:
     event = b'{"choices":[{"delta":{"tool_calls":' + pieces + b"}}]}"
-    assert read_event(event, "demo") == Chunk(tool_calls=tuple(deltas))
+    assert list(read_events([event], "demo")) == [Chunk(tool_calls=tuple(deltas))]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_pieces_of_tool_calls_are_read(pieces: bytes, deltas: list[ToolCallDelta
 )  # fmt: skip
 def test_a_malformed_chunk_is_a_failure_that_is_tried_again(event: bytes) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        read_event(event, "demo")
+        list(read_events([event], "demo"))
     assert (caught.value.retryable, caught.value.charged) == (True, True)
 
 
@@ -106,5 +113,5 @@ def test_a_malformed_chunk_is_a_failure_that_is_tried_again(event: bytes) -> Non
 )
 def test_an_error_frame_inside_a_stream_is_a_failure(frame: bytes, retryable: bool) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        read_event(frame, "demo")
+        list(read_events([frame], "demo"))
     assert caught.value.retryable is retryable

@@ -5,8 +5,6 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-from nats.aio.client import Client
-
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
 from llm_runner.clock import Interruption
@@ -31,6 +29,7 @@ from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import WorkPull
+from shared.messaging.quick_client import QuickClient
 from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
 from shared.routing import ProviderEntry, Registry, load_registry
@@ -78,7 +77,7 @@ class Runner:
         await keeper.until_ready()
 
     async def _work(
-        self, client: Client, providers: dict[str, WatchedProvider], keeper: Keeper, stopping: asyncio.Event
+        self, client: QuickClient, providers: dict[str, WatchedProvider], keeper: Keeper, stopping: asyncio.Event
     ) -> None:
         deltas = DeltaPublisher(client, self._log)
         settlement = self._settlement(client, deltas, dict(providers))
@@ -118,7 +117,7 @@ class Runner:
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [task for pull in self._pulls for task in pull.tasks]
 
-    def _pull(self, client: Client, provider: str, lane: Lane, settlement: JobSettlement) -> WorkPull:
+    def _pull(self, client: QuickClient, provider: str, lane: Lane, settlement: JobSettlement) -> WorkPull:
         # Not bounded by the lane's limit as it is now: the durable holds it, over all replicas, and may change live.
         slots = self._settings.slots.slots(lane)
         durable = subjects.lane_durable(provider, lane)
@@ -126,7 +125,7 @@ class Runner:
         self._connection.on_reconnected(pull.reset)
         return pull
 
-    def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
+    def _settlement(self, client: QuickClient, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
         publisher = Publisher(client)
         announcer = Announcer(publisher)
         books = Books(self._store, announcer, providers)

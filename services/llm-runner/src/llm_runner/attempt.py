@@ -1,7 +1,6 @@
 """One attempt: one call to a provider for a generation, and what it has brought so far."""
 
 import time
-from contextlib import aclosing
 
 from llm_runner.clock import CallClock
 from llm_runner.deltas import AttemptDeltas
@@ -87,19 +86,20 @@ class Attempt:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.provider} gave an empty answer ({self.finish_reason})")
 
     async def _read(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
-        async with aclosing(self._source.stream(self.model, self._prompt, self.id)) as chunks:
-            async for chunk in chunks:
-                self._tokens = chunk.tokens or self._tokens
-                self.finish_reason = chunk.finish_reason or self.finish_reason
-                if chunk.text or chunk.tool_calls:
-                    clock.text_came()
-                    self._first_text = self._first_text or time.monotonic()
-                    await self._keep(chunk, deltas)
+        def take(chunk: Chunk) -> None:
+            self._tokens = chunk.tokens or self._tokens
+            self.finish_reason = chunk.finish_reason or self.finish_reason
+            if chunk.text or chunk.tool_calls:
+                clock.text_came()
+                self._first_text = self._first_text or time.monotonic()
+                self._keep(chunk, deltas)
 
-    async def _keep(self, chunk: Chunk, deltas: AttemptDeltas | None) -> None:
+        await self._source.stream(self.model, self._prompt, self.id, take)
+
+    def _keep(self, chunk: Chunk, deltas: AttemptDeltas | None) -> None:
         for piece in chunk.tool_calls:
             self._tools.add(piece)
         if chunk.text:
             self._texts.append(chunk.text)
             if deltas is not None:
-                await deltas.add(chunk.text)
+                deltas.add(chunk.text)

@@ -4,33 +4,30 @@ A lost delta is healed by its `message`, so nothing here is confirmed and nothin
 """
 
 import orjson
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
-from shared.contracts.record import iso, now
+from shared.contracts.record import iso_now
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 from shared.messaging import subjects
+from shared.messaging.quick_client import QuickClient
 
 
 class DeltaPublisher:
     """Publishes the deltas of every attempt of the process."""
 
-    def __init__(self, client: Client, log: Logger) -> None:
+    def __init__(self, client: QuickClient, log: Logger) -> None:
         self._client = client
         self._log = log
 
     def attempt(self, job: GenerationRequested, conversation: str, attempt: str) -> "AttemptDeltas":
         return AttemptDeltas(self, job, conversation, attempt)
 
-    async def publish(self, subject: str, payload: bytes) -> bool:
+    def publish(self, subject: str, payload: bytes) -> bool:
         """False where the broker cannot take it now."""
-        try:
-            await self._client.publish(subject, payload)
-        except NatsError as error:
-            self._log.warning("deltas lost, their message heals them", subject=subject, error=repr(error))
-            return False
-        return True
+        if self._client.send(subject, payload):
+            return True
+        self._log.warning("deltas lost, their message heals them", subject=subject)
+        return False
 
 
 class AttemptDeltas:
@@ -52,10 +49,10 @@ class AttemptDeltas:
         self._next = 0
         self._open = True
 
-    async def add(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """Publishes the text; a gap among numbers would be waited for, so nothing follows one that was lost."""
         if not self._open:
             return
         number, self._next = self._next, self._next + 1
-        payload = b'%s%s","i":%d,"text":%s}' % (self._head, iso(now()).encode(), number, orjson.dumps(text))
-        self._open = await self._publisher.publish(self._subject, payload)
+        payload = b'%s%s","i":%d,"text":%s}' % (self._head, iso_now().encode(), number, orjson.dumps(text))
+        self._open = self._publisher.publish(self._subject, payload)

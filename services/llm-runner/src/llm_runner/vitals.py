@@ -3,14 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 import orjson
 from nats.errors import Error as NatsError
 
 from llm_runner.held import HeldJobs
-from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure
+from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TakeChunk
 from shared.contracts.record import iso, now
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -31,15 +29,18 @@ class WatchedProvider:
         self.latency_ms: float | None = None
         self._provider = provider
 
-    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
+    async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         """The provider's own stream."""
         began = time.monotonic()
+
+        def watched(chunk: Chunk) -> None:
+            nonlocal began
+            if began:
+                self.latency_ms, began, self.problem = round((time.monotonic() - began) * 1000, 1), 0.0, None
+            take(chunk)
+
         try:
-            async with aclosing(self._provider.stream(model, prompt, attempt)) as chunks:
-                async for chunk in chunks:
-                    if began:
-                        self.latency_ms, began, self.problem = round((time.monotonic() - began) * 1000, 1), 0.0, None
-                    yield chunk
+            await self._provider.stream(model, prompt, attempt, watched)
         except ProviderFailure as failure:
             self.problem = str(failure)
             raise

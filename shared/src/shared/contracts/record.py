@@ -1,6 +1,8 @@
 """The base of every value that is sent or stored: frozen, camelCase on the wire, unknown fields ignored."""
 
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
@@ -16,6 +18,17 @@ def now() -> datetime:
 def iso(moment: datetime) -> str:
     """`2026-11-21T10:00:00.000Z`: the one form of a time on the wire (spec/api.md)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def iso_now() -> str:
+    """`iso(now())`, for what is stamped many times a second."""
+    seconds, milliseconds = divmod(int(time.time() * 1000), 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _in_utc(moment: datetime) -> datetime:

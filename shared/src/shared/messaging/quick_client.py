@@ -86,27 +86,23 @@ class QuickClient(Client):
         self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
     ) -> None:
         """As nats-py's, which is left what is no plain case: no connection, too much to send, or to be sent."""
-        size, flushing = len(payload), self._flush_queue
-        if flushing is None or not self._plainly_sends(size):
+        if self._status != Client.CONNECTED or not self.send(subject, payload, reply, headers):
             await super().publish(subject, payload, reply, headers)
-            return
+
+    def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, Any] | None = None) -> bool:
+        """Publishes at once, or, while it reconnects, as soon as it can; False where that cannot be promised."""
+        size, flushing = len(payload), self._flush_queue
+        room = size <= self._max_payload and self._pending_data_size + size <= self._max_pending_size // 2
+        if flushing is None or not room or self._status not in (Client.CONNECTED, Client.RECONNECTING):
+            return False
         command = _command(subject, reply, payload, headers)
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += size
         self._pending.append(command)
         self._pending_data_size += len(command)
-        if flushing.empty():
+        if flushing.empty() and self._status == Client.CONNECTED:
             flushing.put_nowait(asyncio.get_running_loop().create_future())
-
-    def _plainly_sends(self, size: int) -> bool:
-        flusher = self._flusher_task
-        return (
-            self._status == Client.CONNECTED
-            and size <= self._max_payload
-            and self._pending_data_size + size <= self._max_pending_size // 2
-            and flusher is not None
-            and not flusher.done()
-        )
+        return True
 
     async def _listen_for_replies(self) -> None:
         # Said first: whoever asks meanwhile publishes behind the subscription, on the same connection.

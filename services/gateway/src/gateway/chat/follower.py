@@ -1,8 +1,7 @@
 """Following one answer: its pieces from history and live, in the order of the stream, each once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
 from gateway.chat.pieces import Answered, Closed, Piece, read_piece
@@ -68,52 +67,62 @@ class AnswerFollower:
         async with self._hub.watching(View(self._run.id, texts=True), self._position) as log:
             log.readers.add(waiter)
             try:
-                async with aclosing(self._followed(waiter, log)) as batches:
-                    async for batch in batches:
-                        self._heard = True
-                        yield await self._with_content(batch)
-                        if isinstance(batch[-1], Answered | Closed):
-                            return
+                while not waiter.leaving:
+                    if log.failure is not None:
+                        raise BrokerUnavailable("the answer", ConnectionError(log.failure))
+                    batch = await self._next(log)
+                    if not batch:
+                        await waiter.wait()
+                        continue
+                    self._heard = True
+                    yield batch
+                    if isinstance(batch[-1], Answered | Closed):
+                        return
             finally:
                 log.readers.discard(waiter)
 
-    async def _followed(self, waiter: Waiter, log: RunLog) -> AsyncGenerator[list[Piece], None]:
-        while not waiter.leaving:
-            if log.failure is not None:
-                raise BrokerUnavailable("the answer", ConnectionError(log.failure))
-            if log.base_is_open:
-                await waiter.wait()
-            elif self._position < (up_to := max(log.ring.base, self._recorded)):
-                async with aclosing(self._replayed(up_to)) as batches:
-                    async for batch in batches:
-                        yield batch
-            elif batch := self._cut(self._appended(log)):
-                yield batch
-            elif self._standing is not None and log.filled and not self._heard:
-                # Of an answer whose events are there, the last one is there too, or on its way.
-                yield [Answered(log.position, _shown(self._standing))]
-            else:
-                await waiter.wait()
+    async def _next(self, log: RunLog) -> list[Piece]:
+        """What comes next and is there already; nothing where it has to be waited for."""
+        if log.base_is_open:
+            return []
+        up_to = max(log.ring.base, self._recorded)
+        while self._position < up_to:
+            if batch := await self._replayed(up_to):
+                return await self._with_content(batch)
+        if batch := self._appended(log):
+            return await self._with_content(batch) if isinstance(batch[-1], Answered) else batch
+        if self._standing is not None and log.filled and not self._heard:
+            # Of an answer whose events are there, the last one is there too, or on its way.
+            return [Answered(log.position, _shown(self._standing))]
+        return []
 
-    def _appended(self, log: RunLog) -> Iterator[Piece]:
+    def _appended(self, log: RunLog) -> list[Piece]:
+        """What the log has above the position, as far as the answer goes."""
+        batch: list[Piece] = []
         for item in log.ring.items(log.ring.index_after(self._position)):
             self._position = max(self._position, item.sequence)
             piece = read_piece(item.sequence, item.type, _data(item), self.seq)
             if piece is not None:
-                yield piece
+                batch.append(piece)
+                if isinstance(piece, Answered | Closed):
+                    break
+        return batch
 
-    async def _replayed(self, up_to: int) -> AsyncGenerator[list[Piece], None]:
+    async def _replayed(self, up_to: int) -> list[Piece]:
         """What stands before the log begins, or what the client may have; a replica that lags is asked again."""
         for _ in range(LAG_ROUNDS):
-            async with aclosing(self._read(up_to)) as batches:
-                async for batch in batches:
-                    yield batch
-            if self._position >= self._recorded:
-                break
+            batch, is_all = await self._read(up_to)
+            has_all = self._position >= self._recorded
+            if is_all and has_all:
+                self._position = up_to
+            if batch or has_all:
+                return batch
             await asyncio.sleep(LAG_PAUSE_SECONDS)
         self._position = up_to
+        return []
 
-    async def _read(self, up_to: int) -> AsyncGenerator[list[Piece], None]:
+    async def _read(self, up_to: int) -> tuple[list[Piece], bool]:
+        """Stored pieces above the position, so many at once; and whether they are all there are."""
         batch: list[Piece] = []
         async for heard in self._hub.source.read(View(self._run.id, texts=True), self._position, up_to):
             self._position = heard.sequence
@@ -121,22 +130,9 @@ class AnswerFollower:
             if piece is None:
                 continue
             batch.append(piece)
-            if isinstance(piece, Answered | Closed):
-                break
-            if len(batch) >= PIECES_AT_ONCE:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    def _cut(self, pieces: Iterator[Piece]) -> list[Piece]:
-        """Nothing follows the answer, or the end of its conversation."""
-        batch: list[Piece] = []
-        for piece in pieces:
-            batch.append(piece)
-            if isinstance(piece, Answered | Closed):
-                break
-        return batch
+            if isinstance(piece, Answered | Closed) or len(batch) >= PIECES_AT_ONCE:
+                return batch, False
+        return batch, True
 
     async def _with_content(self, batch: list[Piece]) -> list[Piece]:
         """A text over 64 KB is not in its event: it is read."""

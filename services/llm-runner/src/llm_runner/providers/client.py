@@ -2,8 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from http import HTTPStatus
 
 import aiohttp
@@ -11,7 +10,7 @@ import certifi
 
 from llm_runner.providers import openai_dialect
 from llm_runner.providers.http_errors import refused, unreachable
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, ProviderFailure
+from llm_runner.providers.provider import PROVIDER_ERROR, Prompt, ProviderFailure, TakeChunk
 from llm_runner.providers.rhythm import Reading, Rhythm
 from llm_runner.providers.sse import EventReader, EventTooLong
 from shared.routing import ProviderEntry
@@ -62,30 +61,25 @@ class HttpProvider:
     async def close(self) -> None:
         await self._session.close()
 
-    async def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
-        """The answer's chunks as they come. Raises ProviderFailure, also for an end without a `finish_reason`."""
+    async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
+        """Hands over the answer's chunks as they come.
+
+        Raises ProviderFailure, also for an end without a `finish_reason`.
+        """
         if self.entry.key_variable and not self._key:
             raise MissingKey(self.name, self.entry.key_variable)
-        finished = False
+        answer = _Answer(self.name, take)
         try:
-            async with aclosing(self._reads(model, prompt, attempt)) as reads:
-                async for reading, events in reads:
-                    for chunk in _joined(openai_dialect.read_event(data, self.name) for data in events):
-                        finished = finished or chunk.finish_reason is not None
-                        reading.text_began = reading.text_began or bool(chunk.text)
-                        yield chunk
+            await self._read(answer, model, prompt, attempt)
         except aiohttp.ClientError as error:
-            if not finished:
+            if not answer.finished:
                 raise unreachable(self.name, error) from error
         except EventTooLong as error:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name}: {error}") from error
-        if not finished:
+        if not answer.finished:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name} ended its answer without saying why; it is incomplete")
 
-    async def _reads(
-        self, model: str, prompt: Prompt, attempt: str
-    ) -> AsyncGenerator[tuple[Reading, list[bytes]], None]:
-        """The events that each read completes."""
+    async def _read(self, answer: "_Answer", model: str, prompt: Prompt, attempt: str) -> None:
         headers = {**self._headers, "X-Client-Request-Id": attempt}
         body = openai_dialect.request_body(model, prompt)
         async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
@@ -96,12 +90,13 @@ class HttpProvider:
             while piece := await content.readany():
                 events = reader.feed(piece)
                 if openai_dialect.END in events:
-                    yield reading, events[: events.index(openai_dialect.END)]
+                    answer.take(events[: events.index(openai_dialect.END)])
                     await _drain(content)
                     return
-                yield reading, events
+                answer.take(events)
+                reading.text_began = answer.text_began
                 await reading.next()
-            yield reading, [data for data in reader.end() if data != openai_dialect.END]
+            answer.take([data for data in reader.end() if data != openai_dialect.END])
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderFailure:
         body = b""
@@ -116,19 +111,21 @@ class HttpProvider:
         return failure
 
 
-def _joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The chunks in order; texts that follow each other are one."""
-    texts: list[str] = []
-    for chunk in chunks:
-        if chunk == Chunk(chunk.text):
-            texts.append(chunk.text)
-            continue
-        if texts:
-            yield Chunk("".join(texts))
-            texts = []
-        yield chunk
-    if texts:
-        yield Chunk("".join(texts))
+class _Answer:
+    """An answer as it is read: its chunks go on at once, and how far it is stays."""
+
+    def __init__(self, provider: str, take: TakeChunk) -> None:
+        self.finished = False
+        self.text_began = False
+        self._provider = provider
+        self._take = take
+
+    def take(self, events: list[bytes]) -> None:
+        """Hands over what events hold. Raises ProviderFailure."""
+        for chunk in openai_dialect.read_events(events, self._provider):
+            self.finished = self.finished or chunk.finish_reason is not None
+            self.text_began = self.text_began or bool(chunk.text)
+            self._take(chunk)
 
 
 def _trusted() -> ssl.SSLContext:

@@ -1,5 +1,6 @@
 """The wire format of OpenAI's chat completions, as many providers speak it more or less."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -31,8 +32,24 @@ def request_body(model: str, prompt: Prompt) -> bytes:
     return orjson.dumps(body)
 
 
-def read_event(data: bytes, provider: str) -> Chunk:
-    """The chunk an event's data holds. Raises ProviderFailure for no JSON, another shape, or an error frame."""
+def read_events(events: Iterable[bytes], provider: str) -> Iterator[Chunk]:
+    """The chunks that events hold, in their order; texts that follow each other are one. Raises ProviderFailure."""
+    texts: list[str] = []
+    for data in events:
+        read = _read(data, provider)
+        if isinstance(read, str):
+            texts.append(read)
+            continue
+        if texts:
+            yield Chunk("".join(texts))
+            texts = []
+        yield read
+    if texts:
+        yield Chunk("".join(texts))
+
+
+def _read(data: bytes, provider: str) -> Chunk | str:
+    """What an event holds: a text, or anything else. Raises ProviderFailure for what is not of OpenAI's shape."""
     try:
         frame = orjson.loads(data)
         error = frame.get("error")
@@ -45,7 +62,9 @@ def read_event(data: bytes, provider: str) -> Chunk:
             return Chunk(tokens=tokens)
         choice = choices[0]
         delta = choice.get("delta") or {}
-        return Chunk(_text(delta), choice.get("finish_reason"), tokens, _tool_calls(delta))
+        text, finish_reason, tool_calls = _text(delta), choice.get("finish_reason"), _tool_calls(delta)
+        plain = finish_reason is None and tokens is None and not tool_calls
+        return text if plain else Chunk(text, finish_reason, tokens, tool_calls)
     except (ValueError, AttributeError, KeyError, IndexError, TypeError) as malformed:
         raise ProviderFailure(
             PROVIDER_ERROR, f"{provider} sent a chunk that is not of OpenAI's shape; it is tried again"

@@ -1,6 +1,6 @@
 """What is asked of a provider, what comes back, and how it fails: the port between the engine and HTTP."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -70,6 +70,10 @@ class Chunk:
     tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
+TakeChunk = Callable[[Chunk], None]
+"""Takes the next chunk of an answer."""
+
+
 class ProviderFailure(AgentWarsError):
     """A call that gave no answer.
 
@@ -99,6 +103,5 @@ class Provider(Protocol):
     name: str
     entry: ProviderEntry
 
-    def stream(self, model: str, prompt: Prompt, attempt: str) -> AsyncGenerator[Chunk, None]:
-        """The answer's chunks as they come; ends after a `finish_reason`, else raises ProviderFailure."""
-        ...
+    async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
+        """Hands over the answer's chunks as they come; returns after a `finish_reason`, else raises ProviderFailure."""
