@@ -88,9 +88,11 @@ class Chat:
         return seq
 
     async def tell(self, entry: Entry) -> None:
-        """The message's fact, and the command that proves it."""
+        """The command that brings the message, or that proves its fact."""
         publisher = self.engine.world.publisher
-        sequence = await publisher.event(MessageAdded.of(entry)) if entry.kind is EntryKind.MESSAGE else 0
+        question = entry if entry.kind is EntryKind.MESSAGE and not entry.tool_results else None
+        if entry.kind is EntryKind.MESSAGE and question is None:
+            await publisher.event(MessageAdded.of(entry))
         await publisher.work(
             RunCommanded(
                 run_id=self.id,
@@ -98,8 +100,7 @@ class Chat:
                 conversation_id=self.id,
                 message_seq=entry.seq,
                 stored_at=entry.created_at,
-                event_sequence=sequence,
-                question=entry if entry.kind is EntryKind.MESSAGE and not entry.tool_results else None,
+                question=question,
             )
         )
 

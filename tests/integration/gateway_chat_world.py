@@ -216,7 +216,7 @@ class ChatWorld:
         return found[-1]
 
     async def engine(self, reference: str = "chat-1", seq: int = 2) -> Engine:
-        """Plays the engine for the answer at `seq`, whose question stands."""
+        """Plays the engine for the answer at `seq`, whose question stands: its fact is the engine's to tell."""
         run = await self.chat(reference)
         given = len(run.settings.scenarios[0].given)
 
@@ -224,6 +224,9 @@ class ChatWorld:
             return seq - 1 <= given or await self.store.entries.at(run.id, seq - 1) is not None
 
         await eventually(question_stands)
+        question = await self.store.entries.at(run.id, seq - 1) if seq - 1 > given else None
+        if question is not None and question.kind is EntryKind.MESSAGE:
+            await Publisher(self.client).event(MessageAdded.of(question))
         return Engine(self, run.id, seq)
 
     async def take_over(self, run_id: str) -> None:

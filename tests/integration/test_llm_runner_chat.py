@@ -119,6 +119,32 @@ async def test_a_stop_before_the_call_costs_nothing(engine: Engine) -> None:
     assert await engine.world.calls_made() == []
 
 
+async def test_a_message_that_travels_is_told_also_where_its_answer_needs_no_call(engine: Engine) -> None:
+    async with engine.world.runner():
+        chat = await begin(engine, chat_settings("Hello."))
+        await chat.answer(2)
+        await chat.at_rest()
+    seq = await chat.say("Are you there?")
+    await engine.stage.give_job_back(Lane.LIVE)
+    await chat.stop(seq + 1, signalled=False)
+    async with engine.world.runner():
+        assert (await chat.answer(seq + 1)).finish_reason == "stopped"
+        await chat.at_rest()
+    told = [event for event in await engine.world.facts(chat.id) if event["type"] in ("message", "attempt.started")]
+    assert [(event["type"], event["seq"]) for event in told[-3:]] == [("message", 2), ("message", 3), ("message", 4)]
+
+
+async def test_a_message_is_told_before_anything_of_its_answer(engine: Engine) -> None:
+    async with engine.world.runner():
+        chat = await begin(engine, chat_settings("Hello."))
+        await chat.answer(2)
+        await chat.answer(await chat.say("Are you there?") + 1)
+        await chat.at_rest()
+    told = [event for event in await engine.world.facts(chat.id) if event["type"] in ("message", "attempt.started")]
+    last = [("message", 3), ("attempt.started", 4), ("message", 4)]
+    assert [(event["type"], event["seq"]) for event in told[-3:]] == last
+
+
 async def test_a_stop_after_the_answer_changes_nothing(engine: Engine) -> None:
     async with engine.world.runner():
         chat = await begin(engine, chat_settings("Good day."))

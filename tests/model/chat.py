@@ -122,20 +122,21 @@ class ChatWorld(World):
         self.hand.do(self.store.runs.ask(self.run_id, entry.seq, entry.created_at, entry.created_at + KEPT))
 
     def _tell(self, run: Run, entries: list[Entry], *, proven: bool) -> None:
-        """The fact of an answer no look has heard of, the message's own, and the command that proves them."""
+        """The facts that have to be out, also an answer's that no look has heard of, and the command behind them."""
         given, entry = len(run.settings.scenarios[0].given), entries[-1]
         answers = [one for one in entries if one.side is Side.AGENT and one.seq > given]
         if answers and answers[-1].seq > run.current_turn:
             self.hand.do(self.publisher.event(MessageAdded.of(answers[-1])))
-        told = entry.kind is EntryKind.MESSAGE
-        sequence = self.hand.do(self.publisher.event(MessageAdded.of(entry))) if told else 0
+        travels = proven and entry.kind is EntryKind.MESSAGE
+        if entry.kind is EntryKind.MESSAGE and not travels:
+            self.hand.do(self.publisher.event(MessageAdded.of(entry)))
         command = RunCommanded(
             run_id=self.run_id,
             at=now(),
             conversation_id=self.run_id,
             message_seq=entry.seq,
             stored_at=entry.created_at if proven else None,
-            event_sequence=sequence,
+            question=entry if travels else None,
         )
         self.hand.do(self.publisher.work(command))
 

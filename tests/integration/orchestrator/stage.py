@@ -103,10 +103,19 @@ class Stage:
 
     async def taken_job(self, lane: Lane = Lane.BATCH) -> GenerationRequested:
         """The next job, taken out of its lane."""
-        jobs = await self.client.jetstream().pull_subscribe_bind(subjects.lane_durable("demo", lane), subjects.WORK)
-        (message,) = await jobs.fetch(1, timeout=PATIENCE_SECONDS)
+        message = await self._job(lane)
         await message.ack_sync(timeout=PATIENCE_SECONDS)
         return GenerationRequested.model_validate_json(message.data)
+
+    async def give_job_back(self, lane: Lane = Lane.BATCH) -> None:
+        """Takes the next job and gives it back, as a runner that leaves does."""
+        await (await self._job(lane)).nak()
+
+    async def _job(self, lane: Lane) -> Msg:
+        jobs = await self.client.jetstream().pull_subscribe_bind(subjects.lane_durable("demo", lane), subjects.WORK)
+        (message,) = await jobs.fetch(1, timeout=PATIENCE_SECONDS)
+        await jobs.unsubscribe()
+        return message
 
     async def ended_conversations(self, run_id: str, number: int) -> None:
         """Returns when at least so many conversations of the run are counted."""

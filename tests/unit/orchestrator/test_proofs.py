@@ -30,7 +30,7 @@ def done(seq: int = 2, purpose: Purpose = Purpose.CHAT, **fields: Any) -> Genera
 
 
 def command(**fields: Any) -> RunCommanded:
-    told: dict[str, Any] = {"message_seq": 3, "stored_at": NOW, "event_sequence": 9}
+    told: dict[str, Any] = {"message_seq": 3, "stored_at": NOW}
     return RunCommanded(run_id="r", at=NOW, conversation_id="r", **(told | fields))
 
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
-from gateway.body_limit import DeclaredLengthLimit
+from gateway.body_limit import BodyLimit
 from gateway.chat.chats import Chats
 from gateway.chat.commanding import ChatCommands
 from gateway.chat.door import ChatDoor
@@ -60,6 +60,8 @@ _log = structlog.stdlib.get_logger("gateway")
 LARGEST_BODY = 1024 * 1024
 LARGER_BODIES = {"/api/chat": chat.LARGEST_BODY}
 ROUTES = (
+    # Looked through in this order, and here it counts.
+    chat,
     agents,
     battles,
     scale,
@@ -68,7 +70,6 @@ ROUTES = (
     conversations,
     reports,
     streams,
-    chat,
     promptbro,
     llm,
     openai,
@@ -89,7 +90,7 @@ class Gateway(FastAPI):
     settings: GatewaySettings
 
     def build_middleware_stack(self) -> ASGIApp:
-        limited = DeclaredLengthLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
+        limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
         return OutermostLayer(Envelope(with_cors(limited, self.settings)))
 
 
@@ -106,7 +107,6 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         version="0.1.0",
         summary="Battles, scale tests and reports for LLM agents.",
         lifespan=_lifespan,
-        max_body_size=LARGEST_BODY,
         responses=ERRORS,
     )
     app.settings = settings

@@ -120,7 +120,7 @@ async def _on_transient(request: Request, error: Exception) -> Response:
     assert isinstance(error, TransientError)
     log.warning("request refused", error=str(error), path=request.url.path)
     if isinstance(error, StoreUnavailable):
-        (await watch_of(request)).doubt()
+        watch_of(request).doubt()
     seconds = max(1, round(error.retry_after.total_seconds()))
     message = "A part of the system does not answer at the moment; nothing was changed. Try again in a moment."
     return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})

@@ -5,7 +5,7 @@ each other. So one probe waits for all: while it has no answer, requests are ref
 """
 
 import asyncio
-from typing import Annotated, Protocol
+from typing import Protocol
 
 from fastapi import Depends, Request
 
@@ -64,15 +64,15 @@ class StoreWatch:
             self._failure = None
 
 
-async def watch_of(request: Request) -> StoreWatch:
+def watch_of(request: Request) -> StoreWatch:
     """The watch of this process."""
     watch = request.app.state.store_watch
     assert isinstance(watch, StoreWatch)
     return watch
 
 
-async def _store_answers(watch: Annotated[StoreWatch, Depends(watch_of)]) -> None:
-    watch.check()
+async def _store_answers(request: Request) -> None:
+    watch_of(request).check()
 
 
 NeedsStore = Depends(_store_answers)

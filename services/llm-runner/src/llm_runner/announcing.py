@@ -21,6 +21,11 @@ class Announcer:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
+    async def asked(self, question: Entry | None) -> None:
+        """The fact of the message an answer is owed to, where it travels with the job (`GenerationRequested`)."""
+        if question is not None:
+            await self._publisher.event(MessageAdded.of(question))
+
     async def started(self, case: Case, attempt: Attempt) -> None:
         job = case.job
         await self._publisher.event(

@@ -64,16 +64,20 @@ class JobHandler:
         case, generation, why, read_at = await self._read(held)
         job, stands = held.job, standing(held.job, case.entries, generation)
         await self._books.book_left_out(case, stands.result.attempt if stands.result else None)
+        ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, held.interruption}
+        failure = None if ends else self._spent_up(job, case.past)
+        if not ends and failure is None:
+            await self._attempt(await self._prompted(case), read_at)
+            return
+        await self._announcer.asked(held.question)
         if stands.settled:
             await self._announcer.result(job, stands.result, case.entries)
         elif Interruption.CANCELED in (why, held.interruption):
             await self._announcer.result(job, None, case.entries)
-        elif Interruption.STOPPED in (why, held.interruption):
+        elif failure is None:
             await self._outcomes.stopped(case)
-        elif failure := self._spent_up(job, case.past):
-            await self._outcomes.given_up(case, failure)
         else:
-            await self._attempt(await self._prompted(case), read_at)
+            await self._outcomes.given_up(case, failure)
 
     async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, Interruption | None, float]:
         """All that is known of a job, what stands under its key, what is wanted of it, and when that was read.
@@ -92,6 +96,7 @@ class JobHandler:
         """The end of a job that was delivered too often without any attempt's fault."""
         facts = await job_facts(self._store, held.job)
         entries = await self._transcript(held)
+        await self._announcer.asked(held.question)
         await self._outcomes.given_up(Case(held, facts, tuple(entries)), failure)
 
     async def _attempt(self, case: Case, read_at: float) -> None:
@@ -101,7 +106,12 @@ class JobHandler:
         prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed, case.memory, window)
         attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
-        why, _ = await asyncio.gather(self._wish(job) if stale else _nothing(), self._announcer.started(case, attempt))
+        # Both are published in this order, and the stream keeps it: one need not wait for the other.
+        why, _, _ = await asyncio.gather(
+            self._wish(job) if stale else _nothing(),
+            self._announcer.asked(case.held.question),
+            self._announcer.started(case, attempt),
+        )
         if why:
             case.held.interrupt(why)
         try:

@@ -99,21 +99,16 @@ class ConversationLooks:
         gathered = asked(command, settings, purpose)
         if gathered is None:
             return await self.on_sign(conversation)
-        run = await self._store.runs.settings(run_of(conversation))
-        if run is not None and run.max_budget_nanos >= UNBOUNDED_NANOS:
-            return await self._on_free_message(conversation, gathered)
-        noticed = (Noticed(command.event_sequence, gathered.cause_at),)
-        return await self._look(conversation, gathered, noticed, True)
-
-    async def _on_free_message(self, conversation: str, gathered: Gathered) -> Counted | None:
-        """Where the budget bounds nothing there is nothing to reserve, and what is wanted the runner reads itself.
-
-        So the run's account is left to the look at the answer: this one writes nothing.
-        """
         gathered, owed = self._hoped(gathered)
         messages = [effect for effect in owed if isinstance(effect, RequestMessage)]
         if len(messages) < len(owed):
+            # No runner will publish the message's fact before what is owed: that look does.
             return await self.on_sign(conversation)
+        run = await self._store.runs.settings(run_of(conversation))
+        if run is None or run.max_budget_nanos < UNBOUNDED_NANOS:
+            return await self._look(conversation, gathered, (), True)
+        # Where the budget bounds nothing there is nothing to reserve, and what is wanted the runner reads itself: the
+        # run's account is left to the look at the answer.
         for effect in messages:
             await self._effects.request(conversation, gathered, effect, first=True)
         return None

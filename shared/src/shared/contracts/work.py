@@ -17,10 +17,10 @@ class RunCommanded(Message):
 
     A chat's command names `message_seq`: the entry (a message or a rewind) that makes an answer owed at the next seq.
     With `stored_at` (when that entry was made) it proves that the entry stands, that no answer to it does yet, and
-    that the facts of every message up to it are out, so that its look needs no read. Whoever publishes it has made
+    that the facts of every message below it are out, so that its look needs no read. Whoever publishes it has made
     sure of that: the fact of an answer whose done no look has handled yet (`Run.current_turn` below its seq) is
-    published first, for its writer may have died. `event_sequence` is where the person's message stands on the
-    stream, 0 where there is none; `question` is the message itself, where it is nothing but text.
+    published first, for its writer may have died. `question` is the message itself, where it is nothing but text:
+    its fact is published by whoever takes the job for its answer. Any other message's fact is out before the command.
     """
 
     subject: ClassVar = "cmd.run"
@@ -29,7 +29,6 @@ class RunCommanded(Message):
     version: int = 0
     message_seq: int | None = None
     stored_at: Timestamp | None = None
-    event_sequence: int = 0
     question: Entry | None = None
     sweep: int | None = None
 
@@ -70,8 +69,9 @@ class GenerationRequested(Message):
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
     behind it was not a first-delivered one. `question` is the entry that an answer is owed to, where the look's command
-    brought it: whoever knows what stands below it need not read. `prompt` is given for a generation no transcript
-    gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
+    brought it: whoever takes the job publishes its fact before anything of the answer, and, where it knows what stands
+    below, need not read. `prompt` is given for a generation no transcript gives (report, memory); a turn, a judge and
+    an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"

@@ -108,10 +108,10 @@ class Chats:
         chat = known(run, ())
         return Answer(run, chat, chat.next_seq, after=0)
 
-    async def go_on(self, run: Run, chat: Known, decision: Decision) -> Answer | None:
+    async def go_on(self, run: Run, chat: Known, decision: Decision, above: int) -> Answer | None:
         """Does what was decided; None where the chat went on meanwhile, and it has to be decided anew.
 
-        Raises Conflict where an answer is owed already.
+        `above` is a sequence that stands on the stream already. Raises Conflict where an answer is owed already.
         """
         match decision:
             case Busy():
@@ -129,16 +129,16 @@ class Chats:
                         return None
                     seq += 1
                 entry = message_entry(run, seq, decision)
-        return await self._added(chat, entry, _unheard(run, chat))
+        return await self._added(chat, entry, _unheard(run, chat), above)
 
-    async def say_at_once(self, run: Run, chat: Known, said: Say) -> Answer | None:
+    async def say_at_once(self, run: Run, chat: Known, said: Say, above: int) -> Answer | None:
         """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
 
         That the insert finds its seq free shows that nothing was added, and the last answer's fact was seen here.
         """
-        return await self._added(chat, message_entry(run, chat.next_seq, said), None)
+        return await self._added(chat, message_entry(run, chat.next_seq, said), None, above)
 
-    async def _added(self, chat: Known, entry: Entry, before: Entry | None) -> Answer | None:
+    async def _added(self, chat: Known, entry: Entry, before: Entry | None, above: int) -> Answer | None:
         """Stores the entry that makes an answer owed; the run says so, and is read, while the engine is told.
 
         `before` is an answer of which perhaps no look has heard.
@@ -146,11 +146,11 @@ class Chats:
         if not await self._inserted(entry):
             await self._not_said(entry)
             return None
-        asked, after = await asyncio.gather(self._ask(entry), self._said.said(entry, before))
+        asked, _ = await asyncio.gather(self._ask(entry), self._said.said(entry, before))
         if asked is None:
             await self._not_said(entry)
             return None
-        return self._owed(asked, chat, entry, after)
+        return Answer(asked, known(asked, [*chat.entries, entry]), entry.seq + 1, after=above)
 
     async def _ask(self, entry: Entry) -> Run | None:
         """The run that is asked, as it is now; None where it was deleted, or is to be."""
@@ -162,9 +162,6 @@ class Chats:
         if await self._store.runs.get(entry.run_id) is None:
             # With its run all of the chat is gone, so nothing would ever delete this.
             await self._store.entries.delete(entry.run_id)
-
-    def _owed(self, run: Run, chat: Known, entry: Entry, after: int | None) -> Answer:
-        return Answer(run, known(run, [*chat.entries, entry]), entry.seq + 1, after)
 
     async def wait_for_change(self, run: Run, chat: Known) -> Known:
         """The chat after an insert into it has lost; for a moment what won may not be readable. Raises NotYet."""

@@ -31,20 +31,16 @@ class ChatCommands:
         self._log = log
         self._telling: set[asyncio.Task[Any]] = set()
 
-    async def said(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> int | None:
-        """Publishes a person's message, then has an orchestrator look; the sequence at which the message stands.
+    async def said(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> None:
+        """Has an orchestrator look at a person's message.
 
         `before` is an answer of which no look has heard: its fact goes first, for its writer may have died. `just_now`
-        says that the entry was stored by this request. None where the sequence is not known: nobody could be told, or
-        the entry is a rewind, of which there is no event.
+        says that the entry was stored by this request.
         """
         if not self._connection.connected:
             self._log.warning("message left to the sweeper", run_id=entry.run_id, seq=entry.seq)
-            return None
-        sequence = await self._for_a_while(self._tell(entry, before, just_now))
-        if sequence is None:
+        elif not await self._for_a_while(self._tell(entry, before, just_now)):
             self._log.warning("message perhaps left to the sweeper", run_id=entry.run_id, seq=entry.seq)
-        return sequence or None
 
     async def stop(self, run_id: str, seq: int) -> None:
         """Says on the fast path that an answer is to end with what it has, also where it waits for its provider."""
@@ -76,25 +72,27 @@ class ChatCommands:
         done, _ = await asyncio.wait({task}, timeout=self._timeout_seconds)
         return task.result() if done and task.exception() is None else None
 
-    async def _tell(self, entry: Entry, before: Entry | None, just_now: bool) -> int:
-        """Each confirmed before the next: what the command proves has to stand, and facts stand in their order."""
+    async def _tell(self, entry: Entry, before: Entry | None, just_now: bool) -> bool:
+        """Each confirmed before the next: what the command proves has to stand, and facts stand in their order.
+
+        A message that travels along is published by the runner that answers it, so that its answer waits for nothing.
+        """
         publisher = Publisher(self._connection.client)
-        sequence = 0
+        question = entry if just_now and _is_text(entry) else None
         if before is not None:
             await publisher.event(MessageAdded.of(before))
-        if entry.kind is EntryKind.MESSAGE:
-            sequence = await publisher.event(MessageAdded.of(entry))
+        if entry.kind is EntryKind.MESSAGE and question is None:
+            await publisher.event(MessageAdded.of(entry))
         command = RunCommanded(
             run_id=entry.run_id,
             at=now(),
             conversation_id=entry.conversation_id,
             message_seq=entry.seq,
             stored_at=entry.created_at if just_now else None,
-            event_sequence=sequence,
-            question=entry if just_now and _is_text(entry) else None,
+            question=question,
         )
         await publisher.work(command)
-        return sequence
+        return True
 
     def _told(self, telling: asyncio.Task[Any]) -> None:
         self._telling.discard(telling)

@@ -26,6 +26,7 @@ from gateway.errors import Conflict, InvalidAgent, InvalidRequest
 from gateway.event_stream import Streams
 from gateway.event_stream.asked import last_event_id
 from gateway.event_stream.cursors import run_tag
+from gateway.event_stream.views import View
 from gateway.parts import Parts
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from shared.contracts.agents import Agent
@@ -61,7 +62,7 @@ class ChatDoor:
         await self._streams.check(caller)
         # Before anything is stored: 503 says that nothing was.
         facts = await self._streams.hub.source.facts()
-        answer = await self._answer(caller, body, sent, format_)
+        answer = await self._answer(caller, body, sent, format_, facts.last)
         if format_ == "json":
             return await self._whole(request, answer)
         return await self._streamed(request, caller, answer, format_, facts.epoch)
@@ -112,9 +113,12 @@ class ChatDoor:
         await self.chats.stop(run.id, chat.next_seq)
         return run, chat.next_seq
 
-    async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer:
-        """The answer to follow. Every round that loses an insert reads what won and decides anew."""
-        if body.chat and (at_once := await self._at_once(caller, body.chat, body, sent)):
+    async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord, last: int) -> Answer:
+        """The answer to follow. Every round that loses an insert reads what won and decides anew.
+
+        `last` is the stream's last sequence, as of late: nothing of an answer that is not asked for yet stands below.
+        """
+        if body.chat and (at_once := await self._at_once(caller, body.chat, body, sent, last)):
             return at_once
         found = await self.chats.open(caller, body.chat) if body.chat else None
         if found is None:
@@ -130,13 +134,15 @@ class ChatDoor:
             decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
             if isinstance(decision, Say):
                 check_line(decision.line, sent[-1].where)
-            answer = await self.chats.go_on(run, chat, decision)
+            answer = await self.chats.go_on(run, chat, decision, last)
             if answer is not None:
                 return answer
             chat = await self.chats.wait_for_change(run, chat)
         raise NotYet(f"chat {run.id} keeps changing")
 
-    async def _at_once(self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent]) -> Answer | None:
+    async def _at_once(
+        self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent], last: int
+    ) -> Answer | None:
         """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
         remembered = self.chats.remembered.chat(caller, reference)
         if remembered is None:
@@ -150,7 +156,9 @@ class ChatDoor:
         if not isinstance(decision, Say) or decision.rewind_to is not None:
             return None
         check_line(decision.line, sent[-1].where)
-        return await self.chats.say_at_once(run, chat, decision)
+        # What the answer before it was made of need not be read again.
+        above = max(last, self._streams.hub.position(View(run.id, texts=True)))
+        return await self.chats.say_at_once(run, chat, decision, above)
 
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)

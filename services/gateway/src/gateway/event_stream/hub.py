@@ -68,6 +68,11 @@ class Hub:
         """Whether a log of this view is there already."""
         return view in self._watched
 
+    def position(self, view: View) -> int:
+        """The last sequence that the log of this view has; 0 where there is none."""
+        watched = self._watched.get(view)
+        return watched.log.position if watched is not None else 0
+
     async def run(self) -> None:
         """Forgets unused logs and asks for last sequences, until it is cancelled."""
         while True:

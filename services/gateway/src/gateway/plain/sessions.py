@@ -48,7 +48,7 @@ async def read_session(
         return Response(status_code=204)
     streams = streams_of(request)
     try:
-        (await watch_of(request)).check()
+        watch_of(request).check()
         found = await find_answer(parts, caller, sid)
         if found is None and had is not None:
             return Response(status_code=204)

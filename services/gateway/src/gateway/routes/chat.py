@@ -66,7 +66,6 @@ for _path in POSTS:
         responses=AS_ANSWER,
         name=f"post_{_path.rpartition('/')[2]}",
         dependencies=[NeedsStore],
-        max_body_size=LARGEST_BODY,
     )
 router.add_api_route(
     "/api/chat/sse",
@@ -76,7 +75,6 @@ router.add_api_route(
     response_class=Response,
     responses={200: {"content": {"text/event-stream": {}}}},
     dependencies=[NeedsStore],
-    max_body_size=LARGEST_BODY,
 )
 
 
@@ -86,7 +84,6 @@ router.add_api_route(
     response_class=Response,
     responses=RESUMED,
     dependencies=[NeedsStore],
-    max_body_size=LARGEST_BODY,
 )
 async def recover(body: RecoverBody, request: Request, caller: CallerOfRequest) -> Response:
     return await door_of(request).recover(request, _named(caller, request, body.user_id), body)

@@ -62,7 +62,7 @@ async def read(
     body = _body(prompt=prompt, system=system, provider=provider, model=model, tier=tier)
     run = answer_run(question(body, parts.registry, parts.settings), caller)
     try:
-        (await watch_of(request)).check()
+        watch_of(request).check()
         run = await begin(parts, run)
     except (StoreUnavailable, BrokerUnavailable) as error:
         return streams_of(request).come_again(error)

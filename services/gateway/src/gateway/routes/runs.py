@@ -42,7 +42,7 @@ async def list_runs(
 async def show_status(run_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
     streamed = prefers_event_stream(request.headers.get("accept"))
     try:
-        (await watch_of(request)).check()
+        watch_of(request).check()
         run = await find_run(parts.store, caller, run_id)
     except StoreUnavailable as error:
         # An EventSource gives up for good on 503.
