@@ -13,6 +13,7 @@ nats-py:
 
 import asyncio
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ Hear = Callable[[bytes, bytes, bytes], None]
 """Takes a message's subject, its header block as it came (or nothing), and its payload. Must not raise."""
 End = Callable[[], Awaitable[None]]
 
+_UNFIT = re.compile(r"\s")
 _LINE_END = b"\r\n"
 _PLAIN, _WITH_HEADERS = b"MSG ", b"HMSG "
 _HEADERS_BEGIN = b"NATS/1.0\r\n"
@@ -210,7 +212,7 @@ _H = ord("H")
 
 
 def _command(subject: str, reply: str, payload: bytes, headers: dict[str, Any] | None) -> bytes:
-    if not subject or any(sign in subject for sign in " \t\r\n"):
+    if not subject or _UNFIT.search(subject):
         raise BadSubjectError
     if headers is None:
         return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(payload), payload)

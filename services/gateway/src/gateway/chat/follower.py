@@ -70,14 +70,13 @@ class AnswerFollower:
                 while not waiter.leaving:
                     if log.failure is not None:
                         raise BrokerUnavailable("the answer", ConnectionError(log.failure))
-                    batch = await self._next(log)
-                    if not batch:
+                    if batch := await self._next(log):
+                        self._heard = True
+                        yield batch
+                        if isinstance(batch[-1], Answered | Closed):
+                            return
+                    if not batch or self._position >= log.position:
                         await waiter.wait()
-                        continue
-                    self._heard = True
-                    yield batch
-                    if isinstance(batch[-1], Answered | Closed):
-                        return
             finally:
                 log.readers.discard(waiter)
 

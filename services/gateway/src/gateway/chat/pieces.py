@@ -21,7 +21,9 @@ CODES: Final = {
 NO_ANSWER: Final = ("provider_error", "No answer was made: try again.")
 # As llm-runner writes deltas; anything else is read as JSON.
 _DELTA: Final = re.compile(
-    rb'.*?"seq":(\d+),"purpose":"[a-z]+","attempt":"([^"]*)","at":"[^"]*","i":(\d+),"text":"(.*)"\}\s*', re.DOTALL
+    rb'\{"type":"delta","schemaVersion":\d+,"runId":"[^"]*","conversationId":"[^"]*","seq":(\d+),"purpose":"[a-z]+",'
+    rb'"attempt":"([^"]*)","at":"[^"]*","i":(\d+),"text":"(.*)"\}\s*',
+    re.DOTALL,
 )
 
 

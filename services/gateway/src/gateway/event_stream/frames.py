@@ -23,8 +23,8 @@ def one_line(payload: bytes) -> bytes:
 
 def named(event: str, payload: bytes, identity: str | None = None) -> bytes:
     """One event with its name; `identity` is what a reconnecting client sends back."""
-    head = f"id: {identity}\n" if identity else ""
-    return b"".join((f"{head}event: {event}\ndata: ".encode(), one_line(payload), b"\n\n"))
+    head = f"id: {identity}\nevent: {event}" if identity else f"event: {event}"
+    return b"%s\ndata: %s\n\n" % (head.encode(), one_line(payload))
 
 
 def named_json(event: str, value: dict[str, object], identity: str | None = None) -> bytes:
@@ -34,7 +34,7 @@ def named_json(event: str, value: dict[str, object], identity: str | None = None
 
 def unnamed(payload: bytes, identity: str) -> bytes:
     """One message for `onmessage`."""
-    return b"".join((f"id: {identity}\ndata: ".encode(), one_line(payload), b"\n\n"))
+    return b"id: %s\ndata: %s\n\n" % (identity.encode(), one_line(payload))
 
 
 class Encoder:

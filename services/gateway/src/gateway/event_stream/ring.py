@@ -1,7 +1,7 @@
 """A bounded log of encoded events, in their order. Readers hold an index into it and nothing else."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from gateway.event_stream.views import RUN_ENDED, Wanted
@@ -116,10 +116,11 @@ class Ring:
         """The index of the first event above `sequence`."""
         return self._first + bisect_right(self._sequences, sequence)
 
-    def items(self, index: int) -> Iterator[Item]:
+    def items(self, index: int) -> list[Item]:
         """Every event from `index` on."""
-        for at in range(index - self._first, len(self._frames)):
-            yield Item(self._sequences[at], self._types[at], self._conversations[at], self._frames[at])
+        at = index - self._first
+        columns = (self._sequences[at:], self._types[at:], self._conversations[at:], self._frames[at:])
+        return [Item(*event) for event in zip(*columns, strict=True)]
 
     def block(self, index: int, wanted: Wanted) -> Block:
         """What follows `index`, as far as it fits one write. Readers that stand together share its bytes."""

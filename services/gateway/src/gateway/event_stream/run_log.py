@@ -11,6 +11,7 @@ What counts as a hole is `completeness.py`'s to say (spec/architecture.md sectio
 
 import asyncio
 import time
+from operator import attrgetter
 from typing import Final
 
 from gateway.event_stream.audience import Audience
@@ -28,6 +29,9 @@ WAITING_EVENTS: Final = 2048
 LAG_PAUSE_SECONDS: Final = 0.05
 LAG_LIMIT_SECONDS: Final = 10.0
 AWAY_PAUSE_SECONDS: Final = 0.25
+
+
+_sequence = attrgetter("sequence")
 
 
 class RunLog:
@@ -157,7 +161,7 @@ class RunLog:
             self._generation = self._source.generation
             self.refill()
         if len(incoming) > 1:
-            incoming.sort(key=lambda heard: heard.sequence)
+            incoming.sort(key=_sequence)
         for heard in incoming:
             self._take(heard)
         self._audience.wake_all()

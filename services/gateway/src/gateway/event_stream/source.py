@@ -1,6 +1,7 @@
 """Where events come from: the port the logs are written against, and NATS behind it."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.quick_client import QuickClient
 
+_SEQUENCE: Final = re.compile(rb"\nNats-Sequence: (\d+)\r")
+_LAST_SEQUENCE: Final = re.compile(rb"\nNats-Last-Sequence: (\d+)\r")
 REQUEST_SECONDS: Final = 2.0
 FACTS_FRESH_SECONDS: Final = 5.0
 
@@ -167,17 +170,15 @@ def _away(what: str) -> Iterator[None]:
 
 def _live(subject: str, headers: bytes, payload: bytes) -> Heard | None:
     """The event as it was republished; None for what somebody else published there."""
-    named = dict(line.split(b": ", 1) for line in headers.split(b"\r\n") if b": " in line)
-    try:
-        sequence, previous = int(named[b"Nats-Sequence"]), int(named[b"Nats-Last-Sequence"])
-    except (KeyError, ValueError):
+    sequence, previous = _SEQUENCE.search(headers), _LAST_SEQUENCE.search(headers)
+    if sequence is None or previous is None:
         return None
-    stored = subjects.stored(subject)
+    place, stored = (int(sequence[1]), int(previous[1])), subjects.stored(subject)
     if not stored.endswith(".events"):
-        return Heard(sequence, stored, previous, DELTA, stored.rpartition(".")[2], payload)
-    conversation = named.get(b"Aw-Conversation-Id")
-    type_ = named.get(b"Aw-Type", b"message").decode()
-    return Heard(sequence, stored, previous, type_, conversation.decode() if conversation else None, payload)
+        return Heard(place[0], stored, place[1], DELTA, stored.rpartition(".")[2], payload)
+    lines = (line.partition(": ") for line in headers.decode().split("\r\n"))
+    named = {name: value for name, _, value in lines}
+    return Heard(place[0], stored, place[1], _type(named, stored), _conversation(named, stored), payload)
 
 
 def _stored(stored: history.StoredMessage) -> Heard:
