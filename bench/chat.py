@@ -62,7 +62,7 @@ def talks(slower: float) -> tuple[Talk, ...]:
     A machine that is `slower` times slower needs so many times longer for everything. Where the model is slowed down
     as much, its queues are as long as those of the reference: what is compared then is the product.
     """
-    return Talk(20, 20.0), Talk(100 / slower, 20.0), Talk(100, 15.0)
+    return Talk(20, 40.0), Talk(100 / slower, 30.0), Talk(100, 20.0)
 
 
 @dataclass
