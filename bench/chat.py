@@ -25,7 +25,6 @@ from bench.product import NotMeasured
 from bench.results import machine
 from bench.stage import Stage, on_stage
 from bench.turns import play_floor
-from bench.upstream import FIRST_TOKEN_SECONDS
 from bench.workload import PACE as MAIN_PACE
 from bench.workload import Case
 from local_stack.demo_registry import demo_registry
@@ -37,32 +36,46 @@ STREAMS: Final = (1, 50, 200)
 WORDS: Final = (60, 140)
 """The shortest and the longest answer; every length between them is as likely."""
 REFERENCE_FLOOR_SECONDS: Final = 6.8
+FIRST_TOKEN_SECONDS: Final = 0.05
+BEAT_SECONDS: Final = 0.03
 GOAL: Final = (50, 12.0, 40.0)
 """With so many streams so many milliseconds, p50 and p99, on a machine whose floor is the reference's."""
 LANE: Final = 512
-MODEL: Final = "counts"
+PROVIDER, MODEL = "upstream", "counts"
 UPSTREAM_SECONDS: Final = 10.0
 
 
 class Talk(NamedTuple):
-    """How fast the model writes, and for how long people talk."""
+    """How fast the model writes, and for how long people talk; `stretched` says how much longer all of it takes.
+
+    A machine that is so many times slower needs so many times longer for everything. Where model and beat of the texts
+    are slowed down as much, its queues are as long as those of the reference: what is compared then is the product.
+    """
 
     tokens_per_second: float
     seconds: float
+    stretched: float = 1.0
+
+    @property
+    def first_token_seconds(self) -> float:
+        return FIRST_TOKEN_SECONDS * self.stretched
+
+    @property
+    def pace(self) -> float:
+        return self.tokens_per_second / self.stretched
 
     @property
     def answer_seconds(self) -> float:
         """What an answer takes on average: people begin spread over it."""
-        return FIRST_TOKEN_SECONDS + statistics.mean(WORDS) / self.tokens_per_second
+        return self.first_token_seconds + statistics.mean(WORDS) / self.pace
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"AGENTWARS_DELTA_INTERVAL_SECONDS": str(BEAT_SECONDS * self.stretched)}
 
 
-def talks(slower: float) -> tuple[Talk, ...]:
-    """Twice as fast as people read; as fast as the fastest models write; and the same in this machine's time.
-
-    A machine that is `slower` times slower needs so many times longer for everything. Where the model is slowed down
-    as much, its queues are as long as those of the reference: what is compared then is the product.
-    """
-    return Talk(20, 40.0), Talk(100 / slower, 30.0), Talk(100, 20.0)
+READS, FASTEST = Talk(20, 40.0), Talk(100, 20.0)
+"""Twice as fast as people read; as fast as the fastest models write."""
 
 
 @dataclass
@@ -106,21 +119,17 @@ def straight(connection: Connection) -> Ask:
     return ask
 
 
-def through(provider: str) -> Callable[[Connection], Ask]:
+def through(connection: Connection) -> Ask:
     """One chat through the product, a message at a time."""
+    chat = new_id()
 
-    def asking(connection: Connection) -> Ask:
-        chat = new_id()
+    async def ask(number: int) -> Came:
+        words = random.randint(*WORDS)
+        message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": _question(words)}]}
+        asked = {"id": chat, "messages": [message], "trigger": "submit-message"}
+        return await connection.ask("/api/chat", {**asked, "provider": PROVIDER, "model": MODEL}, words)
 
-        async def ask(number: int) -> Came:
-            words = random.randint(*WORDS)
-            message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": _question(words)}]}
-            asked = {"id": chat, "messages": [message], "trigger": "submit-message"}
-            return await connection.ask("/api/chat", {**asked, "provider": provider, "model": MODEL}, words)
-
-        return ask
-
-    return asking
+    return ask
 
 
 def _question(words: int) -> str:
@@ -129,19 +138,27 @@ def _question(words: int) -> str:
 
 async def measure() -> str:
     """The table as Markdown. Raises NotMeasured."""
-    demo, ports = free_port(), [free_port() for _ in talks(1)]
-    registry = json.loads(demo_registry(f"http://{LOOPBACK}:{demo}"))
-    registry |= {f"model{number}": _entry(port) for number, port in enumerate(ports)}
-    async with on_stage(settings={"AGENTWARS_PROVIDERS": json.dumps(registry)}, demo_port=demo) as stage:
-        before = await _floor(stage)
-        slower = before / REFERENCE_FLOOR_SECONDS
-        rows = []
-        for number, (talk, port) in enumerate(zip(talks(slower), ports, strict=True)):
-            async with upstream(port, talk):
-                rows += [await _row(stage, talk, at_once, port, f"model{number}") for at_once in STREAMS]
-        floors = (before, await _floor(stage))
+    floors, rows = [], []
+    for talk in (READS, FASTEST):
+        async with talking(talk) as (stage, port):
+            rows += [await _row(stage, talk, at_once, port) for at_once in STREAMS]
+            floors.append(await _floor(stage))
+    stretched = Talk(FASTEST.tokens_per_second, 40.0, statistics.mean(floors) / REFERENCE_FLOOR_SECONDS)
+    async with talking(stretched) as (stage, port):
+        rows += [await _row(stage, stretched, at_once, port) for at_once in STREAMS]
+        floors.append(await _floor(stage))
     slower = statistics.mean(floors) / REFERENCE_FLOOR_SECONDS
     return "\n".join([*_head(floors, slower), *(row.markdown(slower) for row in rows)]) + "\n"
+
+
+@asynccontextmanager
+async def talking(talk: Talk) -> AsyncIterator[tuple[Stage, int]]:
+    """A stack and a model of its own for the length of a `with` block, and the model's port."""
+    demo, port = free_port(), free_port()
+    registry = json.loads(demo_registry(f"http://{LOOPBACK}:{demo}")) | {PROVIDER: _entry(port)}
+    settings = talk.settings | {"AGENTWARS_PROVIDERS": json.dumps(registry)}
+    async with on_stage(settings=settings, demo_port=demo) as stage, upstream(port, talk):
+        yield stage, port
 
 
 def _entry(port: int) -> dict[str, Any]:
@@ -154,7 +171,7 @@ def _entry(port: int) -> dict[str, Any]:
 @asynccontextmanager
 async def upstream(port: int, talk: Talk) -> AsyncIterator[None]:
     """The model, for the length of a `with` block, in a process of its own."""
-    command = (sys.executable, "-m", "bench.upstream", str(port), str(talk.tokens_per_second))
+    command = (sys.executable, "-m", "bench.upstream", str(port), str(talk.first_token_seconds), str(talk.pace))
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     assert process.stdout is not None
     try:
@@ -168,7 +185,7 @@ async def upstream(port: int, talk: Talk) -> AsyncIterator[None]:
         await process.wait()
 
 
-def _head(floors: tuple[float, float], slower: float) -> list[str]:
+def _head(floors: list[float], slower: float) -> list[str]:
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
     streams, p50, p99 = GOAL
     return [
@@ -177,12 +194,14 @@ def _head(floors: tuple[float, float], slower: float) -> list[str]:
         f"Measured {about}. {WORDS[0]} to {WORDS[1]} tokens an answer, 50 ms to the first; everybody sends the next "
         "message as soon as the answer before it is there; client, model and the whole stack share the cores.",
         "",
-        f"The main job's floor took {floors[0]:.1f} s before and {floors[1]:.1f} s after: this machine is "
-        f"{slower:.2f} x slower than one that takes {REFERENCE_FLOOR_SECONDS} s, for which {p50:g} ms p50 and {p99:g} "
-        f"ms p99 are to be reached with {streams} streams; here that is **{p50 * slower:.0f} and {p99 * slower:.0f} "
-        "ms**. Three paces of the model: twice as fast as people read; 100 tokens a second in this machine's time, "
-        "slowed down as the machine is, so that its queues are as long as the other's; and 100 tokens a second, "
-        f"which is {slower:.2f} times the load.",
+        f"The main job's floor took {', '.join(f'{floor:.1f}' for floor in floors)} s: this machine is {slower:.2f} x "
+        f"slower than one that takes {REFERENCE_FLOOR_SECONDS} s, for which {p50:g} ms p50 and {p99:g} ms p99 are to "
+        f"be reached with {streams} streams; here that is **{p50 * slower:.0f} and {p99 * slower:.0f} ms**.",
+        "",
+        "Three paces: a model that writes twice as fast as people read; one that writes as fast as the fastest, which "
+        f"on this machine is {slower:.1f} times the load that it is on that one; the same *in this machine's time*, "
+        f"the model's times and the beat of the texts {slower:.1f} times as long as everything here is, so that queues "
+        "are as long as on that machine.",
         "",
         "| tokens/s a stream | streams | straight p50 / p99 ms | next message p50 / p99 ms | **added p50** "
         "| **added p99** | new chat p50 ms | first byte p50 / p99 ms | answers | answers/s |",
@@ -212,9 +231,14 @@ class Row:
         count = len(self.product.first_message) + len(product)
         added = " | ".join(self._judged(value, place, slower) for place, value in ((1, p50 - a50), (2, p99 - a99)))
         return (
-            f"| {self.talk.tokens_per_second:.0f} | {self.at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} "
+            f"| {self._pace} | {self.at_once} | {a50:.1f} / {a99:.1f} | {p50:.1f} / {p99:.1f} "
             f"| {added} | {new:.1f} | {byte50:.1f} / {byte99:.1f} | {count} | {count / self.talk.seconds:.1f} |"
         )
+
+    @property
+    def _pace(self) -> str:
+        written = f"{self.talk.tokens_per_second:.0f}"
+        return f"{written}, in this machine's time: {self.talk.pace:.0f}" if self.talk.stretched != 1 else written
 
     def _judged(self, value: float, place: int, slower: float) -> str:
         if self.at_once != GOAL[0]:
@@ -223,10 +247,10 @@ class Row:
         return f"**{value:.1f}** <= {goal:.0f}: {'yes' if value <= goal else 'no'}"
 
 
-async def _row(stage: Stage, talk: Talk, at_once: int, port: int, provider: str) -> Row:
+async def _row(stage: Stage, talk: Talk, at_once: int, port: int) -> Row:
     gateway = int(stage.stack.gateway_urls[0].rpartition(":")[2])
     alone = await people(at_once, talk, port, b'"content":"', straight)
-    product = await people(at_once, talk, gateway, b'"text-delta"', through(provider))
+    product = await people(at_once, talk, gateway, b'"text-delta"', through)
     row = Row(talk, at_once, alone, product)
     print(row.markdown(1.0), flush=True)
     return row

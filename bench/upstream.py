@@ -1,4 +1,4 @@
-"""`python -m bench.upstream PORT TOKENS_PER_SECOND`: a model that counts, and costs next to nothing itself.
+"""`python -m bench.upstream PORT FIRST_TOKEN_SECONDS TOKENS_PER_SECOND`: a model that counts, and costs little itself.
 
 In production a model runs elsewhere. Here it shares two cores with what is measured, so it is no more than a protocol
 that writes OpenAI's chunks on time; the demo model, which judges, plays and fails, takes several times as much a token.
@@ -14,7 +14,6 @@ import uvloop
 
 from local_stack.ports import LOOPBACK
 
-FIRST_TOKEN_SECONDS: Final = 0.05
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _COUNT: Final = re.compile(rb"count to (\d+)")
 _HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -25,8 +24,9 @@ _END: Final = b"data: [DONE]\n\n"
 class Answering(asyncio.Protocol):
     """One connection: a request, its answer word by word, the next request."""
 
-    def __init__(self, tokens_per_second: float) -> None:
+    def __init__(self, first_token_seconds: float, tokens_per_second: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._first = first_token_seconds
         self._between = 1 / tokens_per_second
         self._read = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -51,7 +51,7 @@ class Answering(asyncio.Protocol):
             return
         self._transport.write(_HEAD)
         self._words, self._written = int(counts[-1]), 0
-        self._due = self._loop.time() + FIRST_TOKEN_SECONDS
+        self._due = self._loop.time() + self._first
         self._timer = self._loop.call_at(self._due, self._write)
 
     def _write(self) -> None:
@@ -74,12 +74,13 @@ def _chunk(delta: bytes, finish_reason: bytes) -> bytes:
     return _SHARED + b'"choices":[{"index":0,"delta":%s,"finish_reason":%s}],"usage":null}\n\n' % (delta, finish_reason)
 
 
-async def serve(port: int, tokens_per_second: float) -> None:
+async def serve(port: int, first_token_seconds: float, tokens_per_second: float) -> None:
     """Serves until it is cancelled; says when it listens."""
-    server = await asyncio.get_running_loop().create_server(lambda: Answering(tokens_per_second), LOOPBACK, port)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Answering(first_token_seconds, tokens_per_second), LOOPBACK, port)
     print("listens", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    uvloop.run(serve(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
