@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sample_runs import AGENT, JUDGE, run, scenario
 from shared.contracts.money import NANOS_PER_DOLLAR, to_nanos, to_usd
-from shared.contracts.record import iso, now
+from shared.contracts.record import iso, iso_now, now
 from shared.contracts.settings import ConversationSettings, GivenMessage, RunSettings
 from shared.contracts.words import Lane, Purpose, RunKind, Side
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
@@ -21,6 +21,14 @@ MOMENT = datetime(2026, 11, 21, 10, 0, 0, 123_999, tzinfo=UTC)
 def test_time_on_the_wire_is_utc_with_milliseconds() -> None:
     assert iso(MOMENT) == "2026-11-21T10:00:00.123Z"
     assert iso(MOMENT.astimezone(timezone(timedelta(hours=2)))) == "2026-11-21T10:00:00.123Z"
+
+
+@pytest.mark.parametrize("milliseconds", [0, 7, 123, 999])
+def test_the_quick_stamp_has_the_same_form(monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
+    moment = MOMENT.replace(microsecond=milliseconds * 1000)
+    # Half a millisecond more: what a float makes of the exact one may lie below it.
+    monkeypatch.setattr("time.time", lambda: moment.timestamp() + 0.0005)
+    assert iso_now() == iso(moment)
 
 
 def test_present_has_no_more_than_milliseconds() -> None:
