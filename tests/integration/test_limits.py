@@ -15,6 +15,8 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, RunStatus
 
 SLOW_SECONDS = 30.0
+TIME_SECONDS = 2.0
+"""Time enough for a busy machine to begin its calls."""
 
 
 @pytest.fixture
@@ -38,8 +40,9 @@ async def test_time_that_is_up_ends_every_conversation_and_closes_its_call(engin
     await engine.world.model.control(totalSeconds=SLOW_SECONDS, wordsPerChunk=1)
     began = time.monotonic()
     async with engine.world.runner():
-        short_run = await engine.stage.start(limited_to(1.0, run(total=3, concurrency=2)))
-        short_talks = await engine.stage.start(run(total=3, concurrency=2, played=scenario(time_limit_seconds=1.0)))
+        short_run = await engine.stage.start(limited_to(TIME_SECONDS, run(total=3, concurrency=2)))
+        limited = scenario(time_limit_seconds=TIME_SECONDS)
+        short_talks = await engine.stage.start(run(total=3, concurrency=2, played=limited))
         ended = [await engine.stage.ended(one.id) for one in (short_run, short_talks)]
         assert time.monotonic() - began < SLOW_SECONDS / 2
     for one, asked in zip(ended, (2, 3), strict=True):
