@@ -20,6 +20,7 @@ from integration.gateway_chat_world import (
     text_of,
 )
 from shared.contracts.record import now
+from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Failure, ToolCall
 from shared.contracts.words import EntryKind, Side, Wanted
 
@@ -275,8 +276,8 @@ async def test_agent_is_the_voice_and_the_request_may_say_otherwise(here: ChatWo
     assert (voice.temperature, voice.max_tokens) == (0.1, 99)
 
 
-async def test_command_that_could_not_be_told_is_told_by_whoever_asks_again(here: ChatWorld) -> None:
-    """A gateway that died right after the insert: the entry stands, and nobody was told."""
+async def untold(here: ChatWorld) -> Run:
+    """A chat whose gateway died right after an insert: the entry stands at 3, and nobody was told."""
     await here.answered(asked(said("Hello")), "Good day.")
     run = await here.chat()
     lost = Entry(
@@ -291,6 +292,11 @@ async def test_command_that_could_not_be_told_is_told_by_whoever_asks_again(here
         client_message_id="m2",
     )
     await here.store.entries.insert(lost)
+    return run
+
+
+async def test_message_nobody_was_told_of_is_told_by_whoever_asks_again(here: ChatWorld) -> None:
+    run = await untold(here)
     asking = asyncio.create_task(here.ask(asked(said("And?", "m2"))))
 
     async def is_told() -> bool:
@@ -303,6 +309,24 @@ async def test_command_that_could_not_be_told_is_told_by_whoever_asks_again(here
     assert [fact["seq"] for fact in await here.facts(run.id)] == [1, 2, 3, 4]
 
 
+async def test_message_nobody_was_told_of_is_told_by_whoever_looks_for_its_answer(here: ChatWorld) -> None:
+    run = await untold(here)
+    async with reading(here.gateways[0], path=f"{CHAT}/chat-1/stream") as reader:
+        await (await here.engine(seq=4)).whole("So.")
+        assert text_of(await reader.rest()) == "So."
+    assert (await here.chat()).asked_seq == 3
+    assert [one.message_seq for one in await here.commands(run.id)] == [None, 3]
+    assert [fact["seq"] for fact in await here.facts(run.id)] == [1, 2, 3, 4]
+
+
+async def test_message_nobody_was_told_of_is_told_by_whoever_stops_its_answer(here: ChatWorld) -> None:
+    run = await untold(here)
+    assert (await here.http.post(f"{CHAT}/chat-1/stop")).json()["seq"] == 4
+    stopped = await here.chat()
+    assert (stopped.asked_seq, stopped.control.stop_seq) == (3, 4)
+    assert [one.message_seq for one in await here.commands(run.id)] == [None, 3]
+
+
 async def test_answer_whose_writer_died_is_told_before_what_follows_it(here: ChatWorld) -> None:
     asking = asyncio.create_task(here.ask(asked(said("Hello"))))
     engine = await here.engine()
@@ -312,21 +336,8 @@ async def test_answer_whose_writer_died_is_told_before_what_follows_it(here: Cha
     assert [fact["seq"] for fact in await here.facts(engine.run_id)] == [1, 2, 3, 4]
 
 
-async def test_a_message_whose_gateway_died_before_it_was_told_is_told_by_the_next_request(here: ChatWorld) -> None:
-    await here.answered(asked(said("Hello")), "Good day.")
-    run = await here.chat()
-    left = Entry(
-        conversation_id=run.id,
-        run_id=run.id,
-        tenant="default",
-        seq=3,
-        kind=EntryKind.MESSAGE,
-        created_at=now(),
-        side=Side.OPPONENT,
-        content="And?",
-        client_message_id="m2",
-    )
-    await here.store.entries.insert(left)
+async def test_message_nobody_was_told_of_is_told_by_the_next_request(here: ChatWorld) -> None:
+    run = await untold(here)
     refused, _ = await here.ask(asked(said("Are you there?", "m3")))
     assert (refused.status_code, refused.json()["details"]["reason"]) == (409, "busy")
     assert (await here.chat()).asked_seq == 3

@@ -175,9 +175,12 @@ class Chats:
     async def last_answer(self, run: Run) -> Answer | None:
         """The answer that is owed, or the last one that counts; None where there is neither."""
         chat = await self.read(run)
-        if chat.owed:
-            return Answer(run, chat, chat.next_seq)
-        return Answer(run, chat, chat.last.seq) if chat.last else None
+        if not chat.owed:
+            return Answer(run, chat, chat.last.seq) if chat.last else None
+        answer = Answer(run, chat, chat.next_seq)
+        asked = answer.question is None or answer.question.seq <= run.asked_seq
+        # Else its gateway died, or the store did not say in time that it has it: whoever looks for the answer tells.
+        return answer if asked else await self._attached(answer)
 
     async def stop(self, run_id: str, seq: int) -> None:
         """Has the answer at `seq` end with what it has."""

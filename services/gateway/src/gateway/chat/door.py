@@ -107,11 +107,11 @@ class ChatDoor:
     async def stop(self, caller: Caller, reference: str) -> tuple[Run, int | None]:
         """Has the answer that is owed end with what it has; its seq, None where none is owed. Raises NotFound."""
         run = await self.chats.get(caller, reference)
-        chat = await self.chats.read(run)
-        if not chat.owed:
+        answer = await self.chats.last_answer(run)
+        if answer is None or answer.standing:
             return run, None
-        await self.chats.stop(run.id, chat.next_seq)
-        return run, chat.next_seq
+        await self.chats.stop(run.id, answer.seq)
+        return run, answer.seq
 
     async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord, last: int) -> Answer:
         """The answer to follow. Every round that loses an insert reads what won and decides anew.
