@@ -70,8 +70,8 @@ class PlainAccount:
     def _perform_on_slot(self, index: int, change: Settle | Reserve) -> None:
         held = self.slots.get((index, change.slot), Held())
         if isinstance(change, Settle):
-            if held.open and held.seq == change.seq:
-                held.open = False
+            if held.seq <= change.seq and index not in self.counted:
+                self.slots[index, change.slot] = Held(change.seq, held.estimate, False)
             return
         after = self.open - (held.estimate if held.open else 0) + change.estimate_nanos
         if held.seq < change.seq and index not in self.counted and self.usage.cost_nanos + after <= BUDGET:
@@ -168,6 +168,15 @@ async def test_late_settling_of_an_earlier_seq_leaves_the_slot_open(store: Store
     await account(store, made, 1, Reserve("turn", 2, 10))
     assert (await account(store, made, 1, Settle("turn", 1))).budget.open == 10
     assert (await account(store, made, 1, Settle("turn", 2), Settle("turn", 2))).budget.open == 0
+
+
+async def test_what_is_settled_cannot_be_reserved_any_more(store: Store) -> None:
+    """A look that was held up, of a chat whose answer was asked for without a slot."""
+    made = await stored(store)
+    await account(store, made, 1, Reserve("turn", 2, 10))
+    settled = await account(store, made, 1, Settle("turn", 4))
+    late = await account(store, made, 1, Reserve("turn", 4, 10))
+    assert (settled.budget.open, late.budget.open, late.slots.turn) == (0, 0, 4)
 
 
 async def test_reserving_over_budget_is_refused_and_the_slot_stays_as_it_was(store: Store) -> None:

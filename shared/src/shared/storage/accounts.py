@@ -22,7 +22,7 @@ Stages = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """A result is in: closes the slot if it still holds this seq."""
+    """A result is in: the slot is past this seq, whatever it held up to it, or is asked to hold later."""
 
     slot: Slot
     seq: int
@@ -81,7 +81,7 @@ def stages(change: AccountChange) -> Stages:
 
 def _stages(index: int, change: Change) -> Stages:
     if isinstance(change, Settle):
-        return _settle(f"slots.c{index}.{change.slot}", change.seq)
+        return _settle(index, f"slots.c{index}.{change.slot}", change.seq)
     if isinstance(change, Spent):
         return _raise(f"spent.c{index}.{change.part}", change.usage)
     if isinstance(change, Reserve):
@@ -113,13 +113,17 @@ def _begin(change: Begin) -> Stages:
     ]
 
 
-def _settle(slot: str, seq: int) -> Stages:
-    holds = {"$and": [{"$eq": [f"${slot}.seq", seq]}, {"$eq": [f"${slot}.open", True]}]}
+def _settle(index: int, slot: str, seq: int) -> Stages:
+    # Also a slot that never held it: where the budget bounds nothing jobs are published without one, and a look that
+    # was held up would take a slot for what is long over.
+    reached = {"$and": [{"$lte": [{"$ifNull": [f"${slot}.seq", 0]}, seq]}, {"$not": [{"$in": [index, "$ended"]}]}]}
+    held = {"$and": [reached, {"$eq": [f"${slot}.open", True]}]}
+    estimate = {"$ifNull": [f"${slot}.estimate", 0]}
     return [
         {
             "$set": {
-                "budget.open": {"$subtract": ["$budget.open", {"$cond": [holds, f"${slot}.estimate", 0]}]},
-                slot: {"$cond": [holds, {"seq": seq, "estimate": f"${slot}.estimate", "open": False}, f"${slot}"]},
+                "budget.open": {"$subtract": ["$budget.open", {"$cond": [held, estimate, 0]}]},
+                slot: {"$cond": [reached, {"seq": seq, "estimate": estimate, "open": False}, f"${slot}"]},
             }
         }
     ]
