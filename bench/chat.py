@@ -27,6 +27,7 @@ from bench.stage import Stage, on_stage
 from bench.turns import play_floor
 from bench.workload import PACE as MAIN_PACE
 from bench.workload import Case
+from llm_runner.settings import CallSettings
 from local_stack.demo_registry import demo_registry
 from local_stack.ports import LOOPBACK, free_port
 from shared.contracts.identity import new_id
@@ -37,7 +38,7 @@ WORDS: Final = (60, 140)
 """The shortest and the longest answer; every length between them is as likely."""
 REFERENCE_FLOOR_SECONDS: Final = 6.8
 FIRST_TOKEN_SECONDS: Final = 0.05
-BEAT_SECONDS: Final = 0.03
+BEAT_SECONDS: Final[float] = CallSettings.model_fields["delta_interval_seconds"].default
 GOAL: Final = (50, 12.0, 40.0)
 """With so many streams so many milliseconds, p50 and p99, on a machine whose floor is the reference's."""
 LANE: Final = 512

@@ -1,5 +1,6 @@
 """The parser of the quick client: nats-py's own is the witness. tests/integration has the real broker."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from nats.errors import BadSubjectError, ProtocolError
 from nats.protocol.parser import Parser
 
-from shared.messaging.quick_client import DirectParser, _command, _headers
+from shared.messaging.quick_client import DirectParser, _command, read_headers
 
 Told = list[tuple[object, ...]]
 
@@ -86,6 +87,20 @@ async def test_what_is_listened_to_comes_in_its_place(pieces: list[bytes]) -> No
     assert ours.told == wanted
 
 
+async def test_who_fails_at_one_message_hears_the_next_and_so_does_everybody() -> None:
+    client, heard, failed = FakeClient(), [], []
+    parser = DirectParser(client)  # type: ignore[arg-type] # a fake
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: failed.append(repr(told["exception"])))
+
+    def hear(_subject: bytes, _headers: bytes, payload: bytes) -> None:
+        heard.append(int(payload))
+
+    parser.direct[2] = hear
+    await parser.parse(b"MSG a 2 1\r\nx\r\nMSG a 2 1\r\n7\r\nPING\r\n")
+    assert (heard, client.told, len(failed)) == ([7], [("ping",)], 1)
+    assert "ValueError" in failed[0]
+
+
 async def test_a_new_connection_begins_with_a_new_line() -> None:
     client = FakeClient()
     parser = DirectParser(client)  # type: ignore[arg-type] # a fake
@@ -125,5 +140,9 @@ def test_no_value_and_no_subject_writes_protocol_of_its_own() -> None:
 
 
 def test_the_servers_own_word_is_a_header() -> None:
-    assert _headers(b"NATS/1.0 404 Message Not Found\r\n\r\n") == {"Status": "404"}
-    assert _headers(b"NATS/1.0\r\nNats-Sequence: 7\r\n\r\n") == {"Nats-Sequence": "7"}
+    assert read_headers(b"NATS/1.0 404 Message Not Found\r\n\r\n") == {"Status": "404"}
+    assert read_headers(b"NATS/1.0\r\nNats-Sequence: 7\r\n\r\n") == {"Nats-Sequence": "7"}
+
+
+def test_headers_that_are_no_text_are_read_all_the_same() -> None:
+    assert read_headers(b"NATS/1.0\r\nA: \xff\r\n\xff: b\r\nnothing\r\nB: c\r\n\r\n") == {"A": "\ufffd", "B": "c"}

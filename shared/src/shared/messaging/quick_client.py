@@ -25,7 +25,10 @@ from nats.errors import Error as NatsError
 from nats.protocol.parser import Parser
 
 Hear = Callable[[bytes, bytes, bytes], None]
-"""Takes a message's subject, its header block as it came (or nothing), and its payload. Must not raise."""
+"""Takes a message's subject, its header block as it came (or nothing), and its payload.
+
+What it raises goes to the event loop's exception handler, as from any callback: the connection reads on.
+"""
 End = Callable[[], Awaitable[None]]
 
 _UNFIT = re.compile(r"\s")
@@ -119,11 +122,22 @@ class QuickClient(Client):
         answer = self._asked.get(subject.rpartition(b".")[2])
         if answer is None or answer.done():
             return
-        headers = _headers(block) if block else None
+        headers = read_headers(block) if block else None
         if headers and headers.get(STATUS) == NO_RESPONDERS:
             answer.set_exception(NoRespondersError())
         else:
             answer.set_result(Msg(_client=self, subject=subject.decode(), data=payload, headers=headers))
+
+
+def read_headers(block: bytes) -> dict[str, str]:
+    """A header block's headers; malformed ones are left out, bytes that are no UTF-8 replaced.
+
+    The server's own word stands in the first line: `NATS/1.0 404 Message Not Found`.
+    """
+    first, _, rest = block.partition(_LINE_END)
+    headers = Client._parse_header_lines(rest)
+    status = first.partition(b" ")[2].strip()
+    return headers | {STATUS: status[:3].decode()} if status else headers
 
 
 class QuickBroker(NatsBroker):
@@ -182,7 +196,12 @@ class DirectParser(Parser):
                 raise _malformed(data[at:line_end]) from error
             if hear is None or len(data) < end + 2:
                 return at
-            hear(fields[1], data[body:head], data[head:end])
+            try:
+                hear(fields[1], data[body:head], data[head:end])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not the connection's
+                # nats-py would end its reading, and the connection be deaf until its pings fail.
+                told = {"message": f"a message on {fields[1]!r} was not heard", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(told)
             at = end + 2
         return at
 
@@ -221,14 +240,6 @@ def _command(subject: str, reply: str, payload: bytes, headers: dict[str, Any] |
     sizes = (head, head + len(payload))
     place = b"%s %s" % (subject.encode(), reply.encode())
     return b"HPUB %s %d %d\r\n%s%s\r\n%s\r\n" % (place, *sizes, _HEADERS_BEGIN, lines, payload)
-
-
-def _headers(block: bytes) -> dict[str, str]:
-    """The headers of an answer; the server's own word stands in the first line: `NATS/1.0 404 Message Not Found`."""
-    first, _, rest = block.partition(_LINE_END)
-    headers = Client._parse_header_lines(rest)
-    status = first.partition(b" ")[2].strip()
-    return headers | {STATUS: status[:3].decode()} if status else headers
 
 
 def _one_line(value: str) -> str:

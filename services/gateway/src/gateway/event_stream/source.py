@@ -15,7 +15,7 @@ from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
 from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
-from shared.messaging.quick_client import QuickClient
+from shared.messaging.quick_client import QuickClient, read_headers
 
 _SEQUENCE: Final = re.compile(rb"\nNats-Sequence: (\d+)\r")
 _LAST_SEQUENCE: Final = re.compile(rb"\nNats-Last-Sequence: (\d+)\r")
@@ -83,7 +83,7 @@ class NatsSource:
         client = self._client()
 
         def on_message(subject: bytes, headers: bytes, payload: bytes) -> None:
-            heard = _live(subject.decode(), headers, payload)
+            heard = _live(subject.decode(errors="replace"), headers, payload)
             if heard is not None:
                 hear(heard)
 
@@ -173,12 +173,12 @@ def _live(subject: str, headers: bytes, payload: bytes) -> Heard | None:
     sequence, previous = _SEQUENCE.search(headers), _LAST_SEQUENCE.search(headers)
     if sequence is None or previous is None:
         return None
-    place, stored = (int(sequence[1]), int(previous[1])), subjects.stored(subject)
+    stored = subjects.stored(subject)
     if not stored.endswith(".events"):
-        return Heard(place[0], stored, place[1], DELTA, stored.rpartition(".")[2], payload)
-    lines = (line.partition(": ") for line in headers.decode().split("\r\n"))
-    named = {name: value for name, _, value in lines}
-    return Heard(place[0], stored, place[1], _type(named, stored), _conversation(named, stored), payload)
+        return Heard(int(sequence[1]), stored, int(previous[1]), DELTA, stored.rpartition(".")[2], payload)
+    named = read_headers(headers)
+    type_, conversation = _type(named, stored), _conversation(named, stored)
+    return Heard(int(sequence[1]), stored, int(previous[1]), type_, conversation, payload)
 
 
 def _stored(stored: history.StoredMessage) -> Heard:
