@@ -271,15 +271,11 @@ BODY = {"agentId": "a", "name": "n", "systemPrompt": "p"}
 async def test_store_away_is_said_within_two_seconds_everywhere(nats_url: str) -> None:
     async with gateway(nats_url, DEAD_MONGO) as client:
         for method, path in NEED_THE_STORE:
-            took: list[float] = []
-            # What one of them takes a busy machine may have made of it.
-            while len(took) < 3 and min(took, default=2) >= 2:
-                began = time.monotonic()
-                answer = await client.request(method, path, json=BODY if method in ("POST", "PUT") else None)
-                took.append(time.monotonic() - began)
-                assert (answer.status_code, answer.json()["error"]) == (503, "unavailable"), path
-                assert int(answer.headers["Retry-After"]) >= 1
-            assert min(took) < 2, path
+            began = time.monotonic()
+            answer = await client.request(method, path, json=BODY if method in ("POST", "PUT") else None)
+            assert time.monotonic() - began < 2, path
+            assert (answer.status_code, answer.json()["error"]) == (503, "unavailable"), path
+            assert int(answer.headers["Retry-After"]) >= 1
 
 
 async def test_store_known_to_be_away_keeps_nobody_waiting(nats_url: str) -> None:
