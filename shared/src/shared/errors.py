@@ -6,6 +6,7 @@ AgentWarsError
 │   ├── BrokerUnavailable   NATS does not answer
 │   └── NotYet              what must stand first is not readable yet
 ├── PermanentError          will never succeed: dead letter, acknowledged
+│   └── NotStorable         what neither store nor broker can ever hold
 └── StaleMessage            somebody did it already: acknowledged
 Taken                       an insert met a taken key: it has lost, and reads what stands there
 """
@@ -26,10 +27,10 @@ class TransientError(AgentWarsError):
 
 
 class StoreUnavailable(TransientError):
-    """MongoDB did not do what was asked within its time."""
+    """MongoDB did not do what was asked within its time. `reason` holds no word of a document."""
 
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(f"the store did not answer ({type(cause).__name__}): {cause}")
+    def __init__(self, cause: BaseException, reason: str | None = None) -> None:
+        super().__init__(f"the store did not answer ({type(cause).__name__}): {cause if reason is None else reason}")
 
 
 class BrokerUnavailable(TransientError):
@@ -56,6 +57,18 @@ class UnknownRun(PermanentError):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"run {run_id} is not in the store")
         self.run_id = run_id
+
+
+class NotStorable(PermanentError):
+    """A value that the store or the broker can never hold: too large, nested too deeply, or not to be encoded.
+
+    `what` says what it is, without its content; `bound_bytes` what would be taken, where its size is the reason.
+    """
+
+    def __init__(self, what: str, bound_bytes: int | None = None) -> None:
+        bound = "" if bound_bytes is None else f": at most {bound_bytes} bytes are taken"
+        super().__init__(f"cannot be stored: {what}{bound}")
+        self.bound_bytes = bound_bytes
 
 
 class StaleMessage(AgentWarsError):

@@ -7,12 +7,13 @@ import pytest
 from nats.aio.client import Client
 
 from sample_runs import message
+from shared.contracts.bounds import HEADER_BYTES, LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import ControlChanged, MessageAdded
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
 from shared.contracts.words import Lane, Purpose, Side
-from shared.contracts.work import GenerationRequested, RunCommanded
-from shared.errors import BrokerUnavailable
+from shared.contracts.work import GenerationRequested, PromptMessage, RunCommanded
+from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history, subjects
 from shared.messaging.history import StoredMessage
 from shared.messaging.publisher import Publisher
@@ -155,3 +156,16 @@ async def test_stored_event_is_heard_live(client: Client, publisher: Publisher) 
     live = await heard.next_msg(timeout=5)
     assert live.data == said.to_json()
     assert int((live.headers or {})["Nats-Sequence"]) == sequence
+
+
+async def test_what_the_broker_can_never_take_is_no_broker_that_is_away(client: Client, publisher: Publisher) -> None:
+    large = job().model_copy(update={"prompt": (PromptMessage(role="user", content="\U0001f600" * 300_000),)})
+    with pytest.raises(NotStorable, match=f"at most {LARGEST_PAYLOAD_BYTES} bytes"):
+        await publisher.work(large)
+    odd = job().model_copy(update={"prompt": (PromptMessage.model_construct(role="user", content="\ud800"),)})
+    with pytest.raises(NotStorable, match="written as JSON"):
+        await publisher.work(odd)
+    with pytest.raises(NotStorable):
+        await publisher.unconfirmed("run.r1.text.r1-1", b"x" * (LARGEST_PAYLOAD_BYTES + HEADER_BYTES + 1))
+    assert (await publisher.work(job())).seq
+    assert client.is_connected

@@ -63,7 +63,12 @@ async def test_listeners_hear_in_order_also_what_is_large_and_after_a_new_connec
     assert heard.empty()
 
 
-async def test_what_is_too_large_is_refused_before_it_is_sent(client: QuickClient) -> None:
+@pytest.mark.parametrize("size", [2 * 1024 * 1024, 1024 * 1024], ids=["payload", "payload and headers"])
+async def test_what_is_too_large_is_refused_before_it_is_sent(client: QuickClient, size: int) -> None:
+    """The server counts headers, too, and would end the connection: everything of this process with it."""
     with pytest.raises(MaxPayloadError):
-        await client.publish("a", b"x" * (2 * 1024 * 1024))
+        await client.publish("a", b"x" * size, headers={"A": "b"})
+    assert not client.send("a", b"x" * size, headers={"A": "b"})
+    await client.flush()
     assert client.is_connected
+    assert client.stats["reconnects"] == 0

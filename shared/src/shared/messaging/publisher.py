@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from nats.js.api import PubAck
+from pydantic_core import PydanticSerializationError
 
+from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import RunEvent
 from shared.contracts.record import Message, iso, now
 from shared.contracts.work import (
@@ -18,7 +21,7 @@ from shared.contracts.work import (
     RunCommanded,
     UsageAppeared,
 )
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history, subjects
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
@@ -36,6 +39,7 @@ class Publisher:
     """Publishes to JetStream. Everything but deltas is confirmed; facts and work carry their message id.
 
     Raises BrokerUnavailable where the broker does not confirm in time: whoever repeats the effect repeats its id.
+    Raises NotStorable where it can never take the message: repeating changes nothing.
     """
 
     def __init__(self, client: Client) -> None:
@@ -52,7 +56,7 @@ class Publisher:
 
     async def again(self, subject: str, message: Message, message_id: str) -> PubAck:
         """Publishes a message that stood on `subject` before once more, under an id of its own."""
-        return await self._send(subject, message.to_json(), _about(message) | {"Nats-Msg-Id": message_id})
+        return await self._send(subject, _encoded(message), _about(message) | {"Nats-Msg-Id": message_id})
 
     async def event(self, event: RunEvent) -> int:
         """Publishes a fact or a confirmed hint of a run, and returns the sequence at which it stands.
@@ -81,24 +85,40 @@ class Publisher:
             "Nats-Schedule-Target": job.subject,
             "Nats-Msg-Id": message_id,
         }
-        return await self._send(subjects.later(job.key), job.to_json(), headers)
+        return await self._send(subjects.later(job.key), _encoded(job), headers)
 
     async def unconfirmed(self, subject: str, payload: bytes) -> None:
         """Publishes without waiting: deltas, whose loss their `message` heals."""
-        await self._client.publish(subject, payload)
+        try:
+            await self._client.publish(subject, payload)
+        except MaxPayloadError as error:
+            raise _too_large(subject, payload) from error
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         """Publishes and waits for the stream to have it."""
         headers = _about(message)
         if message.message_id is not None:
             headers["Nats-Msg-Id"] = message.message_id
-        return await self._send(subject, message.to_json(), headers)
+        return await self._send(subject, _encoded(message), headers)
 
     async def _send(self, subject: str, payload: bytes, headers: dict[str, str]) -> PubAck:
         try:
             return await self._stream.publish(subject, payload, headers=headers)
+        except MaxPayloadError as error:
+            raise _too_large(headers.get("Aw-Type", subject), payload) from error
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(subject, error) from error
+
+
+def _encoded(message: Message) -> bytes:
+    try:
+        return message.to_json()
+    except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+        raise NotStorable(f"a {message.type} that cannot be written as JSON") from error
+
+
+def _too_large(what: str, payload: bytes) -> NotStorable:
+    return NotStorable(f"a {what} of {len(payload)} bytes", LARGEST_PAYLOAD_BYTES)
 
 
 def _about(message: Message) -> dict[str, str]:

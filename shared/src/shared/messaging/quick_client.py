@@ -20,7 +20,7 @@ from typing import Any
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import BadSubjectError, NoRespondersError, ProtocolError, TimeoutError
+from nats.errors import BadSubjectError, MaxPayloadError, NoRespondersError, ProtocolError, TimeoutError
 from nats.errors import Error as NatsError
 from nats.protocol.parser import Parser
 
@@ -90,17 +90,24 @@ class QuickClient(Client):
     async def publish(
         self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
     ) -> None:
-        """As nats-py's, which is left what is no plain case: no connection, too much to send, or to be sent."""
-        if self._status != Client.CONNECTED or not self.send(subject, payload, reply, headers):
-            await super().publish(subject, payload, reply, headers)
+        """As nats-py's, which is left what is no plain case: no connection, or too much that waits to be sent.
+
+        Raises nats.errors.MaxPayloadError for what the server would end the connection for: it counts headers, too.
+        """
+        if self._status == Client.CONNECTED and self.send(subject, payload, reply, headers):
+            return
+        if len(_head(headers)) + len(payload) > self._max_payload:
+            raise MaxPayloadError
+        await super().publish(subject, payload, reply, headers)
 
     def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, Any] | None = None) -> bool:
         """Publishes at once, or, while it reconnects, as soon as it can; False where that cannot be promised."""
-        size, flushing = len(payload), self._flush_queue
+        head, flushing = _head(headers), self._flush_queue
+        size = len(head) + len(payload)
         room = size <= self._max_payload and self._pending_data_size + size <= self._max_pending_size // 2
         if flushing is None or not room or self._status not in (Client.CONNECTED, Client.RECONNECTING):
             return False
-        command = _command(subject, reply, payload, headers)
+        command = _command(subject, reply, payload, head)
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += size
         self._pending.append(command)
@@ -230,16 +237,21 @@ class DirectParser(Parser):
 _H = ord("H")
 
 
-def _command(subject: str, reply: str, payload: bytes, headers: dict[str, Any] | None) -> bytes:
+def _command(subject: str, reply: str, payload: bytes, head: bytes) -> bytes:
     if not subject or _UNFIT.search(subject):
         raise BadSubjectError
-    if headers is None:
+    if not head:
         return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(payload), payload)
-    lines = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()]).encode()
-    head = len(_HEADERS_BEGIN) + len(lines) + 2
-    sizes = (head, head + len(payload))
+    sizes = (len(head), len(head) + len(payload))
     place = b"%s %s" % (subject.encode(), reply.encode())
-    return b"HPUB %s %d %d\r\n%s%s\r\n%s\r\n" % (place, *sizes, _HEADERS_BEGIN, lines, payload)
+    return b"HPUB %s %d %d\r\n%s%s\r\n" % (place, *sizes, head, payload)
+
+
+def _head(headers: dict[str, Any] | None) -> bytes:
+    if headers is None:
+        return b""
+    lines = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()])
+    return b"%s%s\r\n" % (_HEADERS_BEGIN, lines.encode())
 
 
 def _one_line(value: str) -> str:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.errors import PermanentError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -17,7 +19,9 @@ class Batcher(Generic[Item, Result]):
     """Turns single requests into batches of at most `largest`, at most `parallel` under way at once.
 
     `perform` answers one result, or one exception, for every item, in their order. A submitter that is cancelled
-    leaves its item in the batch: what was handed over may have happened.
+    leaves its item in the batch: what was handed over may have happened. A batch that fails for good (one item is more
+    than the store can hold) is performed item by item, so that it fails for one only: performing an item again must be
+    harmless, as it is after any time-out.
     """
 
     def __init__(
@@ -54,6 +58,12 @@ class Batcher(Generic[Item, Result]):
     async def _run(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._perform([item for item, _ in batch])
+        except PermanentError as error:
+            if len(batch) > 1:
+                for one in batch:
+                    await self._run([one])
+                return
+            results = [error]
         except Exception as error:  # noqa: BLE001 - handed to every submitter of the batch
             results = [error] * len(batch)
         for (_, future), result in zip(batch, results, strict=True):

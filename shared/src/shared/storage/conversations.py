@@ -7,9 +7,8 @@ from typing import Any
 from shared.contracts.conversations import Conversation
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
-from shared.errors import Taken
 from shared.storage.batching import Batcher
-from shared.storage.driver import Collection, insert_unordered, mapped_errors, to_document, with_id
+from shared.storage.driver import Collection, insert_unordered, mapped_errors, outcomes, to_document, with_id
 
 
 class Conversations:
@@ -64,10 +63,8 @@ class Conversations:
 
     async def _insert_batch(self, conversations: Sequence[Conversation]) -> Sequence[BaseException | None]:
         documents = [to_document(conversation) for conversation in conversations]
-        taken = await insert_unordered(self._conversations, documents)
-        return [
-            Taken(conversation.id) if position in taken else None for position, conversation in enumerate(conversations)
-        ]
+        refused = await insert_unordered(self._conversations, documents)
+        return outcomes([conversation.id for conversation in conversations], refused)
 
     async def set_totals(
         self,

@@ -6,9 +6,16 @@ from datetime import datetime
 
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
-from shared.errors import Taken
 from shared.storage.batching import Batcher
-from shared.storage.driver import Collection, Document, insert_ordered, insert_unordered, mapped_errors, to_document
+from shared.storage.driver import (
+    Collection,
+    Document,
+    insert_ordered,
+    insert_unordered,
+    mapped_errors,
+    outcomes,
+    to_document,
+)
 from shared.storage.transcripts import KnownTranscripts
 
 IDENTITY = {"_id": 0}
@@ -32,7 +39,7 @@ class Entries:
         self._known = KnownTranscripts()
 
     async def insert(self, entry: Entry) -> None:
-        """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already."""
+        """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already, NotStorable."""
         await self._inserts.submit(entry)
         self._known.add(entry)
 
@@ -157,8 +164,6 @@ class Entries:
         return [transcripts[conversation] for conversation in conversations]
 
     async def _insert_batch(self, entries: Sequence[Entry]) -> Sequence[BaseException | None]:
-        taken = await insert_unordered(self._entries, [to_document(entry) for entry in entries])
-        return [
-            Taken(f"{entry.conversation_id}:{entry.seq}") if position in taken else None
-            for position, entry in enumerate(entries)
-        ]
+        refused = await insert_unordered(self._entries, [to_document(entry) for entry in entries])
+        keys = [f"{entry.conversation_id}:{entry.seq}" for entry in entries]
+        return outcomes(keys, refused)
