@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.words import Purpose
-from shared.storage.driver import Collection, mapped_errors, to_document, with_id
+from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
 
 
 class Generations:
@@ -49,8 +49,8 @@ class Generations:
 
     async def _find(self, query: dict[str, Any]) -> list[Generation]:
         with mapped_errors():
-            documents = await self._generations.find(query).sort("_id", 1).to_list(None)
-        return [Generation.model_validate(with_id(document)) for document in documents]
+            documents = await self._generations.find(query).to_list(None)
+        return [Generation.model_validate(with_id(document)) for document in sorted(documents, key=_identity)]
 
 
 class UsageRows:
@@ -85,5 +85,10 @@ class UsageRows:
 
     async def _find(self, query: dict[str, Any]) -> list[UsageRow]:
         with mapped_errors():
-            documents = await self._rows.find(query).sort("_id", 1).to_list(None)
-        return [UsageRow.model_validate(with_id(document)) for document in documents]
+            documents = await self._rows.find(query).to_list(None)
+        return [UsageRow.model_validate(with_id(document)) for document in sorted(documents, key=_identity)]
+
+
+def _identity(document: Document) -> str:
+    """Ordered here: the server might take the whole index of ids for an order it can read off."""
+    return str(document["_id"])

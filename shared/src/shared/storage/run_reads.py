@@ -10,6 +10,7 @@ from shared.contracts.settings import RunSettings
 from shared.contracts.words import RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
+from shared.storage.indexes import ANY_MOMENT
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
@@ -110,13 +111,14 @@ class RunReads:
 
     async def expired(self, before: datetime, limit: int) -> list[str]:
         """The ids of runs that were to be kept until a moment before `before`."""
+        query = {"expires_at": {"$gt": ANY_MOMENT, "$lt": before}}
         with mapped_errors():
-            documents = await self._runs.find({"expires_at": {"$lt": before}}, {"_id": 1}).limit(limit).to_list(limit)
+            documents = await self._runs.find(query, {"_id": 1}).limit(limit).to_list(limit)
         return [document["_id"] for document in documents]
 
     async def unfinished(self, limit: int) -> list[Run]:
         """Runs that have not ended, for the sweeper; a chat has no end to come to (`unanswered` finds those)."""
-        query = {"ended_at": None, "kind": {"$ne": RunKind.CHAT.value}}
+        query = {"ended_at": None, "kind": {"$in": [kind.value for kind in RunKind if kind is not RunKind.CHAT]}}
         with mapped_errors():
             documents = await self._runs.find(query, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
         return [await self._with_settings(document) for document in documents]

@@ -28,8 +28,7 @@ async def bootstrap(
         done += await _make_stream(stream_api, stream, change)
     for durable in durables(registry):
         done += await _make_durable(stream_api, durable, change)
-    await make_indexes(store.database)
-    return done
+    return done + await make_indexes(store.database, change=change)
 
 
 async def _make_stream(stream_api: JetStreamContext, wanted: StreamConfig, change: bool) -> list[str]:
