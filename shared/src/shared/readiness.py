@@ -1,12 +1,21 @@
-"""Whether what a service needs is there: broker, store, streams, durables, unique indexes."""
+"""Whether what a service needs is there and works: broker, store, streams, durables, unique indexes.
+
+That a socket is open says little: a broker may confirm nothing, a store write nothing. So each is asked to do a small
+piece of its work, where it did none of late (`proof.py`).
+"""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from shared.errors import StoreUnavailable
+from shared.errors import BrokerUnavailable, StoreUnavailable, TransientError
+from shared.messaging import subjects
 from shared.messaging.connection import Connection
+from shared.messaging.probes import probe
+from shared.proof import Proof
 from shared.storage import Store
 from shared.storage.indexes import missing_indexes
 from shared.topology.bootstrap import missing
@@ -19,27 +28,50 @@ AWAY = ("broker: ", "store: ")
 class Readiness:
     """Answers what is missing. `needed` names streams and durables (`WORK`, `WORK/orchestrator-done`)."""
 
-    def __init__(self, connection: Connection, store: Store, needed: list[str]) -> None:
+    def __init__(self, connection: Connection, store: Store, needed: Sequence[str]) -> None:
         self._connection = connection
         self._store = store
-        self._needed = needed
+        self._needed = list(needed)
+        streams = {name.partition("/")[0] for name in needed}
+        self._confirming = [Proof(partial(self._probe, stream)) for stream in subjects.PROBED if stream in streams]
+        self._storing = Proof(store.prove)
 
     async def __call__(self) -> list[str]:
         broker, store = await asyncio.gather(self._broker(), self._stores())
         return broker + store
+
+    async def broker_works(self) -> None:
+        """Returns where the streams confirmed a message of late. Raises BrokerUnavailable, TimeoutError."""
+        await asyncio.gather(*(proof() for proof in self._confirming))
+
+    async def store_works(self) -> None:
+        """Returns where the store wrote and read something of late. Raises StoreUnavailable, TimeoutError."""
+        await self._storing()
 
     async def _broker(self) -> list[str]:
         if not self._connection.connected:
             return ["broker: not connected"]
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                return await missing(self._connection.client, self._store, self._needed)
+                absent = await missing(self._connection.client, self._store, self._needed)
+                if not absent:
+                    await self.broker_works()
+                return absent
         except (NatsError, JetStreamError, TimeoutError) as error:
             return [f"broker: {type(error).__name__}"]
+        except BrokerUnavailable as error:
+            return [f"broker: {error}"]
 
     async def _stores(self) -> list[str]:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                return await missing_indexes(self._store.database)
+                absent = await missing_indexes(self._store.database)
+                await self.store_works()
+                return absent
         except (StoreUnavailable, TimeoutError) as error:
             return [f"store: {type(error).__name__}"]
+
+    async def _probe(self, stream: str) -> None:
+        if not self._connection.connected:
+            raise BrokerUnavailable(f"a probe of {stream}", ConnectionError("not connected"))
+        await probe(self._connection.client, stream)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from local_stack.errors import NotReadyInTime
 from local_stack.finder import Binary, External, Source
@@ -23,6 +24,8 @@ _PROBE_EVERY_SECONDS = 0.02
 _PROBE_TIMEOUT_SECONDS = 2.0
 _NOT_YET_INITIALIZED = 94  # MongoDB's error codes
 _ALREADY_INITIALIZED = 23
+_PROBE_DATABASE = "agentwars-local"
+_MAJORITY = WriteConcern(w="majority", j=True, wtimeout=int(_PROBE_TIMEOUT_SECONDS * 1000))
 
 _NATS_CONFIGURATION = """\
 server_name: "agentwars-local"
@@ -46,6 +49,9 @@ class Server(Protocol):
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Returns as soon as it can be used. Raises ProcessEnded or NotReadyInTime."""
+
+    def works(self) -> bool:
+        """Whether it does its work now, which is more than that it listens; answers within a few seconds."""
 
 
 class NatsServer:
@@ -75,9 +81,10 @@ class NatsServer:
         _wait_until(self._is_ready, self.process, seconds)
 
     def _is_ready(self) -> bool:
-        return self._is_healthy() and self._greets()
+        return self.works() and self._greets()
 
-    def _is_healthy(self) -> bool:
+    def works(self) -> bool:
+        """Its own answer: it knows of a stream whose last write failed, which refuses all that follow."""
         connection = http.client.HTTPConnection(LOOPBACK, self.monitor_port, timeout=_PROBE_TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/healthz")
@@ -121,6 +128,16 @@ class MongoServer:
         _wait_until(self._listens, self.process, seconds)
         with _mongo_client(self.port) as client:
             _wait_until(lambda: self._is_primary(client), self.process, deadline - time.monotonic())
+
+    def works(self) -> bool:
+        """Whether a write comes to stand with the majority."""
+        try:
+            with _mongo_client(self.port) as client:
+                probes = client.get_database(_PROBE_DATABASE, write_concern=_MAJORITY)["probes"]
+                probes.update_one({"_id": "liveness"}, {"$currentDate": {"at": True}}, upsert=True)
+        except PyMongoError:
+            return False
+        return True
 
     def _listens(self) -> bool:
         try:

@@ -20,6 +20,7 @@ from local_stack.demo_registry import demo_registry
 from local_stack.errors import NotReadyInTime, PortTaken, ProcessEnded, UnknownService
 from local_stack.finder import External, find_mongo, find_nats
 from local_stack.footprint import processor_seconds, resident_bytes
+from local_stack.liveness import Liveness
 from local_stack.ports import LOOPBACK, free_port, is_free
 from local_stack.processes import Process, end_together
 from local_stack.readiness import Target, wait_until_ready
@@ -92,6 +93,7 @@ class Stack:
         self._targets: list[Target] = []
         self._environment: dict[str, str] = {}
         self._supervisor = Supervisor(self.report)
+        self._liveness = Liveness(self.report)
         self._cleanup = AsyncExitStack()
 
     @property
@@ -167,6 +169,8 @@ class Stack:
         for process in self.processes:
             self._supervisor.watch(process)
         self._supervisor.start()
+        for server in self._servers:
+            self._liveness.watch(server)
 
     def _keep_last_logs(self) -> None:
         for log in list(self.logs.glob("*.log")):
@@ -255,5 +259,6 @@ class Stack:
         end_together(gateways, _GATEWAY_STOP_SECONDS)
         end_together(workers, _WORKER_STOP_SECONDS)
         end_together(servers, _SERVER_STOP_SECONDS)
+        self._liveness.stop()
         # Last, because what its thread started would die with it.
         self._supervisor.stop()

@@ -133,6 +133,7 @@ def _parts(
     heartbeats: Heartbeats,
     log: Logger,
 ) -> Parts:
+    readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands = Commands(connection, settings.publish_timeout_seconds, log)
     return Parts(
         settings=settings,
@@ -143,8 +144,8 @@ def _parts(
         acceptance=Acceptance(store, commands, log),
         control=ControlOfRuns(store, commands, log),
         planner=Planner(registry, settings),
-        vitality=Vitality(connection, store, heartbeats, registry),
-        readiness=Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS]),
+        vitality=Vitality(connection, store, readiness, heartbeats, registry),
+        readiness=readiness,
     )
 
 

@@ -12,6 +12,7 @@ from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, S
 from shared.contracts.record import now
 from shared.errors import AgentWarsError
 from shared.messaging.connection import Connection
+from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.storage import Store
 
@@ -20,17 +21,20 @@ ModelStatus = Literal["healthy", "cooling_down", "down"]
 
 
 class Vitality:
-    """Looks at the parts when it is asked, and at heartbeats for the rest."""
+    """Looks at the parts when it is asked, at what they did of late, and at heartbeats for the rest."""
 
-    def __init__(self, connection: Connection, store: Store, heartbeats: Heartbeats, registry: Registry) -> None:
+    def __init__(
+        self, connection: Connection, store: Store, readiness: Readiness, heartbeats: Heartbeats, registry: Registry
+    ) -> None:
         self._connection = connection
         self._store = store
+        self._readiness = readiness
         self._heartbeats = heartbeats
         self._registry = registry
 
     async def everything(self) -> HealthView:
         """Every part; `degraded` where one is down, `down` where broker or store are."""
-        broker, store = await asyncio.gather(_check("broker", self._flush), _check("store", self._store.ping))
+        broker, store = await asyncio.gather(_check("broker", self._broker), _check("store", self._stores))
         services = [self._service(name) for name in SERVICES]
         down = [check for check in (broker, store) if check.status == "down"]
         degraded = any(service.status == "down" for service in services)
@@ -76,10 +80,16 @@ class Vitality:
             instances=[Instance(pid=one.pid, at=one.at) for one in fresh],
         )
 
-    async def _flush(self) -> None:
+    async def _broker(self) -> None:
+        """An answer now, and a confirmation of late: a broker may answer and keep nothing."""
         if not self._connection.connected:
             raise ConnectionError("not connected")
         await self._connection.client.flush(timeout=1)
+        await self._readiness.broker_works()
+
+    async def _stores(self) -> None:
+        await self._store.ping()
+        await self._readiness.store_works()
 
 
 def _said(runner: Heartbeat, provider: str) -> dict[str, Any]:

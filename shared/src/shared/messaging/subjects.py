@@ -31,6 +31,13 @@ WORK_SUBJECTS: Final = (
     MEMORY,
     LATER_JOBS,
 )
+PROBED: Final = (WORK, RUN_EVENTS)
+"""Streams that are asked every few seconds to confirm a message. Letters are paged by sequence, which that would spend."""
+
+
+def probe(stream: str) -> str:
+    """Where a stream is asked to confirm a message."""
+    return f"probe.{stream}"
 
 
 def jobs(provider: str, lane: Lane) -> str:

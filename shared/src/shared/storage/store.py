@@ -4,6 +4,7 @@ from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.contracts.record import now
 from shared.settings import MongoSettings
 from shared.storage.agents import Agents
 from shared.storage.conversations import Conversations
@@ -19,6 +20,8 @@ from shared.storage.stream_leases import StreamLeases
 from shared.storage.templates import Templates
 
 POOL_SIZE = 20
+PROBE = {"_id": "readiness"}
+"""One document for all processes: it is written to see that it can be."""
 
 
 class Store:
@@ -70,6 +73,13 @@ class Store:
         """Returns when the primary answers. Raises StoreUnavailable."""
         with mapped_errors():
             await self.database.command("ping")
+
+    async def prove(self) -> None:
+        """Returns when a write stands with the majority, and was read from it. Raises StoreUnavailable."""
+        probes = self.collection("probes")
+        with mapped_errors():
+            await probes.update_one(PROBE, {"$set": {"at": now()}}, upsert=True)
+            await probes.find_one(PROBE)
 
     def close(self) -> None:
         self._client.close()

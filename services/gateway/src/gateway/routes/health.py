@@ -14,7 +14,11 @@ async def healthz() -> Alive:
     return Alive(status="ok")
 
 
-@router.get("/readyz", summary="Say whether broker, store, streams and indexes are there", response_model=Alive)
+@router.get(
+    "/readyz",
+    summary="Say whether broker and store do their work, and streams and indexes are there",
+    response_model=Alive,
+)
 async def readyz(parts: PartsOfApp) -> Alive:
     missing = await parts.readiness()
     if missing:

@@ -1,0 +1,71 @@
+"""A proof: what works is believed for a while, and is not asked by many at once."""
+
+import asyncio
+
+import pytest
+
+from shared import proof as module
+from shared.errors import BrokerUnavailable
+from shared.proof import Proof
+
+
+class Worker:
+    """Works or fails as it is told, and counts."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.failure: Exception | None = None
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def work(self) -> None:
+        self.times += 1
+        await self.may_end.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+async def test_what_worked_of_late_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker()
+    proof = Proof(worker.work)
+    for _ in range(3):
+        await proof()
+    assert worker.times == 1
+    monkeypatch.setattr(module, "PROVEN_SECONDS", 0.0)
+    await proof()
+    assert worker.times == 2
+
+
+async def test_many_who_ask_at_once_wait_for_one_piece_of_work() -> None:
+    worker = Worker()
+    worker.may_end.clear()
+    worker.failure = BrokerUnavailable("a probe", TimeoutError())
+    proof = Proof(worker.work)
+    asking = [asyncio.create_task(proof()) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()
+    await asyncio.sleep(0)
+    worker.may_end.set()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert outcomes[1:] == [worker.failure] * 49
+    assert worker.times == 1
+
+
+async def test_a_failure_is_asked_again_at_once() -> None:
+    worker = Worker()
+    worker.failure = BrokerUnavailable("a probe", TimeoutError())
+    proof = Proof(worker.work)
+    with pytest.raises(BrokerUnavailable):
+        await proof()
+    worker.failure = None
+    await proof()
+    assert worker.times == 2
+
+
+async def test_work_that_takes_too_long_has_not_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROOF_TIMEOUT_SECONDS", 0.05)
+    worker = Worker()
+    worker.may_end.clear()
+    with pytest.raises(TimeoutError):
+        await Proof(worker.work)()
