@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import structlog
 
@@ -11,8 +12,11 @@ from shared.settings import LogSettings
 Logger = structlog.stdlib.BoundLogger
 
 
-def configure(service: str, settings: LogSettings) -> Logger:
-    """Sets the process's logging up, standard library included, and returns the service's logger."""
+def configure(service: str, settings: LogSettings, redact: Callable[[str], str] | None = None) -> Logger:
+    """Sets the process's logging up, standard library included, and returns the service's logger.
+
+    `redact` is given every line as it would be written, and returns what may be.
+    """
     shared_steps: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -24,6 +28,7 @@ def configure(service: str, settings: LogSettings) -> Logger:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=False)
     )
+    written = [renderer, _redacting(redact)] if redact else [renderer]
     structlog.configure(
         processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -34,7 +39,7 @@ def configure(service: str, settings: LogSettings) -> Logger:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared_steps,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
         )
     )
     root = logging.getLogger()
@@ -44,3 +49,10 @@ def configure(service: str, settings: LogSettings) -> Logger:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
     return cast(Logger, structlog.get_logger(service))
+
+
+def _redacting(redact: Callable[[str], str]) -> structlog.typing.Processor:
+    def step(_logger: Any, _method: str, line: Any) -> str:
+        return redact(line)
+
+    return step

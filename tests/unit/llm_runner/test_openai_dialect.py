@@ -1,10 +1,13 @@
 """What is sent in OpenAI's wire format, and what is understood of it."""
 
+import json
+from collections.abc import Callable
+
 import orjson
 import pytest
 
 from llm_runner.providers.openai_dialect import read_events, request_body
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount, ToolCallDelta
+from llm_runner.providers.provider import Chunk, Malformed, Prompt, ProviderFailure, TokenCount, ToolCallDelta
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), temperature=0.5, max_tokens=9, seed=4)
 
@@ -90,16 +93,90 @@ def test_pieces_of_tool_calls_are_read(pieces: bytes, deltas: list[ToolCallDelta
     assert list(read_events([event], "demo")) == [Chunk(tool_calls=tuple(deltas))]
 
 
+MALFORMED_PIECES = [
+    b'"x"',
+    b'{"function":7}',
+    b'{"function":{"name":7}}',
+    b'{"function":{"name":"' + b"n" * 300 + b'"}}',
+    *(b'{"index":' + index + b"}" for index in (b"-1", b"1.5", b"1e30", b"true", b"99999999999999999999", b'"0"')),
+]
+
+
+def repr_of(event: bytes) -> str:
+    return repr(event[:70])
+
+
 @pytest.mark.parametrize(
     "event",
     [b"{", b"[]", b'"text"', b'{"choices":{}}x', b'{"choices":["x"]}', b'{"choices":[{"delta":{"content":7}}]}',
-     b'{"choices":[],"usage":{"prompt_tokens":3}}', b"", b'{"choices":[{"delta":{"tool_calls":7}}]}',
-     b'{"choices":[{"delta":{"tool_calls":[{"index":"x"}]}}]}'],
+     b"", b'{"choices":[{"delta":{"tool_calls":7}}]}',
+     b'{"choices":[{"delta":{"tool_calls":[{"index":"x"}]}}]}', b'{"choices":7}', b'{"choices":{"a":1}}',
+     b'{"choices":[7]}', b'{"choices":[{"delta":"text"}]}', b'{"choices":[{"delta":[1]}]}', b"[" * 100_000, b"7",
+     b'{"a":' * 2000 + b"1" + b"}" * 2000, b'{"choices":[{"delta":{"content":["a"]}}]}', b"\xff\xfe{", b"null",
+     *(b'{"choices":[{"delta":{"tool_calls":[' + piece + b"]}}]}" for piece in MALFORMED_PIECES)],
+    ids=repr_of,
 )  # fmt: skip
 def test_a_malformed_chunk_is_a_failure_that_is_tried_again(event: bytes) -> None:
     with pytest.raises(ProviderFailure) as caught:
         list(read_events([event], "demo"))
     assert (caught.value.retryable, caught.value.charged) == (True, True)
+
+
+ODD_PROMPTS: list[object] = [None, "12", 1.5, 1e30, -5, True, [], {}, 10**30]
+ODD_COMPLETIONS: list[object] = [None, "12", 2.0, -1, False, 10**9]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [None, 7, "12", [], [3, 1], {}, {"prompt_tokens": 3}, {"completion_tokens": 1},
+     *({"prompt_tokens": odd, "completion_tokens": 1} for odd in ODD_PROMPTS),
+     *({"prompt_tokens": 3, "completion_tokens": odd} for odd in ODD_COMPLETIONS)],
+)  # fmt: skip
+def test_counts_that_are_none_are_as_if_nothing_was_said(counts: object) -> None:
+    event = orjson.dumps({"choices": []})[:-1] + b',"usage":' + json.dumps(counts).encode() + b"}"
+    assert list(read_events([event], "demo")) == [Chunk()]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("stop", "stop"), ("", None), (None, None), (False, None), (0, None), (7, "other"), (True, "other"),
+     ({"a": 1}, "other"), (["stop"], "other"), ("x" * 3_000_000, "other"), ("a\nb", "other"), ("stopped", "stop")],
+    ids=lambda value: repr(value)[:20],
+)  # fmt: skip
+def test_how_an_answer_ended_is_a_short_word_whatever_is_said(said: object, read: str | None) -> None:
+    event = orjson.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": said}]})
+    assert list(read_events([event], "demo")) == [Chunk("a", read)]
+
+
+def test_an_answer_that_ended_by_an_error_is_none() -> None:
+    with pytest.raises(ProviderFailure) as caught:
+        list(read_events([b'{"choices":[{"delta":{},"finish_reason":"error"}]}'], "demo"))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("odd", [7, 1.5, True, [], {"a": 1}, "", "i" * 5000], ids=lambda value: repr(value)[:9])
+def test_an_id_that_is_none_is_as_if_there_was_none(odd: object) -> None:
+    event = orjson.dumps({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": odd, "function": {"name": "x"}}]}}]})
+    assert list(read_events([event], "demo")) == [Chunk(tool_calls=(ToolCallDelta(0, None, "x"),))]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TokenCount(1.0, 2),  # type: ignore[arg-type] # as a dialect that does not look would
+        lambda: TokenCount(1, -2),
+        lambda: TokenCount(True, 2),
+        lambda: ToolCallDelta("0"),  # type: ignore[arg-type]
+        lambda: ToolCallDelta(0, 7),  # type: ignore[arg-type]
+        lambda: ToolCallDelta(0, "a", "x", {}),  # type: ignore[arg-type]
+        lambda: Chunk(None),  # type: ignore[arg-type]
+        lambda: Chunk("", 7),  # type: ignore[arg-type]
+        lambda: Chunk("", "x" * 65),
+    ],
+)
+def test_the_ports_types_cannot_be_made_of_anything_else(make: Callable[[], object]) -> None:
+    with pytest.raises(Malformed):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -109,6 +186,16 @@ def test_a_malformed_chunk_is_a_failure_that_is_tried_again(event: bytes) -> Non
         (b'{"error":{"code":"server_error","message":"oops"}}', True),
         (b'{"error":"oops"}', True),
         (b'{"error":{"code":"400","message":"bad"},"choices":[]}', False),
+        (b'{"error":{"code":"invalid_api_key","message":"wrong"}}', False),
+        (b'{"error":{"type":"authentication_error","message":"wrong"}}', False),
+        (b'{"error":{"code":null,"type":"permission_error"}}', False),
+        (b'{"error":{"code":"insufficient_quota"}}', False),
+        (b'{"error":{"code":"model_not_found"}}', False),
+        (b'{"error":{"code":"rate_limit_exceeded"}}', True),
+        ('{"error":{"code":"²²²"}}'.encode(), True),
+        (b'{"error":{"code":' + b"9" * 5000 + b"}}", True),
+        (b'{"error":{"code":[401],"message":{"a":1}}}', True),
+        (b'{"error":7}', True),
     ],
 )
 def test_an_error_frame_inside_a_stream_is_a_failure(frame: bytes, retryable: bool) -> None:

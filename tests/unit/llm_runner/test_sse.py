@@ -41,3 +41,18 @@ def test_an_event_without_an_end_is_refused() -> None:
     reader = EventReader()
     with pytest.raises(EventTooLong):
         reader.feed(b"data: " + b"x" * LONGEST_EVENT)
+
+
+@pytest.mark.parametrize("line", [b"data: " + b"x" * 1000 + b"\n", b"data:xy\n", b"data:\n"])
+def test_an_event_of_many_lines_is_as_long_as_they_are(line: bytes) -> None:
+    with pytest.raises(EventTooLong):
+        _read([line] * (2 * LONGEST_EVENT // len(line) + 1))
+
+
+def test_a_line_that_comes_byte_by_byte_is_bounded_too() -> None:
+    with pytest.raises(EventTooLong):
+        _read([b"x"] * LONGEST_EVENT)
+
+
+def test_a_line_that_comes_in_pieces_is_put_together() -> None:
+    assert _read([b"da", b"ta: o", b"n", b"e", b"\r", b"\n", b"\n", b"data: two", b"\r", b"\r"]) == [b"one", b"two"]

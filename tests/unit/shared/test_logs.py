@@ -71,3 +71,14 @@ def test_log_for_people_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "serving" in written
     assert "port=8000" in written
     assert not written.startswith("{")
+
+
+def test_a_line_is_redacted_as_it_would_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("llm-runner", LogSettings(), lambda line: line.replace("secret", "[key]"))
+    try:
+        raise ValueError("a secret")
+    except ValueError:
+        logging.getLogger("somebody").exception("failed with %s", "secret")
+    (line,) = lines(capsys)
+    assert line["event"] == "failed with [key]"
+    assert "a [key]" in line["exception"]

@@ -15,8 +15,9 @@ from llm_runner.heartbeat import Heartbeat
 from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
-from llm_runner.providers.client import HttpProvider, MissingKey
+from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.provider import Provider
+from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.rhythm import Rhythm
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
@@ -49,6 +50,7 @@ class Runner:
     ) -> None:
         self._registry = registry
         self._keys = keys
+        self._redaction = Redaction.of(registry.providers, keys)
         self._log = log
         self._settings = settings or RunnerSettings()
         self._connection = Connection(SERVICE, self._settings.nats, log)
@@ -149,12 +151,13 @@ class Runner:
     def _provider(self, name: str, entry: ProviderEntry, rhythm: Rhythm, stack: AsyncExitStack) -> WatchedProvider:
         """A provider whose key is missing stays: its jobs fail with a sentence that names the variable."""
         key = self._keys.get(entry.key_variable) if entry.key_variable else None
-        provider = HttpProvider(name, entry, key, self._settings.calls.call_connect_seconds, rhythm)
+        connect_seconds = self._settings.calls.call_connect_seconds
+        provider = HttpProvider(name, entry, key, connect_seconds, rhythm, self._redaction)
         stack.push_async_callback(provider.close)
-        missing = str(MissingKey(name, entry.key_variable)) if entry.key_variable and not key else None
-        if missing:
+        unusable = provider.unusable()
+        if unusable:
             self._log.warning("provider without a key", provider=name, variable=entry.key_variable)
-        return WatchedProvider(provider, missing)
+        return WatchedProvider(provider, str(unusable) if unusable else None)
 
     def _needed(self) -> list[str]:
         durables = [subjects.lane_durable(name, lane) for name in self._registry.providers for lane in Lane]
@@ -163,5 +166,6 @@ class Runner:
 
 async def main(stopping: asyncio.Event) -> None:
     """The process: settings from the environment, work until it is asked to stop."""
-    log = configure(SERVICE, LogSettings())
-    await Runner(load_registry(), os.environ, log).run(stopping)
+    registry = load_registry()
+    log = configure(SERVICE, LogSettings(), Redaction.of(registry.providers, os.environ).text)
+    await Runner(registry, os.environ, log).run(stopping)

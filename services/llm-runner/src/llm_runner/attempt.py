@@ -38,7 +38,10 @@ class Attempt:
 
     @property
     def text(self) -> str:
-        return "".join(self._texts)
+        """All that has come, put together once."""
+        if len(self._texts) > 1:
+            self._texts = ["".join(self._texts)]
+        return self._texts[0] if self._texts else ""
 
     @property
     def tier(self) -> Tier:

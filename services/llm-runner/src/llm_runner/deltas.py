@@ -11,6 +11,9 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.quick_client import QuickClient
 
+LONGEST_DELTA = 64 * 1024
+"""Characters; six bytes each at worst, so that the broker takes every delta."""
+
 
 class DeltaPublisher:
     """Publishes the deltas of every attempt of the process."""
@@ -51,6 +54,10 @@ class AttemptDeltas:
 
     def add(self, text: str) -> None:
         """Publishes the text; a gap among numbers would be waited for, so nothing follows one that was lost."""
+        if len(text) > LONGEST_DELTA:
+            for begin in range(0, len(text), LONGEST_DELTA):
+                self.add(text[begin : begin + LONGEST_DELTA])
+            return
         if not self._open:
             return
         number, self._next = self._next, self._next + 1

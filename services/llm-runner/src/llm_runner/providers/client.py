@@ -9,8 +9,10 @@ import aiohttp
 import certifi
 
 from llm_runner.providers import openai_dialect
-from llm_runner.providers.http_errors import refused, unreachable
+from llm_runner.providers.answer import IncomingAnswer
+from llm_runner.providers.http_errors import misconfigured, refused, unreachable
 from llm_runner.providers.provider import PROVIDER_ERROR, Prompt, ProviderFailure, TakeChunk
+from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.rhythm import Reading, Rhythm
 from llm_runner.providers.sse import EventReader, EventTooLong
 from shared.routing import ProviderEntry
@@ -30,20 +32,35 @@ class MissingKey(ProviderFailure):
         super().__init__(PROVIDER_ERROR, message, retryable=False, charged=False)
 
 
+class UnusableKey(ProviderFailure):
+    """A key that no header can hold: it cannot be the one that was meant."""
+
+    def __init__(self, provider: str, variable: str) -> None:
+        message = f"the key for {provider} holds a line break or another control character: look at {variable}"
+        super().__init__(PROVIDER_ERROR, message, retryable=False, charged=False)
+
+
 class HttpProvider:
     """One provider of the registry, with a connection pool of its own.
 
-    `key` is sent as a bearer token and stands nowhere else. First-token, between-token and total times are its
-    caller's; connecting is bounded here.
+    `key` is sent as a bearer token and stands nowhere else; `redaction` takes it, and every other, out of what is said
+    of a call. First-token, between-token and total times are its caller's; connecting is bounded here.
     """
 
     def __init__(
-        self, name: str, entry: ProviderEntry, key: str | None, connect_seconds: float, rhythm: Rhythm
+        self,
+        name: str,
+        entry: ProviderEntry,
+        key: str | None,
+        connect_seconds: float,
+        rhythm: Rhythm,
+        redaction: Redaction | None = None,
     ) -> None:
         self.name = name
         self.entry = entry
-        self._key = key
+        self._key = key.strip() if key else None
         self._rhythm = rhythm
+        self._redaction = redaction or Redaction.of({name: entry}, {entry.key_variable or "": key or ""})
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=NO_LIMIT, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_trusted()),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
@@ -55,20 +72,34 @@ class HttpProvider:
             "Accept": "text/event-stream",
             "Accept-Encoding": "identity",
         }
-        if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+        if self._key:
+            self._headers["Authorization"] = f"Bearer {self._key}"
 
     async def close(self) -> None:
         await self._session.close()
 
+    def unusable(self) -> ProviderFailure | None:
+        """Why nothing can be asked of it, where its key is missing or none."""
+        variable = self.entry.key_variable
+        if variable and not self._key:
+            return MissingKey(self.name, variable)
+        if self._key and not self._key.isprintable():
+            return UnusableKey(self.name, variable or "its key")
+        return None
+
     async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         """Hands over the answer's chunks as they come.
 
-        Raises ProviderFailure, also for an end without a `finish_reason`.
+        Raises ProviderFailure, also for an end without a `finish_reason`; it may be shown to anybody.
         """
-        if self.entry.key_variable and not self._key:
-            raise MissingKey(self.name, self.entry.key_variable)
-        answer = _Answer(self.name, take)
+        if unusable := self.unusable():
+            raise unusable
+        try:
+            await self._answer(IncomingAnswer(self.name, self._redaction, take), model, prompt, attempt)
+        except ProviderFailure as failure:
+            raise failure.reworded(self._redaction.shown(str(failure))) from failure.__cause__
+
+    async def _answer(self, answer: IncomingAnswer, model: str, prompt: Prompt, attempt: str) -> None:
         try:
             await self._read(answer, model, prompt, attempt)
         except aiohttp.ClientError as error:
@@ -78,11 +109,11 @@ class HttpProvider:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name}: {error}") from error
         if not answer.finished:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name} ended its answer without saying why; it is incomplete")
+        answer.end()
 
-    async def _read(self, answer: "_Answer", model: str, prompt: Prompt, attempt: str) -> None:
-        headers = {**self._headers, "X-Client-Request-Id": attempt}
+    async def _read(self, answer: IncomingAnswer, model: str, prompt: Prompt, attempt: str) -> None:
         body = openai_dialect.request_body(model, prompt)
-        async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+        async with await self._post(body, attempt) as response:
             if response.status != HTTPStatus.OK:
                 raise await self._refusal(response)
             content, reader = response.content, EventReader()
@@ -90,13 +121,27 @@ class HttpProvider:
             while piece := await content.readany():
                 events = reader.feed(piece)
                 if openai_dialect.END in events:
-                    answer.take(events[: events.index(openai_dialect.END)])
+                    self._take(answer, events[: events.index(openai_dialect.END)])
                     await _drain(content)
                     return
-                answer.take(events)
+                self._take(answer, events)
                 reading.text_began = answer.text_began
                 await reading.next()
-            answer.take([data for data in reader.end() if data != openai_dialect.END])
+            self._take(answer, [data for data in reader.end() if data != openai_dialect.END])
+
+    def _take(self, answer: IncomingAnswer, events: list[bytes]) -> None:
+        for chunk in openai_dialect.read_events(events, self.name):
+            answer.take(chunk)
+
+    async def _post(self, body: bytes, attempt: str) -> aiohttp.ClientResponse:
+        headers = {**self._headers, "X-Client-Request-Id": attempt}
+        try:
+            return await self._session.post(self._url, data=body, headers=headers, allow_redirects=False)
+        except aiohttp.ClientError:
+            raise
+        except ValueError as error:
+            # What cannot be sent at all: an address that is none, or one with a password beside a key.
+            raise misconfigured(self.name) from error
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderFailure:
         body = b""
@@ -104,28 +149,7 @@ class HttpProvider:
             body += piece
             if len(body) > ERROR_BODY_LIMIT:
                 break
-        failure = refused(self.name, response.status, body, response.headers)
-        if self._key and self._key in str(failure):
-            # A gateway that echoes the key must not get it into an event.
-            return refused(self.name, response.status, b"", response.headers)
-        return failure
-
-
-class _Answer:
-    """An answer as it is read: its chunks go on at once, and how far it is stays."""
-
-    def __init__(self, provider: str, take: TakeChunk) -> None:
-        self.finished = False
-        self.text_began = False
-        self._provider = provider
-        self._take = take
-
-    def take(self, events: list[bytes]) -> None:
-        """Hands over what events hold. Raises ProviderFailure."""
-        for chunk in openai_dialect.read_events(events, self._provider):
-            self.finished = self.finished or chunk.finish_reason is not None
-            self.text_began = self.text_began or bool(chunk.text)
-            self._take(chunk)
+        return refused(self.name, response.status, body, response.headers)
 
 
 def _trusted() -> ssl.SSLContext:

@@ -5,8 +5,17 @@ from typing import Any
 
 import orjson
 
-from llm_runner.providers.http_errors import refused
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, ProviderFailure, TokenCount, ToolCallDelta
+from llm_runner.providers.http_errors import error_frame
+from llm_runner.providers.provider import (
+    PROVIDER_ERROR,
+    Chunk,
+    Malformed,
+    Prompt,
+    ProviderFailure,
+    TokenCount,
+    ToolCallDelta,
+)
+from llm_runner.providers.received import finish_reason, parsed, token_count, tool_call
 
 PATH = "/chat/completions"
 END = b"[DONE]"
@@ -51,48 +60,46 @@ def read_events(events: Iterable[bytes], provider: str) -> Iterator[Chunk]:
 def _read(data: bytes, provider: str) -> Chunk | str:
     """What an event holds: a text, or anything else. Raises ProviderFailure for what is not of OpenAI's shape."""
     try:
-        frame = orjson.loads(data)
+        frame = parsed(data)
         error = frame.get("error")
         if error:
-            raise _error_frame(error, provider)
+            raise error_frame(error, provider)
         choices = frame.get("choices")
         usage = frame.get("usage")
-        tokens = TokenCount(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
+        tokens = _tokens(usage) if usage else None
         if not choices:
             return Chunk(tokens=tokens)
         choice = choices[0]
         delta = choice.get("delta") or {}
-        text, finish_reason, tool_calls = _text(delta), choice.get("finish_reason"), _tool_calls(delta)
-        plain = finish_reason is None and tokens is None and not tool_calls
-        return text if plain else Chunk(text, finish_reason, tokens, tool_calls)
-    except (ValueError, AttributeError, KeyError, IndexError, TypeError) as malformed:
+        text, ended, pieces = _text(delta), choice.get("finish_reason"), delta.get("tool_calls")
+        if not (ended or tokens or pieces):
+            return text
+        return Chunk(text, finish_reason(ended), tokens, _tool_calls(pieces) if pieces else ())
+    except (Malformed, AttributeError, KeyError, IndexError, TypeError) as malformed:
         raise ProviderFailure(
             PROVIDER_ERROR, f"{provider} sent a chunk that is not of OpenAI's shape; it is tried again"
         ) from malformed
 
 
+def _tokens(usage: Any) -> TokenCount | None:
+    counted = usage if isinstance(usage, dict) else {}
+    return token_count(counted.get("prompt_tokens"), counted.get("completion_tokens"))
+
+
 def _text(delta: dict[str, Any]) -> str:
     text = delta.get("content") or delta.get("refusal") or ""
     if not isinstance(text, str):
-        raise TypeError("text of a delta")
+        raise Malformed("text of a delta")
     return text
 
 
-def _tool_calls(delta: dict[str, Any]) -> tuple[ToolCallDelta, ...]:
-    pieces = delta.get("tool_calls")
-    if not pieces:
-        return ()
+def _tool_calls(pieces: list[Any]) -> tuple[ToolCallDelta, ...]:
     return tuple(_tool_call(place, piece) for place, piece in enumerate(pieces))
 
 
 def _tool_call(place: int, piece: dict[str, Any]) -> ToolCallDelta:
-    """Some providers leave out the index, or send the arguments as an object."""
     function = piece.get("function") or {}
-    arguments = function.get("arguments") or ""
-    if not isinstance(arguments, str):
-        arguments = orjson.dumps(arguments).decode()
-    index = piece.get("index")
-    return ToolCallDelta(place if index is None else int(index), piece.get("id"), function.get("name"), arguments)
+    return tool_call(place, piece.get("index"), piece.get("id"), function.get("name"), function.get("arguments"))
 
 
 def _tool(definition: dict[str, object]) -> dict[str, object]:
@@ -102,11 +109,3 @@ def _tool(definition: dict[str, object]) -> dict[str, object]:
     function = {name: definition[name] for name in ("name", "description") if name in definition}
     parameters = definition.get("parameters") or definition.get("inputSchema")
     return {"type": "function", "function": function | ({"parameters": parameters} if parameters else {})}
-
-
-def _error_frame(error: Any, provider: str) -> ProviderFailure:
-    """An error inside a stream that has begun (OpenRouter and others answer 200 first)."""
-    described: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
-    code = str(described.get("code"))
-    status = int(code) if code.isdigit() else 500
-    return refused(provider, status, orjson.dumps({"error": described}), {})

@@ -1,0 +1,66 @@
+"""An answer as it comes in, whatever the dialect: bounded, its characters whole, and no key in it."""
+
+from dataclasses import replace
+
+from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, ProviderFailure, TakeChunk, ToolCallDelta
+from llm_runner.providers.redaction import MaskedText, Redaction
+
+MOST_CHARACTERS = 1_000_000
+"""Of an answer's text: three times what the largest model writes, and below what a document holds in any script."""
+
+
+class IncomingAnswer:
+    """Hands on the chunks of an answer, and knows how far it is."""
+
+    def __init__(self, provider: str, redaction: Redaction, take: TakeChunk) -> None:
+        self.finished = False
+        self.text_began = False
+        self._provider = provider
+        self._redaction = redaction
+        self._take = take
+        self._length = 0
+        self._text = redaction.masked()
+        self._arguments: dict[int, MaskedText] = {}
+
+    def take(self, chunk: Chunk) -> None:
+        """Raises ProviderFailure as soon as the answer is longer than can be kept: its call is closed then."""
+        text = self._text_of(chunk.text) if chunk.text else ""
+        if chunk.finish_reason is None and chunk.tokens is None and not chunk.tool_calls:
+            if text or not chunk.text:
+                self._take(chunk if text is chunk.text else Chunk(text))
+            return
+        pieces = tuple(self._piece(piece) for piece in chunk.tool_calls)
+        reason = chunk.finish_reason
+        if reason is not None:
+            self.finished = True
+            reason = self._once(reason)
+        self._take(Chunk(text, reason, chunk.tokens, pieces))
+
+    def end(self) -> None:
+        """Hands on what was held back."""
+        text = self._text.end()
+        rests = [(index, masked.end()) for index, masked in self._arguments.items()]
+        pieces = tuple(ToolCallDelta(index, arguments=rest) for index, rest in rests if rest)
+        if text or pieces:
+            self._take(Chunk(text, tool_calls=pieces))
+
+    def _text_of(self, text: str) -> str:
+        self.text_began = True
+        self._length += len(text)
+        if self._length > MOST_CHARACTERS:
+            message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
+            raise ProviderFailure(PROVIDER_ERROR, message, retryable=False, of_request=True)
+        return self._text.feed(text)
+
+    def _piece(self, piece: ToolCallDelta) -> ToolCallDelta:
+        arguments = self._arguments.setdefault(piece.index, self._redaction.masked())
+        return replace(
+            piece, id=self._once(piece.id), name=self._once(piece.name), arguments=arguments.feed(piece.arguments)
+        )
+
+    def _once(self, text: str | None) -> str | None:
+        """A text that comes whole."""
+        if not text:
+            return None
+        masked = self._redaction.masked()
+        return masked.feed(text) + masked.end()

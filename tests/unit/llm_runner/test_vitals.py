@@ -1,0 +1,50 @@
+"""What makes a provider `down` for everybody, and what does not."""
+
+from contextlib import suppress
+
+import pytest
+
+from llm_runner.providers.http_errors import error_frame, refused
+from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure
+from llm_runner.vitals import DOWN_AFTER, WatchedProvider
+from unit.llm_runner.fakes import ScriptedProvider
+
+PROMPT = Prompt(({"role": "user", "content": "Hi"},), 0.0, 10, 1)
+BROKEN = refused("demo", 500, b"", {})
+
+
+async def _after(*outcomes: Exception | None) -> str:
+    """The status after calls that failed so, or went well."""
+    script: list[Chunk | Exception] = []
+    watched = WatchedProvider(ScriptedProvider(script))
+    for outcome in outcomes:
+        script[:] = [Chunk("Hi"), outcome or Chunk("", "stop")]
+        with suppress(ProviderFailure):
+            await watched.stream("demo-fast", PROMPT, "a", lambda _: None)
+    return str(watched.vitals(0)["status"])
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+async def test_what_one_caller_asked_for_makes_nobodys_provider_down(status: int) -> None:
+    assert await _after(*[refused("demo", status, b"", {})] * 20) == "up"
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+async def test_several_calls_that_fail_in_a_row_make_it_down(status: int) -> None:
+    failure = refused("demo", status, b"", {})
+    assert await _after(*[failure] * (DOWN_AFTER - 1)) == "up"
+    assert await _after(*[failure] * DOWN_AFTER) == "down"
+
+
+async def test_an_error_inside_a_stream_counts_as_its_status_does() -> None:
+    assert await _after(*[error_frame({"code": "server_error"}, "demo")] * DOWN_AFTER) == "down"
+    assert await _after(*[error_frame({"code": "invalid_request_error"}, "demo")] * DOWN_AFTER) == "up"
+
+
+async def test_a_call_that_goes_well_makes_it_up_again() -> None:
+    assert await _after(*[BROKEN] * DOWN_AFTER, None) == "up"
+    assert await _after(BROKEN, BROKEN, None, BROKEN, BROKEN) == "up"
+
+
+async def test_what_was_asked_wrongly_clears_nothing() -> None:
+    assert await _after(BROKEN, BROKEN, refused("demo", 400, b"", {}), BROKEN) == "down"
