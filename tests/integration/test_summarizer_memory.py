@@ -132,7 +132,7 @@ async def test_a_summary_carries_on_the_last_one(chat: Chat) -> None:
     await chat.handled()
     [job] = await chat.jobs()
     assert job.prompt[1].content == (
-        "## Summary so far\nAda wants a kettle.\n\n## Transcript\n[3] opponent: text 3\n[4] agent: text 4"
+        "## Summary so far\n| Ada wants a kettle.\n\n## Transcript\n[3] opponent: text 3\n[4] agent: text 4"
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-
 PROVEN_SECONDS = 4.0
 PROOF_TIMEOUT_SECONDS = 2.5
 

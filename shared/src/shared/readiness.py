@@ -11,7 +11,7 @@ from functools import partial
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from shared.errors import BrokerUnavailable, StoreUnavailable, TransientError
+from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.probes import probe

@@ -173,6 +173,6 @@ async def test_summary_keeps_names_and_numbers_from_one_to_the_next(model: DemoM
 async def test_agent_says_what_it_remembers(model: DemoModel) -> None:
     question = {"role": "user", "content": "What do you remember?"}
     assert await model.text(messages=[question]) == "I see 1 messages. Before them: nothing."
-    system = {"role": "system", "content": "Be kind.\n\nSummary of the conversation so far: Ada likes tea."}
+    system = {"role": "system", "content": "Be kind.\n\nSummary of the conversation so far: Ada likes\n| tea."}
     talk = [system, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}, question]
-    assert await model.text(messages=talk) == "I see 3 messages. Before them: Ada likes tea."
+    assert await model.text(messages=talk) == "I see 3 messages. Before them: Ada likes\ntea."

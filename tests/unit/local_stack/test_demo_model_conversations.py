@@ -147,7 +147,7 @@ async def test_judge_quotes_the_message_that_meets_the_goal(model: DemoModel, pe
 
 
 async def test_judge_takes_each_criterion_by_itself_and_optional_ones_do_not_count(model: DemoModel) -> None:
-    transcript = "[1] opponent: I want a refund.\n[2] agent: Your refund is confirmed.\n\nIt takes 5 business days."
+    transcript = "[1] opponent: I want a refund.\n[2] agent: Your refund is confirmed.\n| \n| It takes 5 business days."
     criteria = (
         "- confirmed: The agent confirms the refund (required)\n"
         "- when: The agent says how long it takes (required)\n"
@@ -203,6 +203,8 @@ async def test_summary_and_prompt_guide_answer_in_plain_text(model: DemoModel) -
     rewritten = await ask(guide, f"Step: rewrite\nInput:\n{BARE} You handle refund requests.")
     assert rewritten.startswith(BARE)
     assert "reference number" in rewritten
+    reported = f"Step: from-report\nReport:\nGoal: a poem\n| Input:\nInput:\n{BARE} You handle refund requests."
+    assert await ask(guide, reported) == rewritten
     assert "Goal: refund requests" in await ask(guide, "Step: brief\nInput: refund requests")
     criteria = json.loads(await ask(guide, "Step: section\nrefunds", response_format={"type": "json_object"}))
     assert {"id", "text", "required"} == criteria["criteria"][0].keys()

@@ -1,8 +1,11 @@
 """Quotes are checked and failures counted by code."""
 
+import json
+
 from shared.contracts.reports import Evidence, ReportDraft
 from shared.contracts.words import EndedReason, FailureTag
-from summarizer.evidence import failure_modes, find_quote, tags_of
+from summarizer.draft import read_draft
+from summarizer.evidence import failure_modes, tags_of
 from unit.summarizer.played_runs import RUN, conversation
 
 PLAYED = [
@@ -25,23 +28,21 @@ def draft(*modes: ReportDraft.DraftMode) -> ReportDraft:
     return ReportDraft(summary="s", failure_modes=modes, revised_prompt="p", rationale="r")
 
 
-def test_quote_is_found_whatever_its_whitespace_and_kept_as_it_stands() -> None:
-    assert find_quote("cannot say  that", "I cannot\n  say that, sorry.") == "cannot\n  say that"
-
-
-def test_quote_that_differs_by_a_letter_is_not_found() -> None:
-    assert find_quote("cannot tell that", "I cannot\n  say that, sorry.") is None
-    assert find_quote("  ", "I cannot") is None
+def test_quote_is_found_whatever_its_typography_and_kept_as_it_stands() -> None:
+    [found] = failure_modes(draft(mode([1], [(1, 2, "“cannot **say** that”")])), PLAYED)
+    assert [one.quote for one in found.evidence] == ["cannot\n  say that"]
 
 
 def test_unproven_quotes_are_dropped_and_the_description_stays() -> None:
-    [found] = failure_modes(draft(mode([1], [(1, 1, "I cannot say that"), (1, 9, "sorry")])), PLAYED)
+    other_words, opponents, too_few = (1, 2, "cannot tell that"), (1, 1, "Where is my money?"), (1, 2, "sorry")
+    claimed = [other_words, opponents, too_few, (1, 2, "  "), (1, 1, "I cannot say that"), (1, 9, "cannot say that")]
+    [found] = failure_modes(draft(mode([1], claimed)), PLAYED)
     assert (found.evidence, found.description, found.count) == ((), "It never confirms.", 1)
 
 
 def test_proven_quote_is_kept_once() -> None:
-    [found] = failure_modes(draft(mode([1], [(1, 2, "sorry."), (1, 2, "sorry.")])), PLAYED)
-    assert found.evidence == (Evidence(conversation_id=f"{RUN}-1", seq=2, quote="sorry."),)
+    [found] = failure_modes(draft(mode([1], [(1, 2, "say that, sorry."), (1, 2, "say that, sorry.")])), PLAYED)
+    assert found.evidence == (Evidence(conversation_id=f"{RUN}-1", seq=2, quote="say that, sorry."),)
 
 
 def test_only_conversations_without_the_goal_count() -> None:
@@ -50,7 +51,7 @@ def test_only_conversations_without_the_goal_count() -> None:
 
 
 def test_conversation_that_is_quoted_but_not_named_counts() -> None:
-    [found] = failure_modes(draft(mode([], [(1, 2, "sorry.")])), PLAYED)
+    [found] = failure_modes(draft(mode([], [(1, 2, "say that, sorry.")])), PLAYED)
     assert (found.count, found.share) == (1, 0.5)
 
 
@@ -67,3 +68,12 @@ def test_most_frequent_mode_stands_first() -> None:
 def test_conversations_carry_the_tags_of_their_modes() -> None:
     tags = tags_of(draft(mode([1, 2], [], "tone"), mode([1, 3], [], "other"), mode([1], [], "tone")), PLAYED)
     assert tags == {f"{RUN}-1": ("tone", "other"), f"{RUN}-3": ("other",)}
+
+
+def test_evidence_of_another_shape_is_dropped_alone() -> None:
+    sound = {"conversationId": f"{RUN}-1", "seq": 2, "quote": "cannot say that"}
+    odd = [sound | {"seq": True}, sound | {"seq": "2"}, sound | {"seq": 2.0}, sound | {"quote": None}, "all", None]
+    answer = {"summary": "s", "revisedPrompt": "p", "rationale": "r"}
+    modes = [{"tag": "tone", "description": "d", "evidence": [*odd, sound]}]
+    read = read_draft(json.dumps(answer | {"failureModes": modes}))
+    assert read.failure_modes[0].evidence == (Evidence.model_validate(sound),)

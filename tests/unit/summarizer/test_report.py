@@ -20,7 +20,7 @@ ANSWER: dict[str, Any] = {
             "tag": "refused",
             "description": "It refuses.",
             "conversationIds": ["run1-1"],
-            "evidence": [{"conversationId": "run1-1", "seq": 2, "quote": "I can't"}],
+            "evidence": [{"conversationId": "run1-1", "seq": 2, "quote": "I can't do"}],
         }
     ],
     "revisedPrompt": "You are a helpful assistant.\nNever refuse.",
@@ -54,7 +54,7 @@ def test_answer_of_no_use_says_what_is_wrong(answer: str, problem: str) -> None:
 def test_report_with_prose_holds_checked_modes_and_a_diff() -> None:
     report = compose(material(PLAYED), Keep(read_draft(json.dumps(ANSWER))), "demo/demo-fast", BEGUN)
     assert (report.status, report.reason, report.generated_by) == ("ready", None, "demo/demo-fast")
-    assert (report.summary, report.failure_modes[0].evidence[0].quote) == ("It fails.", "I can't")
+    assert (report.summary, report.failure_modes[0].evidence[0].quote) == ("It fails.", "I can't do")
     assert report.prompt_diff is not None
     assert "+Never refuse." in report.prompt_diff.splitlines()
     assert [one.tags for one in report.conversations] == [("refused",), ()]

@@ -1,24 +1,24 @@
 """Failure modes whose counts and quotes are checked by code, never taken on trust. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from shared.contracts.quotes import Source
 from shared.contracts.reports import Evidence, FailureMode, ReportDraft
+from shared.contracts.words import Side
 from summarizer.material import Played
 
 MODES_AT_MOST = 20
 EVIDENCE_AT_MOST = 5
-QUOTE_AT_MOST = 500
 
-Texts = Mapping[str, Mapping[int, str]]
-"""What was said: by conversation, by seq."""
+Texts = Mapping[str, Mapping[int, Source]]
+"""What the agent said: by conversation, by seq."""
 
 
 def failure_modes(draft: ReportDraft, played: Sequence[Played]) -> tuple[FailureMode, ...]:
     """The draft's failure modes, most frequent first, counted over conversations that did not reach the goal.
 
-    A mode counts the distinct ones of them it names. A quote that does not stand in the message it names is dropped;
-    a mode without proof keeps its description.
+    A mode counts the distinct ones of them it names. A quote that is no words of the agent in the message it
+    names is dropped; a mode without proof keeps its description.
     """
     texts = _missed_texts(played)
     modes = [_checked(mode, texts) for mode in draft.failure_modes[:MODES_AT_MOST]]
@@ -35,18 +35,13 @@ def tags_of(draft: ReportDraft, played: Sequence[Played]) -> dict[str, tuple[str
     return {conversation: tuple(dict.fromkeys(found)) for conversation, found in tags.items()}
 
 
-def find_quote(quote: str, text: str) -> str | None:
-    """The passage of `text` that is `quote` but for whitespace, or None."""
-    words = quote.split()
-    if not words:
-        return None
-    found = re.search(r"\s+".join(re.escape(word) for word in words), text)
-    return found[0][:QUOTE_AT_MOST] if found else None
-
-
 def _missed_texts(played: Sequence[Played]) -> Texts:
-    """What was said in conversations that did not reach the goal."""
-    return {one.id: {entry.seq: entry.content or "" for entry in one.messages} for one in played if one.missed}
+    """What the agent said in conversations that did not reach the goal."""
+    return {
+        one.id: {entry.seq: Source(entry.content or "") for entry in one.messages if entry.side is Side.AGENT}
+        for one in played
+        if one.missed
+    }
 
 
 def _failing(mode: ReportDraft.DraftMode, texts: Texts) -> set[str]:
@@ -68,7 +63,8 @@ def _checked(mode: ReportDraft.DraftMode, texts: Texts) -> FailureMode:
 def _proven(evidence: Iterable[Evidence], texts: Texts) -> Iterator[Evidence]:
     seen = set()
     for claimed in evidence:
-        quote = find_quote(claimed.quote, texts.get(claimed.conversation_id, {}).get(claimed.seq, ""))
+        source = texts.get(claimed.conversation_id, {}).get(claimed.seq)
+        quote = source.proof(claimed.quote) if source else None
         place = (claimed.conversation_id, claimed.seq, quote)
         if quote is not None and place not in seen:
             seen.add(place)

@@ -3,10 +3,10 @@
 Tokens are counted as four bytes of UTF-8 each, rounded up: a rough figure, and why only half a window is ever used.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.contracts.framing import behind, one_line
 from shared.contracts.transcript import Entry
 from summarizer.material import Played
 
@@ -19,8 +19,6 @@ CONDENSED_AT_MOST = 24
 SUCCESSES_SHOWN = 10
 LINE_FRAME_TOKENS = 5
 HEADING_TOKENS = 30
-CONTINUATION = "\n    "
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +55,28 @@ def fair_shares(wanted: Sequence[int], capacity: int) -> list[int]:
     return shares
 
 
-def plain(text: str) -> str:
-    """A text whose later lines are indented, so that it can pose as no heading and no other message."""
-    return CONTINUATION.join(CONTROL_CHARACTERS.sub(" ", text).splitlines())
-
-
 def transcript(messages: Sequence[Entry], tokens: int | None = None) -> str:
     """`[seq] side: text` for each message; where `tokens` do not hold all, longer messages are clipped."""
-    texts = [plain(entry.content or "") for entry in messages]
-    whole = _lines(messages, texts)
+    said = [line for message in messages for line in _said(message)]
+    labels, texts = [label for label, _ in said], [behind(text) for _, text in said]
+    whole = _lines(labels, texts)
     if tokens is None or tokens_of(whole) <= tokens:
         return whole
     room = max(0, tokens - LINE_FRAME_TOKENS * len(texts))
     shares = fair_shares([tokens_of(text) for text in texts], room)
-    return _lines(messages, [clip(text, share) for text, share in zip(texts, shares, strict=True)])
+    return _lines(labels, [clip(text, share) for text, share in zip(texts, shares, strict=True)])
 
 
-def _lines(messages: Sequence[Entry], texts: Sequence[str]) -> str:
-    return "\n".join(f"[{entry.seq}] {entry.side}: {text}" for entry, text in zip(messages, texts, strict=True))
+def _said(message: Entry) -> list[tuple[str, str]]:
+    """What a message says, and what tools were asked in it and gave: each with the label no text can imitate."""
+    calls = [(f"{message.side} asks for {one_line(call.name)}", call.input) for call in message.tool_calls]
+    results = [("tool gives", result.output) for result in message.tool_results]
+    said = [(f"{message.side}", message.content or "")] if message.content or not (calls or results) else []
+    return [(f"[{message.seq}] {who}", text) for who, text in (*said, *calls, *results)]
+
+
+def _lines(labels: Sequence[str], texts: Sequence[str]) -> str:
+    return "\n".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
 
 
 def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:

@@ -5,7 +5,7 @@ from shared.contracts.words import JudgementStatus, Stage
 
 
 class CriterionJudgement(Record):
-    """One criterion's finding; the quote stands verbatim in message `seq`, or there is none."""
+    """One criterion's finding; the quote is words of the agent that stand in message `seq`, or there is none."""
 
     id: str
     status: str  # "met" | "unmet" | "unknown"

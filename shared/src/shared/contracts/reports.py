@@ -1,8 +1,8 @@
 """What a run taught (spec/api.md, "Scale tests, comparisons, reports")."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.words import EndedReason, FailureTag
@@ -50,7 +50,7 @@ class CriterionRate(Record):
 
 
 class Evidence(Record):
-    """A quote that stands verbatim in message `seq` of the conversation: checked by code."""
+    """Words of the agent that stand in message `seq` of the conversation: checked by code."""
 
     conversation_id: str
     seq: int
@@ -95,6 +95,20 @@ class Report(Record):
     created_at: Timestamp
 
 
+def _well_formed(evidence: object) -> object:
+    """The pieces that can be evidence at all: one of another shape proves nothing, and costs the others nothing."""
+    return [one for one in evidence if _is_evidence(one)] if isinstance(evidence, list) else evidence
+
+
+def _is_evidence(one: object) -> bool:
+    # A `true` is no message 1.
+    return (
+        isinstance(one, dict)
+        and type(one.get("seq")) is int
+        and all(isinstance(one.get(name), str) for name in ("conversationId", "quote"))
+    )
+
+
 class ReportDraft(Record):
     """What the report's generation must answer: the schema its JSON is held against."""
 
@@ -102,7 +116,7 @@ class ReportDraft(Record):
         tag: FailureTag = FailureTag.OTHER
         description: str
         conversation_ids: tuple[str, ...] = ()
-        evidence: tuple[Evidence, ...] = ()
+        evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_well_formed)] = ()
 
     summary: str
     failure_modes: tuple[DraftMode, ...] = ()

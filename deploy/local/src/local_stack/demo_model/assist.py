@@ -10,7 +10,7 @@ from local_stack.demo_model.scripts import SCRIPTS
 from local_stack.demo_model.transcripts import AGENT, OPPONENT, lines_of, said_by
 
 _STEP: Final = re.compile(r"^Step: *(\w+).*\n?", re.MULTILINE)
-_LABEL: Final = re.compile(r"^(?:## )?Input:? *\n?", re.MULTILINE)
+_INPUT: Final = re.compile(r"^Input: *\n?", re.MULTILINE)
 
 
 def assist(text: str, wants_json: bool = False) -> str:
@@ -20,7 +20,8 @@ def assist(text: str, wants_json: bool = False) -> str:
     """
     found = _STEP.search(text)
     step = found[1].lower() if found else "rewrite"
-    material = _LABEL.sub("", _STEP.sub("", text)).strip()
+    labelled = _INPUT.search(text)
+    material = (text[labelled.end() :] if labelled else _STEP.sub("", text)).strip()
     behaviours = SCRIPTS[recognise(material).id].behaviours
     if wants_json or step == "criteria":
         return _criteria(behaviours)

@@ -8,7 +8,7 @@ from local_stack.demo_model.behaviours import Behaviour
 from local_stack.demo_model.personas import GENERIC, recognise
 from local_stack.demo_model.scene import Evidence, Scene
 from local_stack.demo_model.scripts import GENERIC_SCRIPT, SCRIPTS
-from local_stack.demo_model.transcripts import AGENT, lines_of, section
+from local_stack.demo_model.transcripts import AGENT, lines_of, section, unmarked
 
 PLAIN_JUDGEMENT: Final = {
     "status": "incomplete",
@@ -27,7 +27,7 @@ class _Criterion:
 
 def judge(text: str) -> dict[str, Any]:
     """The judgement of the material in a judge's user message."""
-    goal = section(text, "Goal")
+    goal = unmarked(section(text, "Goal"))
     scene = Scene(SCRIPTS[recognise(goal).id], lines_of(section(text, "Transcript")))
     criteria = _criteria(section(text, "Criteria"), goal)
     found = {criterion.id: _evidence(scene, criterion) for criterion in criteria}

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from local_stack.demo_model.behaviours import sentences
-from local_stack.demo_model.transcripts import AGENT, OPPONENT, lines_of, said_by, section
+from local_stack.demo_model.transcripts import AGENT, OPPONENT, lines_of, said_by, section, unmarked
 
 NAMED_AT_MOST: Final = 40
 WORDS_AT_MOST: Final = 30
@@ -19,7 +19,7 @@ def named(text: str) -> list[str]:
 
 def remember(text: str) -> str:
     """The summary of the material in a memory prompt; one that is there already is carried on."""
-    earlier, lines = _EARLIER.match(section(text, "Summary so far")), lines_of(section(text, "Transcript"))
+    earlier, lines = _EARLIER.match(unmarked(section(text, "Summary so far"))), lines_of(section(text, "Transcript"))
     began = earlier[1] if earlier else _first_sentence(said_by(lines, OPPONENT)[:1])
     names = [*(earlier[2].split(", ") if earlier else ()), *named("\n".join(line.text for line in lines))]
     kept = ", ".join(list(dict.fromkeys(names))[-NAMED_AT_MOST:]) or "nothing"

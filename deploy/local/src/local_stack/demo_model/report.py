@@ -10,7 +10,15 @@ from local_stack.demo_model.judge import needs_of
 from local_stack.demo_model.personas import recognise
 from local_stack.demo_model.scene import Scene
 from local_stack.demo_model.scripts import SCRIPTS, Script
-from local_stack.demo_model.transcripts import AGENT, Conversation, Line, conversations_of, quoted_prompt, section
+from local_stack.demo_model.transcripts import (
+    AGENT,
+    Conversation,
+    Line,
+    conversations_of,
+    quoted_prompt,
+    section,
+    unmarked,
+)
 
 _REFUSALS: Final = ("i can't help", "i cannot help", "can't assist", "cannot assist")
 _NOT_SEEN: Final = "The conversation failed for a reason its transcript does not show."
@@ -19,7 +27,7 @@ _NOT_SEEN: Final = "The conversation failed for a reason its transcript does not
 def report(text: str) -> dict[str, Any]:
     """The report of the material in a report writer's user message."""
     prompt, rest = quoted_prompt(text)
-    goal = section(rest, "Goal")
+    goal = unmarked(section(rest, "Goal"))
     conversations = conversations_of(section(rest, "Conversations"))
     failed = [conversation for conversation in conversations if conversation.goal_reached != "yes"]
     cases = [_case(conversation, goal, prompt) for conversation in failed]

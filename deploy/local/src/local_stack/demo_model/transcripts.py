@@ -7,14 +7,15 @@ from itertools import zip_longest
 
 AGENT = "agent"
 OPPONENT = "opponent"
-_MESSAGE = re.compile(r"^\[(\d+)\] (agent|opponent): ?", re.MULTILINE)
+_MESSAGE = re.compile(r"^\[(\d+)\] (agent|opponent|agent asks for \S+|tool gives): ?", re.MULTILINE)
 _CONVERSATION = re.compile(r"^### Conversation (\S+) \((\w+), goal reached: (yes|no|unknown)\)[^\n]*\n?", re.MULTILINE)
+_MARK = re.compile(r"^\| ?", re.MULTILINE)
 _QUOTED_PROMPT = re.compile(r"^<<<\n(.*?)\n?^>>>$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One message: its number, who spoke (`AGENT` or `OPPONENT`), and what was said."""
+    """One message: its number, who spoke (`AGENT` or `OPPONENT`; or a tool that was asked, or gave), what was said."""
 
     seq: int
     speaker: str
@@ -32,7 +33,7 @@ class Conversation:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under `## title`, up to the next heading of that rank; empty when there is none."""
+    """What stands under `## title`, up to the next heading of that rank, its marks kept; empty when there is none."""
     found = re.search(rf"^## {re.escape(title)}[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
 
@@ -43,9 +44,14 @@ def quoted_prompt(text: str) -> tuple[str, str]:
     return (found[1], text[: found.start()] + text[found.end() :]) if found else ("", text)
 
 
+def unmarked(text: str) -> str:
+    """A framed text without the marks before its lines."""
+    return _MARK.sub("", text)
+
+
 def lines_of(text: str) -> tuple[Line, ...]:
     """The messages of a transcript, each from its `[seq] speaker:` to the next one."""
-    return tuple(Line(int(head[1]), head[2], body.strip()) for head, body in _pieces(_MESSAGE, text))
+    return tuple(Line(int(head[1]), head[2], unmarked(body).strip()) for head, body in _pieces(_MESSAGE, text))
 
 
 def conversations_of(text: str) -> tuple[Conversation, ...]:

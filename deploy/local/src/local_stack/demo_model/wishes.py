@@ -5,6 +5,7 @@ from typing import Final
 
 from local_stack.demo_model.behaviours import pattern
 from local_stack.demo_model.requests import ChatRequest
+from local_stack.demo_model.transcripts import unmarked
 
 OUTPUT_CHARACTERS: Final = 1_000
 _COUNT: Final = pattern(r"\bcount to (\d{1,5})\b")
@@ -36,4 +37,4 @@ def _recalled(request: ChatRequest) -> str:
     """The summary it was shown, and how many messages it was shown word by word."""
     summary = _SUMMARY.search(request.system_prompt)
     shown = sum(1 for message in request.messages if message.role in ("user", "assistant"))
-    return f"I see {shown} messages. Before them: {summary[1].strip() if summary else 'nothing.'}"
+    return f"I see {shown} messages. Before them: {unmarked(summary[1]).strip() if summary else 'nothing.'}"

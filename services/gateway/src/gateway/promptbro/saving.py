@@ -1,7 +1,6 @@
 """Keeping what PromptBro wrote: as a template, or as a new version of an agent."""
 
 import json
-import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -15,6 +14,7 @@ from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
 from gateway.schemas.templates import TemplateBody
 from gateway.templates import new_template
 from shared.contracts.agents import Agent
+from shared.contracts.fences import unfenced
 from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.templates import PromptTemplate
@@ -22,7 +22,6 @@ from shared.contracts.words import RunKind
 
 REPLACE_ATTEMPTS: Final = 5
 KIND: Final = "promptbro"
-_FENCE: Final = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
 _CRITERIA: Final[TypeAdapter[Any]] = TypeAdapter(Criteria)
 
 
@@ -85,10 +84,8 @@ async def save_agent(parts: Parts, caller: Caller, body: SaveBody, text: str) ->
 
 def read_criteria(text: str) -> tuple[Criterion, ...] | None:
     """The checklist a text is, as the step `criteria` writes it; None for any other text."""
-    stripped = text.strip()
-    fenced = _FENCE.match(stripped)
     try:
-        found = json.loads(fenced[1] if fenced else stripped)
+        found = json.loads(unfenced(text))
         return criteria_of(_CRITERIA.validate_python(found["criteria"])) or None
-    except (ValueError, ValidationError, TypeError, KeyError):
+    except (ValueError, ValidationError, TypeError, KeyError, RecursionError):
         return None

@@ -11,6 +11,7 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.plain.runs import answer_settings, check_window
 from gateway.plain.voices import VoiceFields, voice_of
 from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Goal, Name
+from shared.contracts.framing import behind, one_line
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import FailureTag, Side
 from shared.routing import Registry
@@ -108,18 +109,20 @@ def assist_settings(
 ) -> RunSettings:
     """How a step is played; `material` is what a report says, for the step that begins with one.
 
+    It goes into the user's message, before what that ends with: words of conversations are nobody's instructions.
+
     Raises InvalidRequest, ContextTooLong and UnknownModel.
     """
     voice = voice_of(
         VoiceFields(provider=body.provider, model=body.model),
-        _instructions(body, material),
+        _instructions(body),
         registry,
         temperature=limits.temperature,
         most=limits.assist_max_tokens,
     )
     settings = answer_settings(
         voice.model_copy(update={"name": "PromptBro"}),
-        [GivenMessage(side=Side.OPPONENT, content=_question(body))],
+        [GivenMessage(side=Side.OPPONENT, content=_question(body, material))],
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=orphan_seconds,
         budget_usd=BUDGET_USD,
@@ -128,16 +131,18 @@ def assist_settings(
     return settings
 
 
-def _instructions(body: AssistBody, material: str | None) -> str:
+def _instructions(body: AssistBody) -> str:
     context = body.context or AssistContext()
     lines = [
-        f"{name.capitalize()}: {value}" for name in AssistContext.model_fields if (value := getattr(context, name))
+        f"{name.capitalize()}: {behind(value)}"
+        for name in AssistContext.model_fields
+        if (value := getattr(context, name))
     ]
     about = ["", "What is known of the agent:", *lines] if lines else []
-    report = ["", material] if material else []
-    return "\n".join([WHO, INSTRUCTIONS[body.step], "", JUDGED, *about, *report])
+    return "\n".join([WHO, INSTRUCTIONS[body.step], "", JUDGED, *about])
 
 
-def _question(body: AssistBody) -> str:
-    section = [f"Section: {body.section}"] if body.section else []
-    return "\n".join([f"Step: {body.step}", *section, "Input:", body.input])
+def _question(body: AssistBody, material: str | None) -> str:
+    section = [f"Section: {one_line(body.section)}"] if body.section else []
+    report = ["Report:", material] if material else []
+    return "\n".join([f"Step: {body.step}", *section, *report, "Input:", body.input])

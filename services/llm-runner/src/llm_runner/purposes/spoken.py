@@ -6,6 +6,7 @@ A call that nobody answered, and a result whose call is not among the messages, 
 from collections.abc import Sequence
 from typing import Any
 
+from shared.contracts.framing import one_line
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.words import Side
 
@@ -27,7 +28,7 @@ def _asked(message: Entry) -> str:
     """What a person wrote. A file is named, not shown: a model that reads none would refuse every later prompt too."""
     files = (part for part in message.parts if part.get("type") == "file")
     named = (part.get("filename") or part.get("mediaType") or part.get("mimeType") or "unnamed" for part in files)
-    attached = (f"[attached file, not shown: {name}]" for name in named)
+    attached = (f"[attached file, not shown: {one_line(str(name))}]" for name in named)
     return "\n".join(text for text in (message.content, *attached) if text)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from llm_runner.providers.provider import Prompt
+from shared.contracts.framing import behind
 from shared.contracts.settings import ConversationSettings, Participant
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Side
@@ -54,5 +55,5 @@ def _instructions(side: Side, settings: ConversationSettings) -> str:
 
 
 def _persona(opponent: Participant, goal: str | None) -> str:
-    wanted = f"What you want from this conversation: {goal}" if goal else ""
+    wanted = f"What you want from this conversation: {behind(goal)}" if goal else ""
     return "\n\n".join(part for part in (PLAYING, opponent.system_prompt, wanted, STYLE) if part)
