@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from nats.errors import TimeoutError as NatsTimeoutError
 
 from e2e.maltreated import World, world
 from e2e.watching import new_agent, start_scale, until_ended
@@ -61,8 +63,8 @@ async def test_a_full_disk_that_has_room_again_needs_nobody(here: Cramped) -> No
 async def _refuse(world: World) -> None:
     """Until the stream of events confirms nothing any more: the bytes its last page has room for are used up."""
     stream = world.client.jetstream(timeout=1.0)
-    with pytest.raises(Exception, match="timeout"):
-        for _ in range(1000):
+    with suppress(NatsTimeoutError):
+        while True:
             await stream.publish(subjects.events("nobody"), b"x" * 4000)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ async def test_a_stream_that_refuses_what_it_is_told_is_not_ready(
     broker.process.kill()
     broker.process.start()
     async with asyncio.timeout(20):
-        while await ready() != []:
+        while True:
+            if await ready() == []:
+                break
             await asyncio.sleep(0.1)
     assert broker.works()
 
@@ -80,6 +83,6 @@ async def _fill(disk: SmallDisk, connection: Connection) -> None:
     """Until the stream of events refuses one."""
     disk.fill()
     stream = connection.client.jetstream(timeout=0.5)
-    with pytest.raises(NatsTimeoutError):
-        for _ in range(1000):
+    with suppress(NatsTimeoutError):
+        while True:
             await stream.publish("run.r1.events", b"x" * 4000)

@@ -1,4 +1,4 @@
-"""Ends a server that runs and does not work, so that the supervisor starts it again: what a liveness probe does elsewhere.
+"""Ends a server that runs and does not work, so that the supervisor starts it again: a liveness probe.
 
 A disk that was full once is the reason: nats-server refuses every message of a stream whose last write failed, for as
 long as it runs, however much room there is again.
@@ -62,9 +62,8 @@ class Liveness:
             process = server.process
             if not (process.wanted and process.is_running):
                 continue
-            pid = process.pid
-            dead = pulse.seen(pid, server.works(), time.monotonic())
-            if dead and process.wanted and process.pid == pid:
+            dead = pulse.seen(process.pid, server.works(), time.monotonic())
+            if dead:
                 self._end(process)
 
     def _end(self, process: Process) -> None:

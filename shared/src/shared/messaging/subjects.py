@@ -32,7 +32,7 @@ WORK_SUBJECTS: Final = (
     LATER_JOBS,
 )
 PROBED: Final = (WORK, RUN_EVENTS)
-"""Streams that are asked every few seconds to confirm a message. Letters are paged by sequence, which that would spend."""
+"""Streams that are asked to confirm a message every few seconds; not `DLQ`, whose letters are paged by sequence."""
 
 
 def probe(stream: str) -> str:

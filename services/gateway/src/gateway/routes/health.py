@@ -16,7 +16,7 @@ async def healthz() -> Alive:
 
 @router.get(
     "/readyz",
-    summary="Say whether broker and store do their work, and streams and indexes are there",
+    summary="Say whether broker, store, streams and indexes are there",
     response_model=Alive,
 )
 async def readyz(parts: PartsOfApp) -> Alive:
