@@ -286,3 +286,16 @@ async def test_store_known_to_be_away_keeps_nobody_waiting(nats_url: str) -> Non
         assert time.monotonic() - began < 2
         stream = await client.get("/api/battles/a/status", headers={"Accept": "text/event-stream"})
         assert (stream.status_code, stream.text.startswith("retry: ")) == (200, True)
+
+
+async def test_fifty_personas_with_the_largest_agent_are_played(client: AsyncClient, store: Store) -> None:
+    """In letters of four bytes: written out for each persona it would be more than the store takes."""
+    criteria = ["\U0001f600" * 4_000] * 20
+    agent = await new_agent(client, systemPrompt="\U0001f600" * 32_000, criteria=criteria)
+    personas = [{"prompt": f"You are person {number} of fifty."} for number in range(50)]
+    answer = await scale(client, agent, goal="\U0001f600" * 4_000, personas=personas, runs=10, maxBudgetUsd=1000)
+    assert answer.status_code == 202, answer.text
+    run = await store.runs.get(answer.json()["id"])
+    assert run is not None
+    assert len(run.settings.scenarios) == 50
+    assert run.settings.conversation(7).opponent.system_prompt == "You are person 6 of fifty."

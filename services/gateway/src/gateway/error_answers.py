@@ -1,6 +1,6 @@
 """Every error as the one shape of the contract, whatever raised it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
 from gateway.openai_wire.errors import PREFIX, openai_error, openai_status
 from gateway.store_watch import watch_of
-from shared.errors import StoreUnavailable, TransientError
+from gateway.validation import problems
+from shared.errors import NotStorable, StoreUnavailable, TransientError
 from shared.routing import UnknownModel
 
 log = structlog.stdlib.get_logger("gateway")
@@ -24,7 +25,6 @@ HTTP_MESSAGES = {
     405: "This path does not take this method; /docs shows which it takes.",
     413: "The body is larger than this path takes: 1 MiB, in a chat 4 MiB.",
 }
-BOUNDS = ("le", "lt", "ge", "gt", "max_length", "min_length", "expected", "pattern", "bound")
 
 
 class ErrorBody(BaseModel):
@@ -58,23 +58,6 @@ def _answer(
     return JSONResponse(body, status, headers=dict(headers or {}))
 
 
-def problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
-    """What pydantic found, field by field, in words."""
-    return [_problem(error) for error in errors]
-
-
-def _problem(error: Mapping[str, Any]) -> FieldProblem:
-    context = error.get("ctx") or {}
-    bound = next((context[name] for name in BOUNDS if name in context), None)
-    where = [str(part) for part in error["loc"]]
-    if error["type"] == "json_invalid":
-        return FieldProblem("body", f"is not valid JSON ({context.get('error', 'cannot be read')})")
-    if error["type"] == "model_attributes_type":
-        return FieldProblem(".".join(where[1:]) or where[0], "must be a JSON object")
-    message = str(error["msg"]).replace("Input should", "must").replace("Field required", "is required")
-    return FieldProblem(".".join(where[1:]) or where[0], message, bound)
-
-
 async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return answer(error, request)
@@ -85,7 +68,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     content_type = request.headers.get("content-type", "")
     if _body_refused(error) and not _is_json(content_type):
         return answer(UnsupportedMediaType(content_type), request)
-    return answer(InvalidRequest(*problems(error.errors())), request)
+    return answer(InvalidRequest(*problems(error.errors(), error.body)), request)
 
 
 def _body_refused(error: RequestValidationError) -> bool:
@@ -126,6 +109,15 @@ async def _on_transient(request: Request, error: Exception) -> Response:
     return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})
 
 
+async def _on_not_storable(request: Request, error: Exception) -> Response:
+    """What only store or broker found: refused before anything was accepted."""
+    assert isinstance(error, NotStorable)
+    log.warning("request refused", error=str(error), path=request.url.path)
+    status, code = (400, "invalid_request") if error.bound_bytes is None else (413, "too_large")
+    details: dict[str, object] = {"bound": error.bound_bytes} if error.bound_bytes else {}
+    return _answer(request, status, code, f"This {error}; nothing was changed.", details)
+
+
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     """What nobody foresaw is logged whole by the server that it is raised to, and named nowhere else."""
     log.error("request failed", error=repr(error), path=request.url.path)
@@ -140,4 +132,5 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(UnknownModel, _on_unknown_model)
     app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(NotStorable, _on_not_storable)
     app.add_exception_handler(Exception, _on_unforeseen)

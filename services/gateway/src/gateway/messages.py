@@ -36,9 +36,10 @@ def point(since: str) -> int | datetime:
     try:
         # An unescaped plus sign of a zone arrives as a space.
         moment = _MOMENT.validate_python(since.strip().replace(" ", "+") if "T" in since else since)
-    except ValidationError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValidationError, OverflowError) as error:
+        # In UTC, a time at the edge of the calendar may lie beyond it.
         raise InvalidRequest(FieldProblem("since", "must be a seq or an ISO 8601 time")) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def messages_after(store: Store, conversation: str, since: int | datetime, limit: int) -> MessagesView:

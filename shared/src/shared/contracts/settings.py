@@ -16,7 +16,11 @@ class Criterion(Record):
 
 
 class Participant(Record):
-    """One side of a conversation as it was when the run started."""
+    """One side of a conversation as it was when the run started.
+
+    What is None of the sampling below `tools` is not sent to the provider, whose own holds; without a `seed` of its
+    own a side is played by its conversation's.
+    """
 
     agent_id: str | None = None
     agent_version: int | None = None
@@ -28,6 +32,11 @@ class Participant(Record):
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
     tools: tuple[dict[str, object], ...] = ()
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    parallel_tool_calls: bool | None = None
 
 
 class JudgeSettings(Record):

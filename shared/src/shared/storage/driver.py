@@ -76,6 +76,13 @@ def document_bytes(value: Record | Mapping[str, Any]) -> int:
         return len(bson.encode(to_document(value) if isinstance(value, Record) else value))
 
 
+def check_size(what: str, document: Document) -> None:
+    """Raises NotStorable for a document that is more than one value may take."""
+    size = document_bytes(document)
+    if size > LARGEST_DOCUMENT_BYTES:
+        raise NotStorable(f"{what} of {size} bytes", LARGEST_DOCUMENT_BYTES)
+
+
 def to_document(record: Record) -> Document:
     """The record as a document: snake_case names, `id` as `_id`. Raises NotStorable where it is nested too deeply."""
     try:

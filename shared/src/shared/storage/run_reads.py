@@ -11,6 +11,7 @@ from shared.contracts.words import RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
+from shared.storage.run_settings import unfolded
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
@@ -34,7 +35,7 @@ class RunReads:
         with mapped_errors():
             document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
         if document is not None and not known:
-            self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
+            self._keep_settings(run_id, unfolded(document["settings"]))
         return await self._with_settings(document) if document else None
 
     async def find(self, tenant: str, reference: str) -> Run | None:
@@ -79,7 +80,7 @@ class RunReads:
             document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
         if document is None:
             return None
-        return self._keep_settings(run_id, RunSettings.model_validate(document["settings"]))
+        return self._keep_settings(run_id, unfolded(document["settings"]))
 
     async def control(self, run_id: str) -> Control | None:
         """What is wanted of the run now; reads of many runs share a query."""
@@ -131,7 +132,7 @@ class RunReads:
         with mapped_errors():
             documents = await self._runs.find({"_id": {"$in": unknown}}, {"settings": 1}).to_list(None)
         for document in documents:
-            self._keep_settings(document["_id"], RunSettings.model_validate(document["settings"]))
+            self._keep_settings(document["_id"], unfolded(document["settings"]))
 
     def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:
         self._settings[run_id] = settings

@@ -9,9 +9,10 @@ from shared.contracts.runs import Outcome, Run
 from shared.contracts.transcript import Usage
 from shared.contracts.words import TERMINAL, RunStatus, Wanted
 from shared.storage.accounts import AccountChange, count_stages
-from shared.storage.driver import Collection, mapped_errors, to_document
+from shared.storage.driver import Collection, check_size, mapped_errors, to_document
 from shared.storage.run_accounts import Glance, RunAccounts
 from shared.storage.run_reads import LIGHT, RunReads
+from shared.storage.run_settings import folded
 
 
 class Runs(RunReads):
@@ -22,10 +23,15 @@ class Runs(RunReads):
         self._accounts = RunAccounts(collection)
 
     async def insert(self, run: Run) -> None:
-        """Stores a new run. Raises Taken where its id, client id or idempotency key is in use."""
+        """Stores a new run.
+
+        Raises Taken where its id, client id or idempotency key is in use, NotStorable where it leaves no room to grow.
+        """
         document = to_document(run) | {"slots": {}, "spent": {}}
+        document["settings"] = folded(document["settings"])
         if run.settings.report_reserve_nanos:
             document["budget"]["open"] = run.settings.report_reserve_nanos
+        check_size("a run", document)
         with mapped_errors(run.id):
             await self._runs.insert_one(document)
 

@@ -1,18 +1,22 @@
-"""How much a new message may hold, and what the store can hold at all. Pure."""
+"""How much a new message may hold, in bytes of what is stored and told of it. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.chat.incoming import Line, Sent
+from gateway.chat.media import seen_or_heard
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
+from gateway.storable import flaw
+from shared.contracts.bounds import json_bytes
+from shared.contracts.settings import GivenMessage
 
-PARTS_LENGTH: Final = 64_000
-ALL_PARTS_LENGTH: Final = 200_000
-"""What becomes one message of a new chat stands in one event, and the broker takes a mebibyte."""
-NESTING: Final = 40
-LARGEST_STORED_INTEGER: Final = 2**63 - 1
+PARTS_BYTES: Final = 64_000
+ALL_PARTS_BYTES: Final = 200_000
+"""Of a new chat's messages, which may become one."""
+LARGEST_BESIDE_BYTES: Final = 600_000
+"""A message stands in one event, beside up to 64 KiB of text (six times that as JSON): the broker takes a mebibyte."""
 
 
 def check_new(messages: Sequence[Sent], where: str = "messages") -> None:
@@ -22,9 +26,8 @@ def check_new(messages: Sequence[Sent], where: str = "messages") -> None:
     problems = [problem for message in messages for problem in _problems(message)]
     if problems:
         raise InvalidRequest(*problems)
-    if sum(line.beside for message in messages for line in message.lines) > ALL_PARTS_LENGTH:
-        sentence = f"must have at most {ALL_PARTS_LENGTH} characters beside their texts: name files by their URL"
-        raise InvalidRequest(FieldProblem(where, sentence, ALL_PARTS_LENGTH))
+    if sum(line.bytes_beside for message in messages for line in message.lines) > ALL_PARTS_BYTES:
+        raise InvalidRequest(FieldProblem(where, _too_large(ALL_PARTS_BYTES), ALL_PARTS_BYTES))
 
 
 def check_line(line: Line, where: str) -> None:
@@ -34,32 +37,29 @@ def check_line(line: Line, where: str) -> None:
         raise InvalidRequest(*problems)
 
 
+def check_given(given: GivenMessage, where: str) -> None:
+    """Raises InvalidRequest for a message of a history that is more than one event tells."""
+    if json_bytes((given.parts, given.tool_calls, given.tool_results)) > LARGEST_BESIDE_BYTES:
+        sentence = f"must take at most {LARGEST_BESIDE_BYTES} bytes as JSON, with what stands in one message with it"
+        raise InvalidRequest(FieldProblem(where, sentence, LARGEST_BESIDE_BYTES))
+
+
 def _problems(message: Sent) -> Iterator[FieldProblem]:
     most = PROMPT_LENGTH if message.role == "system" else MESSAGE_LENGTH
     if len(message.text) > most:
         yield FieldProblem(message.where, f"must have at most {most} characters", most)
     if not message.lines and message.role == "user":
         yield FieldProblem(message.where, "must not be empty", 1)
-    kept = [one for line in message.lines for one in (line.parts, line.tools)]
-    if not (storable(message.text) and storable(kept)):
-        yield FieldProblem(message.where, "holds a character, a name or a number that cannot be stored")
-    elif sum(line.beside for line in message.lines) > PARTS_LENGTH:
-        sentence = f"must have at most {PARTS_LENGTH} characters beside its text: name files by their URL"
-        yield FieldProblem(f"{message.where}.parts", sentence, PARTS_LENGTH)
+    parts = [part for line in message.lines for part in line.parts]
+    unstorable = flaw(message.text) or flaw(parts)
+    if unstorable is not None:
+        yield FieldProblem(message.where, *unstorable)
+    elif (shown := next(filter(None, map(seen_or_heard, parts)), None)) is not None:
+        sentence = f"hold {shown}, which no model is shown here yet: say in words what is in it"
+        yield FieldProblem(f"{message.where}.parts", sentence)
+    elif sum(line.bytes_beside for line in message.lines) > PARTS_BYTES:
+        yield FieldProblem(f"{message.where}.parts", _too_large(PARTS_BYTES), PARTS_BYTES)
 
 
-def storable(value: object, depth: int = 0) -> bool:
-    """Whether the store can hold the value: no lone surrogates, no NUL in names, no huge numbers, not too deep."""
-    if depth > NESTING:
-        return False
-    if isinstance(value, dict):
-        return all(_is_text(name) and "\0" not in name and storable(one, depth + 1) for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return all(storable(one, depth + 1) for one in value)
-    if isinstance(value, str):
-        return _is_text(value)
-    return not isinstance(value, int) or abs(value) <= LARGEST_STORED_INTEGER
-
-
-def _is_text(value: str) -> bool:
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+def _too_large(most: int) -> str:
+    return f"must take at most {most} bytes as JSON beside the text: name files by their URL"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gateway.chat.pieces import Answered, Piece
+from gateway.storable import storable
 
 FINISH_REASONS: Final = {
     "stop": "stop",
@@ -72,11 +73,13 @@ def failure(answered: Answered) -> tuple[str, str]:
 
 
 def input_of(call: dict[str, Any]) -> object:
-    """A tool call's arguments as a value; a model that wrote no JSON is quoted."""
+    """A tool call's arguments as a value; what is no JSON, or none that can be shown, is quoted: a model wrote it."""
+    text: str = call["input"]
     try:
-        return json.loads(call["input"] or "{}")
-    except ValueError:
-        return call["input"]
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return text
+    return value if storable(value) else text
 
 
 def metadata(about: About, message: dict[str, Any]) -> dict[str, object]:

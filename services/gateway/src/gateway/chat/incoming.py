@@ -10,8 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from gateway.chat.media import attachments, seen_or_heard
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import MESSAGE_ID_LENGTH, ChatBody, message_id
+from gateway.storable import DEEP, HALF, NO_NUMBER, is_text
+from shared.contracts.bounds import json_bytes
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import ToolCall, ToolResult
 from shared.contracts.words import Side
@@ -38,16 +41,10 @@ class Line:
         return not (self.text or self.parts or self.calls or self.results)
 
     @property
-    def tools(self) -> tuple[str, ...]:
-        """Every text of the tools that were asked for or have answered."""
-        asked = (text for call in self.calls for text in (call.id, call.name, call.input))
-        given = (text for result in self.results for text in (result.tool_call_id, result.output))
-        return (*asked, *given)
-
-    @property
-    def beside(self) -> int:
-        """Characters of all that is not text."""
-        return (len(as_json(self.parts)) if self.parts else 0) + sum(map(len, self.tools))
+    def bytes_beside(self) -> int:
+        """Bytes of all that is not text, as an event tells it. Raises NotStorable for what is no JSON."""
+        kept = (self.parts, self.calls, self.results)
+        return json_bytes(kept) if any(kept) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +165,19 @@ def _lines(raw: Raw, side: Side, where: str) -> Iterator[Line]:
             said, parts, calls, results = [], [], [], []
         if kind == "text":
             said.append(_text(part.get("text"), f"{where}.parts"))
-        elif side is Side.AGENT and (tool := _tool(part)) is not None:
+        elif side is Side.AGENT and (tool := _tool(part, where)) is not None:
             calls.append(tool[0])
             results += tool[1:]
-        elif isinstance(kind, str) and (kind in KEPT_PARTS or kind.startswith("data-")):
+        elif _is_kept(part):
             parts.append(part)
     yield from _turn(side, said, parts, calls, results)
+
+
+def _is_kept(part: Raw) -> bool:
+    """Whether a part that is no text counts; what a model would have to see or hear does, for it is refused."""
+    kind = part.get("type")
+    known = isinstance(kind, str) and (kind in KEPT_PARTS or kind.startswith("data-"))
+    return known or seen_or_heard(part) is not None
 
 
 def _turn(
@@ -203,7 +207,7 @@ def _parts(raw: Raw, where: str) -> list[Raw]:
         found = [*found, *text]
     if not all(isinstance(part, dict) for part in found):
         raise InvalidRequest(FieldProblem(f"{where}.parts", "must be a list of objects"))
-    return found
+    return [*found, *attachments(raw)]
 
 
 def _text(value: object, where: str) -> str:
@@ -212,7 +216,7 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _tool(part: Raw) -> tuple[ToolCall] | tuple[ToolCall, ToolResult] | None:
+def _tool(part: Raw, where: str) -> tuple[ToolCall] | tuple[ToolCall, ToolResult] | None:
     """A tool that was asked for, and what it gave if it has answered; None for any other part."""
     kind = part.get("type")
     if kind == "tool-invocation":
@@ -226,13 +230,24 @@ def _tool(part: Raw) -> tuple[ToolCall] | tuple[ToolCall, ToolResult] | None:
     identity, state = part.get("toolCallId"), part.get("state")
     if not (isinstance(identity, str) and identity and isinstance(name, str)):
         return None
-    call = ToolCall(id=identity, name=name, input=as_json(given if given is not None else {}))
+    if not (is_text(identity) and is_text(name)):
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *HALF))
+    call = ToolCall(id=identity, name=name, input=_json_of(given if given is not None else {}, where))
     if state not in ANSWERED:
         return (call,)
     failed = state == "output-error"
     shown = part.get("errorText") if failed else output
-    return call, ToolResult(tool_call_id=identity, output=as_json(shown), is_error=failed)
+    return call, ToolResult(tool_call_id=identity, output=_json_of(shown, where), is_error=failed)
 
 
-def as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _json_of(value: object, where: str) -> str:
+    """What a tool was given or gave, as JSON. Raises InvalidRequest for what is none."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *DEEP)) from None
+    except ValueError:
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *NO_NUMBER)) from None
+    if not is_text(text):
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *HALF))
+    return text

@@ -1,32 +1,37 @@
-"""What OpenAI's clients post, and the run it becomes.
+"""What OpenAI's clients post to /v1/chat/completions.
 
-The client's history is the run's `given`: system messages are the system prompt, tools' results are the person's.
+Fields that change no answer (`user`, `metadata`, `store`, `service_tier`, `prediction`, ...) are taken and not read.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from gateway.chat.bounds import storable
-from gateway.errors import FieldProblem, InvalidRequest
-from gateway.plain.runs import UNREAD_AT_ONCE, answer_settings, check_window
-from gateway.plain.voices import max_tokens_of
-from gateway.schemas.agents import Tool
-from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Seed, Temperature
-from gateway.settings import GatewaySettings
-from shared.contracts.settings import GivenMessage, Participant, RunSettings
-from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Side, Tier
-from shared.routing import Registry, Route
+from gateway.openai_wire import offered
+from gateway.schemas.agents import TOOL_BYTES
+from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature
+from gateway.storable import FreeObject, flaw
+from shared.contracts.bounds import LARGEST_INTEGER, json_bytes
 
-TIME_LIMIT_SECONDS: Final = 300.0
 MESSAGES: Final = 500
+PARTS: Final = 500
+TOOL_CALLS: Final = 128
 TOOLS: Final = 128
+CALL_ID_LENGTH: Final = 4_000
+"""Some providers keep in a call's id what they want to see again."""
 SYSTEM: Final = ("system", "developer")
 
-
-StopText = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH)]
+Text = Annotated[str, Field(max_length=1024 * 1024)]
+"""As long as a body may be. A text of any length at all would not be looked into: halves of characters would pass."""
+StopText = Annotated[str, Field(max_length=NAME_LENGTH)]
+CallId = Annotated[str, Field(min_length=1, max_length=CALL_ID_LENGTH)]
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,128}$")]
+AnySeed = Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
+NoLimit = Literal[-1]
+"""What llama.cpp's clients send for no limit of their own."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
 class Wire(BaseModel):
@@ -37,42 +42,86 @@ class Wire(BaseModel):
 
 class WireFunction(Wire):
     name: Name
-    arguments: str = "{}"
+    arguments: Text | None = None
 
 
 class WireToolCall(Wire):
-    id: Name
+    id: CallId
     function: WireFunction
 
 
+class WirePart(Wire):
+    """A part of a message: a text, or an assistant's refusal."""
+
+    type: Name
+    text: Text | None = None
+    refusal: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_text(self) -> Self:
+        if self.type not in ("text", "refusal"):
+            sentence = f"is of type {self.type[:40]!r}: only text is passed on to a model here yet"
+            raise PydanticCustomError("not_offered", "{sentence}", {"sentence": sentence, "bound": ["text"]})
+        if self.said is None:
+            raise PydanticCustomError("not_offered", "must hold its {kind} as a text", {"kind": self.type})
+        return self
+
+    @property
+    def said(self) -> str | None:
+        return self.text if self.type == "text" else self.refusal
+
+
 class WireMessage(Wire):
-    """One message; `content` is a text, or parts of which those that are no text are passed on."""
+    """One message; `content` is a text, or parts that are texts."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[dict[str, Any]] | None = None
-    tool_calls: list[WireToolCall] | None = None
-    tool_call_id: Name | None = None
+    content: Text | Annotated[list[WirePart], Field(max_length=PARTS)] | None = None
+    refusal: Text | None = None
+    tool_calls: Annotated[list[WireToolCall], Field(max_length=TOOL_CALLS)] | None = None
+    tool_call_id: CallId | None = None
+    function_call: Annotated[Any, offered.NO_FUNCTION_CALL] = None
+    audio: Annotated[Any, offered.NO_SOUND] = None
 
     @property
     def text(self) -> str:
-        """The text of the message, of all its parts."""
-        if not isinstance(self.content, list):
-            return self.content or ""
-        return "".join(str(part.get("text", "")) for part in self.content if part.get("type") == "text")
+        """The text of the message; its parts are parts of their own, so each begins a line."""
+        if isinstance(self.content, list):
+            return "\n".join(part.said for part in self.content if part.said)
+        return self.content or self.refusal or ""
 
-    @property
-    def parts(self) -> tuple[dict[str, Any], ...]:
-        """What is no text: images and the like."""
-        found = self.content if isinstance(self.content, list) else []
-        return tuple(part for part in found if part.get("type") != "text")
+
+class WireToolFunction(Wire):
+    model_config = ConfigDict(extra="allow")
+
+    name: ToolName
+    description: Text | None = None
+    parameters: FreeObject | None = None
+    strict: bool | None = None
+
+
+class WireTool(Wire):
+    """A tool the model may ask for; it is passed on as it came."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["function"] = "function"
+    function: WireToolFunction
+
+
+def _bounded(tool: Any) -> Any:
+    found = flaw(tool)
+    if found is not None:
+        raise PydanticCustomError("unstorable", "{sentence}", found._asdict())
+    if json_bytes(tool) > TOOL_BYTES:
+        raise PydanticCustomError("tool", "must have at most {bound} bytes as JSON", {"bound": TOOL_BYTES})
+    return tool
+
+
+Tool = Annotated[WireTool, BeforeValidator(_bounded)]
 
 
 class StreamOptions(Wire):
-    include_usage: bool = False
-
-
-class ResponseFormat(Wire):
-    type: str
+    include_usage: bool | None = None
 
 
 class CompletionBody(Wire):
@@ -83,112 +132,49 @@ class CompletionBody(Wire):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
-    max_tokens: MaxTokens | None = None
-    max_completion_tokens: MaxTokens | None = None
+    top_p: Share | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    max_tokens: MaxTokens | NoLimit | None = None
+    max_completion_tokens: MaxTokens | NoLimit | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=STOP_SEQUENCES)] | None = None
-    seed: Seed | None = None
+    seed: AnySeed | None = None
     tools: Annotated[list[Tool], Field(max_length=TOOLS)] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    response_format: ResponseFormat | None = None
-    n: int | None = None
+    parallel_tool_calls: bool | None = None
+    tool_choice: Annotated[Any, offered.UNFORCED] = None
+    response_format: Annotated[Any, offered.TEXT_ONLY] = None
+    n: Annotated[Any, offered.ONE_ANSWER] = None
+    logprobs: Annotated[Any, offered.NO_LOGPROBS] = None
+    top_logprobs: Annotated[Any, offered.NO_TOP_LOGPROBS] = None
+    logit_bias: Annotated[Any, offered.NO_BIAS] = None
+    functions: Annotated[Any, offered.NO_FUNCTIONS] = None
+    function_call: Annotated[Any, offered.NO_FUNCTION_CALL] = None
+    modalities: Annotated[Any, offered.TEXT_MODALITY] = None
+    audio: Annotated[Any, offered.NO_SOUND] = None
+    reasoning_effort: Annotated[Any, offered.NO_EFFORT] = None
+    verbosity: Annotated[Any, offered.MEDIUM] = None
+    web_search_options: Annotated[Any, offered.NO_SEARCH] = None
 
     @property
     def includes_usage(self) -> bool:
-        return self.stream_options is not None and self.stream_options.include_usage
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
+    @property
+    def most_tokens(self) -> tuple[int | None, str]:
+        """The most tokens of the answer, None where the request sets no bound, and the field that says so."""
+        newer = self.max_completion_tokens is not None
+        asked = self.max_completion_tokens if newer else self.max_tokens
+        return None if asked == -1 else asked, "max_completion_tokens" if newer else "max_tokens"
 
-def completion_settings(body: CompletionBody, registry: Registry, settings: GatewaySettings) -> RunSettings:
-    """How the request is answered. Raises InvalidRequest, ContextTooLong and UnknownModel."""
-    _check(body)
-    asked = answer_settings(
-        _voice(body, registry, settings),
-        list(_given(body.messages)),
-        time_limit_seconds=TIME_LIMIT_SECONDS,
-        orphan_seconds=UNREAD_AT_ONCE,
-        seed=body.seed,
-    )
-    check_window(asked, registry)
-    return asked
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts that end the answer; an empty one ends nothing."""
+        asked = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return tuple(text for text in asked if text)
 
-
-def route_of(registry: Registry, model: str) -> Route:
-    """The route a model's name means: a model, `provider/model`, or the first of a tier. Raises UnknownModel."""
-    for provider, held in registry.providers.items():
-        if model in held.models:
-            return Route(provider=provider, model=model)
-    provider, slash, name = model.partition("/")
-    if slash and provider in registry.providers:
-        return registry.route(provider, name)
-    if model in set(Tier):
-        return registry.route(None, None, Tier(model))
-    return registry.route(None, model)
-
-
-def _check(body: CompletionBody) -> None:
-    """What would be answered otherwise than it was asked for is refused."""
-    problems = []
-    if body.n not in (None, 1):
-        problems.append(FieldProblem("n", "must be 1: ask several times", 1))
-    if body.response_format is not None and body.response_format.type != "text":
-        problems.append(FieldProblem("response_format", "must be text: ask for JSON in words", "text"))
-    if body.tool_choice not in (None, "auto", "none"):
-        problems.append(FieldProblem("tool_choice", "must be auto or none", ["auto", "none"]))
-    if body.messages[-1].role not in ("user", "tool"):
-        problems.append(FieldProblem("messages", "must end with a user's or a tool's message, which is answered"))
-    held: dict[str, object] = {f"messages.{place}.content": one.model_dump() for place, one in enumerate(body.messages)}
-    problems += [
-        FieldProblem(field, "holds a character, a name or a number that cannot be stored")
-        for field, value in (held | {"tools": body.tools}).items()
-        if not storable(value)
-    ]
-    if problems:
-        raise InvalidRequest(*problems)
-
-
-def _voice(body: CompletionBody, registry: Registry, settings: GatewaySettings) -> Participant:
-    route = route_of(registry, body.model)
-    field = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
-    stop = [body.stop] if isinstance(body.stop, str) else body.stop or []
-    return Participant(
-        name="Assistant",
-        system_prompt="\n\n".join(message.text for message in body.messages if message.role in SYSTEM),
-        provider=route.provider,
-        model=route.model,
-        temperature=settings.temperature if body.temperature is None else body.temperature,
-        max_tokens=max_tokens_of(
-            registry, route, body.max_completion_tokens or body.max_tokens, settings.chat_max_tokens, field
-        ),
-        stop=tuple(stop),
-        tools=tuple(body.tools or ()) if body.tool_choice != "none" else (),
-    )
-
-
-def _given(messages: list[WireMessage]) -> Iterator[GivenMessage]:
-    """The transcript before the answer; results of tools that were asked for together are one message."""
-    results: list[ToolResult] = []
-    for place, message in enumerate(messages):
-        if message.role == "tool":
-            results.append(_result(message, place))
-            continue
-        if results:
-            yield GivenMessage(side=Side.OPPONENT, content="", tool_results=tuple(results))
-            results = []
-        if message.role not in SYSTEM:
-            yield _said(message)
-    if results:
-        yield GivenMessage(side=Side.OPPONENT, content="", tool_results=tuple(results))
-
-
-def _said(message: WireMessage) -> GivenMessage:
-    calls = tuple(
-        ToolCall(id=call.id, name=call.function.name, input=call.function.arguments)
-        for call in message.tool_calls or ()
-    )
-    side = Side.AGENT if message.role == "assistant" else Side.OPPONENT
-    return GivenMessage(side=side, content=message.text, parts=message.parts, tool_calls=calls)
-
-
-def _result(message: WireMessage, place: int) -> ToolResult:
-    if message.tool_call_id is None:
-        raise InvalidRequest(FieldProblem(f"messages.{place}.tool_call_id", "is required"))
-    return ToolResult(tool_call_id=message.tool_call_id, output=message.text)
+    @property
+    def offered_tools(self) -> tuple[dict[str, Any], ...]:
+        """The tools the model may ask for, each as it came."""
+        if self.tool_choice == "none":
+            return ()
+        return tuple(tool.model_dump(exclude_unset=True) for tool in self.tools or ())

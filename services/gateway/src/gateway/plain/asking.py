@@ -9,6 +9,7 @@ from gateway.chat.incoming import merged, read_messages, system_prompt
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.plain.runs import UNREAD_FOR_A_RECONNECT, answer_settings, check_window
 from gateway.plain.voices import VoiceFields, voice_of
+from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import Prompt
 from gateway.settings import GatewaySettings
 from shared.contracts.settings import GivenMessage, RunSettings
@@ -22,7 +23,7 @@ class QuestionBody(VoiceFields):
     """A prompt alone, or messages of which the last is the question."""
 
     prompt: Prompt | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=NEW_MESSAGES)] | None = None
 
 
 def question(body: QuestionBody, registry: Registry, settings: GatewaySettings) -> RunSettings:

@@ -37,11 +37,10 @@ def answer_settings(
     time_limit_seconds: float,
     orphan_seconds: float = UNREAD_AT_ONCE,
     budget_usd: float = BUDGET_USD,
-    seed: int | None = None,
 ) -> RunSettings:
     """How a question is answered: by `voice`, after what is `given`, the person's last message included.
 
-    Without a seed the same question may get another answer each time.
+    Where the voice has no seed of its own the same question may get another answer each time.
     """
     scenario = ConversationSettings(
         agent=voice,
@@ -56,7 +55,7 @@ def answer_settings(
         total=1,
         concurrency=1,
         scenarios=(scenario,),
-        seed=new_seed() if seed is None else seed,
+        seed=new_seed(),
         max_budget_nanos=to_nanos(budget_usd),
         time_limit_seconds=time_limit_seconds,
     )

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
 from gateway.access import CallerOfRequest
-from gateway.error_answers import problems
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.parts import PartsOfApp
 from gateway.plain.asking import QuestionBody, question
@@ -17,6 +16,7 @@ from gateway.plain.sessions import SessionView, read_session, reconnect, session
 from gateway.routes.streams import LastEventId, streams_of
 from gateway.schemas.fields import NAME_LENGTH, PROMPT_LENGTH
 from gateway.store_watch import NeedsStore, watch_of
+from gateway.validation import problems
 from shared.contracts.words import Tier
 from shared.errors import BrokerUnavailable, StoreUnavailable
 

@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse
 from gateway.access import CallerOfRequest
 from gateway.errors import InvalidModel
 from gateway.openai_wire.answers import CompletionChunks, completion
-from gateway.openai_wire.requests import CompletionBody, completion_settings, route_of
+from gateway.openai_wire.asked import completion_settings, route_of
+from gateway.openai_wire.requests import CompletionBody
 from gateway.parts import PartsOfApp
 from gateway.plain.runs import answer_run, begin
 from gateway.plain.serving import streamed_answer, whole_answer

@@ -1,6 +1,5 @@
 """Agents on the wire."""
 
-import json
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -18,14 +17,15 @@ from gateway.schemas.fields import (
     TierWord,
     text_as,
 )
+from gateway.storable import FreeObject
 from shared.contracts.agents import Agent
+from shared.contracts.bounds import json_bytes
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
 from shared.contracts.words import Tier
 
 TOOLS = 20
-TOOL_CHARACTERS = 16_000
-LARGEST_STORED_INTEGER = 2**63 - 1
+TOOL_BYTES = 16_000
 
 
 class CriterionBody(Body):
@@ -41,23 +41,13 @@ Criteria = Annotated[list[CriterionItem], Field(max_length=CRITERIA)]
 Stop = Annotated[list[Name], Field(max_length=STOP_SEQUENCES)]
 
 
-def _storable(tool: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(tool)) > TOOL_CHARACTERS:
-        raise PydanticCustomError("tool", "must have at most 16000 characters as JSON", {"bound": TOOL_CHARACTERS})
-    if not _fits(tool):
-        raise PydanticCustomError("tool", "holds a number or a name that cannot be stored", {})
+def _bounded(tool: dict[str, Any]) -> dict[str, Any]:
+    if json_bytes(tool) > TOOL_BYTES:
+        raise PydanticCustomError("tool", "must have at most {bound} bytes as JSON", {"bound": TOOL_BYTES})
     return tool
 
 
-def _fits(value: object) -> bool:
-    if isinstance(value, dict):
-        return all("\0" not in name and _fits(inner) for name, inner in value.items())
-    if isinstance(value, list):
-        return all(_fits(inner) for inner in value)
-    return not isinstance(value, int) or abs(value) <= LARGEST_STORED_INTEGER
-
-
-Tool = Annotated[dict[str, Any], AfterValidator(_storable)]
+Tool = Annotated[FreeObject, AfterValidator(_bounded)]
 
 
 class AgentBody(Body):

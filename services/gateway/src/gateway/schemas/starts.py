@@ -25,6 +25,7 @@ from gateway.schemas.fields import (
     Version,
     text_as,
 )
+from gateway.storable import FreeObject
 
 
 class PersonaBody(Body):
@@ -93,7 +94,7 @@ class BattleFields(Body):
     max_tokens: MaxTokens | None = None
     stop: Stop | None = None
     judge: JudgeBody | None = None
-    ab: dict[str, Any] | None = None
+    ab: FreeObject | None = None
     seed: Seed | None = None
 
 

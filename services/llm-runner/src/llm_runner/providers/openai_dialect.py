@@ -1,12 +1,14 @@
 """The wire format of OpenAI's chat completions, as many providers speak it more or less."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from llm_runner.providers.http_errors import error_frame
 from llm_runner.providers.provider import (
+    PLAIN_SAMPLING,
     PROVIDER_ERROR,
     Chunk,
     Malformed,
@@ -38,7 +40,17 @@ def request_body(model: str, prompt: Prompt) -> bytes:
         body["response_format"] = {"type": "json_object"}
     if prompt.tools:
         body["tools"] = [_tool(definition) for definition in prompt.tools]
+    if prompt.sampling != PLAIN_SAMPLING:
+        body |= _sampling(prompt)
     return orjson.dumps(body)
+
+
+def _sampling(prompt: Prompt) -> dict[str, Any]:
+    """What was asked for; how tools are asked for means nothing without any, and is refused then."""
+    asked = {name: value for name, value in asdict(prompt.sampling).items() if value is not None}
+    if not prompt.tools:
+        asked.pop("parallel_tool_calls", None)
+    return asked
 
 
 def read_events(events: Iterable[bytes], provider: str) -> Iterator[Chunk]:

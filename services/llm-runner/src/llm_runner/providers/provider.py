@@ -22,6 +22,19 @@ CONTEXT_TOO_LONG = "context_too_long"
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is sent to a provider only where it was asked for."""
+
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    parallel_tool_calls: bool | None = None
+
+
+PLAIN_SAMPLING = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """All that decides an answer: messages of OpenAI's shape, tools, and how it is sampled. `max_tokens` bounds it.
 
@@ -36,6 +49,7 @@ class Prompt:
     json_answer: bool = False
     tools: tuple[dict[str, object], ...] = ()
     folded_to: int | None = None
+    sampling: Sampling = PLAIN_SAMPLING
 
     @property
     def length(self) -> int:

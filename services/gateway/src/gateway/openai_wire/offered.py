@@ -1,0 +1,45 @@
+"""Which values of OpenAI's fields are offered: any other would change the answer, and cannot be passed on yet."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Marks a field that takes null and the values `taken`, defaults of OpenAI's; `sentence` says what to do instead.
+
+    A value that asks for nothing else than what happens anyway is taken, so that clients may send every field.
+    """
+
+    sentence: str
+    taken: tuple[object, ...] = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"enum": [None, *self.taken]}
+
+    def _check(self, value: object) -> object:
+        if value is None or any(type(value) is type(one) and value == one for one in self.taken):
+            return value
+        taken = list(self.taken) or None
+        raise PydanticCustomError("not_offered", "{sentence}", {"sentence": self.sentence, "bound": taken})
+
+
+ONE_ANSWER = Only("must be 1: ask several times", (1,))
+NO_LOGPROBS = Only("is not offered here: leave it out, or send false", (False,))
+NO_TOP_LOGPROBS = Only("is not offered here: leave it out", (0,))
+NO_BIAS = Only("is not offered here: leave it out", ({},))
+NO_FUNCTIONS = Only("is the old form of tools: send tools", ([],))
+NO_FUNCTION_CALL = Only("is the old form of tools: send tools and tool_choice", ("auto", "none"))
+TEXT_ONLY = Only("must be text: ask for JSON in words", ({"type": "text"},))
+TEXT_MODALITY = Only('must be ["text"]: no model speaks or draws here yet', (["text"],))
+NO_SOUND = Only("is not offered here: answers are text")
+NO_EFFORT = Only("is not offered here: leave it out, the model's own holds")
+MEDIUM = Only("must be medium: ask for shorter or longer answers in words", ("medium",))
+NO_SEARCH = Only("is not offered here: bring a search as a tool of yours")
+UNFORCED = Only("must be auto or none: no tool can be forced here yet", ("auto", "none"))
