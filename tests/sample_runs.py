@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_id, new_id, run_of
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import (
@@ -17,6 +18,8 @@ from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, EntryKind, RunKind, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry
 
+ANYBODY = Owner("default", "anonymous")
+"""Who asks where nobody says who asks."""
 ADDRESS = "http://127.0.0.1:9/v1"
 DOLLAR = 1_000_000_000
 AGENT = Participant(

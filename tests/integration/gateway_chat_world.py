@@ -204,11 +204,12 @@ class ChatWorld:
         return self.streams.gateways
 
     async def chat(self, reference: str = "chat-1") -> Run:
-        """The run of a chat, waited for."""
+        """The run of a chat, waited for; whoever's it is, and deleted or not."""
         found: list[Run] = []
 
         async def is_there() -> bool:
-            run = await self.store.runs.find("default", reference)
+            document = await self.store.collection("runs").find_one({"client_id": reference}, {"_id": 1})
+            run = await self.store.runs.get(document["_id"]) if document else None
             found.extend([run] if run else [])
             return run is not None
 

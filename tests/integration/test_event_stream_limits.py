@@ -12,8 +12,8 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
 from integration.event_stream_world import PATIENCE_SECONDS, Client, Instance, Story, World, until, world
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
-from shared.storage.stream_leases import Owner
 
 LIMIT = 2
 ANNA = Owner("default", "anna")

@@ -11,6 +11,7 @@ from gateway.plain.asking import QuestionBody, question
 from gateway.plain.runs import answer_run
 from gateway.settings import GatewaySettings
 from gateway_harness import REGISTRY, gateway, prepared
+from sample_runs import ANYBODY
 from sample_runs import run as sample_run
 from shared.contracts.record import now
 from shared.contracts.reports import FailureMode, Report, Statistics
@@ -169,7 +170,7 @@ async def test_report_of_ones_own_run_is_material(client: AsyncClient, store: St
     )
     asked = await client.post(f"{ASSIST}?mode=session", json=body)
     assert asked.status_code == 201, asked.text
-    session = await store.sessions.get(asked.json()["sid"], now())
+    session = await store.sessions.get(ANYBODY, asked.json()["sid"], now())
     assert session is not None
     scenario = session.settings.scenarios[0]
     assert "Failure gave_up, 1 conversations: It never asks." in scenario.agent.system_prompt

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from integration.event_stream_world import Event, Story, World, until, world
+from sample_runs import ANYBODY
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
@@ -129,10 +130,10 @@ async def test_run_of_another_kind_is_no_answer(here: World) -> None:
 
 async def test_question_is_kept_for_its_time_only_and_for_its_tenant(here: World) -> None:
     sid = await asked(here)
-    session = await here.store.sessions.get(sid, now())
+    session = await here.store.sessions.get(ANYBODY, sid, now())
     assert session is not None
     assert timedelta(minutes=9) < session.expires_at - now() <= timedelta(minutes=10)
-    assert await here.store.sessions.get(sid, session.expires_at) is None
+    assert await here.store.sessions.get(ANYBODY, sid, session.expires_at) is None
     foreign = Session.model_validate(session.model_dump() | {"id": "01foreign", "tenant": "other"})
     await here.store.sessions.insert(foreign)
     assert (await here.gateways[0].http.get(f"{LLM}?sid=01foreign")).status_code == 404

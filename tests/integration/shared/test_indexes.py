@@ -9,6 +9,7 @@ from pymongo import IndexModel
 
 import sample_runs
 from real_servers import own_store
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Control
 from shared.contracts.transcript import Usage
@@ -17,10 +18,9 @@ from shared.storage import Store
 from shared.storage.accounts import AccountChange, Settle
 from shared.storage.indexes import UniqueIndexChanged, make_indexes
 from shared.storage.quotas import Allowance
-from shared.storage.stream_leases import Owner
 
 LATER, EARLIER = now() + timedelta(days=1), now() - timedelta(days=1)
-NOBODY = Owner("tenant", "user")
+NOBODY = Owner("default", "user")
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ Query = Callable[[Store], Awaitable[object]]
 
 QUERIES: dict[str, Query] = {
     "runs.get": lambda store: store.runs.get("r"),
-    "runs.find": lambda store: store.runs.find("default", "r"),
-    "runs.find_by_key": lambda store: store.runs.find_by_key("default", "k"),
-    "runs.newest": lambda store: store.runs.newest("default", None, (), None, 5),
-    "runs.newest of a kind": lambda store: store.runs.newest("default", "chat", ("running",), "r", 5),
-    "runs.newest of a user": lambda store: store.runs.newest("default", "chat", (), None, 5, user="somebody"),
+    "runs.find": lambda store: store.runs.find(NOBODY, "r"),
+    "runs.find_by_key": lambda store: store.runs.find_by_key(NOBODY, "k"),
+    "runs.newest": lambda store: store.runs.newest(NOBODY, None, (), None, 5),
+    "runs.newest of a kind": lambda store: store.runs.newest(NOBODY, RunKind.SCALE, ("running",), "r", 5),
+    "runs.newest of a user": lambda store: store.runs.newest(NOBODY, RunKind.CHAT, (), None, 5),
     "runs.control": lambda store: store.runs.control("r"),
     "runs.unanswered": lambda store: store.runs.unanswered(EARLIER, LATER, 5),
     "runs.canceled_chats": lambda store: store.runs.canceled_chats(LATER, 5),
@@ -92,7 +92,7 @@ QUERIES: dict[str, Query] = {
     "agents.archive": lambda store: store.agents.archive("default", "a"),
     "templates.newest": lambda store: store.templates.newest("default", "t", 5),
     "templates.versions": lambda store: store.templates.versions("default", "t"),
-    "sessions.get": lambda store: store.sessions.get("s", now()),
+    "sessions.get": lambda store: store.sessions.get(NOBODY, "s", now()),
     "quotas.take": lambda store: store.quotas.take("q", "r", 1, Allowance(requests=1, cost_nanos=1), LATER),
     "quotas.settle": lambda store: store.quotas.settle("q", "r", 1),
     "stream_leases.say": lambda store: store.stream_leases.say("h", {NOBODY: 1}, LATER),

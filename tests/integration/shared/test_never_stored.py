@@ -90,7 +90,7 @@ async def test_other_repositories_say_so_too(store: Store) -> None:
     known = run()
     await store.runs.insert(known)
     asked = ["\ud800", known.id, "nobody", "\udfff"]
-    found = await asyncio.gather(*(store.runs.find(known.tenant, one) for one in asked), return_exceptions=True)
+    found = await asyncio.gather(*(store.runs.find(known.owner, one) for one in asked), return_exceptions=True)
     assert [type(one).__name__ for one in found] == ["NotStorable", "Run", "NoneType", "NotStorable"]
 
 

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from sample_runs import run
+from sample_runs import ANYBODY, run
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import RunStatus, Wanted
@@ -48,13 +49,13 @@ async def test_run_comes_back_as_it_was_stored(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", ["client_id", "idempotency_key"])
-async def test_key_of_a_client_is_taken_once_per_tenant(store: Store, key: str) -> None:
+async def test_key_of_a_client_is_taken_once_per_owner(store: Store, key: str) -> None:
     made = await stored(store, **{key: "mine"})
     await stored(store, tenant="other", **{key: "mine"})
     with pytest.raises(Taken):
         await store.runs.insert(run(**{key: "mine"}))  # type: ignore[arg-type]
     find = store.runs.find if key == "client_id" else store.runs.find_by_key
-    assert await find("default", "mine") == made
+    assert await find(ANYBODY, "mine") == made
 
 
 async def test_runs_without_client_keys_do_not_meet(store: Store) -> None:
@@ -63,7 +64,7 @@ async def test_runs_without_client_keys_do_not_meet(store: Store) -> None:
 
 async def test_other_tenant_finds_nothing(store: Store) -> None:
     made = await stored(store)
-    assert await store.runs.find("other", made.id) is None
+    assert await store.runs.find(Owner("other", made.user), made.id) is None
     assert await store.runs.set_wanted("other", made.id, Wanted.CANCEL, 1, START) is None
 
 
@@ -71,14 +72,14 @@ async def test_many_who_ask_for_runs_at_once_share_the_queries(store: Store) -> 
     made = [await stored(store) for _ in range(20)]
     counted = Counted(store.collection("runs"))
     runs = Runs(cast(Collection, counted))
-    assert await asyncio.gather(*(runs.find("default", one.id) for one in made)) == made
+    assert await asyncio.gather(*(runs.find(ANYBODY, one.id) for one in made)) == made
     assert counted.queries < len(made)  # neither a query a run, nor one for the settings of each
 
 
 async def test_newest_runs_come_page_by_page(store: Store) -> None:
     made = [(await stored(store)).id for _ in range(3)]
-    first = await store.runs.newest("default", None, (), None, 2)
-    rest = await store.runs.newest("default", None, (), first[-1].id, 2)
+    first = await store.runs.newest(ANYBODY, None, (), None, 2)
+    rest = await store.runs.newest(ANYBODY, None, (), first[-1].id, 2)
     assert [one.id for one in (*first, *rest)] == made[::-1]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from gateway.commands import Commands
 from gateway.errors import Conflict
+from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.words import RunKind
 from shared.errors import NotYet, Taken
@@ -34,13 +35,13 @@ class Acceptance:
         self._commands = commands
         self._log = log
 
-    async def earlier(self, tenant: str, client_id: str | None, key: str | None, asked_hash: str) -> Run | None:
-        """The run an earlier request of the same client id or idempotency key made, or None.
+    async def earlier(self, owner: Owner, client_id: str | None, key: str | None, asked_hash: str) -> Run | None:
+        """The run an earlier request of the same client id, or of the owner's same idempotency key, made; or None.
 
         Raises Conflict where that request asked for something else.
         """
-        by_id = await self._store.runs.find(tenant, client_id) if client_id else None
-        by_key = await self._store.runs.find_by_key(tenant, key) if key else None
+        by_id = await self._store.runs.find(owner, client_id) if client_id else None
+        by_key = await self._store.runs.find_by_key(owner, key) if key else None
         run = by_id or by_key
         if run is None:
             return None
@@ -70,7 +71,7 @@ class Acceptance:
     async def _standing(self, run: Run) -> Run:
         """What stands where the insert lost; for a moment it may be taken and not yet readable."""
         for _ in range(READS_AFTER_A_LOSS):
-            found = await self.earlier(run.tenant, run.client_id, run.idempotency_key, run.body_hash or "")
+            found = await self.earlier(run.owner, run.client_id, run.idempotency_key, run.body_hash or "")
             if found is not None:
                 return found
             await asyncio.sleep(READ_PAUSE_SECONDS)

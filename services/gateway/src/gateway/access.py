@@ -7,6 +7,7 @@ from fastapi import Depends, Header, Query, Request
 from gateway.errors import FieldProblem, Forbidden, InvalidRequest, Unauthorized
 from gateway.settings import GatewaySettings
 from gateway.stream_tokens import verify
+from shared.contracts.owner import Owner
 from shared.contracts.record import Record, now
 
 USER_LENGTH = 128
@@ -18,6 +19,11 @@ class Caller(Record):
 
     tenant: str = "default"
     user: str = "anonymous"
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the store is asked for: nothing is looked up for a caller without it."""
+        return Owner(self.tenant, self.user)
 
 
 async def caller(

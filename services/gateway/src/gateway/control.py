@@ -39,6 +39,13 @@ class ControlOfRuns:
                 return await self._tell(changed)
         raise NotYet(f"control of run {reference} keeps changing")
 
+    async def give_up(self, run: Run) -> None:
+        """Has a run end, and nobody shown it from now on."""
+        marked = await self._store.runs.give_up(run.id, now())
+        if marked is not None:
+            self._log.info("run given up", run_id=run.id, version=marked.control.version)
+            await self._tell(marked)
+
     async def _tell(self, run: Run) -> Run:
         await self._commands.signal(run)
         if run.control.handled < run.control.version:

@@ -21,11 +21,14 @@ STORED_AS: Final = {
 async def runs_page(
     store: Store, caller: Caller, kind: RunKind | None, status: RunStatus | None, cursor: str | None, limit: int
 ) -> RunPage:
-    """A page of runs, newest first. A page may hold fewer than `limit` and still name a next one."""
+    """A page of runs, newest first; chats and single answers only where `kind` names them.
+
+    A page may hold fewer than `limit` and still name a next one.
+    """
     stored = STORED_AS.get(status, (status,)) if status else ()
     shown: list[Run] = []
     for _ in range(PAGES_READ):
-        found = await store.runs.newest(caller.tenant, kind, stored, cursor, limit + 1)
+        found = await store.runs.newest(caller.owner, kind, stored, cursor, limit + 1)
         for run in found[:limit]:
             if status in (None, shown_status(run)):
                 shown.append(run)

@@ -1,4 +1,4 @@
-"""Finding what a path names: by run id, client id or conversation id, in the caller's tenant only."""
+"""Finding what a path names: by run id, client id or conversation id, of what is the caller's only."""
 
 from gateway.access import Caller
 from gateway.errors import NotFound, SeveralConversations
@@ -7,8 +7,8 @@ from shared.storage import Store
 
 
 async def find_run(store: Store, caller: Caller, reference: str) -> Run:
-    """The caller's run by its id or client id. Raises NotFound, also for another tenant's."""
-    run = await store.runs.find(caller.tenant, reference)
+    """The caller's run by its id or client id. Raises NotFound, also for another's."""
+    run = await store.runs.find(caller.owner, reference)
     if run is None:
         raise NotFound("run", reference)
     return run
@@ -21,10 +21,10 @@ async def find_conversation(store: Store, caller: Caller, reference: str) -> tup
     """
     run_id, _, index = reference.rpartition("-")
     if run_id and index.isdecimal() and index.isascii():
-        run = await store.runs.get(run_id)
-        if run is not None and run.tenant == caller.tenant and _is_conversation(run, reference, index):
+        run = await store.runs.find(caller.owner, run_id)
+        if run is not None and _is_conversation(run, reference, index):
             return run, reference
-    run = await store.runs.find(caller.tenant, reference)
+    run = await store.runs.find(caller.owner, reference)
     if run is None:
         raise NotFound("conversation or run", reference)
     if run.total > 1:

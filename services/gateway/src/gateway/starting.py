@@ -57,7 +57,7 @@ async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) 
     Raises what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
     asked_hash = body_hash(asked.kind, asked.body, asked.parent)
-    run = await parts.acceptance.earlier(caller.tenant, asked.body.id, asked.key, asked_hash)
+    run = await parts.acceptance.earlier(caller.owner, asked.body.id, asked.key, asked_hash)
     is_new = False
     if run is None:
         plan = asked.plan(await load_agents(parts.store, caller, asked.fields), new_seed()).fit()

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.contracts.identity import conversation_id
 from shared.contracts.money import to_usd
+from shared.contracts.owner import Owner
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import RunSettings
 from shared.contracts.transcript import Failure, Usage, UsageView
@@ -96,6 +97,19 @@ class Run(Record):
     @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
+
+    @property
+    def owner(self) -> Owner:
+        """Who asked for it."""
+        return Owner(self.tenant, self.user)
+
+    def is_of(self, owner: Owner) -> bool:
+        """Whether it is the owner's: a chat or an answer is its user's, every other run its whole tenant's."""
+        return self.owner == owner if self.kind.answers else self.tenant == owner.tenant
+
+    def is_forgotten(self, at: datetime) -> bool:
+        """Whether it was not to be kept until `at`: nobody is shown it any more, even where it still stands."""
+        return self.expires_at is not None and self.expires_at <= at
 
     def conversation_id(self, index: int) -> str:
         """The id of its conversation `index`: its own where somebody waits for the answer."""

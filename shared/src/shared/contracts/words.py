@@ -19,6 +19,10 @@ class RunKind(StrEnum):
         return self in (RunKind.CHAT, RunKind.ASSIST)
 
 
+PLAYED: Final = tuple(kind for kind in RunKind if not kind.answers)
+"""Kinds of runs that are their tenant's; the others are their user's alone."""
+
+
 class RunStatus(StrEnum):
     """Where a run stands (spec/api.md)."""
 

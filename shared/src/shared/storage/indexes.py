@@ -16,7 +16,7 @@ from typing import Any, Final
 from bson import encode
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.words import PLAYED, RunKind, Wanted
 from shared.errors import PermanentError
 from shared.storage.driver import Collection, Database, mapped_errors
 
@@ -45,23 +45,39 @@ class UniqueIndexChanged(PermanentError):
         super().__init__(f"{name} stands differently: give its successor a name of its own, and list it as superseded")
 
 
-def _present(name: str) -> dict[str, Any]:
-    return {"unique": True, "partialFilterExpression": {name: {"$type": "string"}}}
+def _present(name: str, **beside: Any) -> dict[str, Any]:
+    return {"unique": True, "partialFilterExpression": {name: {"$type": "string"}} | beside}
 
 
 OPTIONS = ("unique", "partialFilterExpression", "expireAfterSeconds")
 UP, DOWN = ASCENDING, DESCENDING
 
 INDEXES: tuple[Index, ...] = (
-    Index("runs", "tenant_client_id", (("tenant", UP), ("client_id", UP)), _present("client_id")),
     Index(
         "runs",
-        "tenant_idempotency_key",
-        (("tenant", UP), ("idempotency_key", UP)),
+        "played_client_id",
+        (("tenant", UP), ("client_id", UP)),
+        _present("client_id", kind={"$in": [kind.value for kind in PLAYED]}),
+    ),
+    Index(
+        "runs",
+        "chat_client_id",
+        (("tenant", UP), ("user", UP), ("client_id", UP)),
+        _present("client_id", kind=RunKind.CHAT.value),
+    ),
+    Index(
+        "runs",
+        "owner_idempotency_key",
+        (("tenant", UP), ("user", UP), ("idempotency_key", UP)),
         _present("idempotency_key"),
     ),
-    Index("runs", "tenant_newest", (("tenant", UP), ("_id", DOWN))),
     Index("runs", "tenant_kind_newest", (("tenant", UP), ("kind", UP), ("_id", DOWN))),
+    Index(
+        "runs",
+        "owner_kind_newest",
+        (("tenant", UP), ("user", UP), ("kind", UP), ("_id", DOWN)),
+        {"partialFilterExpression": {"kind": {"$in": [kind.value for kind in RunKind if kind.answers]}}},
+    ),
     Index(
         "runs",
         "unfinished_by_deadline",
@@ -111,7 +127,12 @@ INDEXES: tuple[Index, ...] = (
 )
 
 
-SUPERSEDED: tuple[tuple[str, str], ...] = ()
+SUPERSEDED: tuple[tuple[str, str], ...] = (
+    # Client ids and idempotency keys were a tenant's; since they are a user's, two users may have the same.
+    ("runs", "tenant_client_id"),
+    ("runs", "tenant_idempotency_key"),
+    ("runs", "tenant_newest"),
+)
 """Collection and name of indexes of former versions."""
 
 

@@ -1,13 +1,15 @@
-"""Reading runs: by id for the engine, by tenant for the gateway, by what is due for the sweepers."""
+"""Reading runs: by id for the engine, by owner for the gateway, by what is due for the sweepers."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from shared.contracts.owner import Owner
+from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
 from shared.contracts.settings import RunSettings
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.words import PLAYED, RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
@@ -17,6 +19,7 @@ LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
 INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
+ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
 SETTINGS_KEPT = 500
 
 
@@ -27,7 +30,7 @@ class RunReads:
         self._runs = collection
         self._settings: OrderedDict[str, RunSettings] = OrderedDict()
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
-        self._finds: Batcher[tuple[str, str], Run | None] = Batcher(self._find_batch)
+        self._finds: Batcher[tuple[Owner, str], Run | None] = Batcher(self._find_batch)
 
     async def get(self, run_id: str) -> Run | None:
         """The run with its (cached) settings, or None."""
@@ -38,29 +41,30 @@ class RunReads:
             self._keep_settings(run_id, unfolded(document["settings"]))
         return await self._with_settings(document) if document else None
 
-    async def find(self, tenant: str, reference: str) -> Run | None:
-        """A tenant's run by its id or by the id the client gave it, or None; those who wait share a query."""
-        return await self._finds.submit((tenant, reference))
+    async def find(self, owner: Owner, reference: str, *, forgotten: bool = False) -> Run | None:
+        """The owner's run by its id or by the id the client gave it, or None; those who wait share a query.
 
-    async def find_by_key(self, tenant: str, idempotency_key: str) -> Run | None:
-        """A tenant's run by its idempotency key, or None."""
-        return await self._one({"tenant": tenant, "idempotency_key": {"$eq": idempotency_key} | INDEXED})
+        A chat of the owner's own comes before a run of the team under the same name. What is not to be kept any more is
+        there only for who asks for what is `forgotten`, as long as it stands.
+        """
+        run = await self._finds.submit((owner, reference))
+        return None if run is not None and not forgotten and run.is_forgotten(now()) else run
+
+    async def find_by_key(self, owner: Owner, idempotency_key: str) -> Run | None:
+        """The run that the owner started under an idempotency key, or None."""
+        key = {"$eq": idempotency_key} | INDEXED
+        return await self._one({"tenant": owner.tenant, "user": owner.user, "idempotency_key": key})
 
     async def newest(
-        self,
-        tenant: str,
-        kind: str | None,
-        status: Sequence[str],
-        before: str | None,
-        limit: int,
-        user: str | None = None,
+        self, owner: Owner, kind: RunKind | None, status: Sequence[str], before: str | None, limit: int
     ) -> list[Run]:
-        """A tenant's runs, newest first, older than the run id `before` (ids sort by time); of one user where named."""
-        query: dict[str, Any] = {"tenant": tenant}
-        if user is not None:
-            query["user"] = user
-        if kind:
-            query["kind"] = kind
+        """The owner's runs, newest first, older than the run id `before` (ids sort by time).
+
+        Without a kind: what is played for the tenant, no chats and single answers.
+        """
+        query: dict[str, Any] = {"tenant": owner.tenant, "kind": kind.value if kind else ONLY_PLAYED}
+        if kind is not None and kind.answers:
+            query |= {"user": owner.user, "$nor": [{"expires_at": {"$lte": now()}}]}
         if status:
             query["status"] = {"$in": list(status)}
         if before:
@@ -145,17 +149,26 @@ class RunReads:
             document = await self._runs.find_one(query, LIGHT)
         return await self._with_settings(document) if document else None
 
-    async def _find_batch(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Run | None]:
+    async def _find_batch(self, wanted: Sequence[tuple[Owner, str]]) -> Sequence[Run | None]:
         """By id first: hardly anybody asks by another name."""
         found = await self._found({"_id": {"$in": list({reference for _, reference in wanted})}})
-        by_id = {(run.tenant, run.id): run for run in found}
-        others = {one for one in wanted if one not in by_id}
-        if not others:
-            return [by_id[one] for one in wanted]
-        tenants, names = {tenant for tenant, _ in others}, {name for _, name in others}
-        query = {"tenant": {"$in": list(tenants)}, "client_id": {"$in": list(names)} | INDEXED}
-        by_name = {(run.tenant, run.client_id): run for run in await self._found(query)}
-        return [by_id.get(one) or by_name.get(one) for one in wanted]
+        by_id = {run.id: run for run in found}
+        others = {one for one in wanted if not _is_of(one[0], by_id.get(one[1]))}
+        named = await self._named(others) if others else {}
+        return [named.get(one) if one in others else by_id[one[1]] for one in wanted]
+
+    async def _named(self, wanted: Set[tuple[Owner, str]]) -> dict[tuple[Owner, str], Run]:
+        """What stands under the names that clients gave: an owner's own first."""
+        tenants = {"$in": list({owner.tenant for owner, _ in wanted})}
+        users = {"$in": list({owner.user for owner, _ in wanted})}
+        names = {"$in": list({name for _, name in wanted})} | INDEXED
+        own = {"kind": RunKind.CHAT.value, "tenant": tenants, "user": users, "client_id": names}
+        played = {"kind": ONLY_PLAYED, "tenant": tenants, "client_id": names}
+        runs = await self._found({"$or": [own, played]})
+        chats = {(run.owner, run.client_id): run for run in runs if run.kind.answers}
+        teams = {(run.tenant, run.client_id): run for run in runs if not run.kind.answers}
+        found = {(owner, name): chats.get((owner, name)) or teams.get((owner.tenant, name)) for owner, name in wanted}
+        return {one: run for one, run in found.items() if run is not None}
 
     async def _found(self, query: dict[str, Any]) -> list[Run]:
         with mapped_errors():
@@ -178,3 +191,7 @@ class RunReads:
                 documents = await self._runs.find({"_id": {"$in": list(wanted)}}, {"control": 1}).to_list(None)
         found = {document["_id"]: Control.model_validate(document["control"]) for document in documents}
         return [found.get(run_id) for run_id in run_ids]
+
+
+def _is_of(owner: Owner, run: Run | None) -> bool:
+    return run is not None and run.is_of(owner)

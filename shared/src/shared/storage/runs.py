@@ -110,10 +110,23 @@ class Runs(RunReads):
             )
         return await self._with_settings(document) if document else None
 
-    async def expire(self, run_id: str, at: datetime) -> None:
-        """The run is not to be kept longer than until `at`."""
+    async def give_up(self, run_id: str, at: datetime) -> Run | None:
+        """The run is to end and is not kept longer than until `at`, in one step: from then on nobody is shown it.
+
+        Returns it as it is afterwards; None where it is gone.
+        """
+        is_new = {"$ne": ["$control.wanted", Wanted.CANCEL.value]}
+        change = {
+            "expires_at": at,
+            "control.wanted": Wanted.CANCEL.value,
+            "control.changed_at": {"$cond": [is_new, at, "$control.changed_at"]},
+            "control.version": {"$cond": [is_new, {"$add": ["$control.version", 1]}, "$control.version"]},
+        }
         with mapped_errors():
-            await self._runs.update_one({"_id": run_id}, {"$set": {"expires_at": at}})
+            document = await self._runs.find_one_and_update(
+                {"_id": run_id}, [{"$set": change}], projection=LIGHT, return_document=ReturnDocument.AFTER
+            )
+        return await self._with_settings(document) if document else None
 
     async def stop_answer(self, run_id: str, seq: int) -> None:
         """The answer at `seq`, and any below it, is to end with what it has."""

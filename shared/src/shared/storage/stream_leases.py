@@ -9,15 +9,9 @@ from typing import NamedTuple
 
 from pymongo import DeleteOne, UpdateOne
 
+from shared.contracts.owner import Owner
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors
-
-
-class Owner(NamedTuple):
-    """Whose streams are counted."""
-
-    tenant: str
-    user: str
 
 
 class _Asked(NamedTuple):

@@ -18,7 +18,7 @@ API_TIMEOUT_SECONDS = 10
 async def bootstrap(
     client: Client, store: Store, settings: NatsSettings, registry: Registry, *, change: bool = True
 ) -> list[str]:
-    """Makes streams, durables and indexes; returns what it made or changed, in words.
+    """Makes streams, durables and indexes; returns what it made, changed or dropped, in words.
 
     Without `change` what stands is left as it is: a service that mends what is gone may be older than its durables.
     """

@@ -68,20 +68,21 @@ class Chats:
         self.remembered = RememberedChats()
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
-        """The caller's own chat by its id or the client's, or None. Raises NotFound for what is another's."""
-        return self._owned(caller, reference, await self._store.runs.find(caller.tenant, reference))
+        """The caller's own chat by its id or the client's, or None. Raises NotFound for what is no chat."""
+        return self._remembered(caller, reference, await self._store.runs.find(caller.owner, reference))
 
     async def open(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
         """The caller's own chat and how it stands, in one round trip where its id is known; None where there is none.
 
-        Raises NotFound for what is another's.
+        One that was deleted is there as long as its name is. Raises NotFound for what is no chat.
         """
-        last = self.remembered.run(caller.tenant, reference)
+        last = self.remembered.run(caller.owner, reference)
         if last is None:
-            run = await self.find(caller, reference)
+            found = await self._store.runs.find(caller.owner, reference, forgotten=True)
+            run = self._remembered(caller, reference, found)
             return (run, await self.read(run)) if run else None
         found, entries = await asyncio.gather(self._store.runs.get(last.id), self._store.entries.transcript(last.id))
-        run = self._owned(caller, reference, found)
+        run = self._remembered(caller, reference, found)
         return (run, known(run, entries)) if run else None
 
     async def get(self, caller: Caller, reference: str) -> Run:
@@ -201,11 +202,12 @@ class Chats:
             return first.sequence - 1
         return await history.last_sequence(client, subjects.RUN_EVENTS, subject)
 
-    def _owned(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
+    def _remembered(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
+        """What was found, remembered under its name."""
         if run is None:
-            self.remembered.forget(caller.tenant, reference)
+            self.remembered.forget(caller.owner, reference)
             return None
-        if run.kind is not RunKind.CHAT or run.user != caller.user or run.tenant != caller.tenant:
+        if run.kind is not RunKind.CHAT:
             raise NotFound("chat", reference)
         self.remembered.keep(reference, run)
         return run

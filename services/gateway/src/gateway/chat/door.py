@@ -144,7 +144,7 @@ class ChatDoor:
         self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent], last: int
     ) -> Answer | None:
         """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
-        remembered = self.chats.remembered.chat(caller, reference)
+        remembered = self.chats.remembered.chat(caller.owner, reference)
         if remembered is None:
             return None
         run, chat = remembered

@@ -7,8 +7,8 @@ last: it may have gone on since, which the insert of what follows shows.
 from collections import OrderedDict
 from typing import Any, Final
 
-from gateway.access import Caller
 from gateway.chat.deciding import Known, known
+from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
@@ -21,23 +21,23 @@ class RememberedChats:
     """Runs by the names they are asked for by, transcripts by run."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[tuple[str, str], Run] = OrderedDict()
+        self._runs: OrderedDict[tuple[Owner, str], Run] = OrderedDict()
         self._transcripts = KnownTranscripts()
 
-    def run(self, tenant: str, reference: str) -> Run | None:
-        """The run that was last found under a name."""
-        return self._runs.get((tenant, reference))
+    def run(self, owner: Owner, reference: str) -> Run | None:
+        """The owner's run that was last found under a name."""
+        return self._runs.get((owner, reference))
 
-    def chat(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
-        """The caller's own chat as it was when an answer of it was read here last."""
-        run = self.run(caller.tenant, reference)
+    def chat(self, owner: Owner, reference: str) -> tuple[Run, Known] | None:
+        """The owner's chat as it was when an answer of it was read here last."""
+        run = self.run(owner, reference)
         entries = self._transcripts.beginning(run.id) if run else []
-        return (run, known(run, entries)) if run and run.user == caller.user and entries else None
+        return (run, known(run, entries)) if run and entries else None
 
     def keep(self, reference: str, run: Run) -> None:
         """The run was found under a name."""
-        self._runs[run.tenant, reference] = run
-        self._runs.move_to_end((run.tenant, reference))
+        self._runs[run.owner, reference] = run
+        self._runs.move_to_end((run.owner, reference))
         if len(self._runs) > RUNS_KEPT:
             self._runs.popitem(last=False)
 
@@ -47,9 +47,9 @@ class RememberedChats:
             stored = {**message, "tenant": run.tenant, "kind": EntryKind.MESSAGE}
             self._transcripts.keep(run.id, [*chat.entries, Entry.model_validate(stored)])
 
-    def forget(self, tenant: str, reference: str) -> None:
-        """There is no run under this name."""
-        self._runs.pop((tenant, reference), None)
+    def forget(self, owner: Owner, reference: str) -> None:
+        """The owner has no run under this name."""
+        self._runs.pop((owner, reference), None)
 
     def forget_transcript(self, run_id: str) -> None:
         """The chat went on elsewhere."""

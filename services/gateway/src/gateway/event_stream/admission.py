@@ -19,10 +19,11 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.settings import StreamSettings
 from gateway.loopback import is_loopback
 from shared.contracts.identity import new_id
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
-from shared.storage.stream_leases import Owner, StreamLeases
+from shared.storage.stream_leases import StreamLeases
 
 LIMIT_BEYOND_LOOPBACK: Final = 100
 LEASE: Final = timedelta(seconds=120)
@@ -72,7 +73,7 @@ class Admission:
         """Raises TooManyStreams where the caller has as many streams as a user may have."""
         if self._limit is None:
             return
-        share = await self._known(Owner(caller.tenant, caller.user))
+        share = await self._known(caller.owner)
         if share.open + share.elsewhere >= self._limit:
             raise TooManyStreams(self._limit)
 
@@ -82,7 +83,7 @@ class Admission:
         if self._limit is None:
             yield
             return
-        share = self._shares.setdefault(Owner(caller.tenant, caller.user), _Share())
+        share = self._shares.setdefault(caller.owner, _Share())
         share.open += 1
         try:
             yield

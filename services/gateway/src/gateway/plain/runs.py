@@ -136,15 +136,12 @@ class Found:
 
 
 async def find_answer(parts: Parts, caller: Caller, sid: str) -> Found | None:
-    """The run of a `sid`; None where there is none, or its time is over.
-
-    Any user of the tenant may read a `sid` they were given, for an EventSource cannot say whose it is.
-    """
-    run = await parts.store.runs.find(caller.tenant, sid)
+    """The run of the caller's own `sid`; None where there is none, or its time is over."""
+    run = await parts.store.runs.find(caller.owner, sid)
     if run is not None:
         return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
-    session = await parts.store.sessions.get(sid, now())
-    if session is None or session.tenant != caller.tenant:
+    session = await parts.store.sessions.get(caller.owner, sid, now())
+    if session is None:
         return None
-    asked = answer_run(session.settings, Caller(tenant=session.tenant, user=session.user))
+    asked = answer_run(session.settings, caller)
     return Found(asked.model_copy(update={"id": session.id}), begun=False)

@@ -42,7 +42,7 @@ async def result_of(parts: Parts, caller: Caller, body: SaveBody) -> str:
         raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
     if body.sid is None:
         return body.text or ""
-    run = await parts.store.runs.find(caller.tenant, body.sid)
+    run = await parts.store.runs.find(caller.owner, body.sid)
     if run is None or run.kind is not RunKind.ASSIST:
         raise NotFound("answer", body.sid)
     entry = await parts.store.entries.at(run.id, answer_seq(run))

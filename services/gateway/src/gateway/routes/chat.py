@@ -14,7 +14,7 @@ from gateway.parts import PartsOfApp
 from gateway.routes.streams import streams_of
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from gateway.store_watch import NeedsStore
-from shared.contracts.record import Record, now
+from shared.contracts.record import Record
 from shared.contracts.words import RunKind, Wanted
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
@@ -94,7 +94,7 @@ async def list_chats(
     parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> ChatPage:
     size = page_size(parts.settings, limit)
-    found = await parts.store.runs.newest(caller.tenant, RunKind.CHAT, (), cursor, size + 1, caller.user)
+    found = await parts.store.runs.newest(caller.owner, RunKind.CHAT, (), cursor, size + 1)
     items = [chat_item(run) for run in found[:size] if run.control.wanted is not Wanted.CANCEL]
     return ChatPage(items=items, next_cursor=found[size - 1].id if len(found) > size else None)
 
@@ -111,9 +111,7 @@ async def show_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> 
 @router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])
 async def delete_chat(chat_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> None:
     run = await door_of(request).chats.get(caller, chat_id)
-    # First for good, then out of sight: what is cancelled and never expires would be kept.
-    await parts.store.runs.expire(run.id, now())
-    await parts.control.want(caller, run.id, Wanted.CANCEL)
+    await parts.control.give_up(run)
 
 
 async def resume_answer(

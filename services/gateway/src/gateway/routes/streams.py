@@ -71,7 +71,7 @@ async def stream_conversation(
 ) -> Response:
     streams = streams_of(request)
     try:
-        named = await parts.store.runs.find(caller.tenant, conversation_id)
+        named = await parts.store.runs.find(caller.owner, conversation_id)
         if named is not None:
             return await streams.events(request, caller, named)
         run, conversation = await find_conversation(parts.store, caller, conversation_id)
