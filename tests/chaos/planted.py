@@ -39,8 +39,8 @@ BUGS = {
     ),
     "overwritten-message": Bug(
         "shared/storage/entries.py",
-        "        taken = await insert_unordered(self._entries, [to_document(entry) for entry in entries])\n",
-        "        taken: set[int] = set()\n"
+        "        refused = await insert_unordered(self._entries, [to_document(entry) for entry in entries])\n",
+        "        refused: dict[int, Any] = {}\n"
         "        for one in entries:\n"
         '            place = {"conversation_id": one.conversation_id, "seq": one.seq}\n'
         "            await self._entries.replace_one(place, to_document(one), upsert=True)\n",

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON line per state change, with the run's and the conversation's id."""
+"""Structured logs: one JSON line per state change, with the run's and the conversation's id, and nobody's words."""
 
 import logging
 import sys
@@ -8,6 +8,7 @@ from typing import Any, cast
 import structlog
 
 from shared.settings import LogSettings
+from shared.tracebacks import wordless
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -21,7 +22,7 @@ def configure(service: str, settings: LogSettings, redact: Callable[[str], str] 
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        _without_words,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -56,3 +57,16 @@ def _redacting(redact: Callable[[str], str]) -> structlog.typing.Processor:
         return redact(line)
 
     return step
+
+
+def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception is told by its kind and its place: its text may be that of a conversation."""
+    told = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        event["exception"] = wordless(error)
+    record = event.get("_record")
+    if isinstance(record, logging.LogRecord) and record.name == "asyncio":
+        # Behind its first line asyncio shows the task, with what it has raised.
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -12,11 +12,21 @@ import pytest
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import MaxPayloadError, NoServersError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 
-from shared.errors import BrokerUnavailable, PermanentError, StaleMessage, TransientError
+from shared.errors import (
+    BrokerUnavailable,
+    NotStorable,
+    NotYet,
+    PermanentError,
+    StaleMessage,
+    StoreUnavailable,
+    TransientError,
+)
 from shared.logs import Logger
+from shared.messaging.failures import NOT_YET_AT_MOST
 from shared.messaging.settlement import DELIVERY_CAP, Settlement, give_back_delay
 
 ACK_WAIT = 0.3
@@ -31,18 +41,27 @@ class Queue:
     subscription: JetStreamContext.PullSubscription
     given_up: list[str] = field(default_factory=list)
     away: bool = False
+    breaks: bool = False
 
     async def next(self, timeout: float = 10.0) -> Msg:
         (message,) = await self.subscription.fetch(1, timeout=timeout)
         return message
 
-    async def settle(self, message: Msg, handler: Awaitable[object], limit: float = LIMIT) -> None:
-        log = cast(Logger, structlog.get_logger("test"))
-        await Settlement(log, self._give_up, ACK_WAIT, limit).run(message, handler)
+    def __post_init__(self) -> None:
+        self._settlement = self._process(LIMIT)
+
+    def _process(self, limit: float) -> Settlement:
+        return Settlement(cast(Logger, structlog.get_logger("test")), self._give_up, ACK_WAIT, limit)
+
+    async def settle(self, message: Msg, handler: Awaitable[object], limit: float | None = None) -> None:
+        settlement = self._settlement if limit is None else self._process(limit)
+        await settlement.run(message, handler)
 
     async def _give_up(self, message: Msg, error: BaseException) -> None:
         if self.away:
             raise BrokerUnavailable("a dead letter", TimeoutError())
+        if self.breaks:
+            raise ZeroDivisionError
         self.given_up.append(str(error))
 
     async def held(self) -> int:
@@ -122,6 +141,68 @@ async def test_message_delivered_too_often_is_given_up(queue: Queue) -> None:
         message = await queue.next()
     await queue.settle(message, raises(TransientError("still not")))
     assert (queue.given_up, await queue.held()) == (["still not"], 0)
+
+
+AT_ONCE = timedelta()
+FAILS: dict[str, tuple[Callable[[], Exception], int]] = {
+    "for good": (lambda: PermanentError("never"), 1),
+    "as what nobody can store": (lambda: NotStorable("a large text"), 1),
+    "as what the broker does not take": (MaxPayloadError, 1),
+    "by an exception of our own": (lambda: KeyError("words"), 2),
+    "for a while, alike": (lambda: TransientError("kept changing", AT_ONCE), 5),
+}
+
+
+@pytest.mark.parametrize(("error", "times"), FAILS.values(), ids=FAILS.keys())
+async def test_what_fails_alike_is_given_up_after_its_number(
+    queue: Queue, error: Callable[[], Exception], times: int
+) -> None:
+    seen = 0
+    while await queue.held():
+        message, seen = await queue.next(), seen + 1
+        await queue.settle(message, raises(error()))
+    assert (seen, len(queue.given_up)) == (times, 1)
+
+
+async def test_absences_between_are_not_counted_and_are_never_given_up(queue: Queue) -> None:
+    store, broker = StoreUnavailable(TimeoutError()), BrokerUnavailable("x", TimeoutError())
+    store.retry_after = broker.retry_after = AT_ONCE
+    for error in [KeyError("words"), *[store, broker] * 4, NotYet("a message"), TimeoutError(), NoServersError()]:
+        await queue.settle(await queue.next(), raises(error))
+    assert queue.given_up == []
+    await queue.settle(await queue.next(), raises(KeyError("words")))
+    assert (len(queue.given_up), await queue.held()) == (1, 0)
+
+
+async def test_failures_that_are_not_alike_are_counted_apart(queue: Queue) -> None:
+    for error in (KeyError("words"), ZeroDivisionError()):
+        await queue.settle(await queue.next(), raises(error))
+    assert (queue.given_up, await queue.held()) == ([], 1)
+
+
+async def test_what_cannot_even_be_given_up_does_not_come_again(queue: Queue) -> None:
+    queue.breaks = True
+    await queue.settle(await queue.next(), raises(PermanentError("never")))
+    assert (queue.given_up, await queue.held()) == ([], 0)
+
+
+async def test_what_waits_for_somebody_waits_ever_longer_up_to_a_bound(queue: Queue) -> None:
+    message, delays = await queue.next(), []
+    for _ in range(30):
+        delays.append(give_back_delay(message, NotYet("a message")))
+        await message.nak()
+        message = await queue.next()
+    assert delays[:2] == [0.2, pytest.approx(0.23)]
+    assert delays[-1] == 5.0
+    assert NOT_YET_AT_MOST * delays[-1] > 300
+
+
+async def test_no_word_of_a_message_is_logged(queue: Queue) -> None:
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            await queue.settle(await queue.next(), raises(KeyError("words")))
+    assert len(logged) == 2
+    assert "words" not in str([{**line, "exc_info": None} for line in logged])
 
 
 async def test_long_handler_keeps_its_message(queue: Queue) -> None:

@@ -2,14 +2,18 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
+from pydantic import ValidationError
 
 from shared import logs
+from shared.contracts.transcript import Failure
+from shared.errors import NotStorable
 from shared.settings import LogSettings
+from shared.tracebacks import described
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,45 @@ def test_error_keeps_its_trace_on_the_same_line(capsys: pytest.CaptureFixture[st
     log.error("message given up", exc_info=ValueError("why"))
     (line,) = lines(capsys)
     assert "ValueError: why" in line["exception"]
+
+
+SECRET = "the words of somebody"
+
+
+def _meets_a_value() -> None:
+    Failure.model_validate({"code": SECRET, "message": [SECRET]})
+
+
+def _looks_a_key_up() -> None:
+    {}[SECRET]  # type: ignore[index]
+
+
+def _reads_a_number() -> None:
+    float(SECRET)
+
+
+def _is_of_a_driver() -> None:
+    try:
+        _meets_a_value()
+    except ValidationError as error:
+        raise NotStorable("a value that is odd") from error
+
+
+@pytest.mark.parametrize("fails", [_meets_a_value, _looks_a_key_up, _reads_a_number, _is_of_a_driver])
+def test_no_log_holds_the_words_an_exception_met(fails: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("gateway", LogSettings())
+    try:
+        fails()
+    except Exception as error:
+        log.error("failed", exc_info=error)
+        log.exception("failed", error=described(error))
+        logging.getLogger("somebody").exception("failed")
+        logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: %r", error, exc_info=error)
+    told = lines(capsys)
+    assert len(told) == 4
+    for line in told:
+        assert SECRET not in json.dumps(line)
+        assert f" in {fails.__name__}" in line["exception"]
 
 
 def test_what_is_below_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,7 @@ from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.storage import Store
+from shared.tracebacks import described
 
 _log = structlog.stdlib.get_logger("gateway")
 LARGEST_BODY = 1024 * 1024
@@ -177,7 +178,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _say_if_failed(task: asyncio.Task[None]) -> None:
     """Nobody waits for what runs in the background: an error that ended it is said here."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("background task ended", task=task.get_name(), error=repr(error))
+        _log.error("background task ended", task=task.get_name(), error=described(error))
 
 
 async def _stay_connected(connection: Connection, heartbeats: Heartbeats) -> None:

@@ -16,6 +16,7 @@ from gateway.store_watch import watch_of
 from gateway.validation import problems
 from shared.errors import NotStorable, StoreUnavailable, TransientError
 from shared.routing import UnknownModel
+from shared.tracebacks import described
 
 log = structlog.stdlib.get_logger("gateway")
 
@@ -101,7 +102,7 @@ async def _on_unknown_model(request: Request, error: Exception) -> Response:
 
 async def _on_transient(request: Request, error: Exception) -> Response:
     assert isinstance(error, TransientError)
-    log.warning("request refused", error=str(error), path=request.url.path)
+    log.warning("request refused", error=described(error), path=request.url.path)
     if isinstance(error, StoreUnavailable):
         watch_of(request).doubt()
     seconds = max(1, round(error.retry_after.total_seconds()))
@@ -120,7 +121,7 @@ async def _on_not_storable(request: Request, error: Exception) -> Response:
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     """What nobody foresaw is logged whole by the server that it is raised to, and named nowhere else."""
-    log.error("request failed", error=repr(error), path=request.url.path)
+    log.error("request failed", error=described(error), path=request.url.path)
     message = "Something went wrong here; the log has it under this request id."
     return _answer(request, 500, "internal_error", message)
 

@@ -2,17 +2,34 @@
 
 Facts carry a message id and stand once, in causal order; hints carry none and may repeat
 (spec/turn-protocol.md section 10). Deltas are encoded by hand in llm-runner: they are the hot path.
+
+Every event fits into a message of the broker, whatever a user, a model or an older version has written: what others
+write is cut (`Word`, `Sentence`), or left out and read where it stands (`MessageAdded`).
 """
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field
 
 from shared.contracts.identity import message_fact
-from shared.contracts.judgement import CriterionJudgement, Judgement
-from shared.contracts.record import Message, Record
+from shared.contracts.judgement import Criteria, Judgement
+from shared.contracts.record import Message, Record, Sentence, ShownText, Word
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
-from shared.contracts.transcript import Entry, Failure, MessageView, UsageView, content_facts, message_view
+from shared.contracts.transcript import (
+    MESSAGE_EVENT_LIMIT,
+    Entry,
+    Failure,
+    MessageView,
+    UsageView,
+    content_facts,
+    left_out,
+    message_view,
+)
 from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
+
+ToolText = Annotated[str, AfterValidator(lambda text: text if len(text.encode()) <= MESSAGE_EVENT_LIMIT else "null")]
+"""JSON text of a tool; `null` where it is over 64 KB: the message has it."""
 
 
 class RunEvent(Message):
@@ -20,8 +37,8 @@ class RunEvent(Message):
 
 
 class AgentShown(Record):
-    id: str | None
-    name: str
+    id: Word | None
+    name: Word
     version: int | None
 
 
@@ -29,7 +46,7 @@ class RunStarted(RunEvent):
     type: Literal["run.started"] = "run.started"
     kind: RunKind
     total: int
-    goal: str | None
+    goal: ShownText | None
     agent: AgentShown
     max_budget_usd: float
 
@@ -61,9 +78,9 @@ class ToolStarted(RunEvent):
     conversation_id: str
     seq: int
     attempt: str
-    tool_call_id: str
-    tool_name: str
-    input: str
+    tool_call_id: Word
+    tool_name: Word
+    input: ToolText
 
 
 class ToolEnded(RunEvent):
@@ -73,9 +90,9 @@ class ToolEnded(RunEvent):
     conversation_id: str
     seq: int
     attempt: str
-    tool_call_id: str
-    tool_name: str
-    output: str
+    tool_call_id: Word
+    tool_name: Word
+    output: ToolText
     is_error: bool = False
 
 
@@ -86,16 +103,22 @@ class AttemptDiscarded(RunEvent):
     conversation_id: str | None
     seq: int
     attempt: str
-    reason: str
+    reason: Sentence
     next: Literal["retry", "fallback", "none"]
     next_provider: str | None = None
 
 
 class MessageAdded(RunEvent, MessageView):
-    """The message as REST shows it, authoritative over its deltas."""
+    """The message as REST shows it, authoritative over its deltas.
+
+    `truncated` says that its text, or what stands beside it, was left out: REST has it whole.
+    """
 
     type: Literal["message"] = "message"
     conversation_id: str
+    model: Word | None = None
+    finish_reason: Word | None = None
+    client_message_id: Word | None = Field(default=None, exclude_if=lambda client_id: client_id is None)
     length: int
     sha256: str
     truncated: bool = False
@@ -106,13 +129,19 @@ class MessageAdded(RunEvent, MessageView):
 
     @classmethod
     def of(cls, entry: Entry) -> "MessageAdded":
-        facts = content_facts(entry)
-        shown = message_view(entry).model_dump(exclude={"judgement"})
-        if facts["truncated"]:
-            shown["content"] = None
-        return cls.model_validate(
-            shown | facts | {"run_id": entry.run_id, "at": entry.created_at, "conversation_id": entry.conversation_id}
-        )
+        """The event of any entry that stands."""
+        return cls._of(entry, left_out(entry))
+
+    @classmethod
+    def whole(cls, entry: Entry) -> "MessageAdded":
+        """As `of`, with nothing left out: for whoever shows it without the broker."""
+        return cls._of(entry, {})
+
+    @classmethod
+    def _of(cls, entry: Entry, empty: dict[str, object]) -> "MessageAdded":
+        shown = message_view(entry.model_copy(update=empty)).model_dump(exclude={"judgement"})
+        about = {"run_id": entry.run_id, "at": entry.created_at, "conversation_id": entry.conversation_id}
+        return cls.model_validate(shown | content_facts(entry) | about | {"truncated": bool(empty)})
 
 
 class JudgementMade(RunEvent):
@@ -122,7 +151,7 @@ class JudgementMade(RunEvent):
     stage: Stage
     status: JudgementStatus
     confidence: float
-    criteria: tuple[CriterionJudgement, ...] = ()
+    criteria: Criteria = ()
 
     @property
     def message_id(self) -> str:
@@ -197,7 +226,7 @@ class ControlChanged(RunEvent):
 class ReportReady(RunEvent):
     type: Literal["report.ready"] = "report.ready"
     status: Literal["ready", "unavailable"]
-    reason: str | None = None
+    reason: Sentence | None = None
     success_rate: float | None = None
     success_interval: tuple[float, float] | None = None
 

@@ -1,16 +1,26 @@
 """What a judge says of a conversation so far."""
 
-from shared.contracts.record import Record
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from shared.contracts.record import Record, Sentence, Word
 from shared.contracts.words import JudgementStatus, Stage
+
+CRITERIA_AT_MOST: Final = 20
+"""As many as a run may name."""
 
 
 class CriterionJudgement(Record):
     """One criterion's finding; the quote is words of the agent that stand in message `seq`, or there is none."""
 
-    id: str
-    status: str  # "met" | "unmet" | "unknown"
+    id: Word
+    status: Word  # "met" | "unmet" | "unknown"
     seq: int | None = None
-    quote: str | None = None
+    quote: Sentence | None = None
+
+
+Criteria = Annotated[tuple[CriterionJudgement, ...], AfterValidator(lambda judged: judged[:CRITERIA_AT_MOST])]
 
 
 class Judgement(Record):
@@ -20,8 +30,8 @@ class Judgement(Record):
     stage: Stage
     status: JudgementStatus
     confidence: float = 0.0
-    reason: str | None = None
-    criteria: tuple[CriterionJudgement, ...] = ()
+    reason: Sentence | None = None
+    criteria: Criteria = ()
 
     def confirms(self, confidence: float) -> bool:
         """Whether it says the goal is reached, with at least that confidence."""

@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -36,6 +36,18 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Timestamp = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(iso, return_type=str, when_used="json")]
+
+
+WORD_LENGTH: Final = 512
+SENTENCE_LENGTH: Final = 2000
+TEXT_LENGTH: Final = 8000
+
+Word = Annotated[str, AfterValidator(lambda text: text[:WORD_LENGTH])]
+"""A name or a code that somebody else gives us: cut, so that no message can outgrow the broker for it."""
+Sentence = Annotated[str, AfterValidator(lambda text: text[:SENTENCE_LENGTH])]
+"""A sentence for people, cut as `Word` is."""
+ShownText = Annotated[str, AfterValidator(lambda text: text[:TEXT_LENGTH])]
+"""A text of some lines that is shown beside something else, cut as `Word` is."""
 
 
 class Record(BaseModel):

@@ -5,20 +5,25 @@ from datetime import datetime
 
 from pydantic import Field
 
+from shared.contracts.bounds import json_bytes
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
 from shared.contracts.money import to_usd
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.record import Record, Sentence, Timestamp, Word
 from shared.contracts.words import EndedReason, EntryKind, Finding, Side
+from shared.errors import NotStorable
 
 MESSAGE_EVENT_LIMIT = 64 * 1024
+"""Bytes of UTF-8 that a text may have to stand in its message's event; as JSON it has six times as many at most."""
+BESIDE_EVENT_LIMIT = 256 * 1024
+"""Bytes of JSON that what stands beside the text may have together, to stand in its message's event."""
 
 
 class Failure(Record):
     """Why something failed for good: a code of the contract and a sentence a person can act on."""
 
-    code: str
-    message: str
+    code: Word
+    message: Sentence
 
 
 class Usage(Record):
@@ -184,10 +189,25 @@ def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageVie
 
 
 def content_facts(entry: Entry) -> dict[str, object]:
-    """`length` in characters, `sha256` of the text, and `truncated` above 64 KB of UTF-8."""
+    """`length` in characters, and `sha256` of the text."""
     content = entry.content or ""
-    return {
-        "length": len(content),
-        "sha256": content_hash(content),
-        "truncated": len(content.encode()) > MESSAGE_EVENT_LIMIT,
-    }
+    return {"length": len(content), "sha256": content_hash(content)}
+
+
+def left_out(entry: Entry) -> dict[str, object]:
+    """What the event of a message has empty, for it may outgrow the broker: all by name, nothing where all fits."""
+    empty: dict[str, object] = {}
+    if len((entry.content or "").encode()) > MESSAGE_EVENT_LIMIT:
+        empty["content"] = None
+    beside = (entry.parts, entry.tool_calls, entry.tool_results)
+    if any(beside) and not _fits(beside):
+        empty |= {"parts": (), "tool_calls": (), "tool_results": ()}
+    return empty
+
+
+def _fits(beside: object) -> bool:
+    try:
+        return json_bytes(beside) <= BESIDE_EVENT_LIMIT
+    except NotStorable:
+        # An older version stored what has no JSON.
+        return False

@@ -1,12 +1,16 @@
 """The work messages: every one means "look here", and may be delivered again (spec/turn-protocol.md section 2)."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import AfterValidator
 
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import Message, Record, Timestamp
+from shared.contracts.record import Message, Record, ShownText, Timestamp, Word
 from shared.contracts.transcript import Entry, Failure, Usage
 from shared.contracts.words import LANE_OF, Finding, Lane, Purpose, Side
+
+PAYLOAD_LENGTH: Final = 100_000
 
 
 class RunCommanded(Message):
@@ -186,16 +190,33 @@ class DeadLetter(Message):
         return f"{self.key}:dead"
 
 
-class ReportGivenUp(Message):
-    """A trigger of a report that was given up, with the reason; `payload` as it stood on the subject `trigger`."""
+class TriggerGivenUp(Message):
+    """A trigger that was given up: why, where our own code failed, and `payload` as it stood on `trigger`.
 
-    subject: ClassVar = "dlq.report"
-    type: Literal["report.given-up"] = "report.given-up"
+    A payload nobody of ours wrote may be long: its beginning is kept. What a person said stands in the transcript.
+    """
+
+    conversation_id: str | None = None
     failure: Failure
-    trigger: str
-    payload: str
+    traceback: ShownText | None = None
+    trigger: Word
+    payload: Annotated[str, AfterValidator(lambda payload: payload[:PAYLOAD_LENGTH])]
     sequence: int
 
     @property
     def message_id(self) -> str:
         return f"{self.trigger}:{self.sequence}:dead"
+
+
+class ReportGivenUp(TriggerGivenUp):
+    """Of the summarizer: a report, or a chat's summary."""
+
+    subject: ClassVar = "dlq.report"
+    type: Literal["report.given-up"] = "report.given-up"
+
+
+class LookGivenUp(TriggerGivenUp):
+    """Of the orchestrator: a look at a run or at a conversation."""
+
+    subject: ClassVar = "dlq.look"
+    type: Literal["look.given-up"] = "look.given-up"

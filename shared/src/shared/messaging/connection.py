@@ -10,6 +10,7 @@ from shared.cancellation import ends_within
 from shared.logs import Logger
 from shared.messaging.quick_client import QuickBroker, QuickClient
 from shared.settings import NatsSettings
+from shared.tracebacks import described
 
 CONNECT_TIMEOUT_SECONDS = 2
 RECONNECT_WAIT_SECONDS = 0.25
@@ -84,12 +85,12 @@ class Connection:
             if self.connected and not await ends_within(CLOSE_TIMEOUT_SECONDS, self.broker.stop()):
                 self._log.warning("broker connection did not drain in time")
         except NatsError as error:
-            self._log.warning("broker connection did not drain", error=repr(error))
+            self._log.warning("broker connection did not drain", error=described(error))
 
     async def _error(self, error: Exception) -> None:
         """One line at the beginning of an absence, not one an attempt."""
         if self.connected or not self._away:
-            self._log.error("broker error", error=repr(error))
+            self._log.error("broker error", error=described(error))
         self._away = not self.connected
 
     async def _disconnected(self) -> None:

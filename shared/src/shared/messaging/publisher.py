@@ -15,6 +15,7 @@ from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,
     GenerationStored,
+    LookGivenUp,
     MemoryRequested,
     ReportGivenUp,
     ReportRequested,
@@ -30,9 +31,8 @@ REMEMBERED = timedelta(minutes=14)
 CAUSE_MARGIN = timedelta(minutes=5)
 JSON = "application/json"
 
-Work = (
-    RunCommanded | GenerationRequested | ReportRequested | MemoryRequested | UsageAppeared | DeadLetter | ReportGivenUp
-)
+Letter = DeadLetter | ReportGivenUp | LookGivenUp
+Work = RunCommanded | GenerationRequested | ReportRequested | MemoryRequested | UsageAppeared | Letter
 
 
 class Publisher:
@@ -112,9 +112,13 @@ class Publisher:
 
 def _encoded(message: Message) -> bytes:
     try:
-        return message.to_json()
+        payload = message.to_json()
     except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
         raise NotStorable(f"a {message.type} that cannot be written as JSON") from error
+    # A letter holds a whole job and why it was given up: it has what is kept free for headers, too.
+    if len(payload) > LARGEST_PAYLOAD_BYTES and not isinstance(message, Letter):
+        raise _too_large(message.type, payload)
+    return payload
 
 
 def _too_large(what: str, payload: bytes) -> NotStorable:

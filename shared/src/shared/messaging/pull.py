@@ -24,6 +24,7 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.credit import REQUEST_SECONDS, Credit
 from shared.messaging.inbox import Inbox, Listen, plainly
+from shared.tracebacks import described
 
 HEARTBEAT_SECONDS = 4.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
@@ -84,7 +85,7 @@ class WorkPull:
         try:
             drained = await ends_within(CLOSE_SECONDS, self._heard.drain())
         except NatsError as error:
-            self._log.warning("pull did not drain", durable=self.durable, error=repr(error))
+            self._log.warning("pull did not drain", durable=self.durable, error=described(error))
         else:
             if not drained:
                 # Nobody to tell: the requests die with the connection.
@@ -122,7 +123,7 @@ class WorkPull:
                 self._subject, orjson.dumps(request), reply=f"{self._inbox}.{self._epoch}.{count}"
             )
         except NatsError as error:
-            self._log.warning("work could not be asked for", durable=self.durable, error=repr(error))
+            self._log.warning("work could not be asked for", durable=self.durable, error=described(error))
             self._credit.ended(count)
             self._ask_again(PAUSE_SECONDS)
 
@@ -173,11 +174,11 @@ class WorkPull:
         self._credit.free()
         self._ask_if_low()
         if not task.cancelled() and (error := task.exception()):
-            self._log.error("a message's task failed", durable=self.durable, error=repr(error), exc_info=error)
+            self._log.error("a message's task failed", durable=self.durable, error=described(error), exc_info=error)
 
     async def _give_back(self, message: Msg) -> None:
         try:
             await message.nak()
         except NatsError as error:
             # Unsettled, it comes again after ack_wait.
-            self._log.warning("a message was not given back", durable=self.durable, error=repr(error))
+            self._log.warning("a message was not given back", durable=self.durable, error=described(error))

@@ -3,13 +3,14 @@
     returned             -> acknowledged, with confirmation
     StaleMessage         -> acknowledged
     TransientError       -> given back, to come again after its delay
-    PermanentError       -> dead letter written by `give_up`, then acknowledged
-    anything else        -> given back with a growing delay; after DELIVERY_CAP deliveries as PermanentError
+    PermanentError       -> given up: dead letter and ending by `give_up`, then acknowledged
+    anything else        -> given back with a growing delay, once; then given up
 
     cancelled            -> given back at once: this process leaves, another one goes on
 
-While a handler runs its message is kept alive. A handler that was silent for longer than `ack_wait` (a frozen
-process) settles nothing: the message is its successor's by then.
+How often each may come before the message is given up stands in failures.py. While a handler runs its message is kept
+alive. A handler that was silent for longer than `ack_wait` (a frozen process) settles nothing: the message is its
+successor's by then.
 """
 
 import asyncio
@@ -20,12 +21,17 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from shared.errors import PermanentError, StaleMessage, TransientError
+from shared.errors import NotYet, StaleMessage, TransientError
 from shared.logs import Logger
+from shared.messaging.failures import ABSENCES, Failures
+from shared.messaging.failures import DELIVERY_CAP as DELIVERY_CAP
+from shared.tracebacks import described
 
-DELIVERY_CAP: Final = 100
 ACK_TIMEOUT_SECONDS: Final = 5.0
 LONGEST_DELAY_SECONDS: Final = 30.0
+AWAY_SECONDS: Final = 1.0
+LONGEST_NOT_YET_SECONDS: Final = 5.0
+NOT_YET_SLOWER_BY: Final = 1.15
 
 GiveUp = Callable[[Msg, BaseException], Awaitable[None]]
 
@@ -75,9 +81,15 @@ async def confirm(message: Msg) -> None:
 
 def give_back_delay(message: Msg, error: BaseException) -> float:
     """Seconds until a message that was not done comes again."""
+    delivered = message.metadata.num_delivered
+    if isinstance(error, NotYet):
+        slower = error.retry_after.total_seconds() * NOT_YET_SLOWER_BY ** min(delivered - 1, 100)
+        return min(LONGEST_NOT_YET_SECONDS, slower)
     if isinstance(error, TransientError):
         return error.retry_after.total_seconds()
-    return min(LONGEST_DELAY_SECONDS, 0.2 * 2.0 ** min(10, message.metadata.num_delivered))
+    if isinstance(error, ABSENCES):
+        return AWAY_SECONDS
+    return min(LONGEST_DELAY_SECONDS, 0.2 * 2.0 ** min(10, delivered))
 
 
 class Settlement:
@@ -88,6 +100,7 @@ class Settlement:
         self._give_up = give_up
         self._ack_wait = ack_wait_seconds
         self._limit = handler_limit_seconds
+        self._failures = Failures()
 
     async def run(self, message: Msg, handler: Awaitable[object]) -> None:
         """Awaits the handler and settles the message by how it ended."""
@@ -101,7 +114,7 @@ class Settlement:
             await self._settle(message, error)
         except (NatsError, TimeoutError, TransientError) as settling:
             # Unsettled, the message comes again after ack_wait: repeating it is harmless.
-            self._log.warning("message was not settled", subject=message.subject, error=repr(settling))
+            self._log.warning("message was not settled", subject=message.subject, error=described(settling))
         except asyncio.CancelledError:
             if not (lifeline.lost or message.is_acked):
                 await message.nak()
@@ -118,15 +131,24 @@ class Settlement:
 
     async def _settle(self, message: Msg, error: Exception | None) -> None:
         if error is None or isinstance(error, StaleMessage):
+            self._failures.forget(message)
             await confirm(message)
-            return
-        exhausted = message.metadata.num_delivered >= DELIVERY_CAP
-        if isinstance(error, PermanentError) or exhausted:
-            self._log.error("message given up", subject=message.subject, error=repr(error), exc_info=error)
+        elif self._failures.exhausted(message, error):
+            await self._bury(message, error)
+        else:
+            known = isinstance(error, (TransientError, *ABSENCES))
+            level, shown = (self._log.info, None) if known else (self._log.error, error)
+            level("message given back", subject=message.subject, error=described(error), exc_info=shown)
+            await message.nak(delay=give_back_delay(message, error))
+
+    async def _bury(self, message: Msg, error: Exception) -> None:
+        """Raises what says that store or broker are away: then it comes again, to be given up again."""
+        self._log.error("message given up", subject=message.subject, error=described(error), exc_info=error)
+        try:
             await self._give_up(message, error)
-            await confirm(message)
-            return
-        level = self._log.info if isinstance(error, TransientError) else self._log.error
-        shown = None if isinstance(error, TransientError) else error
-        level("message given back", subject=message.subject, error=repr(error), exc_info=shown)
-        await message.nak(delay=give_back_delay(message, error))
+        except (NatsError, TimeoutError, TransientError):
+            raise
+        except Exception as failed:  # noqa: BLE001 - one that cannot even be given up must not come again for ever
+            self._log.error("message dropped", subject=message.subject, error=described(failed), exc_info=failed)
+        self._failures.forget(message)
+        await confirm(message)

@@ -18,6 +18,7 @@ from shared.routing import Registry
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from shared.tracebacks import described
 
 WAIT_SECONDS = 0.5
 WATCH_SECONDS = 2.0
@@ -76,6 +77,6 @@ class Keeper:
             client = self._connection.client
             made = await bootstrap(client, self._store, self._settings, self._registry, change=False)
         except (NatsError, AgentWarsError, TimeoutError) as error:
-            self._log.error("what is missing could not be made", missing=absent, error=repr(error))
+            self._log.error("what is missing could not be made", missing=absent, error=described(error))
         else:
             self._log.warning("made what was gone", made=made)

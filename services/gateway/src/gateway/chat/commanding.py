@@ -10,7 +10,7 @@ from nats.errors import Error as NatsError
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import generation_key
 from shared.contracts.record import now
-from shared.contracts.transcript import Entry
+from shared.contracts.transcript import Entry, left_out
 from shared.contracts.words import EntryKind, Purpose
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import BrokerUnavailable
@@ -18,6 +18,7 @@ from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
+from shared.tracebacks import described
 
 Result = TypeVar("Result")
 
@@ -99,9 +100,10 @@ class ChatCommands:
         if telling.cancelled() or (error := telling.exception()) is None:
             return
         level = self._log.debug if isinstance(error, BrokerUnavailable) else self._log.error
-        level("telling not confirmed", error=repr(error))
+        level("telling not confirmed", error=described(error))
 
 
 def _is_text(entry: Entry) -> bool:
-    """Whether the entry is a message of bounded length: what is attached to one may be large."""
-    return entry.kind is EntryKind.MESSAGE and not (entry.parts or entry.tool_results)
+    """Whether the entry is a message that stands whole in its event: what is attached to one may be large."""
+    attached = entry.parts or entry.tool_calls or entry.tool_results
+    return entry.kind is EntryKind.MESSAGE and not attached and not left_out(entry)

@@ -134,13 +134,13 @@ class AnswerFollower:
         return batch, True
 
     async def _with_content(self, batch: list[Piece]) -> list[Piece]:
-        """A text over 64 KB is not in its event: it is read."""
+        """What is too large for its event (a text over 64 KB, large tool calls) is read."""
         last = batch[-1]
-        if not isinstance(last, Answered) or last.message["content"] is not None:
+        if not isinstance(last, Answered) or not last.message.get("truncated"):
             return batch
         entry = await self._store.entries.at(self._run.conversation_id(1), self.seq)
-        content = entry.content if entry else ""
-        return [*batch[:-1], Answered(last.sequence, last.message | {"content": content})]
+        shown = _shown(entry) if entry else last.message | {"content": last.content}
+        return [*batch[:-1], Answered(last.sequence, shown)]
 
 
 def _data(item: Item) -> bytes:
@@ -150,5 +150,5 @@ def _data(item: Item) -> bytes:
 
 
 def _shown(entry: Entry) -> dict[str, object]:
-    shown = MessageAdded.of(entry).model_dump(mode="json", by_alias=True)
+    shown = MessageAdded.whole(entry).model_dump(mode="json", by_alias=True)
     return shown | {"content": entry.content or ""}
