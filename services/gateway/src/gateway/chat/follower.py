@@ -136,7 +136,7 @@ class AnswerFollower:
     async def _with_content(self, batch: list[Piece]) -> list[Piece]:
         """What is too large for its event (a text over 64 KB, large tool calls) is read."""
         last = batch[-1]
-        if not isinstance(last, Answered) or not last.message.get("truncated"):
+        if not isinstance(last, Answered) or not (last.message["content"] is None or last.message.get("truncated")):
             return batch
         entry = await self._store.entries.at(self._run.conversation_id(1), self.seq)
         shown = _shown(entry) if entry else last.message | {"content": last.content}
