@@ -17,7 +17,7 @@ from gateway.chat.door import ChatDoor
 from gateway.chat.readings import Readings
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
-from gateway.cors import with_cors
+from gateway.cors import CrossOriginAnswers, cors_of
 from gateway.envelope import Envelope
 from gateway.error_answers import ErrorBody, add_error_answers
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
@@ -92,7 +92,7 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
-        return OutermostLayer(Envelope(with_cors(limited, self.settings)))
+        return OutermostLayer(Envelope(CrossOriginAnswers(limited, cors_of(self.settings))))
 
 
 def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:

@@ -1,22 +1,25 @@
-"""The largest body: refused by what it says of itself, before a byte of it is read, or else where it grows too large.
+"""Bodies: whole before anything is done, no larger than a path takes, and not compressed.
 
-FastAPI has such a limit too, in three layers of its own for each of app, router and route; every request, and every
-piece of a body, passed through all of them.
+A body too large is refused by what it says of itself, before a byte of it is read, or else where it grows too large;
+one that does not come to its end reaches nobody. So what is refused was not carried out, not even by a route that
+reads no body.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.error_answers import http_answer
+from gateway.error_answers import answer, http_answer
+from gateway.errors import CompressedBody
+from gateway.request_bytes import content_length
 
-TOO_LARGE = 413
+TOO_LARGE: Final = 413
 
 
 class BodyLimit:
-    """Answers 413 to requests whose body is over the limit; `larger` holds those of paths that begin so."""
+    """Hands requests on with their whole body; `larger` holds the limits of paths that begin so."""
 
     def __init__(self, app: ASGIApp, largest: int, larger: Mapping[str, int]) -> None:
         self._app = app
@@ -24,39 +27,68 @@ class BodyLimit:
         self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        limit, declared = self._limit(scope["path"]), _declared(scope)
-        if declared is None:
-            await self._app(scope, _counted(receive, limit), send)
-        elif declared <= limit:
-            await self._app(scope, receive, send)
-        else:
+        encoding = _header(scope, b"content-encoding")
+        if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
+            await answer(CompressedBody(encoding.decode("latin-1")), Request(scope))(scope, receive, send)
+            return
+        try:
+            body = await _whole(scope, receive, self._limit(scope["path"]))
+        except _TooLarge:
             await http_answer(Request(scope), TOO_LARGE)(scope, receive, send)
+        except _Left:
+            return
+        else:
+            await self._app(scope, _then(body, receive), send)
 
     def _limit(self, path: str) -> int:
         return next((limit for prefix, limit in self._larger.items() if path.startswith(prefix)), self._largest)
 
 
-def _declared(scope: Scope) -> int | None:
-    """The length a body says it has: the server sees to it that it has no other; None where it says nothing."""
-    if scope["method"] in ("GET", "HEAD"):
-        return 0
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    return int(length) if length.isdigit() else None
+class _TooLarge(Exception):
+    """The body has more bytes than its path takes."""
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Raises, inside of the app, for the piece that makes a body too large: its error handlers answer."""
+class _Left(Exception):
+    """The body did not come to its end: its client is gone, or was refused."""
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+        for name, value in scope["headers"]
+    )
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == wanted), None)
+
+
+async def _whole(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The body, when all of it is there. Raises _TooLarge, _Left."""
+    size, pieces, more = content_length(_header(scope, b"content-length")) or 0, [], True
+    if size > limit:
+        raise _TooLarge
     size = 0
-
-    async def counted() -> Message:
-        nonlocal size
+    while more:
         message = await receive()
-        size += len(message.get("body", b""))
+        if message["type"] != "http.request":
+            raise _Left
+        more = message.get("more_body", False)
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
         if size > limit:
-            raise HTTPException(TOO_LARGE)
-        return message
+            raise _TooLarge
+    return b"".join(pieces)
 
-    return counted
+
+def _then(body: bytes, receive: Receive) -> Receive:
+    """The whole body first, which is not kept, then what else is heard of the client."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return received

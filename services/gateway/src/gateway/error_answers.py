@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from gateway.error_shapes import error_content
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
-from gateway.openai_wire.errors import PREFIX, openai_error, openai_status
 from gateway.store_watch import watch_of
 from gateway.validation import problems
 from shared.errors import NotStorable, StoreUnavailable, TransientError
@@ -51,12 +51,10 @@ def _answer(
     top_level: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    if request.url.path.startswith(PREFIX):
-        shown = openai_error(code, message, status, details)
-        return JSONResponse({"error": shown}, openai_status(code, status), headers=dict(headers or {}))
-    body: dict[str, object] = {"error": code, "message": message, "details": dict(details or {})}
-    body |= {"requestId": getattr(request.state, "request_id", None)} | dict(top_level or {})
-    return JSONResponse(body, status, headers=dict(headers or {}))
+    request_id = getattr(request.state, "request_id", None)
+    path = request.scope["path"]
+    status, content = error_content(path, status, code, message, details, top_level, request_id=request_id)
+    return JSONResponse(content, status, headers=dict(headers or {}))
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
@@ -120,8 +118,7 @@ async def _on_not_storable(request: Request, error: Exception) -> Response:
 
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
-    """What nobody foresaw is logged whole by the server that it is raised to, and named nowhere else."""
-    log.error("request failed", error=described(error), path=request.url.path)
+    """What nobody foresaw is logged whole by the envelope that it is raised to, and named nowhere else."""
     message = "Something went wrong here; the log has it under this request id."
     return _answer(request, 500, "internal_error", message)
 

@@ -155,6 +155,14 @@ class UnsupportedMediaType(ApiError):
         super().__init__(f"The body must be sent as application/json, not as {content_type or 'an unnamed type'}.")
 
 
+class CompressedBody(ApiError):
+    status = 415
+    code = "unsupported_media_type"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"Bodies are taken as they are, not as {encoding}: send this one without Content-Encoding.")
+
+
 class RateLimited(ApiError):
     """A quota is used up; `seconds` is when there is one again, `limit` how many requests it has."""
 

@@ -4,16 +4,21 @@ import asyncio
 import logging
 import signal
 from types import FrameType
+from typing import Final
 
 import uvicorn
 
 from gateway.app import create_app
-from gateway.bounded_http import BoundedHttp
+from gateway.bounded_http import http_with
 from gateway.connections import bounded
+from gateway.cors import cors_of
 from gateway.settings import GatewaySettings
 from shared.logs import configure
 from shared.process import keep_what_stands
 from shared.routing import load_registry
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than clients and proxies keep a connection that says nothing: it is theirs to close, never under a request."""
 
 
 class Server(uvicorn.Server):
@@ -56,7 +61,10 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=BoundedHttp,
+        http=http_with(cors_of(settings)),
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,

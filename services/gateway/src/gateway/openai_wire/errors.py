@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-PREFIX: Final = "/v1/"
+PATH: Final = "/v1"
 TYPES: Final = {
     401: "authentication_error",
     402: "insufficient_quota",
@@ -13,6 +13,11 @@ TYPES: Final = {
 CODES: Final = {"invalid_model": "model_not_found", "context_too_long": "context_length_exceeded"}
 """What OpenAI has a name of its own for: clients look for it."""
 STATUSES: Final = {"invalid_model": 404}
+
+
+def is_openai_path(path: str) -> bool:
+    """Whether errors are said in OpenAI's shape there."""
+    return path == PATH or path.startswith(PATH + "/")
 
 
 def openai_status(code: str, status: int) -> int:
