@@ -67,7 +67,7 @@ class World:
             retries=self.retries,
         )
         stopping = asyncio.Event()
-        runner = Runner(self.registry, {}, LOG, settings)
+        runner = Runner(self.registry, self.keys, LOG, settings)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run(stopping))
             try:
@@ -76,6 +76,8 @@ class World:
                 stopping.set()
 
     mongo_url: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
+    """The keys of providers, by variable."""
 
     async def begin(self, played: ConversationSettings | None = None, **fields: object) -> Run:
         """A run of one conversation, stored."""
@@ -111,9 +113,9 @@ class World:
     async def dead_letters(self) -> list[dict[str, Any]]:
         return [json.loads(stored.data) async for stored in history.read(self.client, subjects.DEAD_LETTERS, "dlq.>")]
 
-    async def settled(self) -> None:
+    async def settled(self, patience: float = PATIENCE_SECONDS) -> None:
         """Waits until no job is left."""
-        await until(self._no_jobs)
+        await until(self._no_jobs, patience)
 
     async def _no_jobs(self) -> bool:
         return not await self.jobs()
@@ -123,9 +125,9 @@ class World:
         return await self.model.settled_ledger()
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Waits, with a bound, until `holds()` answers true."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+async def until(holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE_SECONDS) -> None:
+    """Waits, with a bound in seconds, until `holds()` answers true."""
+    async with asyncio.timeout(patience):
         while True:
             if await holds():
                 return

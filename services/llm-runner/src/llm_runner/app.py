@@ -131,7 +131,7 @@ class Runner:
         publisher = Publisher(client)
         announcer = Announcer(publisher)
         books = Books(self._store, announcer, providers)
-        outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries)
+        outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries, self._redaction)
         past = PastAttempts(client, self._store)
         handler = JobHandler(
             self._store,

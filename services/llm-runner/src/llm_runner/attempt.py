@@ -44,6 +44,11 @@ class Attempt:
         return self._texts[0] if self._texts else ""
 
     @property
+    def answer(self) -> str:
+        """All that was paid for, for people who look for a fault: the text, and the tools that were asked for."""
+        return "\n".join(part for part in (self.text, self._tools.described) if part)
+
+    @property
     def tier(self) -> Tier:
         return self._entry.tier
 

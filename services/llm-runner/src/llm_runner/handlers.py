@@ -13,9 +13,9 @@ from llm_runner.control import ANSWERS, wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
-from llm_runner.outcomes import HandedOver, Outcomes
-from llm_runner.past import FAILED, LOST, NOTHING, Past, PastAttempts
-from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
+from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
+from llm_runner.past import BROKEN, FAILED, LOST, NOTHING, Past, PastAttempts
+from llm_runner.providers.provider import INTERNAL, INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import MESSAGES, build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
@@ -92,6 +92,19 @@ class JobHandler:
         past, generation = await self._what_was(held)
         return Case(held, facts, tuple(entries), past=past), generation, why, read_at
 
+    async def broke(self, held: HeldJob, error: Exception) -> None:
+        """An exception of our own code while the job was worked on. Raises TransientError to have it once more."""
+        job = held.job
+        facts, entries, past, generation = await asyncio.gather(
+            job_facts(self._store, job),
+            self._transcript(held),
+            self._past.of(job),
+            self._store.generations.get(job.key),
+        )
+        case = Case(held, facts, tuple(entries), past=past)
+        await self._announcer.asked(held.question)
+        await self._outcomes.broke(case, held.attempt, error, standing(job, entries, generation))
+
     async def give_up(self, held: HeldJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
         facts = await job_facts(self._store, held.job)
@@ -104,7 +117,7 @@ class JobHandler:
         provider = self._providers[job.provider]
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
         prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed, case.memory, window)
-        attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
+        attempt = case.held.attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
         why, _, _ = await asyncio.gather(
@@ -146,10 +159,10 @@ class JobHandler:
         if past.count(LOST) >= self._retries.attempts_lost_limit:
             message = f"{past.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
             return Failure(code=PROVIDER_ERROR, message=message)
+        if past.count(BROKEN) > REPETITIONS:
+            return _as_told(past, BROKEN, Failure(code=INTERNAL, message="llm-runner failed by itself too often"))
         if past.count(FAILED) > self._retries.retries(model.tier):
-            reasons = [row.reason for row in past.rows if row.outcome == FAILED and row.reason]
-            code, _, message = (reasons[-1] if reasons else PROVIDER_ERROR).partition(": ")
-            return Failure(code=code, message=message or f"{job.provider} failed too often")
+            return _as_told(past, FAILED, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
         return None
 
     async def _what_was(self, held: HeldJob) -> tuple[Past, Generation | None]:
@@ -187,6 +200,13 @@ class JobHandler:
         starts = self._chats.summary_starts_tokens
         took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in case.entries)
         return case.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
+
+
+def _as_told(past: Past, outcome: str, otherwise: Failure) -> Failure:
+    """The failure that the last attempt that ended so was booked with."""
+    reasons = [row.reason for row in past.rows if row.outcome == outcome and row.reason]
+    code, _, message = (reasons[-1] if reasons else "").partition(": ")
+    return Failure(code=code, message=message) if message else otherwise
 
 
 async def _nothing() -> None:

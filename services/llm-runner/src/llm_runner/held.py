@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from nats.aio.msg import Msg
 
+from llm_runner.attempt import Attempt
 from llm_runner.clock import CallClock, Interruption
 from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
@@ -24,6 +25,7 @@ class HeldJob:
         self.job = job.model_copy(update={"question": None}) if job.question else job
         self.delivery = message.metadata.num_delivered
         self.began = self.last_sign = time.monotonic()
+        self.attempt: Attempt | None = None
         self.interruption: Interruption | None = None
         self.call_began: float | None = None
         self._clock: CallClock | None = None

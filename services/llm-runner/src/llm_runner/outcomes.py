@@ -9,13 +9,16 @@ from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.case import Case
 from llm_runner.clock import Interruption
-from llm_runner.past import BEATEN, CANCELED, FAILED, LOST
-from llm_runner.providers.provider import ProviderFailure
+from llm_runner.letters import letter_of, trace_of
+from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
+from llm_runner.providers.provider import INTERNAL, PROVIDER_ERROR, ProviderFailure
+from llm_runner.providers.redaction import Redaction
 from llm_runner.purposes import MESSAGES, judge
 from llm_runner.results import (
     STOPPED,
     Result,
     Standing,
+    broken_row,
     failed_generation,
     failed_message,
     generation_of,
@@ -24,19 +27,21 @@ from llm_runner.results import (
     stopped_message,
     usage_row,
 )
-from llm_runner.retrying import TryAgain, next_attempt
+from llm_runner.retrying import BrokeOff, TryAgain, next_attempt
 from llm_runner.settings import RetrySettings
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested
-from shared.errors import NotYet, StoreUnavailable, Taken, TransientError
+from shared.errors import NotStorable, NotYet, PermanentError, StoreUnavailable, Taken, TransientError
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 
 # A call costs more than a short absence of the store: its result is held for so long before the job is given back.
 INSERT_PATIENCE_SECONDS = 20.0
 INSERT_PAUSE_SECONDS = 0.5
+# After an exception of our own code.
+REPETITIONS = 1
 
 
 class HandedOver(TransientError):
@@ -57,13 +62,20 @@ class Outcomes:
     """Each returns when its job may be acknowledged, or raises TransientError to have it again."""
 
     def __init__(
-        self, store: Store, publisher: Publisher, announcer: Announcer, books: Books, retries: RetrySettings
+        self,
+        store: Store,
+        publisher: Publisher,
+        announcer: Announcer,
+        books: Books,
+        retries: RetrySettings,
+        redaction: Redaction | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._announcer = announcer
         self._books = books
         self._retries = retries
+        self._redaction = redaction or Redaction()
 
     async def stored(self, case: Case, attempt: Attempt, finish_reason: str | None) -> None:
         """Inserts the result. Lost, it books what it cost and says what stands there instead (step 6)."""
@@ -98,7 +110,15 @@ class Outcomes:
         """Books the attempt; then the next one after its back-off, or the end of the generation."""
         job, facts = case.job, case.facts
         await self._books.book(
-            usage_row(job, facts.tenant, attempt, FAILED, f"{failure.code}: {failure}", charged=failure.charged)
+            # Whatever it says of the end: an answer that has begun was paid for.
+            usage_row(
+                job,
+                facts.tenant,
+                attempt,
+                FAILED,
+                f"{failure.code}: {failure}",
+                charged=failure.charged or attempt.ttft_ms is not None,
+            )
         )
         failures = case.past.count(FAILED) + 1
         retries = self._retries.retries(attempt.tier)
@@ -118,6 +138,31 @@ class Outcomes:
 
     async def given_up(self, case: Case, failure: Failure) -> None:
         """The final failure: stored, a dead letter, done. A chat gets an empty answer, so that it is never stuck."""
+        await self._end(case, failure, letter_of(case.job, failure))
+
+    async def broke(self, case: Case, attempt: Attempt | None, error: Exception, stands: Standing) -> None:
+        """Our own code failed, which is no crash: booked, and tried once more at most, whoever tries it.
+
+        What the store or the broker can never hold fails at once: the same again would change nothing. What stands by
+        now is the result all the same.
+        """
+        job, failure = case.job, _own_failure(case.job, attempt, error)
+        reason = f"{failure.code}: {failure.message}"
+        await self._books.book(broken_row(job, case.facts.tenant, attempt, reason))
+        again = case.past.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
+        if attempt is not None:
+            await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
+        if again:
+            raise BrokeOff(failure.message)
+        trace = self._redaction.text(trace_of(error))
+        letter = letter_of(job, failure, trace, attempt.answer if attempt else None)
+        if stands.settled:
+            await self._announcer.given_up(letter)
+            await self._announcer.result(job, stands.result, case.entries)
+        else:
+            await self._end(case, failure, letter)
+
+    async def _end(self, case: Case, failure: Failure, letter: DeadLetter) -> None:
         job = case.job
         is_chat = job.purpose is Purpose.CHAT
         end: Result = (
@@ -127,7 +172,7 @@ class Outcomes:
             stands, entries = await self._look_again(job)
             await self._announcer.result(job, stands.result, entries)
             return
-        await self._announcer.given_up(DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job))
+        await self._announcer.given_up(letter)
         await self._announcer.result(job, end, _with(case, end))
 
     async def stopped(self, case: Case) -> None:
@@ -176,6 +221,16 @@ class Outcomes:
         ack = await self._publisher.scheduled(again, now() + delay, f"{job.key}:later:{attempt.id}")
         if ack.duplicate:
             raise NotScheduled(job.key)
+
+
+def _own_failure(job: GenerationRequested, attempt: Attempt | None, error: Exception) -> Failure:
+    """What users are told of an exception: its kind; its words may hold anything."""
+    if isinstance(error, NotStorable) and attempt is not None:
+        return Failure(code=PROVIDER_ERROR, message=f"what {job.provider} answered cannot be kept ({error})")
+    kind = type(error).__name__
+    return Failure(
+        code=INTERNAL, message=f"llm-runner failed by itself ({kind}); its log and the dead letter say where"
+    )
 
 
 def _result(case: Case, attempt: Attempt, finish_reason: str | None) -> Result:

@@ -25,6 +25,8 @@ SCANS_KEPT = 200
 STARTED = b'"attempt.started"'
 TYPE_STANDS_WITHIN = 64
 FAILED, LOST, CANCELED, BEATEN = "failed", "lost", "canceled", "beaten"
+BROKEN = "broken"
+"""Our own code failed on it: no crash, so that it is not called again and again."""
 
 Scan = dict[str, list[AttemptStarted]]
 """Attempts by generation key, in the order they began."""

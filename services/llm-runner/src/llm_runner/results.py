@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from llm_runner.attempt import Attempt
 from llm_runner.facts import JobFacts
 from llm_runner.findings import find
+from llm_runner.past import BROKEN
 from llm_runner.purposes import MESSAGES
 from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure, Usage, fold
@@ -15,6 +17,8 @@ from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import GenerationRequested, GenerationStored
 
 STOPPED = "stopped"
+PARTIAL_CHARACTERS = 100_000
+"""Of what an attempt wrote in vain, kept on its usage row."""
 Result = Entry | Generation
 
 
@@ -183,7 +187,26 @@ def usage_row(
         usage=attempt.usage if charged else Usage(),
         estimated=charged and attempt.estimated,
         reason=reason,
-        partial=attempt.text or None,
+        partial=attempt.answer[:PARTIAL_CHARACTERS] or None,
+    )
+
+
+def broken_row(job: GenerationRequested, tenant: str, attempt: Attempt | None, reason: str) -> UsageRow:
+    """That our own code failed on a generation, once, and what its call had cost by then, if there was one."""
+    if attempt is not None:
+        return usage_row(job, tenant, attempt, BROKEN, reason)
+    return UsageRow(
+        id=new_id(),
+        run_id=job.run_id,
+        tenant=tenant,
+        conversation_id=job.conversation_id,
+        generation=job.key,
+        purpose=job.purpose,
+        created_at=now(),
+        outcome=BROKEN,
+        provider=job.provider,
+        model=job.model,
+        reason=reason,
     )
 
 

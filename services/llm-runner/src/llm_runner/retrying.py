@@ -17,6 +17,10 @@ class TryAgain(TransientError):
         super().__init__(str(failure), delay)
 
 
+class BrokeOff(TransientError):
+    """Our own code failed: once more, in case another answer is spared it."""
+
+
 def next_attempt(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> timedelta | None:
     """How long to wait before the next attempt, or None where there is none.
 

@@ -1,10 +1,12 @@
 """How a job's end becomes the broker's answer. As shared.messaging.settlement, for jobs that are kept alive together.
 
-returned             -> acknowledged, with confirmation
-TransientError       -> given back, to come again after its delay
-PermanentError       -> dead letter, acknowledged
-anything else        -> given back with a growing delay
-any, delivered DELIVERY_CAP times -> failure stored, dead letter, done, acknowledged
+returned                -> acknowledged, with confirmation
+TransientError          -> given back, to come again after its delay
+the broker's or a clock's error -> given back with a growing delay
+UnknownRun              -> dead letter, acknowledged: nothing can be stored for it
+any other exception     -> our own code failed: booked, given back once; then failure stored, dead letter with the
+                           traceback, done, acknowledged. A PermanentError is not given back at all
+given back DELIVERY_CAP times -> failure stored, dead letter, done, acknowledged
 held by a process that was frozen -> left to its successor
 """
 
@@ -17,11 +19,12 @@ from pydantic import ValidationError
 from llm_runner.announcing import Announcer
 from llm_runner.handlers import JobHandler
 from llm_runner.held import HeldJob, HeldJobs
-from shared.contracts.record import now
+from llm_runner.letters import letter_of
+from llm_runner.providers.provider import INTERNAL
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Lane
-from shared.contracts.work import DeadLetter, GenerationRequested
-from shared.errors import PermanentError, TransientError
+from shared.contracts.work import GenerationRequested
+from shared.errors import TransientError, UnknownRun
 from shared.logs import Logger
 from shared.messaging.settlement import DELIVERY_CAP, LONGEST_DELAY_SECONDS, confirm, give_back_delay
 from shared.topology.streams import ack_wait
@@ -30,6 +33,8 @@ from shared.topology.streams import ack_wait
 SLOWER_BY = 1.3
 SLOWER_TIMES = 30
 UNAVAILABLE = "unavailable"
+ENVIRONMENT = (TransientError, NatsError, TimeoutError, ConnectionError)
+"""What is not our own code's failure, and passes."""
 
 
 class JobSettlement:
@@ -79,24 +84,39 @@ class JobSettlement:
             self._log.warning("holder was frozen, job left to its successor", job=held.job.key)
         elif error is None:
             await confirm(held.message)
-        elif isinstance(error, PermanentError):
+        elif isinstance(error, UnknownRun):
             await self._bury(held, error)
+        elif not isinstance(error, ENVIRONMENT):
+            await self._broke(held, error)
         elif held.delivery >= DELIVERY_CAP:
             await self._give_up(held, error)
         else:
             await self._give_back(held, error)
 
+    async def _broke(self, held: HeldJob, error: Exception) -> None:
+        self._log.error("llm-runner failed by itself", job=held.job.key, kind=type(error).__name__, exc_info=error)
+        try:
+            await self._handler.broke(held, error)
+        except ENVIRONMENT as again:
+            await self._give_back(held, again)
+        except Exception as still:  # noqa: BLE001 - not even its end can be made: it must not be called again for that
+            await self._bury(held, still)
+        else:
+            await confirm(held.message)
+
     async def _bury(self, held: HeldJob, error: Exception) -> None:
         """A job that nothing can be stored for."""
         job = held.job
-        self._log.error("job given up", job=job.key, run_id=job.run_id, error=repr(error))
-        failure = Failure(code=UNAVAILABLE, message=str(error))
-        letter = DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job)
-        await self._announcer.given_up(letter)
+        known = isinstance(error, UnknownRun)
+        self._log.error("job given up", job=job.key, run_id=job.run_id, exc_info=None if known else error)
+        message = str(error) if known else f"llm-runner failed by itself ({type(error).__name__})"
+        await self._announcer.given_up(
+            letter_of(job, Failure(code=UNAVAILABLE if known else INTERNAL, message=message))
+        )
         await confirm(held.message)
 
     async def _give_up(self, held: HeldJob, error: Exception) -> None:
-        self._log.error("job given up, delivered too often", job=held.job.key, error=repr(error), exc_info=error)
+        self._log.error("job given up, delivered too often", job=held.job.key, exc_info=error)
         message = f"gave up after {held.delivery} deliveries: {error}"
         try:
             await self._handler.give_up(held, Failure(code=UNAVAILABLE, message=message))

@@ -3,10 +3,13 @@
 import orjson
 
 from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure, ToolCallDelta
+from shared.contracts.bounds import LARGEST_DEPTH, depth, json_bytes
 from shared.contracts.transcript import ToolCall
 
 MOST_TOOL_CALLS = 128
-MOST_CHARACTERS = 1_000_000
+MOST_CHARACTERS = 500_000
+MOST_BYTES = 500_000
+"""Of all calls as they stand in their message's fact, beside 64 KB of text that takes six times as much at worst."""
 
 
 class _Call:
@@ -14,6 +17,14 @@ class _Call:
         self.id = identity
         self.name = name
         self.arguments: list[str] = []
+
+
+class TooMuch(ProviderFailure):
+    """More tools, or longer arguments, than any model asks for."""
+
+    def __init__(self) -> None:
+        message = "the model asked for more tools than can be kept"
+        super().__init__(PROVIDER_ERROR, message, retryable=False, of_request=True)
 
 
 class ToolCallReader:
@@ -40,10 +51,10 @@ class ToolCallReader:
         call.arguments.append(piece.arguments)
         self.length += len(piece.arguments) + len(piece.name or "")
         if len(self._calls) > MOST_TOOL_CALLS or self.length > MOST_CHARACTERS:
-            raise ProviderFailure(PROVIDER_ERROR, "the model asked for more tools than can be kept", retryable=False)
+            raise TooMuch
 
     def calls(self, provider: str) -> tuple[ToolCall, ...]:
-        """Every call. Raises ProviderFailure where one has no name, or arguments that are no JSON object."""
+        """Every call. Raises ProviderFailure where one has no name, or arguments that are no JSON object to be kept."""
         found = []
         for call in self._calls:
             arguments = "".join(call.arguments).strip() or "{}"
@@ -51,11 +62,20 @@ class ToolCallReader:
                 message = f"{provider} asked for the tool {call.name!r} with arguments that are no JSON object"
                 raise ProviderFailure(PROVIDER_ERROR, message)
             found.append(ToolCall(id=call.id, name=call.name, input=arguments))
+        if self.length and json_bytes([call.model_dump() for call in found]) > MOST_BYTES:
+            raise TooMuch
         return tuple(found)
+
+    @property
+    def described(self) -> str:
+        """What was asked for, as it came, for people who look for a fault."""
+        return "\n".join(f"{call.name}({''.join(call.arguments)})" for call in self._calls)
 
 
 def _is_object(text: str) -> bool:
+    """Whether a text is a JSON object; one that is nested too deeply is none that can be shown."""
     try:
-        return isinstance(orjson.loads(text), dict)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return False
+    return isinstance(value, dict) and depth(value) <= LARGEST_DEPTH

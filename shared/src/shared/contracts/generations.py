@@ -39,9 +39,9 @@ class Generation(Record):
 class UsageRow(Record):
     """What one attempt cost that is in no entry and no generation; `id` is the attempt id.
 
-    `outcome` says why the attempt's result does not count: `failed`, `canceled`, `lost` (its process died) or `beaten`
-    (another result stood there first). `partial` keeps the text a cancelled call had produced. A row whose attempt id
-    stands in a result counts for nothing (spec/turn-protocol.md section 8).
+    `outcome` says why the attempt's result does not count: `failed`, `canceled`, `lost` (its process died), `beaten`
+    (another result stood there first) or `broken` (our own code failed on it). `partial` keeps the beginning of what
+    had come. A row whose attempt id stands in a result counts for nothing (spec/turn-protocol.md section 8).
     """
 
     id: str

@@ -177,13 +177,19 @@ class ReportRequested(Message):
 
 
 class DeadLetter(Message):
-    """A job that was given up, with the reason; `job` is what can be replayed."""
+    """A job that was given up, with the reason; `job` is what can be replayed.
+
+    Where our own code failed, `traceback` says where, and `answer` keeps what had been paid for: as much of both as the
+    broker takes.
+    """
 
     subject: ClassVar = "dlq.generation"
     type: Literal["generation.given-up"] = "generation.given-up"
     key: str
     failure: Failure
     job: GenerationRequested
+    traceback: str | None = None
+    answer: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -46,8 +46,10 @@ class IncomingAnswer:
 
     def _text_of(self, text: str) -> str:
         self.text_began = True
+        room = MOST_CHARACTERS - self._length
         self._length += len(text)
-        if self._length > MOST_CHARACTERS:
+        if len(text) > room:
+            self._take(Chunk(self._text.feed(text[:room])))
             message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
             raise ProviderFailure(PROVIDER_ERROR, message, retryable=False, of_request=True)
         return self._text.feed(text)
