@@ -18,6 +18,7 @@ from gateway.chat.readings import Readings
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
 from gateway.cors import CrossOriginAnswers, cors_of
+from gateway.document import document, operation_id
 from gateway.envelope import Envelope
 from gateway.error_answers import ErrorBody, add_error_answers
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
@@ -90,6 +91,13 @@ class Gateway(FastAPI):
 
     settings: GatewaySettings
 
+    def openapi(self) -> dict[str, Any]:
+        """The document, made when it is first asked for."""
+        if self.openapi_schema is None:
+            parts: Parts = self.state.parts
+            self.openapi_schema = document(self, parts.settings, parts.registry)
+        return self.openapi_schema
+
     def build_middleware_stack(self) -> ASGIApp:
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
         return OutermostLayer(Envelope(CrossOriginAnswers(limited, cors_of(self.settings))))
@@ -109,6 +117,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         summary="Battles, scale tests and reports for LLM agents.",
         lifespan=_lifespan,
         responses=ERRORS,
+        generate_unique_id_function=operation_id,
     )
     app.settings = settings
     app.state.heartbeats = heartbeats

@@ -45,7 +45,7 @@ async def create_agent(body: AgentBody, parts: PartsOfApp, caller: CallerOfReque
 
 
 @router.get("/{agent_id}", summary="Show an agent, as it is or in one version", response_model=AgentView)
-async def show_agent(
+async def get_agent(
     agent_id: str,
     parts: PartsOfApp,
     caller: CallerOfRequest,
@@ -72,7 +72,7 @@ async def archive_agent(agent_id: str, parts: PartsOfApp, caller: CallerOfReques
 
 
 @router.get("/{agent_id}/versions", summary="List an agent's versions, newest first", response_model=AgentPage)
-async def list_versions(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> AgentPage:
+async def list_agent_versions(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> AgentPage:
     versions = await parts.store.agents.versions(caller.tenant, agent_id)
     if not versions:
         raise NotFound("agent", agent_id)

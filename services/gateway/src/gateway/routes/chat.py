@@ -12,29 +12,46 @@ from gateway.event_stream.clients import Client
 from gateway.paging import Cursor, Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.routes.streams import streams_of
-from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
+from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
+from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore
 from shared.contracts.record import Record
 from shared.contracts.words import RunKind, Wanted
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
 LARGEST_BODY = 4 * 1024 * 1024
-POSTS = ("/api/chat", *(f"/api/chat/{name}" for name in ("advanced", "routed", "managed", "production")))
+PATH = "/api/chat"
+POSTS = (PATH, *(f"/api/chat/{name}" for name in ("advanced", "routed", "managed", "production")))
 AS_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {}, "text/plain": {}, "application/json": {}},
+        "model": WholeAnswer,
+        "content": as_events("UiChunk") | {"text/plain": {"schema": {"type": "string"}}},
         "description": "The answer in the format asked for; by default the AI SDK's UI message stream.",
     },
 }
 RESUMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "The answer; `id:` is where a reconnect goes on."},
+    200: {
+        "content": as_events("UiChunk") | {"text/plain": {"schema": {"type": "string"}}},
+        "description": "The answer; `id:` is where a reconnect goes on.",
+    },
     204: {"description": "There is nothing to go on with."},
 }
 
-Format = Annotated[FormatWord, Query(description="The format of the answer, as in the body of a post.")]
+Format = Annotated[
+    FormatWord,
+    Query(
+        description="The format of the answer, as in the body of a post; only streams can be gone on with.",
+        json_schema_extra={"enum": ["ui", "data", "text", "sse"]},
+    ),
+]
 LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
 
 router = APIRouter(tags=["chat"])
+
+
+def _named_by(path: str) -> str:
+    """What a path under which chats are posted is called in the names of its operations."""
+    return "chat_" if path == PATH else f"{path.rpartition('/')[2]}_chat_"
 
 
 class Stopping(Record):
@@ -50,7 +67,7 @@ async def post_message(body: ChatBody, request: Request, caller: CallerOfRequest
     return await door_of(request).post(request, _named(caller, request, body.user_id), body, body.format or "ui")
 
 
-async def post_message_as_events(body: ChatBody, request: Request, caller: CallerOfRequest) -> Response:
+async def post_message_as_events(body: EventsChatBody, request: Request, caller: CallerOfRequest) -> Response:
     if body.format not in (None, "sse"):
         raise InvalidRequest(FieldProblem("format", "is sse under this path; /api/chat takes every format", ["sse"]))
     return await door_of(request).post(request, _named(caller, request, body.user_id), body, "sse")
@@ -64,7 +81,7 @@ for _path in POSTS:
         summary="Say something and stream the answer",
         response_class=Response,
         responses=AS_ANSWER,
-        name=f"post_{_path.rpartition('/')[2]}",
+        name=f"post_{_named_by(_path)}message",
         dependencies=[NeedsStore],
     )
 router.add_api_route(
@@ -73,7 +90,8 @@ router.add_api_route(
     methods=["POST"],
     summary='Say something and stream the answer as `data: {"content"}` ... `data: [DONE]`',
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: {"content": as_events("ContentMessage"), "description": "The answer; `[DONE]` ends it."}},
+    name="post_message_as_events",
     dependencies=[NeedsStore],
 )
 
@@ -85,7 +103,7 @@ router.add_api_route(
     responses=RESUMED,
     dependencies=[NeedsStore],
 )
-async def recover(body: RecoverBody, request: Request, caller: CallerOfRequest) -> Response:
+async def recover_chat_answer(body: RecoverBody, request: Request, caller: CallerOfRequest) -> Response:
     return await door_of(request).recover(request, _named(caller, request, body.user_id), body)
 
 
@@ -102,7 +120,7 @@ async def list_chats(
 @router.get(
     "/api/chat/{chat_id}", summary="Show a chat and its messages", response_model=ChatView, dependencies=[NeedsStore]
 )
-async def show_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> ChatView:
+async def get_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> ChatView:
     chats = door_of(request).chats
     run = await chats.get(caller, chat_id)
     return chat_view(run, await chats.read(run))
@@ -141,7 +159,7 @@ async def stop_answer(chat_id: str, request: Request, caller: CallerOfRequest) -
 
 # Under every path a chat may be posted to: the AI SDK's transport resumes below its own.
 for _path in POSTS:
-    _name = _path.rpartition("/")[2]
+    _name = _named_by(_path)
     router.add_api_route(
         f"{_path}/{{chat_id}}/stream",
         resume_answer,
@@ -149,7 +167,7 @@ for _path in POSTS:
         summary="Go on with an answer: after `Last-Event-ID`, or from its start",
         response_class=Response,
         responses=RESUMED,
-        name=f"resume_{_name}",
+        name=f"resume_{_name}answer",
     )
     router.add_api_route(
         f"{_path}/{{chat_id}}/stop",
@@ -158,7 +176,7 @@ for _path in POSTS:
         status_code=202,
         summary="Stop the answer that is being written; what it has is kept",
         response_model=Stopping,
-        name=f"stop_{_name}",
+        name=f"stop_{_name}answer",
         dependencies=[NeedsStore],
     )
 

@@ -10,10 +10,11 @@ from gateway.lookups import find_conversation
 from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.paging import Limit, page_size
 from gateway.parts import PartsOfApp
+from gateway.routes.streams import FOLDERS as KINDS
 from gateway.schemas.answers import MessagePage, MessagesView
 from gateway.store_watch import NeedsStore
 
-FOLDERS = ("conversations", "battles", "scale", "runs", "comparisons")
+FOLDERS = {"conversations": "conversation"} | KINDS
 LARGEST_PAGE = 1_000_000
 
 router = APIRouter(tags=["conversations"], dependencies=[NeedsStore])
@@ -46,12 +47,12 @@ async def list_messages(
     return await wait_for_messages(request, parts.store, run, conversation, after, size, wait)
 
 
-for _folder in FOLDERS:
+for _folder, _kind in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{conversation_id}}/messages",
         list_messages,
         methods=["GET"],
         summary="List a conversation's messages: after a point, waited for, or by page",
         response_model=MessagesView | MessagePage,
-        name=f"messages_of_{_folder}",
+        name=f"list_{_kind}_messages",
     )

@@ -18,7 +18,7 @@ async def list_dead_letters(parts: PartsOfApp, cursor: Cursor = None, limit: Lim
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
-async def show_dead_letter(letter_id: str, parts: PartsOfApp) -> DeadLetterView:
+async def get_dead_letter(letter_id: str, parts: PartsOfApp) -> DeadLetterView:
     letter = await dead_letters.find_letter(dead_letters.client_of(parts.connection), letter_id)
     return dead_letters.view(letter)
 

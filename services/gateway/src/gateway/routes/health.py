@@ -27,10 +27,10 @@ async def readyz(parts: PartsOfApp) -> Alive:
 
 
 @router.get("/api/health", summary="Show how broker, store and every service are", response_model=HealthView)
-async def health(parts: PartsOfApp) -> HealthView:
+async def get_health(parts: PartsOfApp) -> HealthView:
     return await parts.vitality.everything()
 
 
 @router.get("/api/health/ai", summary="Show whether models answer, by provider", response_model=AiHealthView)
-async def health_of_models(parts: PartsOfApp) -> AiHealthView:
+async def get_model_health(parts: PartsOfApp) -> AiHealthView:
     return parts.vitality.models()

@@ -14,6 +14,7 @@ from gateway.plain.runs import answer_run, begin
 from gateway.plain.serving import streamed_answer
 from gateway.plain.sessions import SessionView, read_session, reconnect, session
 from gateway.routes.streams import LastEventId, streams_of
+from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH, PROMPT_LENGTH
 from gateway.store_watch import NeedsStore, watch_of
 from gateway.validation import problems
@@ -22,7 +23,7 @@ from shared.errors import BrokerUnavailable, StoreUnavailable
 
 PATH = "/api/llm"
 AS_TOKENS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": '`{"token"}` messages, then `{"done":true}`.'},
+    200: {"content": as_events("TokenMessage"), "description": '`{"token"}` messages, then `{"done":true}`.'},
     204: {"description": "`Last-Event-ID` is the end of its answer, or its answer is gone."},
 }
 ShortText = Annotated[str | None, Query(max_length=NAME_LENGTH)]
@@ -35,13 +36,13 @@ router = APIRouter(tags=["plain generations"])
     PATH, status_code=201, summary="Ask; the answer is read by EventSource", response_model=SessionView,
     dependencies=[NeedsStore],
 )  # fmt: skip
-async def ask(body: QuestionBody, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+async def ask_model(body: QuestionBody, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
     settings = question(body, parts.registry, parts.settings)
     return await session(parts, answer_run(settings, caller), PATH)
 
 
 @router.get(PATH, summary="Read an answer, or ask and read at once", response_class=Response, responses=AS_TOKENS)
-async def read(
+async def read_model_answer(
     request: Request,
     parts: PartsOfApp,
     caller: CallerOfRequest,

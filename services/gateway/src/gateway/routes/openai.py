@@ -15,24 +15,33 @@ from gateway.plain.runs import answer_run, begin
 from gateway.plain.serving import streamed_answer, whole_answer
 from gateway.plain.voices import route_headers
 from gateway.routes.streams import streams_of
+from gateway.schemas.completions import Completion, Model, Models, Refusal
+from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore
 from shared.routing import Registry, UnknownModel
 
-AS_CHUNKS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "A completion, or with `stream` its chunks."}
+AS_COMPLETION: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": Completion,
+        "content": as_events("CompletionChunk"),
+        "description": "A completion, or with `stream` its chunks.",
+    }
 }
+ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Refusal}, "5XX": {"model": Refusal}}
 
-router = APIRouter(prefix="/v1", tags=["OpenAI wire format"])
+router = APIRouter(prefix="/v1", tags=["OpenAI wire format"], responses=ERRORS)
 
 
 @router.post(
     "/chat/completions",
     summary="Answer a conversation, whole or streamed",
     response_class=Response,
-    responses=AS_CHUNKS,
+    responses=AS_COMPLETION,
     dependencies=[NeedsStore],
 )
-async def complete(body: CompletionBody, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+async def create_chat_completion(
+    body: CompletionBody, request: Request, parts: PartsOfApp, caller: CallerOfRequest
+) -> Response:
     await streams_of(request).check(caller)
     run = await begin(parts, answer_run(completion_settings(body, parts.registry, parts.settings), caller))
     if body.stream:
@@ -43,13 +52,13 @@ async def complete(body: CompletionBody, request: Request, parts: PartsOfApp, ca
     return JSONResponse(completion(run, answered), headers=headers)
 
 
-@router.get("/models", summary="List the models, in OpenAI's shape")
-async def list_models(parts: PartsOfApp) -> dict[str, Any]:
-    return {"object": "list", "data": [_model(name) for name in parts.registry.known()]}
+@router.get("/models", summary="List the models, in OpenAI's shape", response_model=Models)
+async def list_openai_models(parts: PartsOfApp) -> Models:
+    return Models(data=[_model(name) for name in parts.registry.known()])
 
 
-@router.get("/models/{model:path}", summary="Show a model, in OpenAI's shape")
-async def show_model(model: str, parts: PartsOfApp) -> dict[str, Any]:
+@router.get("/models/{model:path}", summary="Show a model, in OpenAI's shape", response_model=Model)
+async def get_openai_model(model: str, parts: PartsOfApp) -> Model:
     return _model(_known(parts.registry, model))
 
 
@@ -61,5 +70,5 @@ def _known(registry: Registry, model: str) -> str:
     return f"{route.provider}/{route.model}"
 
 
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": name.partition("/")[0]}
+def _model(name: str) -> Model:
+    return Model(id=name, owned_by=name.partition("/")[0])

@@ -16,6 +16,7 @@ from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_templ
 from gateway.promptbro.steps import AssistBody, assist_settings, check_input
 from gateway.routes.streams import LastEventId, streams_of
 from gateway.schemas.agents import AgentView
+from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateView
 from gateway.store_watch import NeedsStore
@@ -23,7 +24,7 @@ from shared.contracts.settings import RunSettings
 
 PATH = "/api/promptbro/assist"
 AS_TOKENS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "`token` events, then `done` or `failed`."},
+    200: {"content": as_events("AssistMessage"), "description": "`token` events, then `done` or `failed`."},
 }
 AS_SESSION: dict[int | str, dict[str, Any]] = {
     201: {"model": SessionView, "description": "With `mode=session`: read the answer by EventSource."},
@@ -63,7 +64,7 @@ async def assist(
 
 
 @router.get("/assist", summary="Read an answer by its sid", response_class=Response, responses=AS_TOKENS | RESUMED)
-async def read_assist(
+async def read_assistance(
     request: Request,
     parts: PartsOfApp,
     caller: CallerOfRequest,
@@ -80,7 +81,7 @@ async def read_assist(
     response_model=TemplateView | AgentView,
     dependencies=[NeedsStore],
 )
-async def save(body: SaveBody, parts: PartsOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
+async def save_prompt(body: SaveBody, parts: PartsOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
     text = await result_of(parts, caller, body)
     if body.kept_as == "template":
         return TemplateView.of(await save_template(parts, caller, body, text))

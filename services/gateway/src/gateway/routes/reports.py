@@ -10,7 +10,7 @@ from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.exports import EXPORTS
 from gateway.lookups import find_run
 from gateway.parts import PartsOfApp
-from gateway.routes.runs import FOLDERS
+from gateway.routes.streams import FOLDERS
 from gateway.schemas.answers import ReportPending
 from gateway.store_watch import NeedsStore
 from shared.contracts.reports import Report
@@ -19,6 +19,15 @@ from shared.contracts.words import RunKind
 RETRY_AFTER_SECONDS = 2
 WITHOUT_REPORT = frozenset({RunKind.CHAT, RunKind.ASSIST})
 
+Format = Annotated[
+    str,
+    Query(
+        max_length=20,
+        description=f"json, {', '.join(EXPORTS)}",
+        json_schema_extra={"enum": ["json", *EXPORTS]},
+    ),
+]
+
 router = APIRouter(tags=["reports"], dependencies=[NeedsStore])
 
 
@@ -26,7 +35,7 @@ async def show_report(
     run_id: str,
     parts: PartsOfApp,
     caller: CallerOfRequest,
-    format: Annotated[str, Query(max_length=20, description=f"json, {', '.join(EXPORTS)}")] = "json",
+    format: Format = "json",
 ) -> Response:
     if format != "json" and format not in EXPORTS:
         raise InvalidRequest(FieldProblem("format", f"must be json, {', '.join(EXPORTS)}", ["json", *EXPORTS]))
@@ -50,7 +59,7 @@ def _as(report: Report, name: str) -> Response:
     return PlainTextResponse(export.render(report), headers=headers, media_type=export.media_type)
 
 
-for _folder in FOLDERS:
+for _folder, _kind in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/report",
         show_report,
@@ -58,6 +67,13 @@ for _folder in FOLDERS:
         summary="Show a run's report, as JSON or exported",
         response_model=Report,
         response_model_exclude={"tenant"},
-        name=f"report_of_{_folder}",
-        responses={202: {"model": ReportPending, "description": "The report is not there yet; see Retry-After."}},
+        name=f"get_{_kind}_report",
+        responses={
+            200: {"content": {one.media_type: {"schema": {"type": "string"}} for one in EXPORTS.values()}},
+            202: {
+                "model": ReportPending,
+                "description": "The report is not there yet; see Retry-After.",
+                "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+            },
+        },
     )

@@ -13,15 +13,15 @@ from gateway.listing import runs_page
 from gateway.lookups import find_run
 from gateway.paging import Cursor, Limit, page_size
 from gateway.parts import PartsOfApp
-from gateway.routes.streams import streams_of
+from gateway.routes.streams import ENDED, FOLDERS, streams_of
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
+from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore, watch_of
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import Run, StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
 from shared.errors import StoreUnavailable
 
-FOLDERS = ("runs", "battles", "scale", "comparisons")
 WISHES = {"cancel": Wanted.CANCEL, "pause": Wanted.PAUSE, "resume": Wanted.RUN}
 
 router = APIRouter(tags=["runs"])
@@ -87,16 +87,17 @@ def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:
     return set_wanted
 
 
-for _folder in FOLDERS:
+for _folder, _kind in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/status",
         show_status,
         methods=["GET"],
         summary="Show a run's status: as JSON with an ETag, or as an event stream",
         response_model=StatusView,
-        name=f"status_of_{_folder}",
-        responses={
-            200: {"content": {"text/event-stream": {}}},
+        name=f"get_{_kind}_status",
+        responses=ENDED
+        | {
+            200: {"content": as_events("StatusView"), "headers": {"ETag": {"schema": {"type": "string"}}}},
             304: {"description": "The version named by If-None-Match still stands."},
         },
     )
@@ -106,7 +107,7 @@ for _folder in FOLDERS:
         methods=["GET"],
         summary="List a run's conversations by index",
         response_model=ConversationPage,
-        name=f"conversations_of_{_folder}",
+        name=f"list_{_kind}_conversations",
         dependencies=[NeedsStore],
     )
     for _verb, _wanted in WISHES.items():
@@ -117,6 +118,6 @@ for _folder in FOLDERS:
             status_code=202,
             summary=f"{_verb.capitalize()} a run",
             response_model=StatusView,
-            name=f"{_verb}_{_folder}",
+            name=f"{_verb}_{_kind}",
             dependencies=[NeedsStore],
         )

@@ -40,7 +40,7 @@ class StreamTokenView(Record):
 
 
 @router.post("", status_code=201, summary="Make a token for the URLs of streams", response_model=StreamTokenView)
-async def make_token(body: StreamTokenBody, parts: PartsOfApp, caller: CallerOfRequest) -> StreamTokenView:
+async def create_stream_token(body: StreamTokenBody, parts: PartsOfApp, caller: CallerOfRequest) -> StreamTokenView:
     runs = await _runs(parts, caller, body)
     moment = now()
     expires_at = min(max(_last_use(run) for run in runs), moment + LONGEST)

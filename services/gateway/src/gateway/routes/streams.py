@@ -8,12 +8,19 @@ from gateway.access import CallerOfRequest
 from gateway.event_stream import Streams
 from gateway.lookups import find_conversation, find_run
 from gateway.parts import PartsOfApp
+from gateway.schemas.events import as_events
 from shared.errors import StoreUnavailable
 
-FOLDERS = ("runs", "battles", "scale", "comparisons")
-AS_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "The events; `id:` is where a reconnect goes on."},
-    204: {"description": "The run has ended, and `Last-Event-ID` is its last event."},
+FOLDERS = {"runs": "run", "battles": "battle", "scale": "scale_test", "comparisons": "comparison"}
+"""The paths of runs by their kind, and what one of that kind is called in the names of operations."""
+ENDED: dict[int | str, dict[str, Any]] = {
+    204: {"description": "The run has ended, and `Last-Event-ID` is its last event."}
+}
+AS_EVENTS = ENDED | {
+    200: {"content": as_events("StreamedEvent"), "description": "The events; `id:` is where a reconnect goes on."}
+}
+AS_STATUSES = ENDED | {
+    200: {"content": as_events("StatusView"), "description": "The status at each change; the last one is `terminal`."}
 }
 
 LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
@@ -42,7 +49,7 @@ async def stream_events(
     return await streams.events(request, caller, run)
 
 
-for _folder in FOLDERS:
+for _folder, _kind in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/events",
         stream_events,
@@ -50,7 +57,7 @@ for _folder in FOLDERS:
         summary="Follow a run's events",
         response_class=Response,
         responses=AS_EVENTS,
-        name=f"events_of_{_folder}",
+        name=f"follow_{_kind}_events",
     )
 
 
@@ -60,7 +67,7 @@ for _folder in FOLDERS:
     response_class=Response,
     responses=AS_EVENTS,
 )
-async def stream_conversation(
+async def follow_conversation_events(
     conversation_id: str,
     request: Request,
     parts: PartsOfApp,
@@ -84,9 +91,9 @@ async def stream_conversation(
     "/api/jobs/{job_id}/stream",
     summary="Follow a run's status: unnamed messages, the last one terminal",
     response_class=Response,
-    responses=AS_EVENTS,
+    responses=AS_STATUSES,
 )
-async def stream_status(job_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+async def follow_job_status(job_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
     streams = streams_of(request)
     try:
         run = await find_run(parts.store, caller, job_id)

@@ -46,7 +46,7 @@ async def create_template(
 
 
 @router.get("/{template_id}", summary="Show a template, as it is or in one version", response_model=TemplateView)
-async def show_template(
+async def get_template(
     template_id: str,
     parts: PartsOfApp,
     caller: CallerOfRequest,
@@ -74,7 +74,7 @@ async def archive_template(template_id: str, parts: PartsOfApp, caller: CallerOf
 
 
 @router.get("/{template_id}/versions", summary="List a template's versions, newest first", response_model=TemplatePage)
-async def list_versions(template_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> TemplatePage:
+async def list_template_versions(template_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> TemplatePage:
     versions = await parts.store.templates.versions(caller.tenant, template_id)
     if not versions:
         raise NotFound("prompt template", template_id)

@@ -17,6 +17,8 @@ from gateway.schemas.fields import (
     TierWord,
     Version,
 )
+from shared.contracts.record import Record
+from shared.contracts.words import Tier
 
 MESSAGE_ID_LENGTH = 128
 NEW_MESSAGES = 50
@@ -65,6 +67,44 @@ class ChatBody(Body):
     def chat(self) -> str | None:
         """The chat's id, by either of its names."""
         return self.id or self.conversation_id
+
+
+class EventsChatBody(ChatBody):
+    """As every post of a chat, under the path that answers in one format."""
+
+    format: Annotated[FormatWord, Field(json_schema_extra={"enum": ["sse"]})] | None = None
+
+
+class ToolAsked(Record):
+    """A tool the model asked for; `input` is whatever it wrote."""
+
+    tool_call_id: str
+    tool_name: str
+    input: Any
+
+
+class TokensUsed(Record):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class WholeAnswer(Record):
+    """The answer with `format: "json"`."""
+
+    id: str
+    conversation_id: str
+    seq: int
+    role: Literal["assistant"]
+    content: str
+    finish_reason: str
+    tool_calls: list[ToolAsked]
+    provider: str | None
+    model: str | None
+    tier: Tier | None
+    usage: TokensUsed
+    cost_usd: float | None
+    folded: int | None
 
 
 class RecoverBody(Body):

@@ -1,10 +1,11 @@
 """The kinds of fields requests are made of. Types are strict: "5" is no 5, and true is no 1."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.words import Side, Tier
@@ -19,6 +20,8 @@ LARGEST_SEED = 2**53 - 1
 LARGEST_BUDGET_USD = 1_000_000
 DAY_SECONDS = 24 * 3600
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NOT_BLANK: Final[JsonDict] = {"minLength": 1, "pattern": r"\S"}
+"""What `_not_blank` asks, for machines."""
 
 
 class Body(BaseModel):
@@ -50,12 +53,12 @@ def _client_id(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(max_length=NAME_LENGTH), AfterValidator(_not_blank)]
-Prompt = Annotated[str, Field(max_length=PROMPT_LENGTH), AfterValidator(_not_blank)]
-Goal = Annotated[str, Field(max_length=GOAL_LENGTH), AfterValidator(_not_blank)]
-PersonaText = Annotated[str, Field(max_length=PERSONA_LENGTH), AfterValidator(_not_blank)]
-GivenText = Annotated[str, Field(max_length=MESSAGE_LENGTH), AfterValidator(_not_blank)]
-ClientId = Annotated[str, AfterValidator(_client_id)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH, json_schema_extra=NOT_BLANK), AfterValidator(_not_blank)]
+Prompt = Annotated[str, Field(max_length=PROMPT_LENGTH, json_schema_extra=NOT_BLANK), AfterValidator(_not_blank)]
+Goal = Annotated[str, Field(max_length=GOAL_LENGTH, json_schema_extra=NOT_BLANK), AfterValidator(_not_blank)]
+PersonaText = Annotated[str, Field(max_length=PERSONA_LENGTH, json_schema_extra=NOT_BLANK), AfterValidator(_not_blank)]
+GivenText = Annotated[str, Field(max_length=MESSAGE_LENGTH, json_schema_extra=NOT_BLANK), AfterValidator(_not_blank)]
+ClientId = Annotated[str, Field(json_schema_extra={"pattern": f"^{CLIENT_ID.pattern}$"}), AfterValidator(_client_id)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 MaxTokens = Annotated[int, Field(ge=1, le=1_000_000)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
