@@ -113,7 +113,10 @@ async def stored(store: Store, user: str = "me") -> str:
 
 
 async def test_token_opens_its_streams_and_no_others(nats_url: str, mongo_url: str) -> None:
-    async with here(nats_url, mongo_url, stream_token_secret="of this test") as (client, store):
+    async with here(nats_url, mongo_url, stream_token_secret="of this test, as long as it must be") as (
+        client,
+        store,
+    ):
         mine, other = await stored(store), await stored(store)
         made = await token(client, runIds=[mine])
         own = await client.get(f"/api/runs/{mine}/status?token={made}")

@@ -81,11 +81,12 @@ export class RunReader {
   }
 
   async #messages(id: string, known: ConversationState | undefined, signal: AbortSignal): Promise<RunEvent[]> {
-    const { baseUrl = '' } = this.#server
+    const { baseUrl = '', token } = this.#server
     const events: RunEvent[] = []
     let since = wholeUpTo(known)
     for (;;) {
-      const query = `sinceSeq=${since}&limit=${PAGE}`
+      const asked = { sinceSeq: String(since), limit: String(PAGE), ...(token !== undefined && { token }) }
+      const query = new URLSearchParams(asked).toString()
       const url = `${baseUrl}/api/conversations/${encodeURIComponent(id)}/messages?${query}`
       const view: Schemas['MessagesView'] = await (await this.#get(url, signal)).json()
       for (const message of view.messages) events.push({ type: 'message', data: { ...message, conversationId: id } })

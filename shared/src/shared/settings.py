@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Fragment(BaseSettings):
     """Reads `AGENTWARS_<FIELD>` from the environment; all errors are shown at the start."""
 
-    model_config = SettingsConfigDict(env_prefix="AGENTWARS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AGENTWARS_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class NatsSettings(Fragment):

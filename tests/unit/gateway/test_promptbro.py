@@ -162,7 +162,13 @@ def test_question_of_messages_keeps_their_system_prompt_and_ends_with_a_person()
 
 # Tokens for the URLs of streams
 
-GRANT = Grant(tenant="t", user="u", streams=("run", "mine"), expires_at=now().replace(microsecond=0))
+GRANT = Grant(
+    tenant="t",
+    user="u",
+    streams=("run", "mine"),
+    conversations={"run": 3},
+    expires_at=now().replace(microsecond=0),
+)
 BEFORE, AFTER = GRANT.expires_at - timedelta(seconds=1), GRANT.expires_at
 
 
@@ -191,7 +197,8 @@ def test_token_that_was_not_signed_here_grants_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "covered"), [(["run"], True), (["mine"], True), (["run-3"], True), (["runs", ""], False), ([], False)]
+    ("named", "covered"),
+    [("run", True), ("mine", True), ("run-3", True), ("run-4", False), ("mine-1", False), ("runs", False), ("", False)],
 )
-def test_token_covers_its_runs_and_their_conversations(named: list[str], covered: bool) -> None:
+def test_token_covers_its_runs_and_their_conversations(named: str, covered: bool) -> None:
     assert GRANT.covers(named) is covered

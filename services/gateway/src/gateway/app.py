@@ -48,6 +48,7 @@ from gateway.routes import (
 from gateway.settings import GatewaySettings
 from gateway.starts import Planner
 from gateway.store_watch import StoreWatch
+from gateway.token_gate import TokenGate
 from gateway.vitality import Vitality
 from shared.cancellation import cancel_all
 from shared.logs import Logger
@@ -130,6 +131,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.state.readings = Readings(store, log)
     app.state.chat_door = _chat_door(app.state.parts, app.state.streams, app.state.readings, log)
     add_error_answers(app)
+    app.add_middleware(TokenGate, settings=settings)
     for resource in ROUTES:
         app.include_router(resource.router)
     return app

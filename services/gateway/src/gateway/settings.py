@@ -1,9 +1,10 @@
 """What the gateway reads from its environment."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import LimitSettings, LogSettings, MongoSettings, NatsSettings
 
+SECRET_BYTES = 32
 LOOPBACK_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
@@ -30,3 +31,14 @@ class GatewaySettings(NatsSettings, MongoSettings, LogSettings, LimitSettings):
     assist_daily_requests: int = Field(default=100, ge=1)
     assist_daily_usd: float = Field(default=0.10, gt=0)
     stream_token_secret: SecretStr | None = None
+
+    @field_validator("stream_token_secret")
+    @classmethod
+    def _is_no_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        """Whoever guesses it names any tenant and user, so that an empty one is worse than none."""
+        if secret is not None and len(secret.get_secret_value().encode()) < SECRET_BYTES:
+            raise ValueError(
+                f"AGENTWARS_STREAM_TOKEN_SECRET must have at least {SECRET_BYTES} bytes: "
+                "take what `openssl rand -hex 32` prints, or leave the variable unset where nobody else can connect"
+            )
+        return secret

@@ -7,23 +7,37 @@ import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from shared.contracts.record import Record
 
+INDEX_DIGITS = 9
+
 
 class Grant(Record):
-    """Who may read which streams (ids of runs), until when."""
+    """Who may read what, until when.
+
+    `streams` are the ids themselves (of runs and answers, and the names clients gave them), `conversations` how many
+    there are of each run whose conversations have ids of their own.
+    """
 
     tenant: str
     user: str
     streams: tuple[str, ...]
+    conversations: Mapping[str, int] = {}
     expires_at: datetime
 
-    def covers(self, named: Sequence[str]) -> bool:
-        """Whether one of these ids, of runs or of their conversations, is one it is for."""
-        return any(one in self.streams or one.rpartition("-")[0] in self.streams for one in named)
+    def covers(self, named: str) -> bool:
+        """Whether an id is one of those it is for, or that of a conversation of one of those runs. Nothing is guessed:
+        what only begins like one of them is another.
+        """
+        if named in self.streams:
+            return True
+        run_id, _, index = named.rpartition("-")
+        if not (index.isascii() and index.isdecimal()) or index.startswith("0") or len(index) > INDEX_DIGITS:
+            return False
+        return int(index) <= self.conversations.get(run_id, 0)
 
 
 def sign(grant: Grant, secret: str) -> str:
@@ -32,6 +46,7 @@ def sign(grant: Grant, secret: str) -> str:
         "t": grant.tenant,
         "u": grant.user,
         "s": list(grant.streams),
+        "c": dict(grant.conversations),
         "e": int(grant.expires_at.timestamp()),
     }
     payload = _encoded(json.dumps(said, separators=(",", ":")).encode())
@@ -43,12 +58,19 @@ def verify(token: str, secret: str, now: datetime) -> Grant | None:
     payload, _, signature = token.partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(payload, secret).encode()):
         return None
+    return read(token, now)
+
+
+def read(token: str, now: datetime) -> Grant | None:
+    """What a token says, whoever wrote it; None where it says nothing that we would, or its time is over."""
+    payload = token.partition(".")[0]
     try:
         said = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         expires_at = datetime.fromtimestamp(said["e"], UTC)
-        grant = Grant(tenant=said["t"], user=said["u"], streams=tuple(said["s"]), expires_at=expires_at)
-    except (NotBase64, ValueError, KeyError, TypeError):
-        # Signed by us, but in another version's shape.
+        fields = {"tenant": said["t"], "user": said["u"], "streams": said["s"], "conversations": said.get("c", {})}
+        grant = Grant.model_validate(fields | {"expires_at": expires_at})
+    except (NotBase64, ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+        # Nobody's, or in another version's shape.
         return None
     return grant if now < grant.expires_at else None
 

@@ -5,6 +5,7 @@ from fastapi import Request, Response
 from gateway.access import Caller
 from gateway.errors import NotFound
 from gateway.event_stream.asked import last_event_id
+from gateway.granting import token_for
 from gateway.parts import Parts
 from gateway.plain.formats import ResumableFormat, read_id
 from gateway.plain.runs import begin, find_answer, keep
@@ -24,9 +25,16 @@ class SessionView(Record):
     expires_at: Timestamp
 
 
-async def session(parts: Parts, run: Run, path: str) -> Response:
-    """Keeps a question for its reader: 201 with its `sid`."""
-    view = SessionView(sid=run.id, url=f"{path}?sid={run.id}", expires_at=await keep(parts, run))
+async def session(parts: Parts, caller: Caller, run: Run, path: str) -> Response:
+    """Keeps a question for its reader: 201 with its `sid`.
+
+    An EventSource cannot say whose it is: where that has to be said, its URL says so by a token.
+    """
+    url = f"{path}?sid={run.id}"
+    if caller != Caller():
+        token, _ = await token_for(parts, caller, [run])
+        url += f"&token={token}"
+    view = SessionView(sid=run.id, url=url, expires_at=await keep(parts, run))
     return Response(view.to_json(), 201, {"Location": view.url}, media_type="application/json")
 
 

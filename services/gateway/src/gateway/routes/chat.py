@@ -15,6 +15,7 @@ from gateway.routes.streams import streams_of
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
 from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore
+from gateway.token_gate import ReadByToken
 from shared.contracts.record import Record
 from shared.contracts.words import RunKind, Wanted
 from shared.errors import BrokerUnavailable, StoreUnavailable
@@ -168,6 +169,7 @@ for _path in POSTS:
         response_class=Response,
         responses=RESUMED,
         name=f"resume_{_name}answer",
+        dependencies=[ReadByToken],
     )
     router.add_api_route(
         f"{_path}/{{chat_id}}/stop",

@@ -13,6 +13,7 @@ from gateway.parts import PartsOfApp
 from gateway.routes.streams import FOLDERS as KINDS
 from gateway.schemas.answers import MessagePage, MessagesView
 from gateway.store_watch import NeedsStore
+from gateway.token_gate import ReadByToken
 
 FOLDERS = {"conversations": "conversation"} | KINDS
 LARGEST_PAGE = 1_000_000
@@ -55,4 +56,5 @@ for _folder, _kind in FOLDERS.items():
         summary="List a conversation's messages: after a point, waited for, or by page",
         response_model=MessagesView | MessagePage,
         name=f"list_{_kind}_messages",
+        dependencies=[ReadByToken],
     )

@@ -17,6 +17,7 @@ from gateway.routes.streams import LastEventId, streams_of
 from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH, PROMPT_LENGTH
 from gateway.store_watch import NeedsStore, watch_of
+from gateway.token_gate import ReadByToken
 from gateway.validation import problems
 from shared.contracts.words import Tier
 from shared.errors import BrokerUnavailable, StoreUnavailable
@@ -38,10 +39,16 @@ router = APIRouter(tags=["plain generations"])
 )  # fmt: skip
 async def ask_model(body: QuestionBody, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
     settings = question(body, parts.registry, parts.settings)
-    return await session(parts, answer_run(settings, caller), PATH)
+    return await session(parts, caller, answer_run(settings, caller), PATH)
 
 
-@router.get(PATH, summary="Read an answer, or ask and read at once", response_class=Response, responses=AS_TOKENS)
+@router.get(
+    PATH,
+    summary="Read an answer, or ask and read at once",
+    response_class=Response,
+    responses=AS_TOKENS,
+    dependencies=[ReadByToken],
+)
 async def read_model_answer(
     request: Request,
     parts: PartsOfApp,

@@ -20,6 +20,7 @@ from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateView
 from gateway.store_watch import NeedsStore
+from gateway.token_gate import ReadByToken
 from shared.contracts.settings import RunSettings
 
 PATH = "/api/promptbro/assist"
@@ -58,12 +59,18 @@ async def assist(
     run = answer_run(await _settings(body, parts, caller, orphan_seconds), caller)
     await quota.take(parts, run)
     if mode is not None:
-        return await session(parts, run, PATH)
+        return await session(parts, caller, run, PATH)
     run = await begin(parts, run)
     return streamed_answer(request, parts, caller, run, AssistEvents(run.id))
 
 
-@router.get("/assist", summary="Read an answer by its sid", response_class=Response, responses=AS_TOKENS | RESUMED)
+@router.get(
+    "/assist",
+    summary="Read an answer by its sid",
+    response_class=Response,
+    responses=AS_TOKENS | RESUMED,
+    dependencies=[ReadByToken],
+)
 async def read_assistance(
     request: Request,
     parts: PartsOfApp,

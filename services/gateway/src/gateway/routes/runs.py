@@ -17,6 +17,7 @@ from gateway.routes.streams import ENDED, FOLDERS, streams_of
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
 from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore, watch_of
+from gateway.token_gate import ReadByToken
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import Run, StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
@@ -100,6 +101,7 @@ for _folder, _kind in FOLDERS.items():
             200: {"content": as_events("StatusView"), "headers": {"ETag": {"schema": {"type": "string"}}}},
             304: {"description": "The version named by If-None-Match still stands."},
         },
+        dependencies=[ReadByToken],
     )
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/conversations",
@@ -108,7 +110,7 @@ for _folder, _kind in FOLDERS.items():
         summary="List a run's conversations by index",
         response_model=ConversationPage,
         name=f"list_{_kind}_conversations",
-        dependencies=[NeedsStore],
+        dependencies=[NeedsStore, ReadByToken],
     )
     for _verb, _wanted in WISHES.items():
         router.add_api_route(

@@ -1,6 +1,5 @@
 """POST /api/stream-tokens: what an EventSource puts into its URL in the place of headers (spec/api.md, "Access")."""
 
-from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter
@@ -8,19 +7,16 @@ from pydantic import Field
 
 from gateway.access import Caller, CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
+from gateway.granting import token_for
 from gateway.lookups import find_run
 from gateway.parts import Parts, PartsOfApp
 from gateway.plain.runs import find_answer
 from gateway.schemas.fields import Body, Name
 from gateway.store_watch import NeedsStore
-from gateway.stream_tokens import Grant, sign
-from shared.contracts.record import Record, Timestamp, now
+from shared.contracts.record import Record, Timestamp
 from shared.contracts.runs import Run
 
 RUNS: Final = 100
-AFTER_THE_END: Final = timedelta(hours=1)
-LONGEST: Final = timedelta(days=8)
-"""A run lasts a day at most, and may be paused for seven; a chat has no end, and takes a new token."""
 
 router = APIRouter(prefix="/api/stream-tokens", tags=["access"], dependencies=[NeedsStore])
 
@@ -41,14 +37,8 @@ class StreamTokenView(Record):
 
 @router.post("", status_code=201, summary="Make a token for the URLs of streams", response_model=StreamTokenView)
 async def create_stream_token(body: StreamTokenBody, parts: PartsOfApp, caller: CallerOfRequest) -> StreamTokenView:
-    runs = await _runs(parts, caller, body)
-    moment = now()
-    expires_at = min(max(_last_use(run) for run in runs), moment + LONGEST)
-    ids = [name for run in runs for name in (run.id, run.client_id) if name]
-    grant = Grant(tenant=caller.tenant, user=caller.user, streams=tuple(ids), expires_at=expires_at)
-    secret = parts.settings.stream_token_secret
-    # Without a secret nothing checks tokens: they are made all the same, so that clients are written once.
-    return StreamTokenView(token=sign(grant, secret.get_secret_value() if secret else ""), expires_at=expires_at)
+    token, expires_at = await token_for(parts, caller, await _runs(parts, caller, body))
+    return StreamTokenView(token=token, expires_at=expires_at)
 
 
 async def _runs(parts: Parts, caller: Caller, body: StreamTokenBody) -> list[Run]:
@@ -61,7 +51,3 @@ async def _runs(parts: Parts, caller: Caller, body: StreamTokenBody) -> list[Run
     if found is None:
         raise NotFound("answer", body.sid)
     return [found.run]
-
-
-def _last_use(run: Run) -> datetime:
-    return (run.ended_at or run.due_at) + AFTER_THE_END

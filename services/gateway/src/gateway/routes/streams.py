@@ -9,6 +9,7 @@ from gateway.event_stream import Streams
 from gateway.lookups import find_conversation, find_run
 from gateway.parts import PartsOfApp
 from gateway.schemas.events import as_events
+from gateway.token_gate import ReadByToken
 from shared.errors import StoreUnavailable
 
 FOLDERS = {"runs": "run", "battles": "battle", "scale": "scale_test", "comparisons": "comparison"}
@@ -58,6 +59,7 @@ for _folder, _kind in FOLDERS.items():
         response_class=Response,
         responses=AS_EVENTS,
         name=f"follow_{_kind}_events",
+        dependencies=[ReadByToken],
     )
 
 
@@ -66,6 +68,7 @@ for _folder, _kind in FOLDERS.items():
     summary="Follow one conversation's events (or, by a run's id, the run's)",
     response_class=Response,
     responses=AS_EVENTS,
+    dependencies=[ReadByToken],
 )
 async def follow_conversation_events(
     conversation_id: str,
@@ -92,6 +95,7 @@ async def follow_conversation_events(
     summary="Follow a run's status: unnamed messages, the last one terminal",
     response_class=Response,
     responses=AS_STATUSES,
+    dependencies=[ReadByToken],
 )
 async def follow_job_status(job_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
     streams = streams_of(request)

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from gateway.access import USER_LENGTH
 from gateway.schemas.agents import Stop
 from gateway.schemas.fields import (
     Body,
@@ -17,6 +16,7 @@ from gateway.schemas.fields import (
     TierWord,
     Version,
 )
+from gateway.token_gate import USER_LENGTH
 from shared.contracts.record import Record
 from shared.contracts.words import Tier
 
