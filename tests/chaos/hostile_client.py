@@ -71,14 +71,14 @@ def _half_characters(random: Random, agent: str) -> tuple[str, bytes]:
 
 def _large_agent(_: Random, __: str) -> tuple[str, bytes]:
     """A body above what is read at once."""
-    return "/api/agents", _json(LARGE_AGENT)
+    return "/api/agents", json.dumps(LARGE_AGENT, ensure_ascii=False).encode()
 
 
 def _many_personas(random: Random, agent: str) -> tuple[str, bytes]:
     """A start whose document is many times as large as its body."""
-    personas = [{"prompt": FIRE * random.choice([10, 2_000, 8_000])} for _ in range(50)]
+    personas = [{"prompt": FIRE * random.choice([10, 1_000, 4_000])} for _ in range(50)]
     body = {"agentId": agent, "personas": personas, "runs": 2, "messageLimit": 2, "systemPrompt": FIRE * 32_000}
-    return "/api/scale/start", _json(body | {"maxBudgetUsd": 5})
+    return "/api/scale/start", json.dumps(body | {"maxBudgetUsd": 5}, ensure_ascii=False).encode()
 
 
 def _fence(random: Random, agent: str) -> tuple[str, bytes]:
