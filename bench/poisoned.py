@@ -23,7 +23,7 @@ from bench.product import NotMeasured
 from bench.results import machine
 from bench.stage import Stage
 from local_stack.ports import LOOPBACK
-from shared.messaging.settlement import ALIKE_LIMIT
+from shared.messaging.failures import ALIKE_AT_MOST
 
 RESULT = Path(__file__).parent / "results" / "poisoned.md"
 PAIRS: Final = 5
@@ -193,7 +193,7 @@ def _verdict(pairs: list[tuple[Window, Window]]) -> str:
         )
         said.append(f"{name} x {ratio:.2f} <= {most:.2f}: {'yes' if ratio <= most else 'no'}")
     back = max(poisoned.given_back for _, poisoned in pairs)
-    said.append(f"given back at most {back} times <= {ALIKE_LIMIT}: {'yes' if back <= ALIKE_LIMIT else 'no'}")
+    said.append(f"given back at most {back} times <= {ALIKE_AT_MOST}: {'yes' if back <= ALIKE_AT_MOST else 'no'}")
     return f"Medians of {len(pairs)} pairs: {'; '.join(said)}."
 
 
