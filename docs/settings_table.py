@@ -1,5 +1,9 @@
-"""Writes docs/settings.md from the settings classes themselves; with --check it only says whether it is up to date."""
+"""Writes docs/settings.md, and which variables the local stack gives to whom, from the settings classes themselves.
 
+With --check it only says whether both are up to date.
+"""
+
+import json
 import sys
 from pathlib import Path
 
@@ -7,6 +11,7 @@ from gateway.event_stream.settings import StreamSettings
 from gateway.settings import GatewaySettings
 from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
+from shared.routing import Registry
 from shared.settings import (
     ChatSettings,
     Fragment,
@@ -19,6 +24,16 @@ from shared.settings import (
 from summarizer.settings import SummarizerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
+DECLARED = Path(__file__).parents[1] / "deploy/local/src/local_stack/declared_variables.json"
+_ANY: tuple[type[Fragment], ...] = (NatsSettings, MongoSettings, LogSettings, Registry)
+SERVICES: dict[str, tuple[type[Fragment], ...]] = {
+    "gateway": (*_ANY, GatewaySettings, StreamSettings),
+    "orchestrator": (*_ANY, HealthSettings, OrchestratorSettings),
+    "llm-runner": (*_ANY, HealthSettings, SlotSettings, CallSettings, RetrySettings, ChatSettings),
+    "summarizer": (*_ANY, HealthSettings, SummarizerSettings),
+    "any": _ANY,
+}
+"""What each service reads from its environment; `any` is what every one does."""
 SECTIONS: tuple[tuple[str, tuple[type[Fragment], ...]], ...] = (
     ("Every service", (NatsSettings, MongoSettings, LogSettings)),
     ("Workers (orchestrator, llm-runner, summarizer)", (HealthSettings, ChatSettings)),
@@ -36,7 +51,8 @@ wrong with them at once.
 PROVIDERS = """## Providers
 
 `AGENTWARS_PROVIDERS` is one JSON object, a provider by name; without it there is OpenAI alone. The key itself stands in
-the variable that `keyVariable` names, in llm-runner's environment only.
+the variable that `keyVariable` names, in llm-runner's environment only: the local stack gives each service the
+variables it declares and what any program needs (`PATH` and the like), no other.
 
 ```json
 {
@@ -73,6 +89,15 @@ def page() -> str:
     return "\n".join([*parts, PROVIDERS])
 
 
+def declared() -> str:
+    """The variables of each service, as JSON: the local stack passes no others on."""
+    names = {
+        service: sorted({f"AGENTWARS_{name.upper()}" for fragment in fragments for name in fragment.model_fields})
+        for service, fragments in SERVICES.items()
+    }
+    return json.dumps(names, indent=2) + "\n"
+
+
 def _rows(fragment: type[Fragment], told: set[str]) -> list[str]:
     rows = []
     for name, field in fragment.model_fields.items():
@@ -89,12 +114,15 @@ def _rows(fragment: type[Fragment], told: set[str]) -> list[str]:
 
 
 def main() -> int:
+    written = {PAGE: page(), DECLARED: declared()}
     if "--check" not in sys.argv:
-        PAGE.write_text(page())
+        for path, text in written.items():
+            path.write_text(text)
         return 0
-    if PAGE.read_text() == page():
+    stale = [path.name for path, text in written.items() if path.read_text() != text]
+    if not stale:
         return 0
-    sys.stderr.write("docs/settings.md is not up to date: run python docs/settings_table.py\n")
+    sys.stderr.write(f"not up to date: {', '.join(stale)}; run python docs/settings_table.py\n")
     return 1
 
 

@@ -1,5 +1,6 @@
 """The launcher's decisions that need no process."""
 
+import importlib
 import json
 import socket
 import subprocess
@@ -9,9 +10,12 @@ import pytest
 
 from local_stack.commands import wants_demo_model
 from local_stack.demo_registry import demo_registry
+from local_stack.environments import key_variables, variables
 from local_stack.ports import LOOPBACK, free_port, is_free
-from local_stack.services import SERVICES, service_environment
+from local_stack.services import SERVICES, bootstrap_environment, service_environment
 from local_stack.supervisor import restart_delay
+from shared.routing import Registry
+from shared.settings import Fragment
 
 
 def test_restarts_wait_twice_as_long_each_time_up_to_five_seconds() -> None:
@@ -23,6 +27,47 @@ def test_only_llm_runner_sees_provider_keys() -> None:
     environment = {"OPENAI_API_KEY": "canary", "AGENTWARS_LOG_LEVEL": "debug"}
     seeing = [s.name for s in SERVICES if "OPENAI_API_KEY" in service_environment(environment, s, 1)]
     assert seeing == ["llm-runner"]
+
+
+def test_a_key_is_given_to_llm_runner_alone_whatever_its_variable_is_called() -> None:
+    registry = json.dumps({"evil": {"baseUrl": "http://x", "keyVariable": "EVIL_TOKEN", "models": {}}, "odd": 7})
+    environment = {"AGENTWARS_PROVIDERS": registry, "EVIL_TOKEN": "canary", "OTHER_SECRET": "canary", "PATH": "/bin"}
+    given = {service.name: service_environment(environment, service, 1) for service in SERVICES}
+    assert [name for name, told in given.items() if "EVIL_TOKEN" in told] == ["llm-runner"]
+    assert not any("OTHER_SECRET" in told for told in given.values())
+    assert all(told["PATH"] == "/bin" and told["AGENTWARS_PROVIDERS"] == registry for told in given.values())
+    assert bootstrap_environment(environment) == {"AGENTWARS_PROVIDERS": registry, "PATH": "/bin"}
+
+
+def test_a_setting_is_given_to_who_declares_it() -> None:
+    environment = {"AGENTWARS_STREAM_TOKEN_SECRET": "canary", "agentwars_log_level": "DEBUG", "AGENTWARS_NOBODYS": "x"}
+    given = {service.name: service_environment(environment, service, 1) for service in SERVICES}
+    assert [name for name, told in given.items() if "AGENTWARS_STREAM_TOKEN_SECRET" in told] == ["gateway"]
+    assert all("agentwars_log_level" in told and "AGENTWARS_NOBODYS" not in told for told in given.values())
+
+
+@pytest.mark.parametrize("providers", ["{", "[]", "7", '{"a":{"keyVariable":7}}'])
+def test_a_registry_that_is_none_names_no_key(providers: str) -> None:
+    assert key_variables({"AGENTWARS_PROVIDERS": providers}) == frozenset()
+
+
+def test_the_default_registrys_key_is_the_one_that_is_passed_on() -> None:
+    assert key_variables({}) == {provider.key_variable for provider in Registry().providers.values()}
+
+
+def _fragments(of: type[Fragment] = Fragment) -> set[type[Fragment]]:
+    return {of}.union(*(_fragments(one) for one in of.__subclasses__()))
+
+
+def test_every_settings_class_of_a_service_is_declared_for_it() -> None:
+    packages = {"gateway": "gateway", "orchestrator": "orchestrator", "llm_runner": "llm-runner"}
+    for package, service in (packages | {"summarizer": "summarizer"}).items():
+        for module in (f"{package}.app", f"{package}.settings"):
+            importlib.import_module(module)
+        own = [one for one in _fragments() if one.__module__.partition(".")[0] == package]
+        names = {f"AGENTWARS_{name.upper()}" for one in own for name in one.model_fields}
+        assert own
+        assert names <= variables(service)
 
 
 def test_each_replica_is_told_its_port_in_the_variable_of_its_kind() -> None:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from local_stack.environments import only
 from local_stack.interrupts import until_interrupted
-from local_stack.services import without_provider_keys
 from local_stack.stack import Stack
 
 _CLIENT_STOP_SECONDS = 5.0
@@ -84,7 +84,7 @@ async def _play(stack: Stack) -> int:
 async def _run_client(url: str) -> int:
     # In the terminal's own process group: it draws there, and Ctrl-C reaches it too.
     client = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agentwars", "--url", url, "demo"), env=without_provider_keys(os.environ)
+        *(sys.executable, "-m", "agentwars", "--url", url, "demo"), env=only(os.environ)
     )
     try:
         status = await client.wait()

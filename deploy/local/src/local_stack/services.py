@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_stack.environments import key_variables, only, variables
 from local_stack.ports import LOOPBACK
 
 
@@ -33,15 +34,17 @@ BOOTSTRAP = _module("shared.topology")
 """Declares streams, durables and indexes; ends with status 0 once all of them exist."""
 
 
-def without_provider_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """Only llm-runner may see them."""
-    return {name: value for name, value in environment.items() if not name.endswith("_API_KEY")}
-
-
 def service_environment(environment: Mapping[str, str], service: Service, port: int) -> dict[str, str]:
     """The environment of one replica that listens on `port` (its API, or its health endpoints)."""
-    visible = dict(environment) if service.holds_provider_keys else without_provider_keys(environment)
-    return visible | {"AGENTWARS_HOST": LOOPBACK, service.port_variable: str(port)}
+    told = only(environment, variables(service.name))
+    keys = key_variables(environment) if service.holds_provider_keys else ()
+    held = {name: environment[name] for name in keys if name in environment}
+    return told | held | {"AGENTWARS_HOST": LOOPBACK, service.port_variable: str(port)}
+
+
+def bootstrap_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What declares streams, durables and indexes is told: where they are, and for which providers."""
+    return only(environment, variables("bootstrap"))
 
 
 def demo_model_command(port: int, seed: int, ledger: Path, arguments: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Self
 
 from local_stack.data_directory import exclusive
 from local_stack.demo_registry import demo_registry
+from local_stack.environments import only
 from local_stack.errors import NotReadyInTime, PortTaken, ProcessEnded, UnknownService
 from local_stack.finder import External, find_mongo, find_nats
 from local_stack.footprint import processor_seconds, resident_bytes
@@ -30,9 +31,9 @@ from local_stack.services import (
     GATEWAY,
     SERVICES,
     Service,
+    bootstrap_environment,
     demo_model_command,
     service_environment,
-    without_provider_keys,
 )
 from local_stack.supervisor import Supervisor
 
@@ -188,8 +189,7 @@ class Stack:
         port = self.demo_port or free_port()
         ledger = self.data_dir / "demo-model-ledger.jsonl"
         command = demo_model_command(port, self.demo_seed, ledger, self.demo_arguments)
-        environment = without_provider_keys(self._environment)
-        self._demo = Process("demo-model", command, environment, self.logs / "demo-model.log")
+        self._demo = Process("demo-model", command, only(self._environment), self.logs / "demo-model.log")
         self._demo.start()
         self.demo_model_url = f"http://{LOOPBACK}:{port}"
         self._targets.append(Target(self._demo, f"{self.demo_model_url}/healthz"))
@@ -222,7 +222,7 @@ class Stack:
         return server.url
 
     async def _run_bootstrap(self) -> None:
-        environment = without_provider_keys(self._environment)
+        environment = bootstrap_environment(self._environment)
         process = Process("bootstrap", self.bootstrap, environment, self.logs / "bootstrap.log")
         process.start()
         try:

@@ -88,9 +88,7 @@ class Planner:
         self._at_most("runs" if start.runs else "runCount", total, self._limits.runs_ceiling)
         scenarios = Scenarios(self._casting, self._limits, agents)
         played = scenarios.over_personas(start, start.personas)
-        budget = start.max_budget_usd
-        if budget is None:
-            budget = self._limits.scale_budget_usd * total
+        budget = self._limits.scale_budget_usd if start.max_budget_usd is None else start.max_budget_usd
         return self._plan(RunKind.SCALE, played, total, start, start.concurrency, budget, seed)
 
     def retry(self, parent: Run, failed: Sequence[int], budget_usd: float | None) -> Plan:
@@ -119,8 +117,7 @@ class Planner:
         budget_usd: float,
         seed: int,
     ) -> Plan:
-        # Without a goal or criteria nobody judges: statistics need no writer.
-        reported = (kind is RunKind.SCALE or total > 1) and any(one.judged for one in scenarios)
+        reported = kind is RunKind.SCALE or total > 1
         settings = RunSettings(
             kind=kind,
             total=total,

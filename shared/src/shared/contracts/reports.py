@@ -1,14 +1,11 @@
 """What a run taught (spec/api.md, "Scale tests, comparisons, reports")."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.words import EndedReason, FailureTag
-
-UNJUDGED: Final = "unjudged"
-"""Why a report that is ready has no prose: the run had neither goal nor criteria, or no judge."""
 
 
 class TurnsToGoal(Record):
@@ -80,10 +77,7 @@ class ConversationOutcome(Record):
 
 
 class Report(Record):
-    """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there.
-
-    They are all there is to a run that nobody judged: `ready`, with the reason `unjudged`.
-    """
+    """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there."""
 
     run_id: str
     tenant: str = "default"
