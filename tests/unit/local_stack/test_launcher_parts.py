@@ -46,6 +46,13 @@ def test_a_setting_is_given_to_who_declares_it() -> None:
     assert all("agentwars_log_level" in told and "AGENTWARS_NOBODYS" not in told for told in given.values())
 
 
+def test_the_password_in_a_providers_address_is_given_to_llm_runner_alone() -> None:
+    registry = json.dumps({"a": {"baseUrl": "http://me:hunter22@there:1/v1", "models": {}}})
+    given = {s.name: service_environment({"AGENTWARS_PROVIDERS": registry}, s, 1) for s in SERVICES}
+    assert [name for name, told in given.items() if "hunter22" in str(told)] == ["llm-runner"]
+    assert json.loads(given["gateway"]["AGENTWARS_PROVIDERS"])["a"]["baseUrl"] == "http://there:1/v1"
+
+
 @pytest.mark.parametrize("providers", ["{", "[]", "7", '{"a":{"keyVariable":7}}'])
 def test_a_registry_that_is_none_names_no_key(providers: str) -> None:
     assert key_variables({"AGENTWARS_PROVIDERS": providers}) == frozenset()

@@ -4,6 +4,7 @@ A variable that nobody declares reaches nobody, whatever it is called: so a prov
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ ANY_PROGRAM: Final = frozenset(
     }
 )
 """Where programs, files, words and certificates are; nothing that may hold a secret (a proxy's address does)."""
+_IN_ADDRESS: Final = re.compile(r"(?<=//)[^/@\s\"]*@")
 _DECLARED: Final[Mapping[str, list[str]]] = json.loads(
     Path(__file__).with_name("declared_variables.json").read_text(encoding="utf-8")
 )
@@ -46,6 +48,14 @@ def key_variables(environment: Mapping[str, str]) -> frozenset[str]:
     entries = providers.values() if isinstance(providers, dict) else ()
     named = (entry.get("keyVariable") or entry.get("key_variable") for entry in entries if isinstance(entry, dict))
     return frozenset(name for name in named if isinstance(name, str))
+
+
+def without_passwords(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the user and the password that a provider's address may hold: only who calls it needs them."""
+    told = dict(environment)
+    if PROVIDERS in told:
+        told[PROVIDERS] = _IN_ADDRESS.sub("", told[PROVIDERS])
+    return told
 
 
 def only(environment: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.environments import key_variables, only, variables
+from local_stack.environments import key_variables, only, variables, without_passwords
 from local_stack.ports import LOOPBACK
 
 
@@ -37,14 +37,16 @@ BOOTSTRAP = _module("shared.topology")
 def service_environment(environment: Mapping[str, str], service: Service, port: int) -> dict[str, str]:
     """The environment of one replica that listens on `port` (its API, or its health endpoints)."""
     told = only(environment, variables(service.name))
-    keys = key_variables(environment) if service.holds_provider_keys else ()
-    held = {name: environment[name] for name in keys if name in environment}
-    return told | held | {"AGENTWARS_HOST": LOOPBACK, service.port_variable: str(port)}
+    if service.holds_provider_keys:
+        told |= {name: environment[name] for name in key_variables(environment) if name in environment}
+    else:
+        told = without_passwords(told)
+    return told | {"AGENTWARS_HOST": LOOPBACK, service.port_variable: str(port)}
 
 
 def bootstrap_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What declares streams, durables and indexes is told: where they are, and for which providers."""
-    return only(environment, variables("bootstrap"))
+    return without_passwords(only(environment, variables("bootstrap")))
 
 
 def demo_model_command(port: int, seed: int, ledger: Path, arguments: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from shared.routing import ProviderEntry
 # What a provider says is bounded where it becomes ours: no model counts, names or asks for as much.
 MOST_TOKENS = 100_000_000
 LONGEST_FINISH_REASON = 64
-LONGEST_TOOL_NAME = 256
-LONGEST_TOOL_ID = 4096
+LONGEST_TOOL_NAME = 200
+LONGEST_TOOL_ID = 4000
 HIGHEST_TOOL_INDEX = 10_000
 
 PROVIDER_ERROR = "provider_error"
