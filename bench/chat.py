@@ -226,9 +226,9 @@ class Row:
 
     def markdown(self, slower: float) -> str:
         alone, product = self.alone.next_message, self.product.next_message
-        (a50, a99), (p50, p99) = (_quantiles([one.first_token for one in times]) for times in (alone, product))
-        new, _ = _quantiles([one.first_token for one in self.product.first_message])
-        byte50, byte99 = _quantiles([one.first_byte for one in product])
+        (a50, a99), (p50, p99) = (quantiles([one.first_token for one in times]) for times in (alone, product))
+        new, _ = quantiles([one.first_token for one in self.product.first_message])
+        byte50, byte99 = quantiles([one.first_byte for one in product])
         count = len(self.product.first_message) + len(product)
         added = " | ".join(self._judged(value, place, slower) for place, value in ((1, p50 - a50), (2, p99 - a99)))
         return (
@@ -257,7 +257,7 @@ async def _row(stage: Stage, talk: Talk, at_once: int, port: int) -> Row:
     return row
 
 
-def _quantiles(values: list[float]) -> tuple[float, float]:
+def quantiles(values: list[float]) -> tuple[float, float]:
     """p50 and p99; of one value itself."""
     if len(values) < 2:
         return values[0], values[0]

@@ -16,6 +16,7 @@ from shlex import quote
 from chaos.checker import Verdict, check
 from chaos.conductor import conduct
 from chaos.evidence import Evidence, gather, held
+from chaos.hostile_client import attack
 from chaos.people import converse
 from chaos.record import Record
 from chaos.report import print_report, write_result
@@ -92,6 +93,7 @@ async def _everybody(world: World, stop: asyncio.Event, runs: int, people: int) 
     async with asyncio.TaskGroup() as group:
         group.create_task(work(world, stop, runs))
         group.create_task(converse(world, stop, people))
+        group.create_task(attack(world, stop))
 
 
 async def _calm(world: World, working: "asyncio.Task[None]") -> None:

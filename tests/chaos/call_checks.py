@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from chaos.evidence import Evidence
+from chaos.hostile_provider import RETRIES
 from chaos.ledger import FINISHED, Call
 from chaos.record import Strike
 from chaos.world import CONCURRENCY
@@ -29,6 +30,25 @@ def calls_bounded(evidence: Evidence) -> list[str]:
             allowed += len(calls)
         if len(calls) > allowed:
             found.append(f"{key} was called {len(calls)} times, {failed} failed, {len(touching)} strikes touched it")
+    return found
+
+
+def hostile_calls_bounded(evidence: Evidence) -> list[str]:
+    """E4 where the provider answers what none should: failures and our own exceptions cost no more than the retries."""
+    keys = {attempt: key for one in evidence.runs.values() for attempt, key in one.key_of_attempt.items()}
+    by_key: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.record.hostile_calls:
+        by_key[keys.get(call.attempt or "", f"of no generation: {call.attempt}")].append(call)
+    found = []
+    for key, calls in by_key.items():
+        touching = [strike for strike in evidence.record.strikes if _touches(strike, calls)]
+        allowed = 1 + RETRIES + sum(max(1, len(strike.killed)) for strike in touching)
+        if key in evidence.record.replayed:
+            allowed += len(calls)
+        if len(calls) > allowed:
+            found.append(
+                f"{key} was called {len(calls)} times at the hostile provider, {len(touching)} strikes touched it"
+            )
     return found
 
 

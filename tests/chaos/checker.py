@@ -181,6 +181,11 @@ def nothing_left(evidence: Evidence) -> list[str]:
     return [f"WORK holds {subject}" for subject in evidence.work_left] + held
 
 
+def no_error_of_ours(evidence: Evidence) -> list[str]:
+    """Whatever was sent, no answer said that something went wrong here."""
+    return list(evidence.record.failings)
+
+
 async def secrets(world: World, evidence: Evidence) -> list[str]:
     """E12: the provider's key stands in no log, no stream's file, no document, no answer and not in the ledger."""
     needle = world.secret.encode()
@@ -208,7 +213,12 @@ _INVARIANTS: list[tuple[str, str, RunCheck | None, list[Check]]] = [
     ),
     ("E2", "entries are 1..k, no gap, one end", assert_transcripts_whole, [chat_checks.answers_follow]),
     ("E3", "one result per generation", assert_one_result_a_generation, [counted_once, chat_checks.answers_answer]),
-    ("E4", "calls are explained by faults", None, [call_checks.calls_bounded]),
+    (
+        "E4",
+        "calls are explained by faults, exceptions too",
+        None,
+        [call_checks.calls_bounded, call_checks.hostile_calls_bounded],
+    ),
     ("E5", "what was asked twice stands once", None, [one_run_a_key, chat_checks.said_once]),
     (
         "E6",
@@ -226,5 +236,6 @@ _INVARIANTS: list[tuple[str, str, RunCheck | None, list[Check]]] = [
     ("E9", "at rest nothing is queued or reserved", assert_at_rest, [nothing_left]),
     ("E10", "no call 1 s after a cancel or a stop", None, [call_checks.cancel_holds, call_checks.stops_hold]),
     ("E11", "provider limit and budgets kept", None, [call_checks.concurrency_kept, budgets_kept]),
+    ("5xx", "no request meets an error of ours", None, [no_error_of_ours]),
     ("S7", "the sweeper was not needed", None, [sweeper_not_needed, chat_times.chats_swept_for_a_reason]),
 ]

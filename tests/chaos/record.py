@@ -1,8 +1,11 @@
 """What the suite itself saw and did: strikes, and what each run was asked and told."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+
+from chaos.ledger import Call
 
 Body = dict[str, Any]
 
@@ -147,6 +150,12 @@ class Record:
     chats: list[Chat] = field(default_factory=list)
     replayed: set[str] = field(default_factory=set)
     """Generation keys whose job was published once more."""
+    hostile_calls: list[Call] = field(default_factory=list)
+    """What the hostile provider was asked."""
+    hostile_answers: Counter[int] = field(default_factory=Counter)
+    """How the hostile client's requests were answered, by status; 0 where the connection broke."""
+    failings: list[str] = field(default_factory=list)
+    """Requests that met an error of ours: a 5xx that does not say who is away."""
     leaks: list[str] = field(default_factory=list)
     """Answers that held the planted secret."""
     trouble: list[str] = field(default_factory=list)

@@ -159,6 +159,8 @@ def totals(evidence: Evidence) -> dict[str, Any]:
         "canceled runs": sum(1 for story in evidence.record.stories if story.cancel_answered),
         "calls": len(evidence.calls),
         "extra calls": _share(extra, len(evidence.calls)),
+        "calls of the hostile provider": len(evidence.record.hostile_calls),
+        "hostile requests by answer": dict(sorted(evidence.record.hostile_answers.items())),
         "kills": sum(services.values()),
         "kills by service": dict(services),
         "slow stops": [strike.detail for strike in evidence.record.strikes if "did not end" in strike.detail],

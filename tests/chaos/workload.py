@@ -6,6 +6,7 @@ from random import Random
 
 import httpx
 
+from chaos import hostile_provider
 from chaos.asking import Unanswered, ask
 from chaos.readers import listen, poll
 from chaos.record import Body, Listening, Polling, Story
@@ -23,6 +24,8 @@ SHAPES = {
     TINY: ((6, 10), (2, 2), (10, 10)),
 }
 POLL_SECONDS = 0.7
+HOSTILE_SHARE = 0.15
+TAME = {"provider": "demo", "model": "demo-standard"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ def _plan(world: World, agent: str, number: int) -> Plan:
     }
     if goal := random.choice(GOALS):
         body["goal"] = goal
+    if random.random() < HOSTILE_SHARE:
+        body |= {"provider": hostile_provider.NAME, "opponent": TAME, "judge": {"provider": "demo"}}
     control = random.choices(["none", "pause", "cancel", "pause and cancel"], [6, 2, 1.5, 0.5])[0]
     readers = random.choices([0, 1, 2], [3, 5, 2])[0]
     key = f"chaos-{world.record.seed}-{number}"
@@ -63,7 +68,7 @@ def _plan(world: World, agent: str, number: int) -> Plan:
 
 async def work(world: World, stop: asyncio.Event, runs_at_once: int) -> None:
     """Starts runs until it is told to stop; returns when every story has been told to its end."""
-    prompt = {"name": "Kettle & Co", "systemPrompt": GOOD_PROMPT, "provider": "demo", "model": "demo-standard"}
+    prompt = {"name": "Kettle & Co", "systemPrompt": GOOD_PROMPT, **TAME}
     agent = (await ask(world, "POST", "/api/agents", body=prompt)).json()["id"]
     number = 0
     async with asyncio.TaskGroup() as stories:

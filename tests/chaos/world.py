@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pymongo import MongoClient
 
+from chaos import hostile_provider
 from chaos.proxy import Proxy
 from chaos.record import Record
 from local_stack.demo_registry import demo_registry
@@ -122,7 +123,9 @@ async def running_world(folder: Path, random: Random, record: Record) -> AsyncIt
         for proxy in proxies.values():
             await proxy.start()
             cleanup.push_async_callback(proxy.stop)
-        stack = await cleanup.enter_async_context(_stack(folder, ports, proxies, secret))
+        opening = hostile_provider.hostile_provider(record.seed, record.hostile_calls, moment)
+        hostile_url = await cleanup.enter_async_context(opening)
+        stack = await cleanup.enter_async_context(_stack(folder, ports, proxies, secret, hostile_url))
         await asyncio.to_thread(_name_store, ports["mongod"], proxies["mongod"].port)
         await stack.ready(90)
         store = Store(MongoSettings(mongo_url=stack.mongo_url))
@@ -153,9 +156,10 @@ def _name_store(port: int, proxy_port: int) -> None:
         client.close()
 
 
-def _stack(folder: Path, ports: dict[str, int], proxies: dict[str, Proxy], secret: str) -> Stack:
+def _stack(folder: Path, ports: dict[str, int], proxies: dict[str, Proxy], secret: str, hostile_url: str) -> Stack:
     registry = json.loads(demo_registry(f"http://{LOOPBACK}:{proxies['demo-model'].port}"))
     registry["demo"] |= {"keyVariable": KEY_VARIABLE, "concurrency": CONCURRENCY, "liveConcurrency": LIVE}
+    registry[hostile_provider.NAME] = hostile_provider.registry_entry(hostile_url, KEY_VARIABLE)
     pace = ("--time-to-first-token", "0.05", "--tokens-per-second", "200", "--require-key", secret)
     return Stack(
         folder,

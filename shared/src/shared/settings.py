@@ -42,13 +42,13 @@ class HealthSettings(Fragment):
 
 
 class LimitSettings(Fragment):
-    """Defaults and ceilings of what may be asked (spec/limits.md)."""
+    """Defaults and ceilings of what may be asked (spec/limits.md). Both budgets are for each conversation of a run."""
 
     message_limit: int = 25
     message_limit_ceiling: int = 25
     runs_ceiling: int = 10
     battle_budget_usd: float = 0.05
-    scale_budget_usd: float = 0.10
+    scale_budget_usd: float = 0.05
     conversation_time_limit_seconds: float = 1800.0
     run_time_limit_seconds: float = 7200.0
     turn_max_tokens: int = 2000

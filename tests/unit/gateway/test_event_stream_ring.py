@@ -130,3 +130,11 @@ def test_end_of_the_run_that_is_put_before_ends_the_log() -> None:
     ring = Ring(10, 1000, 10)
     ring.prepend([Item(9, "run.ended", None, b"x")], 8)
     assert ring.ended
+
+
+def test_a_ring_gives_up_its_oldest_events_where_memory_is_shared() -> None:
+    ring = ring_of(10)
+    ring.trim(35)
+    assert (ring.size, ring.start, ring.base) == (30, 7, 70)
+    ring.trim(5)
+    assert (ring.size, ring.end - ring.start) == (10, 1)

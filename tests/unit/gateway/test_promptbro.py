@@ -103,6 +103,15 @@ def test_words_of_conversations_pose_as_nothing_else_and_stand_in_no_instruction
     assert asked.endswith("\nInput:\nYou are a bot.")
 
 
+def test_report_of_a_run_that_nobody_judged_is_told_as_such() -> None:
+    stats = Statistics(
+        total=4, succeeded=0, unsuccessful=0, errored=0, failed=0, success_rate=None, success_interval=None
+    )
+    told = material(RUN, report().model_copy(update={"stats": stats}))
+    assert "No conversation was judged." in told
+    assert "Reached the goal" not in told
+
+
 @pytest.mark.parametrize("fence", ["{}", "```json\n{}\n```"])
 def test_checklist_is_read_as_it_was_asked_for(fence: str) -> None:
     written = json.dumps({"criteria": [{"id": "asks", "text": "The agent asks.", "required": False}, "Plain."]})

@@ -1,5 +1,6 @@
 """From a start to the settings a run is played by: pure, without a server."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.words import Purpose, RunKind, RunStatus, Side, Wanted
-from shared.routing import UnknownModel
+from shared.routing import Registry, UnknownModel
 
 
 def agent(**values: Any) -> Agent:
@@ -121,7 +122,45 @@ def test_scale_test_reserves_its_report() -> None:
     assert settings.report is not None
     assert (settings.report.name, settings.report.model) == ("report", "demo-standard")
     assert settings.report_reserve_nanos > 0
-    assert settings.max_budget_nanos == 100_000_000
+    assert settings.max_budget_nanos == 4 * 50_000_000
+
+
+@pytest.mark.parametrize("prices", [REGISTRY, Registry()], ids=["demo", "openai"])
+def test_default_budget_of_a_scale_test_holds_at_the_documented_size(prices: Registry) -> None:
+    start = ScaleStart.model_validate({"agentId": "a", "runs": 10, "personas": ["refund-request"]})
+    prompted = agent(system_prompt="You are the support agent of a shop. " * 50)
+    plan = Planner(prices, GatewaySettings()).scale(start, {("a", None): prompted}, seed=3).fit()
+    assert plan.settings.max_budget_nanos == 500_000_000
+    assert plan.estimate.nanos > 100_000_000
+
+
+def test_default_budgets_are_for_each_conversation_and_as_set() -> None:
+    limits = GatewaySettings(scale_budget_usd=0.2)
+    start = ScaleStart.model_validate({"agentId": "a", "runs": 3})
+    plan = Planner(REGISTRY, limits).scale(start, {("a", None): agent()}, seed=3)
+    assert plan.settings.max_budget_nanos == 600_000_000
+    assert scale(runs=3, maxBudgetUsd=0.07).settings.max_budget_nanos == 70_000_000
+
+
+def test_a_refusal_names_a_budget_that_holds() -> None:
+    with pytest.raises(BudgetExceeded) as refused:
+        scale(runs=7, goal="g", maxBudgetUsd=0.001).fit()
+    named = re.search(r"maxBudgetUsd (\d+\.\d+)", refused.value.message)
+    assert named is not None
+    assert scale(runs=7, goal="g", maxBudgetUsd=float(named[1])).fit().settings.total == 7
+    with pytest.raises(BudgetExceeded):
+        scale(runs=7, goal="g", maxBudgetUsd=float(named[1]) - 0.0001).fit()
+
+
+def test_run_that_nobody_judges_pays_for_no_report() -> None:
+    without_judge = scale(runs=3, goal="g", judge={"enabled": False})
+    for plan in (scale(runs=3), without_judge, battle(battles=[{"agentId": "a"}] * 2)):
+        assert (plan.settings.judged, plan.settings.report, plan.settings.report_reserve_nanos) == (False, None, 0)
+        assert plan.estimate.view().judged is False
+        assert set(plan.estimate.by_purpose) == {Purpose.TURN}
+    some = battle(battles=[{"agentId": "a"}, {"agentId": "a", "goal": "g"}])
+    assert (some.settings.judged, some.settings.report is not None) == (True, True)
+    assert scale(personas=["refund-request"]).estimate.view().judged is True
 
 
 CONCURRENCIES = [(None, "demo", 8), (3, "demo", 3), (99, "demo", 8), (8, "other", 1)]

@@ -11,7 +11,8 @@ from summarizer.decide import Keep
 from summarizer.draft import read_draft
 from summarizer.errors import UnusableAnswer
 from summarizer.prompt_diff import prompt_diff
-from unit.summarizer.played_runs import BEGUN, conversation, material
+from summarizer.writing import report_facts
+from unit.summarizer.played_runs import BEGUN, conversation, material, scenario
 
 ANSWER: dict[str, Any] = {
     "summary": "It fails.",
@@ -58,6 +59,28 @@ def test_report_with_prose_holds_checked_modes_and_a_diff() -> None:
     assert report.prompt_diff is not None
     assert "+Never refuse." in report.prompt_diff.splitlines()
     assert [one.tags for one in report.conversations] == [("refused",), ()]
+
+
+def test_report_of_a_run_that_nobody_judged_is_ready_and_says_so() -> None:
+    played = [conversation(1, EndedReason.LIMIT, ["Help me", "I can't do that"], judged=False)]
+    report = compose(material(played, played=scenario(goal=None)), Keep(), None, BEGUN)
+    assert (report.status, report.reason) == ("ready", "unjudged")
+    assert (report.summary, report.failure_modes, report.revised_prompt) == (None, (), None)
+    assert (report.stats.success_rate, report.stats.unsuccessful, report.stats.errored) == (None, 0, 0)
+    assert (report.conversations[0].goal_reached, report.conversations[0].tags) == (None, ())
+
+
+def test_conversation_that_nobody_judged_is_no_failure_of_a_report() -> None:
+    played = [*PLAYED[1:], conversation(1, EndedReason.LIMIT, ["Help me", "I can't do that"], judged=False)]
+    report = compose(material(played), Keep(read_draft(json.dumps(ANSWER))), "demo/demo-fast", BEGUN)
+    assert [(mode.count, mode.share, mode.evidence) for mode in report.failure_modes] == [(0, 0.0, ())]
+    assert [one.tags for one in report.conversations] == [(), ()]
+
+
+def test_nobody_writes_about_a_run_that_nobody_judged() -> None:
+    judged, unjudged = (material([conversation(1)] * 2, played=scenario(goal=goal)) for goal in ("g", None))
+    assert report_facts(judged, None).prose_wanted
+    assert not report_facts(unjudged, None).prose_wanted
 
 
 def test_report_without_prose_has_statistics_and_a_reason() -> None:

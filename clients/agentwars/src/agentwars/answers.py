@@ -45,6 +45,13 @@ class Model(Answer):
     tier: str | None = None
 
 
+class Estimate(Answer):
+    """What a start is expected to cost, and whether anybody would judge it."""
+
+    estimated_usd: float | None = None
+    judged: bool = True
+
+
 class Started(Answer):
     """A run that was accepted; `estimated_usd` is what it is expected to cost."""
 

@@ -14,6 +14,7 @@ from agentwars.answers import (
     Answer,
     Conversation,
     DeadLetter,
+    Estimate,
     Message,
     Model,
     Persona,
@@ -93,6 +94,11 @@ class Client:
     async def start(self, kind: Literal["battles", "scale"], body: Mapping[str, Any]) -> Started:
         """Starts a run."""
         return await self._start(f"/api/{kind}/start", body)
+
+    async def estimate(self, kind: Literal["battles", "scale"], body: Mapping[str, Any]) -> Estimate:
+        """What such a start would cost, and whether it would be judged. Nothing is started."""
+        named = {"kind": "scale" if kind == "scale" else "battle"}
+        return _as(Estimate, await self._json("POST", "/api/estimates", named | dict(body)))
 
     async def retry_failed(self, run_id: str) -> Started:
         """Starts a new run that plays again what ended by an error in one that has ended."""

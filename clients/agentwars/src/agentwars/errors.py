@@ -35,6 +35,16 @@ class ApiError(AgentWarsError):
         return self.status == 429 or self.status >= 500
 
 
+class NobodyJudges(AgentWarsError):
+    """A success rate is asked for of a run that nobody would judge; nothing was started."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "--min-success needs somebody who judges, and this run has neither a goal nor criteria. "
+            "Give --goal TEXT, a --persona of the library (each has a goal), or an agent with criteria"
+        )
+
+
 class ServiceUnavailable(AgentWarsError):
     """No answer from the gateway."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from shared.contracts.money import to_usd
+from shared.contracts.money import to_usd, usd_that_holds
 from shared.errors import AgentWarsError
 
 
@@ -102,7 +102,7 @@ class ContextTooLong(ApiError):
 
 
 class BudgetExceeded(ApiError):
-    """The estimate is over the budget: nothing was started."""
+    """The estimate is over the budget: nothing was started. Says what budget would do."""
 
     status = 402
     code = "budget_exceeded"
@@ -111,7 +111,8 @@ class BudgetExceeded(ApiError):
         estimated, budget = to_usd(estimated_nanos), to_usd(budget_nanos)
         super().__init__(
             f"This is expected to cost {estimated:.4f} USD, more than its budget of {budget:.4f} USD: "
-            "raise maxBudgetUsd, or ask for fewer or shorter conversations or a cheaper model.",
+            f"pass maxBudgetUsd {usd_that_holds(estimated_nanos)} or more, or ask for fewer or shorter conversations "
+            "or a cheaper model.",
             top_level={"estimatedUsd": estimated, "maxBudgetUsd": budget},
         )
 

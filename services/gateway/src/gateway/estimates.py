@@ -33,8 +33,9 @@ class _Sum:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost in nano-dollars, and the sums it is made of."""
+    """The expected cost in nano-dollars, the sums it is made of, and whether anybody judges for it."""
 
+    judged: bool = True
     total: _Sum = field(default_factory=_Sum)
     by_purpose: dict[Purpose, _Sum] = field(default_factory=lambda: defaultdict(_Sum))
 
@@ -45,6 +46,7 @@ class Estimate:
     def view(self) -> EstimateView:
         return EstimateView(
             estimated_usd=to_usd(self.nanos),
+            judged=self.judged,
             calls=self.total.calls,
             tokens=self.total.tokens,
             by_purpose={
@@ -56,7 +58,7 @@ class Estimate:
 
 def estimate(registry: Registry, settings: RunSettings, limits: LimitSettings) -> Estimate:
     """The cost of a run whose conversations all reach their limit."""
-    found = Estimate()
+    found = Estimate(settings.judged)
     for call, times in _calls(registry, settings, limits.expected_output_tokens):
         found.total.add(call, times)
         found.by_purpose[call.purpose].add(call, times)

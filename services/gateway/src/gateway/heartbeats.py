@@ -21,6 +21,7 @@ INTERVAL_SECONDS = 5.0
 FRESH_SECONDS = 15.0
 FORGOTTEN_SECONDS = 300.0
 PROCESSES_KEPT = 1000
+LARGEST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Heartbeats:
     async def _heard(self, message: Msg) -> None:
         service = message.subject.split(".")[1]
         try:
-            body = json.loads(message.data)
+            body = json.loads(message.data) if len(message.data) <= LARGEST_BYTES else None
         except ValueError:
             body = None
         if not isinstance(body, dict):

@@ -93,6 +93,7 @@ def started(run: Run) -> Started:
         conversation_ids=[run.conversation_id(index) for index in shown],
         status=shown_status(run),
         estimated_usd=to_usd(run.estimated_nanos),
+        judged=run.settings.judged,
         links=links_of(run.id, run.kind),
         parent=run.parent,
     )

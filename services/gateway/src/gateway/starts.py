@@ -88,7 +88,9 @@ class Planner:
         self._at_most("runs" if start.runs else "runCount", total, self._limits.runs_ceiling)
         scenarios = Scenarios(self._casting, self._limits, agents)
         played = scenarios.over_personas(start, start.personas)
-        budget = self._limits.scale_budget_usd if start.max_budget_usd is None else start.max_budget_usd
+        budget = start.max_budget_usd
+        if budget is None:
+            budget = self._limits.scale_budget_usd * total
         return self._plan(RunKind.SCALE, played, total, start, start.concurrency, budget, seed)
 
     def retry(self, parent: Run, failed: Sequence[int], budget_usd: float | None) -> Plan:
@@ -117,7 +119,8 @@ class Planner:
         budget_usd: float,
         seed: int,
     ) -> Plan:
-        reported = kind is RunKind.SCALE or total > 1
+        # Without a goal or criteria nobody judges: statistics need no writer.
+        reported = (kind is RunKind.SCALE or total > 1) and any(one.judged for one in scenarios)
         settings = RunSettings(
             kind=kind,
             total=total,

@@ -6,7 +6,6 @@ is booked as an estimate, which the real figures of a zombie replace.
 
 import asyncio
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +20,6 @@ from shared.storage import Store
 
 BEFORE_FIRST_JOB = timedelta(minutes=5)
 SCAN_SHARED_SECONDS = 1.0
-SCANS_KEPT = 200
 STARTED = b'"attempt.started"'
 TYPE_STANDS_WITHIN = 64
 FAILED, LOST, CANCELED, BEATEN = "failed", "lost", "canceled", "beaten"
@@ -64,7 +62,7 @@ class PastAttempts:
     def __init__(self, client: Client, store: Store) -> None:
         self._client = client
         self._store = store
-        self._scans: OrderedDict[str, tuple[float, datetime, asyncio.Task[Scan]]] = OrderedDict()
+        self._scans: dict[str, tuple[float, datetime, asyncio.Task[Scan]]] = {}
 
     async def of(self, job: GenerationRequested) -> Past:
         """Raises BrokerUnavailable, StoreUnavailable."""
@@ -79,10 +77,19 @@ class PastAttempts:
         if shared is None or now - shared[0] > SCAN_SHARED_SECONDS or start < shared[1]:
             shared = (now, start, asyncio.create_task(self._read(run_id, start)))
             self._scans[run_id] = shared
-            self._scans.move_to_end(run_id)
-            if len(self._scans) > SCANS_KEPT:
-                self._scans.popitem(last=False)
+            shared[2].add_done_callback(lambda task: self._forget(run_id, task))
         return await asyncio.shield(shared[2])
+
+    def _forget(self, run_id: str, scan: asyncio.Task[Scan]) -> None:
+        """A scan that is shared no more holds the attempts of a whole run for nobody."""
+        shared = self._scans.get(run_id)
+        if shared is None or shared[2] is not scan:
+            return
+        age = time.monotonic() - shared[0]
+        if age > SCAN_SHARED_SECONDS:
+            del self._scans[run_id]
+        else:
+            asyncio.get_running_loop().call_later(SCAN_SHARED_SECONDS - age + 0.1, self._forget, run_id, scan)
 
     async def _read(self, run_id: str, start: datetime) -> Scan:
         found: Scan = {}

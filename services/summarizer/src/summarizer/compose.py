@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.contracts.money import to_usd
-from shared.contracts.reports import ConversationOutcome, Report, ReportDraft
+from shared.contracts.reports import UNJUDGED, ConversationOutcome, Report, ReportDraft
 from summarizer import statistics
 from summarizer.decide import Keep
 from summarizer.evidence import failure_modes, tags_of
@@ -13,14 +13,17 @@ from summarizer.prompt_diff import prompt_diff
 
 
 def compose(material: Material, keep: Keep, generated_by: str | None, at: datetime) -> Report:
-    """The report to keep. Without a draft its prose is null; with a reason it is `unavailable`."""
+    """The report to keep. Without a draft its prose is null; with a reason it is `unavailable`.
+
+    Of a run that nobody judged statistics are all there is to be: its report is `ready`, and says so.
+    """
     prose = {} if keep.draft is None else _prose(material, keep.draft) | {"generated_by": generated_by}
     tags = tags_of(keep.draft, material.conversations) if keep.draft else {}
     report = Report(
         run_id=material.run.id,
         tenant=material.run.tenant,
         status="ready" if keep.reason is None else "unavailable",
-        reason=keep.reason,
+        reason=keep.reason or (None if material.run.settings.judged else UNJUDGED),
         stats=statistics.count(material),
         criteria=statistics.criterion_rates(material),
         conversations=tuple(_outcome(played, tags) for played in material.conversations),

@@ -33,8 +33,8 @@ class Played:
 
     @property
     def missed(self) -> bool:
-        """Whether it did not reach the goal, whatever the reason."""
-        return self.goal_reached is not True
+        """Whether it did not reach the goal, whatever the reason; one that nobody judged has missed nothing."""
+        return self.goal_reached is False
 
 
 @dataclass(frozen=True, slots=True)

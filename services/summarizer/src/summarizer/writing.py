@@ -112,7 +112,7 @@ def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
     facts = ReportFacts(
         counted=True,
         canceled=run.control.wanted is Wanted.CANCEL,
-        prose_wanted=run.settings.report is not None and not single_battle,
+        prose_wanted=run.settings.report is not None and run.settings.judged and not single_battle,
         writable=False,
         left_nanos=run.budget.max - material.usage.cost_nanos,
     )

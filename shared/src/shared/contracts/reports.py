@@ -1,11 +1,14 @@
 """What a run taught (spec/api.md, "Scale tests, comparisons, reports")."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.words import EndedReason, FailureTag
+
+UNJUDGED: Final = "unjudged"
+"""Why a report that is ready has no prose: the run had neither goal nor criteria, or no judge."""
 
 
 class TurnsToGoal(Record):
@@ -77,7 +80,10 @@ class ConversationOutcome(Record):
 
 
 class Report(Record):
-    """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there."""
+    """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there.
+
+    They are all there is to a run that nobody judged: `ready`, with the reason `unjudged`.
+    """
 
     run_id: str
     tenant: str = "default"

@@ -128,6 +128,11 @@ class RunSettings(Record):
     report_reserve_nanos: int = 0
     retried: tuple[int, ...] = ()
 
+    @property
+    def judged(self) -> bool:
+        """Whether any of its conversations is judged; of the others nobody says how they went."""
+        return any(scenario.judged for scenario in self.scenarios)
+
     def played_as(self, index: int) -> int:
         """The index conversation `index` has in the first run: its own, but in a retry."""
         return self.retried[index - 1] if self.retried else index

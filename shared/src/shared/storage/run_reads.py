@@ -1,6 +1,5 @@
 """Reading runs: by id for the engine, by owner for the gateway, by what is due for the sweepers."""
 
-from collections import OrderedDict
 from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from shared.contracts.words import PLAYED, RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
+from shared.storage.kept_settings import KeptSettings
 from shared.storage.run_settings import unfolded
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
@@ -20,7 +20,6 @@ WHOLE = {"slots": 0, "spent": 0}
 INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
 ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
-SETTINGS_KEPT = 500
 
 
 class RunReads:
@@ -28,7 +27,7 @@ class RunReads:
 
     def __init__(self, collection: Collection) -> None:
         self._runs = collection
-        self._settings: OrderedDict[str, RunSettings] = OrderedDict()
+        self._settings = KeptSettings()
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
         self._finds: Batcher[tuple[Owner, str], Run | None] = Batcher(self._find_batch)
 
@@ -38,7 +37,7 @@ class RunReads:
         with mapped_errors():
             document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
         if document is not None and not known:
-            self._keep_settings(run_id, unfolded(document["settings"]))
+            self._settings.keep(run_id, unfolded(document["settings"]))
         return await self._with_settings(document) if document else None
 
     async def find(self, owner: Owner, reference: str, *, forgotten: bool = False) -> Run | None:
@@ -78,13 +77,12 @@ class RunReads:
         """What the run was asked to do, from the process's cache after the first read."""
         kept = self._settings.get(run_id)
         if kept is not None:
-            self._settings.move_to_end(run_id)
             return kept
         with mapped_errors():
             document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
         if document is None:
             return None
-        return self._keep_settings(run_id, unfolded(document["settings"]))
+        return self._settings.keep(run_id, unfolded(document["settings"]))
 
     async def control(self, run_id: str) -> Control | None:
         """What is wanted of the run now; reads of many runs share a query."""
@@ -136,13 +134,7 @@ class RunReads:
         with mapped_errors():
             documents = await self._runs.find({"_id": {"$in": unknown}}, {"settings": 1}).to_list(None)
         for document in documents:
-            self._keep_settings(document["_id"], unfolded(document["settings"]))
-
-    def _keep_settings(self, run_id: str, settings: RunSettings) -> RunSettings:
-        self._settings[run_id] = settings
-        if len(self._settings) > SETTINGS_KEPT:
-            self._settings.popitem(last=False)
-        return settings
+            self._settings.keep(document["_id"], unfolded(document["settings"]))
 
     async def _one(self, query: dict[str, Any]) -> Run | None:
         with mapped_errors():

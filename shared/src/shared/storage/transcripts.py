@@ -4,8 +4,10 @@ only what follows has to be read (spec/turn-protocol.md section 1: the transcrip
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from sys import getsizeof
 
 from shared.contracts.transcript import Entry
+from shared.kept import held_bytes
 
 KEPT_BYTES = 32 * 1024 * 1024
 ENTRY_BYTES = 2_000
@@ -49,5 +51,6 @@ class KnownTranscripts:
 
 
 def _size(entry: Entry) -> int:
-    attached = sum(len(result.output) for result in entry.tool_results) + sum(len(str(part)) for part in entry.parts)
-    return ENTRY_BYTES + len(entry.content or "") + attached
+    """In memory: a letter takes up to four bytes."""
+    attached = (entry.tool_calls, entry.tool_results, entry.parts)
+    return ENTRY_BYTES + getsizeof(entry.content) + (held_bytes(*attached) if any(attached) else 0)

@@ -65,7 +65,7 @@ def run(
     )
 
     async def work(session: Session, client: Client) -> int:
-        started = await starting.start(session, client, "battles", (agent, text, name), body)
+        started = await starting.start(session, client, "battles", (agent, text, name), body, min_success)
         if detach:
             told = Text(f"Battle {started.id} started. Watch it: agentwars watch {started.id}")
             session.show(started, told)

@@ -60,7 +60,7 @@ def run(
     body |= {"runs": runs} | without_nothing(personas=list(persona or []))
 
     async def work(session: Session, client: Client) -> int:
-        started = await starting.start(session, client, "scale", (agent, text, name), body)
+        started = await starting.start(session, client, "scale", (agent, text, name), body, min_success)
         if detach:
             told = Text(f"Scale test {started.id} started. Watch it: agentwars watch {started.id}")
             session.show(started, told)

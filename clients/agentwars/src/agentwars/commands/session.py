@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from agentwars.terminal.paper import Paper, one_line, paper
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 OK, BELOW, BAD_INPUT, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
 _ADVICE: Final = {
-    "budget_exceeded": "Raise --max-budget, or ask for less: fewer --runs, a lower --message-limit.",
     "unauthorized": "Give your key with --key or AGENTWARS_KEY.",
     "not_found": "See what is there: agentwars runs list, agentwars agents list.",
     "invalid_agent": "See which agents there are: agentwars agents list.",
@@ -122,12 +122,22 @@ def _explained(error: ApiError) -> list[str]:
     told = one_line(error.message)
     lines = [line for line in map(_field_line, _fields(error)) if line not in told]
     if error.code == "budget_exceeded":
-        lines.append(f"estimated ${error.details.get('estimatedUsd')}, allowed ${error.details.get('maxBudgetUsd')}")
+        lines += _budget_lines(error.details)
     if error.code in _ADVICE:
         lines.append(_ADVICE[error.code])
     if error.passes:
         wait = f"in {error.retry_after:.0f} s" if error.retry_after else "in a moment"
         lines.append(f"Try again {wait}. Is the whole stack running? make up")
+    return lines
+
+
+def _budget_lines(details: Mapping[str, Any]) -> list[str]:
+    """The two amounts, and what to pass."""
+    estimated = details.get("estimatedUsd")
+    lines = [f"estimated ${estimated}, allowed ${details.get('maxBudgetUsd')}"]
+    if isinstance(estimated, int | float):
+        enough = math.ceil(estimated * 10_000) / 10_000
+        lines.append(f"Pass --max-budget {enough:.4f}, or ask for less: fewer --runs, a lower --message-limit.")
     return lines
 
 

@@ -7,7 +7,7 @@ import typer
 from agentwars.answers import Started
 from agentwars.client import Client
 from agentwars.commands.session import Session, without_nothing
-from agentwars.errors import ApiError
+from agentwars.errors import ApiError, NobodyJudges
 from agentwars.terminal.paper import one_line
 
 AgentId = Annotated[str | None, typer.Argument(help="The agent's id; or give its prompt.", metavar="AGENT")]
@@ -59,11 +59,18 @@ async def start(
     kind: Literal["battles", "scale"],
     agent: tuple[str | None, str | None, str | None],
     body: dict[str, Any],
+    min_success: float | None,
 ) -> Started:
-    """Starts a run of the agent: its id, or a prompt and name for a new one, which a refused start takes back."""
+    """Starts a run of the agent: its id, or a prompt and name for a new one, which a refused start takes back.
+
+    Says before the start where nobody would judge it. Raises NobodyJudges where a success rate is asked for then.
+    """
     agent_id, prompt, name = agent
     if agent_id is not None:
-        return await client.start(kind, {"agentId": agent_id} | body)
+        asked = {"agentId": agent_id} | body
+        _check_judged(session, _names_a_goal(body) or await _is_judged(client, kind, asked), min_success)
+        return await client.start(kind, asked)
+    _check_judged(session, _names_a_goal(body), min_success)
     created = await client.create_agent({"name": name or "Unnamed agent", "systemPrompt": prompt})
     try:
         started = await client.start(kind, {"agentId": created.id} | body)
@@ -72,3 +79,26 @@ async def start(
         raise
     session.say(f"Agent {created.id} ({one_line(created.name)}) created.")
     return started
+
+
+def _names_a_goal(body: dict[str, Any]) -> bool:
+    """Whether there is a goal without the agent's doing: personas of the library have one, own words have none."""
+    personas = [*body.get("personas", []), (body.get("opponent") or {}).get("personaId")]
+    return "goal" in body or any(persona and not any(map(str.isspace, persona)) for persona in personas)
+
+
+async def _is_judged(client: Client, kind: Literal["battles", "scale"], body: dict[str, Any]) -> bool:
+    """Whether the agent brings criteria to judge by, as the gateway sees it."""
+    try:
+        return (await client.estimate(kind, body)).judged
+    except ApiError:
+        # The start refuses it in the same words, or was only asked in a better moment.
+        return True
+
+
+def _check_judged(session: Session, judged: bool, min_success: float | None) -> None:
+    if judged:
+        return
+    if min_success is not None:
+        raise NobodyJudges
+    session.say("Nobody judges this run: it has neither a goal nor criteria (--goal TEXT). It ends in statistics only.")

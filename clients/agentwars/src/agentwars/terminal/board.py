@@ -67,8 +67,10 @@ class Board:
         return max(self.told_usd, sum(talk.cost_usd for talk in self.talks.values()))
 
     @property
-    def goals(self) -> int:
-        return sum(talk.goal_reached is True for talk in self.talks.values())
+    def goals(self) -> int | None:
+        """How many have reached the goal; None where all that have ended were judged by nobody."""
+        judged = [talk.goal_reached for talk in self.talks.values() if talk.ended_reason is not None]
+        return None if judged and all(reached is None for reached in judged) else sum(one is True for one in judged)
 
     @property
     def ended(self) -> int:

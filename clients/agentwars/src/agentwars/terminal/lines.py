@@ -9,7 +9,7 @@ from rich.text import Text
 from agentwars.sse import Event
 from agentwars.terminal.board import Board, Talk
 from agentwars.terminal.paper import Paper, one_line, shortened
-from agentwars.terminal.words import goal, interval, percent, side, state, usd
+from agentwars.terminal.words import UNJUDGED, goal, interval, percent, side, state, usd
 
 _MESSAGE_LENGTH: Final = 160
 
@@ -64,7 +64,8 @@ class PlainLines:
         if data.get("status") == "unavailable":
             return Text(f"report without prose: {one_line(str(data.get('reason') or 'no reason given'))}")
         if data.get("successRate") is None:
-            return Text("report ready")
+            only = ": statistics only, nobody judged" if data.get("reason") == UNJUDGED else ""
+            return Text(f"report ready{only}")
         bounds = interval(data.get("successInterval"))
         return Text(
             f"report ready: success rate {percent(data['successRate'])}{f' (95 %: {bounds})' if bounds else ''}"
@@ -72,7 +73,8 @@ class PlainLines:
 
     def ended(self, _: Talk | None, __: Event) -> Text:
         board = self._board
-        counts = f": {board.ended} of {board.total} ended, {board.goals} reached the goal, {usd(board.cost_usd)}"
+        reached = "none judged" if board.goals is None else f"{board.goals} reached the goal"
+        counts = f": {board.ended} of {board.total} ended, {reached}, {usd(board.cost_usd)}"
         return Text("run ") + state(board.status) + Text(counts)
 
     def gap(self, _: Talk | None, __: Event) -> Text:

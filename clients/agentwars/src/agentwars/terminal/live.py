@@ -14,7 +14,7 @@ from rich.text import Text
 from agentwars.sse import Event
 from agentwars.terminal.board import Board, Talk
 from agentwars.terminal.paper import Paper, last_words, one_line
-from agentwars.terminal.words import SIDE_GLYPHS, SIDE_STYLES, bar, seconds, state, usd
+from agentwars.terminal.words import SIDE_GLYPHS, SIDE_STYLES, bar, goals, seconds, state, usd
 
 _REDRAW_SECONDS: Final = 0.12
 _BAR: Final = 10
@@ -108,7 +108,7 @@ class LiveBoard:
         budget = f" of {usd(board.max_budget_usd)}" if board.max_budget_usd else ""
         line = Text("\n") + bar(board.ended / max(1, board.total), 24, "green")
         line.append(f" {board.ended}/{board.total}", style="bold")
-        line.append(f"   ✓ goal {board.goals}", style="green")
+        line += Text("   ") + goals(board.goals)
         line.append(f"   {usd(board.cost_usd)}{budget}   {seconds(self._clock() - self._began)}   ")
         return line + (Text("✎ writing the report", style="cyan") if self._writes() else state(board.status))
 

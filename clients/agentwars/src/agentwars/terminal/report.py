@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agentwars.answers import Conversation, FailureMode, Report, Statistics
 from agentwars.terminal.paper import clean, one_line
-from agentwars.terminal.words import bar, interval, milliseconds, number, percent, state, usd
+from agentwars.terminal.words import UNJUDGED, bar, interval, milliseconds, number, percent, state, usd
 
 _DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 _QUOTES_SHOWN: Final = 3
@@ -41,7 +41,9 @@ def _success(report: Report) -> Iterator[RenderableType]:
     stats = report.stats
     judged = stats.succeeded + stats.unsuccessful
     yield Text()
-    if stats.success_rate is None:
+    if report.reason == UNJUDGED:
+        yield Text("  · nobody judged: the run had neither a goal nor criteria, or no judge", style="yellow")
+    elif stats.success_rate is None:
         yield Text("  · nothing could be judged", style="yellow")
     else:
         good = "green" if stats.success_rate >= 0.5 else "yellow"

@@ -7,6 +7,9 @@ from rich.text import Text
 SIDE_STYLES: Final = {"agent": "cyan", "opponent": "magenta"}
 SIDE_GLYPHS: Final = {"agent": "◆", "opponent": "◇"}
 
+UNJUDGED: Final = "unjudged"
+"""The reason of a report that holds statistics only because its run was judged by nobody."""
+
 _ENDINGS: Final = {
     "goal": ("✓", "green", "goal"),
     "limit": ("✗", "yellow", "limit"),
@@ -46,6 +49,11 @@ def goal(reached: bool | None) -> Text:
     if reached is None:
         return Text("· not judged", style="dim")
     return Text("✓ goal reached", style="green") if reached else Text("✗ goal not reached", style="yellow")
+
+
+def goals(reached: int | None) -> Text:
+    """How many have reached the goal; None where nobody judges."""
+    return Text("· not judged", style="dim") if reached is None else Text(f"✓ goal {reached}", style="green")
 
 
 def usd(amount: float | None) -> str:

@@ -4,7 +4,6 @@ A run is as it was seen last, and only says which chat is meant. A transcript is
 last: it may have gone on since, which the insert of what follows shows.
 """
 
-from collections import OrderedDict
 from typing import Any, Final
 
 from gateway.chat.deciding import Known, known
@@ -12,16 +11,17 @@ from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind
+from shared.kept import Kept, held_bytes
 from shared.storage.transcripts import KnownTranscripts
 
-RUNS_KEPT: Final = 5_000
+RUNS_BYTES: Final = 32 * 1024 * 1024
 
 
 class RememberedChats:
     """Runs by the names they are asked for by, transcripts by run."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[tuple[Owner, str], Run] = OrderedDict()
+        self._runs: Kept[tuple[Owner, str], Run] = Kept(RUNS_BYTES)
         self._transcripts = KnownTranscripts()
 
     def run(self, owner: Owner, reference: str) -> Run | None:
@@ -36,10 +36,11 @@ class RememberedChats:
 
     def keep(self, reference: str, run: Run) -> None:
         """The run was found under a name."""
-        self._runs[run.owner, reference] = run
-        self._runs.move_to_end((run.owner, reference))
-        if len(self._runs) > RUNS_KEPT:
-            self._runs.popitem(last=False)
+        name = (run.owner, reference)
+        before = self._runs.get(name)
+        # What a run takes is what its settings take; they are the same each time, and are not measured again.
+        same = before is not None and before.settings is run.settings
+        self._runs.keep(name, run, self._runs.size(name) if same else held_bytes(run))
 
     def answered(self, run: Run, chat: Known, seq: int, message: dict[str, Any]) -> None:
         """The answer at `seq` was read to its end: `message` is what its event said, `chat` what stood before it."""
@@ -49,7 +50,7 @@ class RememberedChats:
 
     def forget(self, owner: Owner, reference: str) -> None:
         """The owner has no run under this name."""
-        self._runs.pop((owner, reference), None)
+        self._runs.forget((owner, reference))
 
     def forget_transcript(self, run_id: str) -> None:
         """The chat went on elsewhere."""

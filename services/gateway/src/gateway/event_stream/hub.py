@@ -19,6 +19,8 @@ from shared.logs import Logger
 FIRST_PROBE_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 10.0
 ROUND_SECONDS: Final = 0.5
+LOGS_BYTES: Final = 256 * 1024 * 1024
+"""What the logs of all watched runs may hold together; whoever reads what was dropped gets it from the stream."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Hub:
         while True:
             await asyncio.sleep(ROUND_SECONDS)
             self._forget_unused()
+            self._share_memory()
             for watched in list(self._watched.values()):
                 if time.monotonic() >= watched.probe_at:
                     await self._probe(watched)
@@ -132,6 +135,15 @@ class Hub:
         for watched in list(self._watched.values()):
             if watched.users == 0 and watched.unused_since <= forgotten:
                 self._drop(watched, "nobody reads it")
+
+    def _share_memory(self) -> None:
+        """What all logs hold is bounded: each may be as large as it likes only while there are few."""
+        if sum(watched.log.ring.size for watched in self._watched.values()) <= LOGS_BYTES:
+            return
+        share = LOGS_BYTES // len(self._watched)
+        for watched in self._watched.values():
+            if watched.log.ring.size > share:
+                watched.log.ring.trim(share)
 
     async def _probe(self, watched: _Watched) -> None:
         """One question after subscribing, then one every few seconds: what was lost unseen is found."""

@@ -92,7 +92,7 @@ class Ring:
         self._bytes += len(item.frame)
         self.ended = self.ended or item.type == RUN_ENDED
         if self._bytes > self._most_bytes or len(self._frames) > self._most_events:
-            self._trim()
+            self.trim(int(self._most_bytes * KEPT_WHEN_TRIMMED))
 
     def has_room_before(self, events: int, size: int) -> bool:
         """Whether so many events of so many bytes may be put before those that are here."""
@@ -146,8 +146,8 @@ class Ring:
                 return max(at, start + 1)
         return len(self._frames)
 
-    def _trim(self) -> None:
-        bytes_kept = int(self._most_bytes * KEPT_WHEN_TRIMMED)
+    def trim(self, bytes_kept: int) -> None:
+        """Drops the oldest events until the others have at most so many bytes, but for the last one."""
         events_kept = int(self._most_events * KEPT_WHEN_TRIMMED)
         dropped = max(0, len(self._frames) - max(1, events_kept))
         left = self._bytes - sum(map(len, self._frames[:dropped]))

@@ -26,6 +26,7 @@ from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 
 WAITING_EVENTS: Final = 2048
+WAITING_BYTES: Final = 4 * 1024 * 1024
 LAG_PAUSE_SECONDS: Final = 0.05
 LAG_LIMIT_SECONDS: Final = 10.0
 AWAY_PAUSE_SECONDS: Final = 0.25
@@ -50,6 +51,7 @@ class RunLog:
         "_source",
         "_stirred",
         "_waiting",
+        "_waiting_bytes",
         "encoder",
         "epoch",
         "fact_watchers",
@@ -81,6 +83,7 @@ class RunLog:
         self._stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._incoming: list[Heard] = []
         self._waiting: list[Heard] = []
+        self._waiting_bytes = 0
         self._generation = 0
         self._earlier = Earlier(view, source, ring, self.encoder)
         self._away = False
@@ -184,10 +187,12 @@ class RunLog:
             self._tell_gap(heard.sequence, heard.sequence)
 
     def _keep_waiting(self, heard: Heard) -> None:
-        if len(self._waiting) >= WAITING_EVENTS:
+        if self._waiting and (len(self._waiting) >= WAITING_EVENTS or self._waiting_bytes >= WAITING_BYTES):
             self._must_reach = max(self._must_reach, self._waiting[-1].sequence)
             self._waiting.clear()
+            self._waiting_bytes = 0
         self._waiting.append(heard)
+        self._waiting_bytes += len(heard.payload)
 
     # -- history ------------------------------------------------------------------------------------------------
 
@@ -243,7 +248,7 @@ class RunLog:
 
     def _settle(self) -> None:
         """History is in: what was heard meanwhile is next, and may show another hole."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self.filling = False
         self.filled = True
         self._must_reach = 0

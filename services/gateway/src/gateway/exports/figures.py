@@ -1,6 +1,6 @@
 """Figures in words, the same in every form."""
 
-from shared.contracts.reports import Statistics
+from shared.contracts.reports import UNJUDGED, Report, Statistics
 
 YES_NO = {True: "yes", False: "no", None: "-"}
 
@@ -13,9 +13,21 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "" if bounds is None else f" (95 % interval {percent(bounds[0])} to {percent(bounds[1])})"
 
 
+def without_prose(report: Report) -> str | None:
+    """Why a report has no prose, as a sentence; None where it has some, or needs none."""
+    if report.reason == UNJUDGED:
+        return "Nobody judged this run: it had neither a goal nor criteria, or no judge. These are its statistics."
+    if report.status == "unavailable":
+        return f"No prose: {report.reason or 'it could not be written'}. The statistics are complete."
+    return None
+
+
 def statistics_rows(stats: Statistics) -> list[tuple[str, str]]:
     """What is known of the run in figures: name and value."""
+    unjudged = stats.total - stats.succeeded - stats.unsuccessful - stats.errored
     outcomes = f"{stats.succeeded} reached the goal, {stats.unsuccessful} did not, {stats.errored} ended by error"
+    if unjudged:
+        outcomes += f", {unjudged} not judged"
     return [
         ("Success rate", percent(stats.success_rate) + interval(stats.success_interval)),
         ("Conversations", f"{stats.total}: {outcomes}"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from gateway.exports.figures import YES_NO, interval, percent, statistics_rows
+from gateway.exports.figures import YES_NO, interval, percent, statistics_rows, without_prose
 from shared.contracts.reports import Report
 
 CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -33,8 +33,8 @@ def html(report: Report) -> str:
 
 
 def _summary(report: Report) -> Iterator[str]:
-    if report.status == "unavailable":
-        yield f"<p>No prose: {escape(report.reason or 'it could not be written')}. The statistics are complete.</p>"
+    if sentence := without_prose(report):
+        yield f"<p>{escape(sentence)}</p>"
     if report.summary:
         yield f"<p>{escape(report.summary)}</p>"
 

@@ -1,9 +1,14 @@
 """A report as JUnit XML: a test suite whose cases are conversations. Pure."""
 
+import re
+from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from shared.contracts.reports import ConversationOutcome, Report
 from shared.contracts.words import EndedReason
+
+# What no XML document may hold, escaped or not (XML 1.0, "Char").
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(report: Report) -> str:
@@ -12,7 +17,8 @@ def junit(report: Report) -> str:
     stats = report.stats
     counts = f'tests="{len(cases)}" failures="{stats.unsuccessful}" errors="{stats.errored}"'
     suite = f"<testsuite name={quoteattr(report.run_id)} {counts}>"
-    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', suite, *cases, "</testsuite>"]) + "\n"
+    page = "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', suite, *cases, "</testsuite>"]) + "\n"
+    return _NOT_XML.sub("\ufffd", page)
 
 
 def _case(run_id: str, one: ConversationOutcome) -> str:

@@ -2,11 +2,13 @@
 
 import csv as csv_format
 import io
+import re
 
 from shared.contracts.reports import ConversationOutcome, Report
 
 COLUMNS = ("id", "goalReached", "endedReason", "messages", "costUsd", "tags")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets drop white space before a formula, and what cannot be seen; the wide signs are the same to some.
+FORMULA = re.compile("[\\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\\-@＝＋－＠|%]|[\t\r\n]")
 
 
 def csv(report: Report) -> str:
@@ -31,4 +33,4 @@ def _values(one: ConversationOutcome) -> tuple[str, ...]:
 
 def _cell(text: str) -> str:
     """Spreadsheets run what looks like a formula: a quote before it makes it text."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if FORMULA.match(text) else text

@@ -12,7 +12,10 @@ from shared.contracts.words import EndedReason, Purpose, RunStatus, Tier
 
 
 class Started(Record):
-    """A run that was accepted. `id`, `jobId` and `runId` are one value."""
+    """A run that was accepted. `id`, `jobId` and `runId` are one value.
+
+    A run that is not `judged` has neither goal nor criteria, or no judge: it is told in statistics only.
+    """
 
     id: str
     job_id: str
@@ -21,6 +24,7 @@ class Started(Record):
     conversation_ids: list[str]
     status: RunStatus
     estimated_usd: float
+    judged: bool
     links: Links
     parent: str | None = Field(default=None, exclude_if=lambda parent: parent is None)
 
@@ -38,9 +42,10 @@ class PurposeEstimate(Record):
 
 
 class EstimateView(Record):
-    """What a start is expected to cost if every conversation reaches its limit."""
+    """What a start is expected to cost if every conversation reaches its limit, and whether anybody judges it."""
 
     estimated_usd: float
+    judged: bool
     calls: int
     tokens: Tokens
     by_purpose: dict[Purpose, PurposeEstimate]

@@ -1,0 +1,50 @@
+"""What the logs of all watched runs hold together is bounded, and so is what waits while history is read."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from gateway.event_stream import hub as hub_module
+from gateway.event_stream import run_log as log_module
+from gateway.event_stream.hub import Hub
+from gateway.event_stream.ring import Item
+from gateway.event_stream.settings import StreamSettings
+from gateway.event_stream.views import View
+from unit.gateway.event_stream_fakes import FakeSource, a_run, new_log, until
+
+FRAME = b"x" * 10_000
+
+
+async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "LOGS_BYTES", 400_000)
+    monkeypatch.setattr(hub_module, "ROUND_SECONDS", 0.01)
+    hub = Hub(FakeSource(), StreamSettings(), structlog.get_logger("test"))
+    rounds = asyncio.create_task(hub.run())
+    views = [View.of(a_run(id=f"run{number}"), None) for number in range(4)]
+    async with hub.watching(views[0], 0) as small:
+        small.ring.append(Item(1, "message", None, FRAME))
+        logs = []
+        for view in views[1:]:
+            async with hub.watching(view, 0) as log:
+                logs.append(log)
+                for sequence in range(1, 31):
+                    log.ring.append(Item(sequence, "message", None, FRAME))
+        await until(lambda: sum(log.ring.size for log in logs) <= 300_000)
+        assert [log.ring.size for log in logs] == [100_000] * 3
+        assert [log.ring.base for log in logs] == [20] * 3
+        assert small.ring.size == len(FRAME)
+    rounds.cancel()
+    await hub.close()
+
+
+async def test_large_events_that_wait_for_history_are_read_from_it_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "WAITING_BYTES", 1000)
+    source = FakeSource()
+    log = new_log(source)
+    for _ in range(100):
+        source.tell()
+    for heard in source.stored:
+        log._keep_waiting(heard._replace(payload=b"x" * 600))
+    assert len(log._waiting) <= 2
+    assert log._must_reach >= source.stored[-3].sequence
