@@ -1,14 +1,19 @@
 """Structured logs: one JSON line per state change, with the run's and the conversation's id, and nobody's words."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 
 from shared.settings import LogSettings
 from shared.tracebacks import wordless
+
+# C0 and C1 but for line feed and tab, then what turns the direction of text around.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_LINE_ENDS: Final = re.compile("[\n\r]")
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -24,12 +29,12 @@ def configure(service: str, settings: LogSettings, redact: Callable[[str], str] 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_words,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [_on_one_line, structlog.dev.ConsoleRenderer(colors=False)]
     )
-    written = [renderer, _redacting(redact)] if redact else [renderer]
+    written = [*renderer, *([_redacting(redact)] if redact else []), _without_controls]
     structlog.configure(
         processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -57,6 +62,21 @@ def _redacting(redact: Callable[[str], str]) -> structlog.typing.Processor:
         return redact(line)
 
     return step
+
+
+def _on_one_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A text that brings line ends poses as no line of its own; only a trace has several."""
+    texts = {name: value for name, value in event.items() if isinstance(value, str) and name != "exception"}
+    return event | {name: _escape(text, _LINE_ENDS) for name, text in texts.items()}
+
+
+def _without_controls(_logger: object, _method: str, line: Any) -> str:
+    """What steers a terminal is shown as what it is, in both formats."""
+    return _escape(line, _CONTROLS)
+
+
+def _escape(text: str, signs: re.Pattern[str]) -> str:
+    return signs.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _without_words(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

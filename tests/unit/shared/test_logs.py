@@ -125,3 +125,30 @@ def test_a_line_is_redacted_as_it_would_be_written(capsys: pytest.CaptureFixture
     (line,) = lines(capsys)
     assert line["event"] == "failed with [key]"
     assert "a [key]" in line["exception"]
+
+
+HOSTILE = "/x\x1b]0;title\x07\x9b31m\x7f\r\n2026 [info] forged\u202e\u2028"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_text_steers_the_terminal_a_log_is_read_on(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("gateway", LogSettings(log_format=log_format))
+    log.info("asked", path=HOSTILE, paths=[HOSTILE])
+    log.info(HOSTILE)
+    logging.getLogger("some.library").warning("GET %s", HOSTILE)
+    written = capsys.readouterr().err
+    assert len(written.splitlines()) == 3
+    assert all(sign == "\n" or sign.isprintable() for sign in written)
+    assert written.count("title") == 4
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_trace_keeps_its_lines_and_no_controls(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    log = logs.configure("gateway", LogSettings(log_format=log_format))
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        log.exception("failed")
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert all(sign in "\n\t" or sign.isprintable() for sign in written)

@@ -10,12 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from local_stack.errors import ProcessEnded
 
 _TETHER = Path(__file__).with_name("tether.py")
 _KILLED_WITHIN_SECONDS = 5.0
 _TAIL_BYTES = 4_000
+_OWNERS_FILE = 0o600
+_OWNERS_ONLY = 0o077  # as a umask: what a child creates is its owner's alone
 
 
 class Process:
@@ -125,7 +128,7 @@ class Process:
     def _spawn(self) -> subprocess.Popen[bytes]:
         tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())]
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with _owners_log(self.log) as log:
             log.write(f"--- {self.name} starts at {datetime.now(UTC).isoformat()}\n".encode())
             log.flush()
             return subprocess.Popen(
@@ -135,6 +138,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=_OWNERS_ONLY,
             )
 
     def _signal(self, number: signal.Signals) -> None:
@@ -143,6 +147,13 @@ class Process:
                 # Its own session makes its process group its pid: what it started goes with it.
                 with contextlib.suppress(ProcessLookupError):  # it ended just now
                     os.killpg(self._child.pid, number)
+
+
+def _owners_log(path: Path) -> BinaryIO:
+    """Opens a log to write on; nobody but its owner reads it, one of an earlier start included."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWNERS_FILE)
+    os.fchmod(descriptor, _OWNERS_FILE)
+    return os.fdopen(descriptor, "ab")
 
 
 def end_together(processes: Sequence[Process], seconds: float) -> None:
