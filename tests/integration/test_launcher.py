@@ -72,6 +72,21 @@ def is_gone(pid: int) -> bool:
     return True
 
 
+async def test_data_and_logs_are_their_owners_alone(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    (data_dir / "logs").mkdir()
+    (data_dir / "logs" / "mongod.log").touch(mode=0o644)
+    async with stack_of(data_dir) as stack:
+        await stack.ready(20)
+        assert (data_dir / "nats-url").read_text() == f"{stack.nats_url}\n"
+        assert data_dir.stat().st_mode & 0o077 == 0
+        logs = list((data_dir / "logs").glob("*.log"))
+        stored = [path for server in ("nats", "mongo") for path in (data_dir / server).rglob("*") if path.is_file()]
+        assert {path.stat().st_mode & 0o777 for path in logs} == {0o600}
+        assert len(logs) > 3
+        assert [path for path in stored if path.stat().st_mode & 0o077 and path.name != "nats-server.conf"] == []
+
+
 async def test_every_part_becomes_ready_and_nothing_is_left(data_dir: Path) -> None:
     async with stack_of(data_dir, replicas={"gateway": 2}) as stack:
         await stack.ready(20)

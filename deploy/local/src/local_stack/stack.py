@@ -37,6 +37,7 @@ from local_stack.services import (
 )
 from local_stack.supervisor import Supervisor
 
+NATS_URL_FILE = "nats-url"
 _BOOTSTRAP_SECONDS = 60.0
 _GATEWAY_STOP_SECONDS, _WORKER_STOP_SECONDS, _SERVER_STOP_SECONDS = 4.0, 5.0, 5.0  # in all below 15
 
@@ -213,6 +214,8 @@ class Stack:
                 store = MongoServer(binary.path, self.data_dir / "mongo", self.logs, self.mongo_port)
                 self.mongo_url = self._start_server(store)
         await asyncio.gather(*(asyncio.to_thread(server.wait_ready) for server in self._servers))
+        # For commands as docs print them: our own server has another port at every start.
+        (self.data_dir / NATS_URL_FILE).write_text(f"{self.nats_url}\n")
         self._environment |= {"AGENTWARS_NATS_URL": self.nats_url, "AGENTWARS_MONGO_URL": self.mongo_url}
         self._environment.setdefault("AGENTWARS_MONGO_DATABASE", "agentwars")
 
