@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,6 +22,21 @@ FRESH_SECONDS = 15.0
 FORGOTTEN_SECONDS = 300.0
 PROCESSES_KEPT = 1000
 LARGEST_BYTES = 64 * 1024
+PROVIDERS_KEPT = 100
+ERROR_CHARACTERS = 500
+LONGEST_MILLISECONDS = 1e9
+HIGHEST_PID = 2**31 - 1
+
+ProviderStatus = Literal["up", "cooling_down", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderVitals:
+    """What a runner says of a provider; whatever it says is one of these, for anybody may speak on the broker."""
+
+    status: ProviderStatus = "up"
+    latency_ms: float | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,7 @@ class Heartbeat:
     service: str
     pid: int | None
     at: datetime
-    providers: dict[str, Any]
+    providers: dict[str, ProviderVitals]
     heard: float
 
     def is_younger_than(self, seconds: float) -> bool:
@@ -67,25 +82,56 @@ class Heartbeats:
 
     async def _heard(self, message: Msg) -> None:
         service = message.subject.split(".")[1]
-        try:
-            body = json.loads(message.data) if len(message.data) <= LARGEST_BYTES else None
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
+        body = _read(message.data)
+        if body is None:
             self._log.warning("heartbeat cannot be read", service=service)
             return
-        pid, providers = body.get("pid"), body.get("providers")
+        pid = _pid(body.get("pid"))
         self._last.pop((service, str(pid)), None)
         # The time of hearing, not the one it names: clocks of other machines may differ.
         self._last[service, str(pid)] = Heartbeat(
             service=service,
-            pid=pid if isinstance(pid, int) else None,
+            pid=pid,
             at=now(),
-            providers=providers if isinstance(providers, dict) else {},
+            providers=_providers(body.get("providers")),
             heard=time.monotonic(),
         )
         if len(self._last) > PROCESSES_KEPT:
             del self._last[next(iter(self._last))]
+
+
+def _read(data: bytes) -> dict[str, Any] | None:
+    """The object that a heartbeat is, or None for anything else."""
+    try:
+        body = json.loads(data) if len(data) <= LARGEST_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _pid(said: object) -> int | None:
+    return said if type(said) is int and 0 < said <= HIGHEST_PID else None
+
+
+def _providers(said: object) -> dict[str, ProviderVitals]:
+    known = list(said.items())[:PROVIDERS_KEPT] if isinstance(said, dict) else []
+    return {name: _vitals(one) for name, one in known if isinstance(one, dict)}
+
+
+def _vitals(said: dict[str, Any]) -> ProviderVitals:
+    status, error = said.get("status"), said.get("error")
+    return ProviderVitals(
+        status="down" if status == "down" else "cooling_down" if status == "cooling_down" else "up",
+        latency_ms=_milliseconds(said.get("latencyMs")),
+        # Halves of characters have no place in an answer.
+        error=error[:ERROR_CHARACTERS].encode(errors="replace").decode() if isinstance(error, str) and error else None,
+    )
+
+
+def _milliseconds(said: object) -> float | None:
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    return float(said) if 0 <= said < LONGEST_MILLISECONDS else None
 
 
 def _own() -> bytes:

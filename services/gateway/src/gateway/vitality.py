@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from nats.errors import Error as NatsError
 
-from gateway.heartbeats import SERVICES, Heartbeat, Heartbeats
+from gateway.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderVitals
 from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, ServiceHealth
 from shared.contracts.record import now
 from shared.errors import AgentWarsError
@@ -54,22 +54,17 @@ class Vitality:
     def model_status(self, provider: str) -> ModelStatus:
         """How a provider's models stand; `healthy` where no runner says otherwise."""
         for runner in self._heartbeats.fresh("llm-runner"):
-            said = _said(runner, provider).get("status")
-            if said in ("cooling_down", "down"):
-                return "down" if said == "down" else "cooling_down"
+            status = _said(runner, provider).status
+            if status != "up":
+                return status
         return "healthy"
 
     def _provider(self, name: str, runners: Sequence[Heartbeat]) -> Check:
         if not runners:
             return Check(service=name, status="down", error="no llm-runner was heard of in the last 15 seconds")
         said = _said(runners[0], name)
-        latency, error = said.get("latencyMs"), said.get("error")
-        return Check(
-            service=name,
-            status="down" if said.get("status") in ("down", "cooling_down") else "up",
-            latency_ms=float(latency) if isinstance(latency, int | float) else None,
-            error=str(error) if error else None,
-        )
+        status: Literal["up", "down"] = "up" if said.status == "up" else "down"
+        return Check(service=name, status=status, latency_ms=said.latency_ms, error=said.error)
 
     def _service(self, name: str) -> ServiceHealth:
         fresh, known = self._heartbeats.fresh(name), self._heartbeats.known(name)
@@ -92,9 +87,8 @@ class Vitality:
         await self._readiness.store_works()
 
 
-def _said(runner: Heartbeat, provider: str) -> dict[str, Any]:
-    said = runner.providers.get(provider)
-    return said if isinstance(said, dict) else {}
+def _said(runner: Heartbeat, provider: str) -> ProviderVitals:
+    return runner.providers.get(provider, ProviderVitals())
 
 
 async def _check(name: str, ask: Callable[[], Awaitable[None]]) -> Check:
