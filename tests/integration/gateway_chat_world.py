@@ -208,9 +208,9 @@ class ChatWorld:
         found: list[Run] = []
 
         async def is_there() -> bool:
-            names = self.store.collection("runs").find({}, {"client_id": 1})
-            named = [document["_id"] async for document in names if document["client_id"] == reference]
-            run = await self.store.runs.get(named[0]) if named else None
+            named = {"tenant": "default", "kind": "chat", "client_id": {"$eq": reference, "$type": "string"}}
+            document = await self.store.collection("runs").find_one(named, {"_id": 1})
+            run = await self.store.runs.get(document["_id"]) if document else None
             found.extend([run] if run else [])
             return run is not None
 

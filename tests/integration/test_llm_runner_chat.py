@@ -18,7 +18,7 @@ from shared.contracts.record import now
 from shared.contracts.transcript import ToolResult
 from shared.contracts.words import EntryKind, Lane, Purpose, RunKind, Side, Wanted
 from shared.contracts.work import GenerationRequested
-from shared.messaging import subjects
+from shared.messaging import history, subjects
 
 IMPATIENT = OrchestratorSettings(unanswered_seconds=0.2, control_grace_seconds=0.2, silence_check_seconds=0)
 
@@ -342,4 +342,7 @@ async def test_what_is_not_kept_for_ever_is_forgotten(engine: Engine) -> None:
         for collection in ("entries", "generations", "usage"):
             assert await store.collection(collection).count_documents({"conversation_id": one.id}) == 0
         assert await store.conversations.get(one.id) is None
+        told = history.read(engine.world.client, subjects.RUN_EVENTS, subjects.everything(one.id))
+        assert [stored.subject async for stored in told] == []
     assert len(await kept.entries()) == 2
+    assert await history.last(engine.world.client, subjects.RUN_EVENTS, subjects.everything(kept.id)) is not None

@@ -4,7 +4,7 @@ A bound by number is none: five hundred of something may be five megabytes, or f
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from sys import getsizeof
 from typing import Generic, TypeVar
@@ -54,6 +54,11 @@ class Kept(Generic[Key, Value]):
         """It is not kept any more."""
         _, size = self._kept.pop(key, (None, 0))
         self.bytes -= size
+
+    def forget_all(self, meant: Callable[[Value], bool]) -> None:
+        """What is meant is not kept any more, under whatever keys."""
+        for key in [key for key, (value, _) in self._kept.items() if meant(value)]:
+            self.forget(key)
 
 
 def held_bytes(*values: object) -> int:

@@ -7,12 +7,14 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
 from gateway.body_limit import BodyLimit
 from gateway.chat.chats import Chats
 from gateway.chat.commanding import ChatCommands
+from gateway.chat.deleting import DeletedChats
 from gateway.chat.door import ChatDoor
 from gateway.chat.readings import Readings
 from gateway.commands import Commands
@@ -130,6 +132,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.state.streams = Streams(connection, store, stream_settings, limit, shutting_down, log)
     app.state.readings = Readings(store, log)
     app.state.chat_door = _chat_door(app.state.parts, app.state.streams, app.state.readings, log)
+    app.state.deleted_chats = _deleted_chats(app.state.parts, app.state.streams, app.state.chat_door, log)
     add_error_answers(app)
     app.add_middleware(TokenGate, settings=settings)
     for resource in ROUTES:
@@ -167,12 +170,16 @@ def _chat_door(parts: Parts, streams: Streams, readings: Readings, log: Logger) 
     return ChatDoor(chats, readings, parts, streams, log)
 
 
+def _deleted_chats(parts: Parts, streams: Streams, door: ChatDoor, log: Logger) -> DeletedChats:
+    return DeletedChats(parts.store, parts.connection, parts.control, door.chats, streams.hub, log)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connects in the background: the broker may come later than the first request."""
     parts: Parts = app.state.parts
     background = [
-        asyncio.create_task(_stay_connected(parts.connection, app.state.heartbeats), name="heartbeats"),
+        asyncio.create_task(_stay_connected(parts.connection, app.state), name="heartbeats"),
         asyncio.create_task(app.state.store_watch.run(), name="store watch"),
     ]
     for task in background:
@@ -192,5 +199,7 @@ def _say_if_failed(task: asyncio.Task[None]) -> None:
         _log.error("background task ended", task=task.get_name(), error=described(error))
 
 
-async def _stay_connected(connection: Connection, heartbeats: Heartbeats) -> None:
-    await heartbeats.run(await connection.open())
+async def _stay_connected(connection: Connection, state: State) -> None:
+    client = await connection.open()
+    await state.deleted_chats.listen()
+    await state.heartbeats.run(client)

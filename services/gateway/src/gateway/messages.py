@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.answers import MessagePage, MessagesView
 from shared.contracts.judgement import Judgement
+from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, MessageView, message_view
 from shared.contracts.words import Purpose, Side, Stage
@@ -84,7 +85,7 @@ async def _ended(store: Store, run: Run, conversation: str) -> bool:
     if stored is not None and stored.ended_at is not None:
         return True
     standing = await store.runs.get(run.id)
-    return standing is None or standing.terminal
+    return standing is None or standing.terminal or standing.is_forgotten(now())
 
 
 async def _views(store: Store, conversation: str, entries: Sequence[Entry]) -> list[MessageView]:

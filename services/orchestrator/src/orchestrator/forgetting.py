@@ -1,13 +1,20 @@
-"""Forgets what is not kept for ever: answers after an hour, chats that nobody has written to for long."""
+"""Forgets what is not kept for ever: answers after an hour, chats that were deleted or not written to for long.
+
+Whoever forgets may die at any step: the run, by which it is found again, goes last.
+"""
 
 import asyncio
 import time
+
+from nats.aio.client import Client
 
 from orchestrator.chat_sweeper import Look
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
 from shared.logs import Logger
+from shared.messaging.publisher import Publisher
+from shared.messaging.purging import drop_letters
 from shared.storage import Store
 
 BATCH = 200
@@ -18,8 +25,18 @@ AT_ONCE = 16
 class Forgetting:
     """Deletes expired runs, a bounded number a minute. What has not ended is ended first, and forgotten later."""
 
-    def __init__(self, store: Store, settings: OrchestratorSettings, look: Look, log: Logger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        client: Client,
+        settings: OrchestratorSettings,
+        look: Look,
+        log: Logger,
+    ) -> None:
         self._store = store
+        self._publisher = publisher
+        self._client = client
         self._period = settings.forgetting_seconds
         self._look = look
         self._log = log
@@ -33,6 +50,8 @@ class Forgetting:
         forgotten = 0
         for _ in range(BATCHES_AT_MOST):
             expired = await self._store.runs.expired(now(), BATCH)
+            if expired:
+                await drop_letters(self._client, expired)
             done = 0
             for begin in range(0, len(expired), AT_ONCE):
                 done += sum(await asyncio.gather(*(self._forget(one) for one in expired[begin : begin + AT_ONCE])))
@@ -48,6 +67,7 @@ class Forgetting:
         if run is None:
             return False
         if run.ended_at is not None:
+            await self._publisher.forget(run_id)
             await self._store.forget(run_id)
             return True
         if run.control.wanted is not Wanted.CANCEL:

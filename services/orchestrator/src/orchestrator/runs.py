@@ -56,6 +56,7 @@ class RunLooks:
             # Closed is closed; only its last fact may still be owed.
             if run.end_sequence is None:
                 await end_run(self._store, self._publisher, run.id)
+            await self._forget(run)
             return
         if command.conversation_id is not None:
             await self.on_counted(await self._conversations.on_sign(command.conversation_id))
@@ -75,6 +76,7 @@ class RunLooks:
             for effect in decide_run(facts, now()):
                 if isinstance(effect, EndRun) and one.only is not None and one.run.total == 1:
                     await end_answer(self._store, self._publisher, one.run, one.only)
+                    await self._forget(one.run)
                     continue
                 after = await self._perform(one.run, effect, one.first)
                 if after is not None:
@@ -94,6 +96,12 @@ class RunLooks:
         if run.control.handled < version:
             await self._tell_control(run, version)
             await self._store.runs.handled(run.id, version)
+        await self._forget(run)
+
+    async def _forget(self, run: Run) -> None:
+        """Takes back at once what was told of a chat that was deleted; the rest is the sweeper's (forgetting.py)."""
+        if run.is_forgotten(now()):
+            await self._publisher.forget(run.id)
 
     async def _announce(self, run: Run) -> tuple[Run, tuple[Begin, ...]]:
         """The first effect of a run's first look is the fact `run.started`, also when it was cancelled before.

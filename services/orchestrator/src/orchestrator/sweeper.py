@@ -41,7 +41,7 @@ class Sweeper:
         self._pause_limit = timedelta(seconds=settings.pause_limit_seconds)
         self._silence_checked_at = 0.0
         self._chats = ChatSweeper(store, client, settings, self._look)
-        self._forgetting = Forgetting(store, settings, self._look, log)
+        self._forgetting = Forgetting(store, publisher, client, settings, self._look, log)
         self.looks: Counter[str] = Counter()
 
     async def sweep(self) -> None:

@@ -24,6 +24,7 @@ from shared.contracts.work import (
 )
 from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history, subjects
+from shared.messaging.purging import purge_events
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
 # Less than the streams' duplicate window of 15 minutes, by more than clocks may differ.
@@ -71,6 +72,10 @@ class Publisher:
             if standing is not None:
                 return standing
         return (await self.confirmed(subject, event)).seq
+
+    async def forget(self, run_id: str) -> None:
+        """Takes back every event of a run: nobody is shown it any more. Raises BrokerUnavailable."""
+        await purge_events(self._client, run_id)
 
     async def _find(self, subject: str, message_id: str, since: datetime) -> int | None:
         async for stored in history.read(self._client, subjects.RUN_EVENTS, subject, start_time=since):

@@ -85,6 +85,11 @@ def control(run_id: str) -> str:
     return f"ctl.{run_id}"
 
 
+def forgotten(run_id: str) -> str:
+    """Where a gateway says that a run was deleted: who remembers it forgets it (core NATS only)."""
+    return f"forgotten.{run_id}"
+
+
 def heartbeat(service: str) -> str:
     """Where a process says every few seconds that it lives (core NATS only)."""
     return f"service.{service}.heartbeat"

@@ -93,9 +93,13 @@ class Entries:
             document = await self._entries.find_one(query, IDENTITY)
         return Entry.model_validate(document) if document else None
 
+    def forget_known(self, conversation: str) -> None:
+        """Nothing of the transcript is kept in process any more."""
+        self._known.forget(conversation)
+
     async def delete(self, conversation: str) -> None:
         """Forgets a transcript."""
-        self._known.forget(conversation)
+        self.forget_known(conversation)
         with mapped_errors():
             await self._entries.delete_many({"conversation_id": conversation})
 

@@ -136,6 +136,10 @@ class RunReads:
         for document in documents:
             self._settings.keep(document["_id"], unfolded(document["settings"]))
 
+    def forget_known(self, run_id: str) -> None:
+        """Nothing of the run is kept in process any more."""
+        self._settings.forget(run_id)
+
     async def _one(self, query: dict[str, Any]) -> Run | None:
         with mapped_errors():
             document = await self._runs.find_one(query, LIGHT)

@@ -52,6 +52,11 @@ class RememberedChats:
         """The owner has no run under this name."""
         self._runs.forget((owner, reference))
 
+    def forget_run(self, run_id: str) -> None:
+        """The chat was deleted: nothing of it is remembered under any name."""
+        self._runs.forget_all(lambda run: run.id == run_id)
+        self.forget_transcript(run_id)
+
     def forget_transcript(self, run_id: str) -> None:
         """The chat went on elsewhere."""
         self._transcripts.forget(run_id)

@@ -66,6 +66,11 @@ class Hub:
         for watched in self._watched.values():
             watched.log.refill()
 
+    def forget(self, run_id: str) -> None:
+        """The run was deleted: its logs go, and their readers with them."""
+        for watched in [one for view, one in self._watched.items() if view.run_id == run_id]:
+            self._drop(watched, "it was deleted")
+
     def is_watched(self, view: View) -> bool:
         """Whether a log of this view is there already."""
         return view in self._watched

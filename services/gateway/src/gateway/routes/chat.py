@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access import Caller, CallerOfRequest
+from gateway.chat.deleting import DeletedChats
 from gateway.chat.door import ChatDoor
 from gateway.chat.shown import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
@@ -128,9 +129,11 @@ async def get_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> C
 
 
 @router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])
-async def delete_chat(chat_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> None:
-    run = await door_of(request).chats.get(caller, chat_id)
-    await parts.control.give_up(run)
+async def delete_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> None:
+    run = await door_of(request).chats.find(caller, chat_id)
+    if run is None:
+        raise NotFound("chat", chat_id)
+    await deleted_chats_of(request).delete(run)
 
 
 async def resume_answer(
@@ -185,6 +188,12 @@ for _path in POSTS:
 
 async def _nothing(client: Client) -> None:
     """What one stream too many gets; it is told to come again."""
+
+
+def deleted_chats_of(request: Request) -> DeletedChats:
+    deleted = request.app.state.deleted_chats
+    assert isinstance(deleted, DeletedChats)
+    return deleted
 
 
 def door_of(request: Request) -> ChatDoor:
