@@ -1,7 +1,9 @@
 """What the report's generations are asked, and that it fits."""
 
+import dataclasses
 import json
 
+from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
 from shared.contracts.words import EndedReason
 from summarizer.excerpts import clip, excerpts, fair_shares, tokens_of, transcript
 from summarizer.material import Material
@@ -127,3 +129,17 @@ def test_fair_shares_give_small_wishes_all_and_split_the_rest() -> None:
     assert fair_shares([100, 10, 100, 20], 130) == [50, 10, 50, 20]
     assert fair_shares([5, 5], 100) == [5, 5]
     assert fair_shares([], 10) == []
+
+
+def test_a_report_of_many_large_goals_and_criteria_is_one_job() -> None:
+    """In letters of four bytes and in signs that are written with two: what fifty personas may bring is more."""
+    large = '"' * 2_000 + "\U0001f600" * 2_000
+    one = scenario(prompt="\x01" * 32_000, criteria=[f"c{number}" for number in range(20)])
+    criteria = tuple(criterion.model_copy(update={"text": large}) for criterion in one.criteria)
+    scenarios = tuple(one.model_copy(update={"goal": f"{number}{large}", "criteria": criteria}) for number in range(50))
+    played = material([conversation(index, texts=["word " * 2_000] * 25) for index in range(1, 11)], played=one)
+    settings = played.run.settings.model_copy(update={"scenarios": scenarios})
+    run = played.run.model_copy(update={"settings": settings})
+    wide = Window(context=1_000_000, max_output=32_000)
+    asked = desk(dataclasses.replace(played, run=run), wide).report({})
+    assert json_bytes(asked.messages) < LARGEST_PAYLOAD_BYTES

@@ -18,6 +18,8 @@ TRANSCRIPT_TOKENS_AT_LEAST: Final = 2_000
 CONDENSED_TOKENS_AT_MOST: Final = 400
 PROSE_TOKENS: Final = 1_500
 WRONG_ANSWER_TOKENS_AT_MOST: Final = 2_000
+GOALS_TOKENS_AT_MOST: Final = 20_000
+CRITERIA_TOKENS_AT_MOST: Final = 40_000
 PROMPT_END: Final = re.compile(r"^[ \t]*>>>", re.MULTILINE)
 
 REPORT_SYSTEM: Final = f"""\
@@ -120,12 +122,12 @@ def _head(material: Material, statistics: Statistics) -> str:
     agent_prompt = PROMPT_END.sub("> > >", "\n".join(material.agent_prompt.splitlines()))
     sections = [
         f"## System prompt of the agent\n<<<\n{agent_prompt}\n>>>",
-        "## Goal\n" + "\n".join(block(goal) for goal in goals),
+        "## Goal\n" + clip("\n".join(block(goal) for goal in goals), GOALS_TOKENS_AT_MOST),
         f"## Statistics\n{statistics.to_json().decode()}",
     ]
     if criteria:
         listed = [f"- {one_line(name)}: {behind(text)}" for name, text in criteria]
-        sections.insert(2, "\n".join(["## Criteria", *listed]))
+        sections.insert(2, "## Criteria\n" + clip("\n".join(listed), CRITERIA_TOKENS_AT_MOST))
     return "\n\n".join(sections)
 
 
