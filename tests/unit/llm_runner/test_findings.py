@@ -1,5 +1,7 @@
 """Refusals and repetitions that code finds, and what only looks like one."""
 
+import time
+
 import pytest
 
 from llm_runner.findings import find, refuses, repeats
@@ -70,3 +72,14 @@ def test_only_the_agents_own_messages_are_compared() -> None:
     heard = [message("run-1", seq, LINE) for seq in (1, 3, 5)]
     assert find(LINE, heard) is None
     assert find(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is Finding.REPETITION
+
+
+@pytest.mark.parametrize(
+    "text", ["ab " * 333_000, "a'" * 500_000, "i'm very really so sorry " * 40_000, "\n" * 1_000_000]
+)
+def test_the_longest_answer_is_looked_through_at_once(text: str) -> None:
+    before = [message("c", seq, content=text) for seq in range(1, 8)]
+    began = time.process_time()
+    find(text, before)
+    # It took seconds, in an event loop that keeps every other call alive.
+    assert time.process_time() - began < 1

@@ -14,6 +14,8 @@ REFUSAL_WORDS = 60
 NEAR_EQUAL_WORDS = 8
 NEAR_EQUAL_SHARE = 0.9
 LOOK_BACK = 2
+COMPARED_CHARACTERS = 20_000
+"""Who repeats himself does so from the beginning; and the words of a million characters take seconds to compare."""
 
 _APOLOGY = (
     r"(?:(?:i'?m|i am|we'?re|we are) (?:very |really |so )?sorry|sorry|i apologi[sz]e|my apologies|"
@@ -42,8 +44,9 @@ def find(content: str, before: Sequence[Entry]) -> Finding | None:
 
 def refuses(content: str) -> bool:
     """A short message that begins by refusing as such, not one that lacks something ("I can't find your order")."""
-    text = " ".join(content.lower().replace("’", "'").split())
-    return len(text.split()) <= REFUSAL_WORDS and _REFUSAL.match(text) is not None
+    words = content.split(None, REFUSAL_WORDS)
+    text = " ".join(words).lower().replace("’", "'")
+    return len(words) <= REFUSAL_WORDS and _REFUSAL.match(text) is not None
 
 
 def repeats(own: Sequence[str], content: str) -> bool:
@@ -59,7 +62,7 @@ def _said_before(content: str, earlier: Sequence[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower().replace("’", "'"))
+    return _WORD.findall(text[:COMPARED_CHARACTERS].lower().replace("’", "'"))
 
 
 def _alike(words: list[str], others: list[str]) -> bool:

@@ -24,10 +24,13 @@ class IncomingAnswer:
 
     def take(self, chunk: Chunk) -> None:
         """Raises ProviderFailure as soon as the answer is longer than can be kept: its call is closed then."""
-        text = self._text_of(chunk.text) if chunk.text else ""
+        said = chunk.text
+        text = self._text_of(said) if said else ""
         if chunk.finish_reason is None and chunk.tokens is None and not chunk.tool_calls:
-            if text or not chunk.text:
-                self._take(chunk if text is chunk.text else Chunk(text))
+            if text is said:
+                self._take(chunk)
+            elif text:
+                self._take(Chunk(text))
             return
         pieces = tuple(self._piece(piece) for piece in chunk.tool_calls)
         reason = chunk.finish_reason
@@ -46,9 +49,9 @@ class IncomingAnswer:
 
     def _text_of(self, text: str) -> str:
         self.text_began = True
-        room = MOST_CHARACTERS - self._length
         self._length += len(text)
-        if len(text) > room:
+        if self._length > MOST_CHARACTERS:
+            room = MOST_CHARACTERS - self._length + len(text)
             self._take(Chunk(self._text.feed(text[:room])))
             message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
             raise ProviderFailure(PROVIDER_ERROR, message, retryable=False, of_request=True)

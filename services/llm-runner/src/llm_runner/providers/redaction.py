@@ -89,6 +89,7 @@ class MaskedText:
 
     def __init__(self, keys: tuple[str, ...] = ()) -> None:
         self._keys = keys
+        self._begins = tuple({key[:BEGINS] for key in keys})
         self._half = ""
         self._before = ""
         self._held = ""
@@ -99,13 +100,12 @@ class MaskedText:
             piece = self._characters(piece)
         if not self._keys:
             return piece
-        text = self._held + piece
-        around = self._before + text
-        for key in self._keys:
-            if key[:BEGINS] in around:
+        around = self._before + self._held + piece
+        for begin in self._begins:
+            if begin in around:
                 return self._looked_through(around)
         self._before = around[1 - BEGINS :]
-        return text
+        return piece
 
     def end(self) -> str:
         """What was held back, once nothing follows."""

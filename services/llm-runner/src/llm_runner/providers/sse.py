@@ -30,15 +30,16 @@ class EventReader:
         if b"\n" not in piece and b"\r" not in piece and not self._rest.endswith(b"\r"):
             self._hold(piece)
             return []
-        text = self._taken() + piece
+        text = self._taken() + piece if self._rest or self._more else piece
         if b"\r" in text:
             # A CR at the very end may be half of a CRLF: it waits for what follows.
             held_back = text.endswith(b"\r")
             text = text[:-1] if held_back else text
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + (b"\r" if held_back else b"")
         *lines, self._rest = text.split(b"\n")
-        self._held = len(self._rest)
-        self._check(self._held)
+        if self._rest:
+            self._held = len(self._rest)
+            self._check(self._held)
         return self._events(lines)
 
     def end(self) -> list[bytes]:
@@ -67,7 +68,8 @@ class EventReader:
                 events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
                 self._data.clear()
                 self._size = 0
-        self._check(self._size)
+        if self._size:
+            self._check(self._size)
         return events
 
     def _check(self, size: int) -> None:

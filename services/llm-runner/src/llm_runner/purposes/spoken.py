@@ -16,12 +16,16 @@ Said = dict[str, Any]
 def spoken(messages: Sequence[Entry]) -> list[Said]:
     """The messages for the agent's model; what a person wrote in a row is one message."""
     said: list[Said] = []
+    asked: list[str] = []
     for place, message in enumerate(messages):
         if message.side is Side.AGENT:
-            said += _answer(message, messages[place + 1 :])
+            answered = _answer(message, messages, place + 1)
+            if answered:
+                said += [*_user(asked), *answered]
+                asked = []
         elif message.content or message.parts or not message.tool_results:
-            _add_asked(said, _asked(message))
-    return said
+            asked.append(_asked(message))
+    return [*said, *_user(asked)]
 
 
 def _asked(message: Entry) -> str:
@@ -32,15 +36,13 @@ def _asked(message: Entry) -> str:
     return "\n".join(text for text in (message.content, *attached) if text)
 
 
-def _add_asked(said: list[Said], text: str) -> None:
-    if said and said[-1]["role"] == "user":
-        text = f"{said.pop()['content']}\n\n{text}"
-    said.append({"role": "user", "content": text})
+def _user(asked: Sequence[str]) -> list[Said]:
+    return [{"role": "user", "content": "\n\n".join(asked)}] if asked else []
 
 
-def _answer(message: Entry, later: Sequence[Entry]) -> list[Said]:
+def _answer(message: Entry, messages: Sequence[Entry], later: int) -> list[Said]:
     """The answer, and right behind it what its tools gave; nothing where it was stopped before its first word."""
-    results = _results(later) if message.tool_calls else {}
+    results = _results(messages, later) if message.tool_calls else {}
     calls = [call for call in message.tool_calls if call.id in results]
     if not calls:
         return [{"role": "assistant", "content": message.content}] if message.content else []
@@ -48,10 +50,10 @@ def _answer(message: Entry, later: Sequence[Entry]) -> list[Said]:
     return [asked, *(_result(results[call.id]) for call in calls)]
 
 
-def _results(later: Sequence[Entry]) -> dict[str, ToolResult]:
+def _results(messages: Sequence[Entry], later: int) -> dict[str, ToolResult]:
     """What came in before the next tool was asked for: some providers give every call the same id."""
     results: dict[str, ToolResult] = {}
-    for message in later:
+    for message in (messages[place] for place in range(later, len(messages))):
         if message.tool_calls:
             break
         results |= {result.tool_call_id: result for result in message.tool_results}
