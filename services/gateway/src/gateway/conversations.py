@@ -18,7 +18,7 @@ async def conversation_page(
     chosen = [item for item in items if status in (None, item.status)]
     shown = chosen[:limit]
     running = [item.id for item in shown if item.status == "running"]
-    transcripts = await store.entries.of_conversations(running) if running else {}
+    transcripts = await store.entries.heads_of(running) if running else {}
     return ConversationPage(
         items=[_counted(item, transcripts.get(item.id)) for item in shown],
         next_cursor=shown[-1].id if len(chosen) > limit else None,

@@ -4,7 +4,7 @@ from typing import Final
 
 from gateway.access import Caller
 from gateway.schemas.answers import RunPage
-from shared.contracts.runs import Run, shown_status, status_view
+from shared.contracts.runs import StatusView, shown_status, status_view
 from shared.contracts.words import RunKind, RunStatus
 from shared.storage import Store
 
@@ -26,20 +26,16 @@ async def runs_page(
     A page may hold fewer than `limit` and still name a next one.
     """
     stored = STORED_AS.get(status, (status,)) if status else ()
-    shown: list[Run] = []
+    shown: list[StatusView] = []
     for _ in range(PAGES_READ):
-        found = await store.runs.newest(caller.owner, kind, stored, cursor, limit + 1)
-        for run in found[:limit]:
+        found = await store.runs.newest(caller.owner, kind, stored, cursor, limit)
+        for run in found:
             if status in (None, shown_status(run)):
-                shown.append(run)
+                shown.append(status_view(run))
             cursor = run.id
             if len(shown) == limit:
-                more = len(found) > limit or run is not found[-1]
-                return _page(shown, cursor if more else None)
-        if len(found) <= limit:
-            return _page(shown, None)
-    return _page(shown, cursor)
-
-
-def _page(runs: list[Run], cursor: str | None) -> RunPage:
-    return RunPage(items=[status_view(run) for run in runs], next_cursor=cursor)
+                more = found.more or run is not found[-1]
+                return RunPage(items=shown, next_cursor=cursor if more else None)
+        if not found.more:
+            return RunPage(items=shown, next_cursor=None)
+    return RunPage(items=shown, next_cursor=cursor)

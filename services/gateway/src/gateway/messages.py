@@ -16,6 +16,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, MessageView, message_view
 from shared.contracts.words import Purpose, Side, Stage
 from shared.storage import Store
+from shared.storage.paging import PAGE_BYTES
 
 # Later ones outrank earlier ones: a strong judge confirms a fast one, a repair mends its own stage.
 STAGES = tuple(Stage)
@@ -46,21 +47,23 @@ def point(since: str) -> int | datetime:
 async def messages_after(store: Store, conversation: str, since: int | datetime, limit: int) -> MessagesView:
     """At most `limit` messages after a point, and where to go on."""
     if isinstance(since, int):
-        found = await store.entries.after(conversation, since, limit + 1)
+        found = await store.entries.after(conversation, since, limit)
     else:
-        found = await store.entries.since(conversation, since, limit + 1)
-    shown = found[:limit]
+        found = await store.entries.since(conversation, since, limit)
     where = since if isinstance(since, int) else since.isoformat()
     return MessagesView(
-        messages=await _views(store, conversation, shown),
-        next_since=shown[-1].seq if shown else where,
-        has_more=len(found) > limit,
+        messages=await _views(store, conversation, found),
+        next_since=found[-1].seq if found else where,
+        has_more=found.more,
     )
 
 
 async def messages_page(store: Store, conversation: str, page: int, limit: int) -> MessagePage:
-    """Page `page` (1, 2, 3 ...) of `limit` messages."""
+    """Page `page` (1, 2, 3 ...) of `limit` messages. Raises InvalidRequest where so many are too large for a page."""
     found, total = await store.entries.page(conversation, (page - 1) * limit, limit)
+    if found.more and len(found) < limit:
+        told = f"is too many for messages of this size: a page holds {PAGE_BYTES} bytes. Ask for fewer, or from a point"
+        raise InvalidRequest(FieldProblem("limit", told, len(found)))
     return MessagePage(items=await _views(store, conversation, found), page=page, limit=limit, total=total)
 
 

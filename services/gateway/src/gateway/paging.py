@@ -11,6 +11,18 @@ Cursor = Annotated[str | None, Query(max_length=100, description="`nextCursor` o
 Limit = Annotated[int | None, Query(ge=1, description="How many at most; 100 by default, 500 at most.")]
 
 
+LARGEST_VERSION_DIGITS = 9
+
+
+def version_before(cursor: str | None) -> int | None:
+    """The version that a cursor of a list of versions names. Raises InvalidRequest."""
+    if cursor is None:
+        return None
+    if not (cursor.isdecimal() and cursor.isascii() and len(cursor) <= LARGEST_VERSION_DIGITS):
+        raise InvalidRequest(FieldProblem("cursor", "is no cursor of this list: send nextCursor as it was"))
+    return int(cursor)
+
+
 def page_size(settings: GatewaySettings, limit: int | None) -> int:
     """How many items a page holds. Raises InvalidRequest for more than the ceiling."""
     ceiling = settings.list_limit_ceiling

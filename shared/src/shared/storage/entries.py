@@ -16,6 +16,7 @@ from shared.storage.driver import (
     outcomes,
     to_document,
 )
+from shared.storage.paging import Page, read_page
 from shared.storage.transcripts import KnownTranscripts
 
 IDENTITY = {"_id": 0}
@@ -103,21 +104,20 @@ class Entries:
         with mapped_errors():
             await self._entries.delete_many({"conversation_id": conversation})
 
-    async def after(self, conversation: str, seq: int, limit: int) -> list[Entry]:
+    async def after(self, conversation: str, seq: int, limit: int) -> Page[Entry]:
         """At most `limit` messages with a greater seq, in order."""
         return await self._messages({"conversation_id": conversation, "seq": {"$gt": seq}}, limit)
 
-    async def since(self, conversation: str, moment: datetime, limit: int) -> list[Entry]:
+    async def since(self, conversation: str, moment: datetime, limit: int) -> Page[Entry]:
         """At most `limit` messages made after a moment, in order."""
         return await self._messages({"conversation_id": conversation, "created_at": {"$gt": moment}}, limit)
 
-    async def page(self, conversation: str, skip: int, limit: int) -> tuple[list[Entry], int]:
-        """One page of messages, and how many there are."""
+    async def page(self, conversation: str, skip: int, limit: int) -> tuple[Page[Entry], int]:
+        """One page of messages, and how many there are. It holds fewer than it should where they are too large."""
         query = {"conversation_id": conversation, "kind": EntryKind.MESSAGE.value}
         with mapped_errors():
             total = await self._entries.count_documents(query)
-            documents = await self._entries.find(query, IDENTITY).sort("seq", 1).skip(skip).limit(limit).to_list(limit)
-        return [Entry.model_validate(document) for document in documents], total
+        return await self._messages(query, limit, skip), total
 
     async def of_conversations(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
         """The transcripts of many conversations, each in order."""
@@ -149,11 +149,11 @@ class Entries:
             document["_id"]: End(document["seq"], document["kind"] == EntryKind.ENDED.value) for document in documents
         }
 
-    async def _messages(self, query: Document, limit: int) -> list[Entry]:
+    async def _messages(self, query: Document, limit: int, skip: int = 0) -> Page[Entry]:
         query["kind"] = EntryKind.MESSAGE.value
-        with mapped_errors():
-            documents = await self._entries.find(query, IDENTITY).sort("seq", 1).limit(limit).to_list(limit)
-        return [Entry.model_validate(document) for document in documents]
+        return await read_page(
+            self._entries, query, limit, Entry.model_validate, shown=IDENTITY, order="seq", direction=1, skip=skip
+        )
 
     async def _read_batch(self, conversations: Sequence[str]) -> Sequence[list[Entry]]:
         transcripts = {conversation: list(self._known.beginning(conversation)) for conversation in conversations}

@@ -13,6 +13,7 @@ from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
 from shared.storage.kept_settings import KeptSettings
+from shared.storage.paging import Page, read_page
 from shared.storage.run_settings import unfolded
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
@@ -56,7 +57,7 @@ class RunReads:
 
     async def newest(
         self, owner: Owner, kind: RunKind | None, status: Sequence[str], before: str | None, limit: int
-    ) -> list[Run]:
+    ) -> Page[Run]:
         """The owner's runs, newest first, older than the run id `before` (ids sort by time).
 
         Without a kind: what is played for the tenant, no chats and single answers.
@@ -68,10 +69,8 @@ class RunReads:
             query["status"] = {"$in": list(status)}
         if before:
             query["_id"] = {"$lt": before}
-        with mapped_errors():
-            documents = await self._runs.find(query, LIGHT).sort("_id", -1).limit(limit).to_list(limit)
-        await self._read_settings([document["_id"] for document in documents])
-        return [await self._with_settings(document) for document in documents]
+        # With their settings, which are none of those that looks ask for again and again: the cache stays theirs.
+        return await read_page(self._runs, query, limit, _whole, shown=WHOLE)
 
     async def settings(self, run_id: str) -> RunSettings | None:
         """What the run was asked to do, from the process's cache after the first read."""
@@ -191,3 +190,7 @@ class RunReads:
 
 def _is_of(owner: Owner, run: Run | None) -> bool:
     return run is not None and run.is_of(owner)
+
+
+def _whole(document: Document) -> Run:
+    return Run.model_validate(with_id(document) | {"settings": unfolded(document["settings"])})

@@ -10,6 +10,7 @@ from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.templates import PromptTemplate
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
+from shared.storage.paging import Page, Reading, read_page
 
 Kept = TypeVar("Kept", Agent, PromptTemplate)
 
@@ -40,24 +41,26 @@ class Versioned(Generic[Kept]):
                 document = await self._former.find_one({"tenant": tenant, "_id": f"{identity}:{version}"})
         return self._thing(document) if document else None
 
-    async def newest(self, tenant: str, before: str | None, limit: int, **equal: str) -> list[Kept]:
+    async def newest(self, tenant: str, before: str | None, limit: int, **equal: str) -> Page[Kept]:
         """A tenant's things that are not archived, newest first, older than the id `before`; of fields `equal`."""
         query: Document = {"tenant": tenant, "archived": False, **equal}
         if before:
             query["_id"] = {"$lt": before}
-        with mapped_errors():
-            documents = await self._current.find(query).sort("_id", -1).limit(limit).to_list(limit)
-        return [self._thing(document) for document in documents]
+        return await read_page(self._current, query, limit, self._thing)
 
-    async def versions(self, tenant: str, identity: str) -> list[Kept]:
-        """Every version of a thing, newest first."""
+    async def versions(self, tenant: str, identity: str, before: int | None = None, limit: int = 100) -> Page[Kept]:
+        """A thing's versions, newest first, older than the version `before`; none where there is no such thing."""
         with mapped_errors():
             current = await self._current.find_one({"tenant": tenant, "_id": identity})
-            if current is None:
-                return []
-            query = {"tenant": tenant, self._reference: identity, "version": {"$lt": current["version"]}}
-            former: list[Document] = await self._former.find(query).sort("version", -1).to_list(None)
-        return [self._thing(document) for document in (current, *former)]
+        if current is None:
+            return Page()
+        below = current["version"] if before is None else min(before, current["version"])
+        reading = Reading(limit)
+        if before is None or current["version"] < before:
+            reading.take(current)
+        query = {"tenant": tenant, self._reference: identity, "version": {"$lt": below}}
+        await reading.read(self._former, query, None, "version", -1)
+        return reading.page(self._thing)
 
     async def replace(self, thing: Kept) -> bool:
         """Makes `thing` the current version if the one before it still is; False where another came first."""

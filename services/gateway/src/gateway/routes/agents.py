@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access import CallerOfRequest
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from gateway.paging import Cursor, Limit, page_size
+from gateway.paging import Cursor, Limit, page_size, version_before
 from gateway.parts import PartsOfApp
 from gateway.schemas.agents import AgentBody, AgentView, criteria_of
 from gateway.schemas.answers import AgentPage
@@ -27,10 +27,9 @@ async def list_agents(
     parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> AgentPage:
     size = page_size(parts.settings, limit)
-    found = await parts.store.agents.newest(caller.tenant, cursor, size + 1)
-    more = len(found) > size
-    items = [AgentView.of(agent) for agent in found[:size]]
-    return AgentPage(items=items, next_cursor=items[-1].id if more else None)
+    found = await parts.store.agents.newest(caller.tenant, cursor, size)
+    items = [AgentView.of(agent) for agent in found]
+    return AgentPage(items=items, next_cursor=items[-1].id if found.more else None)
 
 
 @router.post("", status_code=201, summary="Create an agent", response_model=AgentView)
@@ -72,11 +71,15 @@ async def archive_agent(agent_id: str, parts: PartsOfApp, caller: CallerOfReques
 
 
 @router.get("/{agent_id}/versions", summary="List an agent's versions, newest first", response_model=AgentPage)
-async def list_agent_versions(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> AgentPage:
-    versions = await parts.store.agents.versions(caller.tenant, agent_id)
-    if not versions:
+async def list_agent_versions(
+    agent_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+) -> AgentPage:
+    size, before = page_size(parts.settings, limit), version_before(cursor)
+    found = await parts.store.agents.versions(caller.tenant, agent_id, before, size)
+    if not found and before is None:
         raise NotFound("agent", agent_id)
-    return AgentPage(items=[AgentView.of(agent) for agent in versions])
+    items = [AgentView.of(agent) for agent in found]
+    return AgentPage(items=items, next_cursor=str(items[-1].version) if found.more else None)
 
 
 async def _agent(parts: PartsOfApp, tenant: str, agent_id: str, version: int | None = None) -> Agent:

@@ -113,10 +113,9 @@ async def recover_chat_answer(body: RecoverBody, request: Request, caller: Calle
 async def list_chats(
     parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> ChatPage:
-    size = page_size(parts.settings, limit)
-    found = await parts.store.runs.newest(caller.owner, RunKind.CHAT, (), cursor, size + 1)
-    items = [chat_item(run) for run in found[:size] if run.control.wanted is not Wanted.CANCEL]
-    return ChatPage(items=items, next_cursor=found[size - 1].id if len(found) > size else None)
+    found = await parts.store.runs.newest(caller.owner, RunKind.CHAT, (), cursor, page_size(parts.settings, limit))
+    items = [chat_item(run) for run in found if run.control.wanted is not Wanted.CANCEL]
+    return ChatPage(items=items, next_cursor=found[-1].id if found.more else None)
 
 
 @router.get(

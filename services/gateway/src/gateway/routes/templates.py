@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access import CallerOfRequest
 from gateway.errors import Conflict, NotFound
-from gateway.paging import Cursor, Limit, page_size
+from gateway.paging import Cursor, Limit, page_size, version_before
 from gateway.parts import PartsOfApp
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateBody, TemplatePage, TemplateView
@@ -29,10 +29,9 @@ async def list_templates(
 ) -> TemplatePage:
     size = page_size(parts.settings, limit)
     equal = {"kind": kind} if kind else {}
-    found = await parts.store.templates.newest(caller.tenant, cursor, size + 1, **equal)
-    more = len(found) > size
-    items = [TemplateView.of(template) for template in found[:size]]
-    return TemplatePage(items=items, next_cursor=items[-1].id if more else None)
+    found = await parts.store.templates.newest(caller.tenant, cursor, size, **equal)
+    items = [TemplateView.of(template) for template in found]
+    return TemplatePage(items=items, next_cursor=items[-1].id if found.more else None)
 
 
 @router.post("", status_code=201, summary="Create a prompt template", response_model=TemplateView)
@@ -74,11 +73,15 @@ async def archive_template(template_id: str, parts: PartsOfApp, caller: CallerOf
 
 
 @router.get("/{template_id}/versions", summary="List a template's versions, newest first", response_model=TemplatePage)
-async def list_template_versions(template_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> TemplatePage:
-    versions = await parts.store.templates.versions(caller.tenant, template_id)
-    if not versions:
+async def list_template_versions(
+    template_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+) -> TemplatePage:
+    size, before = page_size(parts.settings, limit), version_before(cursor)
+    found = await parts.store.templates.versions(caller.tenant, template_id, before, size)
+    if not found and before is None:
         raise NotFound("prompt template", template_id)
-    return TemplatePage(items=[TemplateView.of(template) for template in versions])
+    items = [TemplateView.of(template) for template in found]
+    return TemplatePage(items=items, next_cursor=str(items[-1].version) if found.more else None)
 
 
 async def _template(parts: PartsOfApp, tenant: str, template_id: str, version: int | None = None) -> PromptTemplate:
