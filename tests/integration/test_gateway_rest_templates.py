@@ -37,9 +37,9 @@ async def client(store: Store, nats_url: str, mongo_url: str) -> AsyncIterator[A
         yield client
 
 
-async def answered(store: Store, text: str, finish_reason: str = "stop") -> Run:
+async def answered(store: Store, text: str, finish_reason: str = "stop", parent: str | None = None) -> Run:
     """A question whose answer stands."""
-    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), Caller())
+    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), Caller(), parent)
     await store.runs.insert(run)
     await store.entries.insert(
         Entry(
@@ -119,6 +119,31 @@ async def test_answer_is_kept_as_a_template_or_a_version_of_an_agent(client: Asy
     assert (shown["version"], shown["systemPrompt"], shown["tier"]) == (2, template["content"], "fast")
 
 
+async def test_what_is_kept_says_where_it_came_from(client: AsyncClient, store: Store) -> None:
+    agent = (await client.post("/api/agents", json={"name": "A", "systemPrompt": "p"})).json()
+    report_run = await answered(store, "A run that has a report.")
+    written = await answered(store, "You confirm refunds.", parent=report_run.id)
+    origin = {"sid": written.id, "reportRunId": report_run.id}
+    by_sid = {"sid": written.id, "as": "agent", "agentId": agent["id"]}
+    assert agent["writtenFrom"] is None
+    assert (await client.post(SAVE, json=by_sid)).json()["writtenFrom"] == origin
+    template = (await client.post(SAVE, json={"sid": written.id, "as": "template", "name": "Mine"})).json()
+    assert template["writtenFrom"] == origin
+
+    path, same = f"/api/agents/{agent['id']}", {"name": "B", "systemPrompt": "You confirm refunds."}
+    assert (await client.put(path, json=same)).json()["writtenFrom"] == origin
+    assert (await client.put(path, json=same | {"systemPrompt": "Mine."})).json()["writtenFrom"] is None
+    assert (await client.get(path, params={"version": 2})).json()["writtenFrom"] == origin
+    changed = {"name": "Mine", "kind": "promptbro", "content": "Mine."}
+    assert (await client.put(f"{TEMPLATES}/{template['id']}", json=changed)).json()["writtenFrom"] is None
+
+    by_text = {"text": "You refund.", "as": "agent", "agentId": agent["id"]}
+    assert (await client.post(SAVE, json=by_text)).json()["writtenFrom"] is None
+    told = await client.post(SAVE, json=by_text | {"reportRunId": report_run.id})
+    assert told.json()["writtenFrom"] == {"sid": None, "reportRunId": report_run.id}
+    assert (await client.post(SAVE, json=by_text | {"reportRunId": "nobodys"})).status_code == 404
+
+
 async def test_checklist_becomes_an_agents_criteria(client: AsyncClient) -> None:
     agent = (await client.post("/api/agents", json={"name": "A", "systemPrompt": "p"})).json()
     text = '{"criteria": [{"id": "asks", "text": "The agent asks.", "required": true}]}'
@@ -173,7 +198,9 @@ async def test_report_of_ones_own_run_is_material(client: AsyncClient, store: St
     session = await store.sessions.get(ANYBODY, asked.json()["sid"], now())
     assert session is not None
     scenario = session.settings.scenarios[0]
-    assert "Failure gave_up, 1 conversations: It never asks." in scenario.agent.system_prompt
+    assert session.parent == run.id
+    assert "It never asks." not in scenario.agent.system_prompt
+    assert "Failure gave_up, 1 conversations: It never asks." in scenario.given[0].content
     assert scenario.given[0].content.endswith(run.settings.scenarios[0].agent.system_prompt)
 
 

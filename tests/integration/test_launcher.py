@@ -73,18 +73,28 @@ def is_gone(pid: int) -> bool:
 
 
 async def test_data_and_logs_are_their_owners_alone(data_dir: Path) -> None:
-    data_dir.mkdir(mode=0o755)
-    (data_dir / "logs").mkdir()
-    (data_dir / "logs" / "mongod.log").touch(mode=0o644)
+    _leave_readable_by_all(data_dir)
     async with stack_of(data_dir) as stack:
         await stack.ready(20)
+        modes = _modes(data_dir)
         assert (data_dir / "nats-url").read_text() == f"{stack.nats_url}\n"
-        assert data_dir.stat().st_mode & 0o077 == 0
-        logs = list((data_dir / "logs").glob("*.log"))
-        stored = [path for server in ("nats", "mongo") for path in (data_dir / server).rglob("*") if path.is_file()]
-        assert {path.stat().st_mode & 0o777 for path in logs} == {0o600}
-        assert len(logs) > 3
-        assert [path for path in stored if path.stat().st_mode & 0o077 and path.name != "nats-server.conf"] == []
+    assert modes.pop(".") == 0o700
+    assert {mode for path, mode in modes.items() if path.endswith(".log")} == {0o600}
+    assert {path for path in modes if path.startswith("logs/")} >= {"logs/mongod.log", "logs/nats-server.log"}
+    servers = {path: mode for path, mode in modes.items() if path.startswith(("nats/jetstream", "mongo/"))}
+    assert {path for path, mode in servers.items() if mode & 0o077} == set()
+    assert len(servers) > 5
+
+
+def _leave_readable_by_all(data_dir: Path) -> None:
+    """As an earlier version left it."""
+    (data_dir / "logs").mkdir(parents=True)
+    data_dir.chmod(0o755)
+    (data_dir / "logs" / "mongod.log").touch(mode=0o644)
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
 
 
 async def test_every_part_becomes_ready_and_nothing_is_left(data_dir: Path) -> None:

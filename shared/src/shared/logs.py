@@ -66,8 +66,10 @@ def _redacting(redact: Callable[[str], str]) -> structlog.typing.Processor:
 
 def _on_one_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """A text that brings line ends poses as no line of its own; only a trace has several."""
-    texts = {name: value for name, value in event.items() if isinstance(value, str) and name != "exception"}
-    return event | {name: _escape(text, _LINE_ENDS) for name, text in texts.items()}
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = _escape(value, _LINE_ENDS)
+    return event
 
 
 def _without_controls(_logger: object, _method: str, line: Any) -> str:

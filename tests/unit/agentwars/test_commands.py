@@ -320,6 +320,57 @@ def test_assist_keeps_what_was_written() -> None:
     assert "Kept as agent Kettle (a1), version 4." in result.stderr
 
 
+def reported(**changes: Any) -> ScriptedGateway:
+    """A gateway whose PromptBro writes from a report."""
+    written = stream(event("done", text="You are kind.\n- Confirm the refund.", usage={}))
+    routes = {
+        "POST /api/promptbro/assist": written,
+        "POST /api/promptbro/save": httpx.Response(201, json={"id": "a1", "name": "Kettle", "version": 4}),
+        "GET /api/agents/a1": httpx.Response(200, json=AGENT),
+    }
+    return ScriptedGateway(routes | changes)
+
+
+FROM_REPORT = ("assist", "from-report", "--report-run", RUN)
+
+
+@pytest.mark.parametrize("kept", [("--save-agent", "a1"), ("--save-template", "Mine")])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_was_written_from_a_report_is_not_kept_where_nobody_can_be_asked(
+    kept: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    served = reported()
+    result = invoke(served, *FROM_REPORT, *kept, *form)
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert served.requests == []
+
+
+def test_what_was_written_from_a_report_is_kept_by_an_explicit_yes() -> None:
+    served = reported()
+    assert invoke(served, *FROM_REPORT, "--save-agent", "a1", "--yes").exit_code == 0
+    assert served.body("/api/promptbro/save") == {
+        "as": "agent",
+        "agentId": "a1",
+        "text": "You are kind.\n- Confirm the refund.",
+        "reportRunId": RUN,
+    }
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_on_a_terminal_the_change_is_shown_and_a_person_asked(
+    answer: str, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentwars.commands.assist.check_terminal", lambda _: None)
+    served = reported()
+    session = Session(transport=served.transport)
+    result = CliRunner().invoke(cli, [*FROM_REPORT, "--save-agent", "a1"], obj=session, input=answer)
+    assert result.exit_code == 0
+    assert "+- Confirm the refund." in result.stdout
+    assert "Keep this as a new version of agent a1?" in result.stdout
+    assert bool(served.asked("/api/promptbro/save")) is kept
+
+
 def test_an_assist_that_fails_says_why() -> None:
     served = ScriptedGateway(
         {"POST /api/promptbro/assist": stream(event("failed", error="x", message="No model left."))}

@@ -45,6 +45,16 @@ class NobodyJudges(AgentWarsError):
         )
 
 
+class NobodyConsents(AgentWarsError):
+    """What was written from a report is to be kept, and nobody is there to say so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A prompt that is written from a report's transcripts is kept only when somebody has read it, and there is "
+            "no terminal to ask on. Leave --save-agent and --save-template out, or say --yes"
+        )
+
+
 class ServiceUnavailable(AgentWarsError):
     """No answer from the gateway."""
 

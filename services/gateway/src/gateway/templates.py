@@ -14,8 +14,9 @@ def new_template(body: TemplateBody, tenant: str) -> PromptTemplate:
 
 def changed_template(template: PromptTemplate, body: TemplateBody) -> PromptTemplate:
     """The version after `template`, holding what the body says."""
-    changes = {"version": template.version + 1, "updated_at": now(), **_values(body)}
-    return template.model_copy(update=changes)
+    origin = template.written_from if body.content == template.content else None
+    changes = {"version": template.version + 1, "updated_at": now(), "written_from": origin}
+    return template.model_copy(update=_values(body) | changes)
 
 
 def _values(body: TemplateBody) -> dict[str, object]:

@@ -1,11 +1,15 @@
 """Agents, versioned: every change makes a new version, and runs keep the version they started with."""
 
+from shared.contracts.origin import Origin
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
 
 
 class Agent(Record):
-    """A stored participant. `provider` and `model` may be left to routing by `tier`."""
+    """A stored participant. `provider` and `model` may be left to routing by `tier`.
+
+    `written_from` says where this version's prompt or criteria come from, where no person wrote them.
+    """
 
     id: str
     tenant: str = "default"
@@ -22,6 +26,7 @@ class Agent(Record):
     endpoint: str | None = None
     criteria: tuple[Criterion, ...] = ()
     tools: tuple[dict[str, object], ...] = ()
+    written_from: Origin | None = None
     archived: bool = False
     created_at: Timestamp
     updated_at: Timestamp

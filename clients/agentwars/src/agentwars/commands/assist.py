@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from agentwars.client import Client
+from agentwars.commands.consent import check_terminal, confirmed
 from agentwars.commands.session import OK, Session, execute, prompt_text, without_nothing, write_json
 from agentwars.errors import BrokenStream
 from agentwars.terminal.talk import WrappedWriter
@@ -45,6 +46,9 @@ def assist(
     save_agent: Annotated[
         str | None, typer.Option(help="Keep the result as a new version of this agent.", metavar="AGENT")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Keep what was written from a report without asking whether it was read.")
+    ] = False,
 ) -> None:
     """Write or better a prompt together with PromptBro."""
     given = prompt_text(text, input_file)
@@ -60,11 +64,16 @@ def assist(
         kept.append({"as": "template", "name": save_template})
     if save_agent is not None:
         kept.append({"as": "agent", "agentId": save_agent})
+    asks = report_run is not None and not yes
 
     async def work(session: Session, client: Client) -> int:
+        if kept and asks:
+            check_terminal(session)
         done = await _write_along(session, client, body)
+        text = str(done.get("text") or "")
         for how in kept:
-            await _keep(session, client, how | {"text": done.get("text")})
+            if not asks or await confirmed(session, client, how, text):
+                await _keep(session, client, how | without_nothing(text=text, reportRunId=report_run))
         return OK
 
     execute(context, work)

@@ -157,10 +157,11 @@ def _revised_prompt(report: Report) -> Iterator[RenderableType]:
         yield from (_heading("What to change"), Padding(Text(clean(report.rationale).strip()), (0, 0, 0, 2)))
     yield from (_heading("Revised prompt"), Padding(Text(clean(report.revised_prompt).strip()), (0, 0, 0, 2)))
     if report.prompt_diff:
-        yield from (_heading("Changes"), Padding(_diff(report.prompt_diff), (0, 0, 0, 2)))
+        yield from (_heading("Changes"), Padding(diff_view(report.prompt_diff), (0, 0, 0, 2)))
 
 
-def _diff(diff: str) -> Text:
+def diff_view(diff: str) -> Text:
+    """A unified diff, coloured."""
     lines = [line for line in clean(diff).splitlines() if not line.startswith(("+++", "---"))]
     return Text("\n").join(Text(line, style=_DIFF_STYLES.get(line[:1], "dim")) for line in lines)
 

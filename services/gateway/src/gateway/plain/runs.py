@@ -61,10 +61,10 @@ def answer_settings(
     )
 
 
-def answer_run(settings: RunSettings, caller: Caller) -> Run:
-    """The run of a question."""
+def answer_run(settings: RunSettings, caller: Caller, parent: str | None = None) -> Run:
+    """The run of a question; `parent` is the run whose report it is about."""
     moment = now()
-    return new_run(settings, caller, moment).model_copy(update={"expires_at": moment + KEPT})
+    return new_run(settings, caller, moment, parent=parent).model_copy(update={"expires_at": moment + KEPT})
 
 
 def answer_seq(run: Run) -> int:
@@ -122,7 +122,9 @@ async def begin(parts: Parts, run: Run) -> Run:
 async def keep(parts: Parts, run: Run) -> datetime:
     """Keeps a question for its reader, under the id its run will have. Returns until when it waits."""
     until = now() + SESSION_KEPT
-    session = Session(id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, expires_at=until)
+    session = Session(
+        id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, parent=run.parent, expires_at=until
+    )
     await parts.store.sessions.insert(session)
     return until
 
@@ -143,5 +145,5 @@ async def find_answer(parts: Parts, caller: Caller, sid: str) -> Found | None:
     session = await parts.store.sessions.get(caller.owner, sid, now())
     if session is None:
         return None
-    asked = answer_run(session.settings, caller)
+    asked = answer_run(session.settings, caller, session.parent)
     return Found(asked.model_copy(update={"id": session.id}), begun=False)

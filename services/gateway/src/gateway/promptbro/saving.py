@@ -1,12 +1,14 @@
 """Keeping what PromptBro wrote: as a template, or as a new version of an agent."""
 
 import json
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gateway.access import Caller
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from gateway.lookups import find_run
 from gateway.parts import Parts
 from gateway.plain.runs import answer_seq
 from gateway.schemas.agents import Criteria, criteria_of
@@ -15,6 +17,7 @@ from gateway.schemas.templates import TemplateBody
 from gateway.templates import new_template
 from shared.contracts.agents import Agent
 from shared.contracts.fences import unfenced
+from shared.contracts.origin import Origin
 from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.templates import PromptTemplate
@@ -26,7 +29,10 @@ _CRITERIA: Final[TypeAdapter[Any]] = TypeAdapter(Criteria)
 
 
 class SaveBody(Body):
-    """What is kept (a text, or the answer of a `sid`), and as what."""
+    """What is kept (a text, or the answer of a `sid`), and as what.
+
+    A text that was written from a report names its run as `reportRunId`; of a sid that is known.
+    """
 
     sid: ClientId | None = None
     text: Prompt | None = None
@@ -34,14 +40,26 @@ class SaveBody(Body):
     name: Name | None = None
     kind: Name = KIND
     agent_id: ClientId | None = None
+    report_run_id: ClientId | None = None
 
 
-async def result_of(parts: Parts, caller: Caller, body: SaveBody) -> str:
-    """The text that is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that is kept, and where it comes from; None for one that the caller brought, and says no more of."""
+
+    text: str
+    origin: Origin | None
+
+
+async def result_of(parts: Parts, caller: Caller, body: SaveBody) -> Written:
+    """What is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
     if (body.sid is None) == (body.text is None):
         raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
     if body.sid is None:
-        return body.text or ""
+        if body.report_run_id is None:
+            return Written(body.text or "", None)
+        reported = await find_run(parts.store, caller, body.report_run_id)
+        return Written(body.text or "", Origin(report_run_id=reported.id))
     run = await parts.store.runs.find(caller.owner, body.sid)
     if run is None or run.kind is not RunKind.ASSIST:
         raise NotFound("answer", body.sid)
@@ -50,28 +68,30 @@ async def result_of(parts: Parts, caller: Caller, body: SaveBody) -> str:
         raise Conflict("no_answer", f"Answer {body.sid} is not there yet, or failed: wait for its end, or ask again.")
     if len(entry.content or "") > PROMPT_LENGTH:
         raise InvalidRequest(FieldProblem("sid", f"has an answer of more than {PROMPT_LENGTH} characters"))
-    return entry.content or ""
+    return Written(entry.content or "", Origin(sid=run.id, report_run_id=run.parent))
 
 
-async def save_template(parts: Parts, caller: Caller, body: SaveBody, text: str) -> PromptTemplate:
+async def save_template(parts: Parts, caller: Caller, body: SaveBody, written: Written) -> PromptTemplate:
     """The text as a new template. Raises InvalidRequest without a name."""
     if body.name is None:
         raise InvalidRequest(FieldProblem("name", "is required for a template"))
-    named = {"name": body.name, "kind": body.kind, "content": text}
+    named = {"name": body.name, "kind": body.kind, "content": written.text}
     template = new_template(TemplateBody.model_validate(named), caller.tenant)
+    template = template.model_copy(update={"written_from": written.origin})
     await parts.store.templates.insert(template)
     return template
 
 
-async def save_agent(parts: Parts, caller: Caller, body: SaveBody, text: str) -> Agent:
+async def save_agent(parts: Parts, caller: Caller, body: SaveBody, written: Written) -> Agent:
     """A new version of an agent: with the text as its prompt, or with the criteria where the text is a checklist.
 
     Raises InvalidRequest, NotFound and Conflict.
     """
     if body.agent_id is None:
         raise InvalidRequest(FieldProblem("agentId", "is required for an agent"))
-    criteria = read_criteria(text)
-    changes: dict[str, object] = {"system_prompt": text} if criteria is None else {"criteria": criteria}
+    criteria = read_criteria(written.text)
+    changes: dict[str, object] = {"system_prompt": written.text} if criteria is None else {"criteria": criteria}
+    changes["written_from"] = written.origin
     for _ in range(REPLACE_ATTEMPTS):
         current = await parts.store.agents.get(caller.tenant, body.agent_id)
         if current is None:

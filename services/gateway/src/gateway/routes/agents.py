@@ -58,7 +58,10 @@ async def replace_agent(agent_id: str, body: AgentBody, parts: PartsOfApp, calle
     values = _values(body, parts.registry)
     for _ in range(REPLACE_ATTEMPTS):
         current = await _agent(parts, caller.tenant, agent_id)
-        changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **values})
+        same_words = (current.system_prompt, current.criteria) == (values["system_prompt"], values["criteria"])
+        origin = current.written_from if same_words else None
+        step = {"version": current.version + 1, "updated_at": now(), "written_from": origin}
+        changed = current.model_copy(update=values | step)
         if await parts.store.agents.replace(changed):
             return AgentView.of(changed)
     raise Conflict("busy", f"Agent {agent_id} is being changed by others all the time: try again in a moment.")

@@ -56,7 +56,8 @@ async def assist(
         await streams_of(request).check(caller)
         check_broker(parts)
     orphan_seconds = UNREAD_FOR_A_RECONNECT if mode else UNREAD_AT_ONCE
-    run = answer_run(await _settings(body, parts, caller, orphan_seconds), caller)
+    reported, settings = await _settings(body, parts, caller, orphan_seconds)
+    run = answer_run(settings, caller, parent=reported)
     await quota.take(parts, run)
     if mode is not None:
         return await session(parts, caller, run, PATH)
@@ -89,17 +90,21 @@ async def read_assistance(
     dependencies=[NeedsStore],
 )
 async def save_prompt(body: SaveBody, parts: PartsOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
-    text = await result_of(parts, caller, body)
+    written = await result_of(parts, caller, body)
     if body.kept_as == "template":
-        return TemplateView.of(await save_template(parts, caller, body, text))
-    return AgentView.of(await save_agent(parts, caller, body, text))
+        return TemplateView.of(await save_template(parts, caller, body, written))
+    return AgentView.of(await save_agent(parts, caller, body, written))
 
 
-async def _settings(body: AssistBody, parts: Parts, caller: Caller, orphan_seconds: float) -> RunSettings:
+async def _settings(
+    body: AssistBody, parts: Parts, caller: Caller, orphan_seconds: float
+) -> tuple[str | None, RunSettings]:
+    """The run whose report it begins with, and how it is played."""
     check_input(body)
-    found = None
+    reported = found = None
     if body.step == "from-report" and body.report_run_id is not None:
         run, report = await report_of(parts.store, caller, body.report_run_id)
-        found = material(run, report)
+        reported, found = run.id, material(run, report)
         body = body if body.input.strip() else body.model_copy(update={"input": prompt_under_test(run)})
-    return assist_settings(body, parts.registry, parts.settings, orphan_seconds=orphan_seconds, material=found)
+    settings = assist_settings(body, parts.registry, parts.settings, orphan_seconds=orphan_seconds, material=found)
+    return reported, settings

@@ -20,6 +20,7 @@ from gateway.schemas.fields import (
 from gateway.storable import FreeObject
 from shared.contracts.agents import Agent
 from shared.contracts.bounds import json_bytes
+from shared.contracts.origin import Origin
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
 from shared.contracts.words import Tier
@@ -84,6 +85,7 @@ class AgentView(Record):
     endpoint: str | None
     criteria: tuple[Criterion, ...]
     tools: tuple[dict[str, object], ...]
+    written_from: Origin | None
     created_at: Timestamp
     updated_at: Timestamp
 

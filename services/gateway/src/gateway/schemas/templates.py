@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway.schemas.fields import Body, Name, Prompt
+from shared.contracts.origin import Origin
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.templates import PromptTemplate
 
@@ -34,6 +35,7 @@ class TemplateView(Record):
     kind: str
     content: str
     variables: tuple[str, ...]
+    written_from: Origin | None
     created_at: Timestamp
     updated_at: Timestamp
 
