@@ -35,6 +35,7 @@ BAD: list[tuple[Body, str]] = [
     (asked(said("Hello"), trigger="sing"), "trigger"),
     (asked(said("Hello"), maxTokens=10**6), "maxTokens"),
     (asked(said("Hello \ud800")), "messages.0"),
+    (asked(said("Look", parts=[{"type": "file", "mediaType": "image/png", "url": "data:,"}])), "messages.0.parts"),
 ]
 
 

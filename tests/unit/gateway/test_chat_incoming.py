@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.chat.bounds import check_new
+from gateway.chat.bounds import check_line, check_new
 from gateway.chat.incoming import merged, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
@@ -191,3 +191,60 @@ def test_bodies_that_are_refused(body: Raw) -> None:
 def test_body_of_the_default_transport_with_fields_nobody_knows() -> None:
     posted = {"id": "abc", "messages": [user("Hello")], "trigger": "submit-message", "messageId": None, "custom": 1}
     assert ChatBody.model_validate(posted).chat == "abc"
+
+
+DATA_URL = "data:image/png;base64,AAAA"
+SHOWN: list[tuple[Raw, str]] = [
+    ({"type": "file", "mediaType": "image/png", "url": "https://here/x"}, "a picture"),
+    ({"type": "file", "mediaType": "IMAGE/PNG", "url": "https://here/x"}, "a picture"),
+    ({"type": "file", "mimeType": "audio/wav", "data": "AAAA"}, "a sound"),
+    ({"type": "file", "mediaType": "video/mp4", "url": "https://here/x"}, "a film"),
+    ({"type": "file", "mediaType": "application/pdf", "url": "https://here/x"}, "a document"),
+    ({"type": "file", "url": DATA_URL}, "a picture"),
+    ({"type": "file", "file": {"file_id": "f"}}, "a document"),
+    ({"type": "image", "image": "AAAA"}, "a picture"),
+    ({"type": "image_url", "image_url": {"url": DATA_URL}}, "a picture"),
+    ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, "a sound"),
+]
+
+
+@pytest.mark.parametrize(("part", "word"), SHOWN)
+def test_what_a_model_would_have_to_see_is_refused_by_its_name(part: Raw, word: str) -> None:
+    (sent,) = read_messages([{"role": "user", "parts": [text("Look"), part]}])
+    with pytest.raises(InvalidRequest, match=rf"messages\.0\.parts: .*{word}"):
+        check_new([sent])
+    with pytest.raises(InvalidRequest, match=rf"message\.parts: .*{word}"):
+        check_line(sent.lines[0], "message")
+
+
+def test_attachments_of_the_older_sdk_count() -> None:
+    attached = [{"name": "x.png", "contentType": "image/png", "url": DATA_URL}]
+    with pytest.raises(InvalidRequest, match="a picture"):
+        check_new(read_messages([user("Look") | {"experimental_attachments": attached}]))
+    notes = [{"name": "notes.txt", "contentType": "text/plain", "url": "https://here/notes.txt"}]
+    (given,) = merged(read_messages([user("Look") | {"experimental_attachments": notes}]))
+    assert given.parts == (
+        {"type": "file", "filename": "notes.txt", "mediaType": "text/plain", "url": "https://here/notes.txt"},
+    )
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "file", "mediaType": "text/plain", "url": "https://here/x"}, {"type": "file"}]
+)
+def test_other_files_are_named_to_the_model(part: Raw) -> None:
+    check_new(read_messages([{"role": "user", "parts": [text("Look"), part]}]))
+
+
+@pytest.mark.parametrize("given", ["\ud800", {"\udfff": 1}, nested(990)])
+def test_tools_that_cannot_be_stored_are_refused_and_crash_nothing(given: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        read_messages([assistant(tool(input=given))])
+    with pytest.raises(InvalidRequest):
+        read_messages([assistant(tool(toolCallId="\ud800"))])
+
+
+def test_numbers_count_as_long_as_they_are_told() -> None:
+    """`1e15` is four bytes of a body, and eighteen of an event."""
+    part = {"type": "data-x", "data": [1e15] * 4_000}
+    with pytest.raises(InvalidRequest, match="64000 bytes"):
+        check_new(read_messages([{"role": "user", "parts": [text("x"), part]}]))

@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from llm_runner.providers.openai_dialect import read_events, request_body
-from llm_runner.providers.provider import Chunk, Malformed, Prompt, ProviderFailure, TokenCount, ToolCallDelta
+from llm_runner.providers.provider import (
+    Chunk,
+    Malformed,
+    Prompt,
+    ProviderFailure,
+    Sampling,
+    TokenCount,
+    ToolCallDelta,
+)
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), temperature=0.5, max_tokens=9, seed=4)
 
@@ -202,3 +211,14 @@ def test_an_error_frame_inside_a_stream_is_a_failure(frame: bytes, retryable: bo
     with pytest.raises(ProviderFailure) as caught:
         list(read_events([frame], "demo"))
     assert caught.value.retryable is retryable
+
+
+def test_sampling_is_sent_where_it_was_asked_for() -> None:
+    sampling = Sampling(top_p=0.5, presence_penalty=0.0, frequency_penalty=None, parallel_tool_calls=False)
+    tools: tuple[dict[str, object], ...] = (dict(WEATHER),)
+    body = orjson.loads(request_body("m", replace(PROMPT, sampling=sampling, tools=tools)))
+    assert (body["top_p"], body["presence_penalty"], body["parallel_tool_calls"]) == (0.5, 0.0, False)
+    assert "frequency_penalty" not in body
+    # Without tools providers refuse it.
+    assert "parallel_tool_calls" not in orjson.loads(request_body("m", replace(PROMPT, sampling=sampling)))
+    assert not {"top_p", "presence_penalty"} & orjson.loads(request_body("m", PROMPT)).keys()

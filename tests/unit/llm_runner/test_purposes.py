@@ -1,11 +1,12 @@
 """How each purpose is prompted: what a side sees, and what a judge is given."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from llm_runner.providers.provider import Prompt
+from llm_runner.providers.provider import PLAIN_SAMPLING, Prompt
 from llm_runner.purposes import UnpromptedJob, build_prompt
 from llm_runner.purposes.turn import BEGIN
 from sample_runs import AGENT, JUDGE, OPPONENT, message, scenario
@@ -146,3 +147,13 @@ def test_a_report_brings_its_own_prompt() -> None:
 def test_a_job_without_any_prompt_is_refused() -> None:
     with pytest.raises(UnpromptedJob):
         _prompt(_job(Purpose.REPORT, 0, conversation_id=None), None, [])
+
+
+def test_an_answer_is_sampled_as_its_caller_asked() -> None:
+    asked = {"top_p": 0.5, "presence_penalty": -1.0, "frequency_penalty": 0.25, "parallel_tool_calls": False}
+    agent = AGENT.model_copy(update=asked | {"seed": 42})
+    job = _job(Purpose.ASSIST, 2)
+    prompt = _prompt(job, SETTINGS.model_copy(update={"agent": agent}), SPOKEN[:1])
+    assert (asdict(prompt.sampling), prompt.seed) == (asked, 42)
+    plain = _prompt(job, SETTINGS, SPOKEN[:1])
+    assert (plain.sampling, plain.seed) == (PLAIN_SAMPLING, 1)

@@ -65,7 +65,8 @@ class _Found:
         where = list(error["loc"])
         source = where.pop(0) if len(where) > 1 or where == ["body"] else ""
         path, self.of_union = _path(where, body) if source == "body" else ([str(one) for one in where], False)
-        self.field = ".".join(path) or str(source)
+        # Where in a text that is no JSON the reader stopped is no field.
+        self.field = "body" if self.type == "json_invalid" else ".".join(path) or str(source)
 
 
 def _path(where: Sequence[str | int], body: object) -> tuple[list[str], bool]:
@@ -98,10 +99,11 @@ def _without_branches(by_field: dict[str, list[_Found]]) -> Iterator[tuple[str, 
     for field, found in by_field.items():
         if any(one.of_union for one in found):
             deeper = any(other.startswith(f"{field}.") for other in by_field)
-            telling = [one for one in found if one.type not in KINDS and one.type != "literal_error"]
+            of_kind = [one for one in found if one.type != "literal_error"]
+            telling = [one for one in of_kind if one.type not in KINDS]
             if deeper and not telling:
                 continue
-            found = telling or found
+            found = telling or of_kind or found
         yield field, found
 
 
