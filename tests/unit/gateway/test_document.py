@@ -2,21 +2,22 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from gateway_harness import REGISTRY, alone
+from gateway_harness import DEAD_MONGO, DEAD_NATS, REGISTRY, gateway_app
 
 Json = dict[str, Any]
 RUN_FOLDERS = ("runs", "battles", "scale", "comparisons")
 
 
-@pytest.fixture
-async def document() -> AsyncIterator[Json]:
-    async with alone() as (_, client):
-        yield (await client.get("/openapi.json")).json()
+@pytest.fixture(scope="module")
+def document() -> Json:
+    app = gateway_app(DEAD_NATS, DEAD_MONGO)
+    app.state.parts.store.close()
+    return app.openapi()
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:

@@ -25,7 +25,10 @@ class Caller(Record):
 
 async def caller(
     request: Request,
-    x_user_id: Annotated[str | None, Header(description="Who acts, at most 128 characters.")] = None,
+    x_user_id: Annotated[
+        str | None,
+        Header(description="Who acts, at most 128 characters.", json_schema_extra={"maxLength": USER_LENGTH}),
+    ] = None,
 ) -> Caller:
     """The caller of this request: whom its token names (token_gate.py), else whom its header names.
 

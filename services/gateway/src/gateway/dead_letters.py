@@ -1,8 +1,9 @@
 """Dead letters as they stand on their stream: read by direct get, newest first, without a consumer."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from nats.aio.client import Client
@@ -17,7 +18,7 @@ from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.history import StoredMessage
 
-LARGEST_SEQUENCE_DIGITS = 15
+SEQUENCE: Final = re.compile(r"[1-9][0-9]{0,14}")
 EVERYTHING = ">"
 CONTRACTS: dict[str, type[DeadLetter | ReportGivenUp]] = {
     DeadLetter.subject: DeadLetter,
@@ -76,7 +77,7 @@ def view(letter: Letter) -> DeadLetterView:
 
 def _sequence(text: str, wrong: InvalidRequest | NotFound) -> int:
     """The sequence a text names, from 1. Raises `wrong` where it names none."""
-    if not (text.isdecimal() and text.isascii() and len(text) <= LARGEST_SEQUENCE_DIGITS and int(text)):
+    if not SEQUENCE.fullmatch(text):
         raise wrong
     return int(text)
 

@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Response
+from pydantic.config import JsonDict
 
 from gateway.acceptance import body_hash
 from gateway.access import Caller
@@ -22,17 +23,22 @@ from shared.contracts.words import RunKind
 from shared.storage import Store
 
 KEY_LENGTH = 255
+KEY: Final[JsonDict] = {"minLength": 1, "maxLength": KEY_LENGTH}
 SEEDS = 2**31
 
 
 async def _idempotency_key(
-    idempotency_key: Annotated[str | None, Header(description="The same key and body again is the same run.")] = None,
-    x_idempotency_key: Annotated[str | None, Header(description="Another name of Idempotency-Key.")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and body again is the same run.", json_schema_extra=KEY)
+    ] = None,
+    x_idempotency_key: Annotated[
+        str | None, Header(description="Another name of Idempotency-Key.", json_schema_extra=KEY)
+    ] = None,
 ) -> str | None:
-    key = idempotency_key if idempotency_key is not None else x_idempotency_key
-    if key is not None and not 1 <= len(key) <= KEY_LENGTH:
+    sent = [key for key in (idempotency_key, x_idempotency_key) if key is not None]
+    if not all(1 <= len(key) <= KEY_LENGTH for key in sent):
         raise InvalidRequest(FieldProblem("Idempotency-Key", f"must have 1 to {KEY_LENGTH} characters", KEY_LENGTH))
-    return key
+    return sent[0] if sent else None
 
 
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]

@@ -82,6 +82,7 @@ def read_body(body: ChatBody) -> list[Sent]:
     if body.id and body.conversation_id and body.id != body.conversation_id:
         raise InvalidRequest(FieldProblem("conversationId", "is another name of id: send one of them"))
     if body.message is not None:
+        read_messages(body.messages or ())
         return [read_message(body.message)]
     if body.messages is None and body.trigger == "regenerate-message":
         return []
@@ -164,7 +165,7 @@ def _lines(raw: Raw, side: Side, where: str) -> Iterator[Line]:
             yield from _turn(side, said, parts, calls, results)
             said, parts, calls, results = [], [], [], []
         if kind == "text":
-            said.append(_text(part.get("text"), f"{where}.parts"))
+            said.append(part["text"])
         elif side is Side.AGENT and (tool := _tool(part, where)) is not None:
             calls.append(tool[0])
             results += tool[1:]
@@ -192,22 +193,37 @@ def _turn(
 
 def _parts(raw: Raw, where: str) -> list[Raw]:
     """The message as parts, whatever its shape."""
-    parts, content = raw.get("parts"), raw.get("content")
-    if isinstance(parts, list) and parts:
-        found = parts
-    elif isinstance(content, list):
-        found = content
-    else:
-        text = [{"type": "text", "text": _text(content, f"{where}.content")}] if content is not None else []
-        calls = raw.get("toolInvocations")
-        found = (
-            [{"type": "tool-invocation", "toolInvocation": call} for call in calls] if isinstance(calls, list) else []
-        )
-        # AI SDK 4 shows a message's text behind the tools it was written from.
-        found = [*found, *text]
-    if not all(isinstance(part, dict) for part in found):
-        raise InvalidRequest(FieldProblem(f"{where}.parts", "must be a list of objects"))
-    return [*found, *attachments(raw)]
+    parts, content = _objects(raw, "parts", where), _content(raw, where)
+    asked = [{"type": "tool-invocation", "toolInvocation": call} for call in _list(raw, "toolInvocations", where)]
+    if not parts and isinstance(raw.get("content"), list):
+        asked = []
+    # AI SDK 4 shows a message's text behind the tools it was written from.
+    return [*(parts or [*asked, *content]), *attachments(raw)]
+
+
+def _content(raw: Raw, where: str) -> list[Raw]:
+    content = raw.get("content")
+    if content is None or isinstance(content, list):
+        return _objects(raw, "content", where)
+    return [{"type": "text", "text": _text(content, f"{where}.content")}]
+
+
+def _objects(raw: Raw, name: str, where: str) -> list[Raw]:
+    """A field of parts. Raises InvalidRequest where one is none."""
+    found = _list(raw, name, where)
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in found):
+        raise InvalidRequest(FieldProblem(f"{where}.{name}", "must be a list of objects, each with its type"))
+    for part in found:
+        if part["type"] == "text":
+            _text(part.get("text"), f"{where}.{name}")
+    return found
+
+
+def _list(raw: Raw, name: str, where: str) -> list[Any]:
+    found = raw.get(name)
+    if not isinstance(found, list | None):
+        raise InvalidRequest(FieldProblem(f"{where}.{name}", "must be a list"))
+    return found or []
 
 
 def _text(value: object, where: str) -> str:

@@ -1,5 +1,6 @@
 """What a reader's request asks for: filters, a cursor, where to begin. Checked before the first byte."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -29,6 +30,8 @@ TYPES: Final = (
     "snapshot",
     "gap",
 )
+_TYPE: Final = "|".join(map(re.escape, TYPES))
+TYPES_LISTED: Final = rf"^(({_TYPE})(,({_TYPE}))*)?$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.openai_wire import offered
 from gateway.schemas.agents import TOOL_BYTES
+from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature
 from gateway.storable import FreeObject, flaw
 from shared.contracts.bounds import LARGEST_INTEGER, json_bytes
@@ -53,7 +54,11 @@ class WireToolCall(Wire):
 class WirePart(Wire):
     """A part of a message: a text, or an assistant's refusal."""
 
-    type: Name
+    model_config = ConfigDict(
+        json_schema_extra={"if": sent_as("type", "text"), "then": sent("text"), "else": sent("refusal")}
+    )
+
+    type: Annotated[Name, Field(json_schema_extra={"enum": ["text", "refusal"]})]
     text: Text | None = None
     refusal: Text | None = None
 
@@ -73,6 +78,8 @@ class WirePart(Wire):
 
 class WireMessage(Wire):
     """One message; `content` is a text, or parts that are texts."""
+
+    model_config = ConfigDict(json_schema_extra={"if": sent_as("role", "tool"), "then": sent("tool_call_id")})
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Text | Annotated[list[WirePart], Field(max_length=PARTS)] | None = None

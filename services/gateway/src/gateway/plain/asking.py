@@ -1,8 +1,8 @@
 """What /api/llm is asked, and the run it becomes."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gateway.chat.bounds import check_new
 from gateway.chat.incoming import merged, read_messages, system_prompt
@@ -10,7 +10,9 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.plain.runs import UNREAD_FOR_A_RECONNECT, answer_settings, check_window
 from gateway.plain.voices import VoiceFields, voice_of
 from gateway.schemas.chat import NEW_MESSAGES
+from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Prompt
+from gateway.schemas.posted import Posted
 from gateway.settings import GatewaySettings
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import Side
@@ -22,8 +24,10 @@ TIME_LIMIT_SECONDS: Final = 300.0
 class QuestionBody(VoiceFields):
     """A prompt alone, or messages of which the last is the question."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one("prompt", "messages"))
+
     prompt: Prompt | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=NEW_MESSAGES)] | None = None
+    messages: Annotated[Posted, Field(max_length=NEW_MESSAGES)] | None = None
 
 
 def question(body: QuestionBody, registry: Registry, settings: GatewaySettings) -> RunSettings:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from gateway.access import Caller
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
@@ -12,6 +12,7 @@ from gateway.lookups import find_run
 from gateway.parts import Parts
 from gateway.plain.runs import answer_seq
 from gateway.schemas.agents import Criteria, criteria_of
+from gateway.schemas.conditions import exactly_one, if_sent, sent, sent_as
 from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
 from gateway.schemas.templates import TemplateBody
 from gateway.templates import new_template
@@ -33,6 +34,11 @@ class SaveBody(Body):
 
     A text that was written from a report names its run as `reportRunId`; of a sid that is known.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra=exactly_one("text", "sid")
+        | if_sent({"as": {"if": sent_as("as", "agent"), "then": sent("agentId"), "else": sent("name")}})
+    )
 
     sid: ClientId | None = None
     text: Prompt | None = None

@@ -5,12 +5,13 @@ The instructions know the words agents are judged by, so that what is written ca
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.plain.runs import answer_settings, check_window
 from gateway.plain.voices import VoiceFields, voice_of
-from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Goal, Name
+from gateway.schemas.conditions import sent, sent_as
+from gateway.schemas.fields import NOT_BLANK, PROMPT_LENGTH, Body, ClientId, Goal, Name
 from shared.contracts.framing import behind, one_line
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import FailureTag, Side
@@ -80,6 +81,14 @@ class AssistContext(Body):
 
 class AssistBody(Body):
     """One step of the guide. Without `input` the step `from-report` betters the prompt that was tested."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": sent_as("step", "from-report"),
+            "then": sent("reportRunId"),
+            "else": {"required": ["input"], "properties": {"input": {**NOT_BLANK}}},
+        }
+    )
 
     step: Step
     input: Annotated[str, Field(max_length=PROMPT_LENGTH)] = ""

@@ -21,7 +21,16 @@ LARGEST_PAGE = 1_000_000
 router = APIRouter(tags=["conversations"], dependencies=[NeedsStore])
 
 SinceSeq = Annotated[int | None, Query(ge=0, le=LARGEST_SEQ, description="Messages with a greater seq.")]
-Since = Annotated[str | None, Query(max_length=40, description="A seq, or an ISO 8601 time.")]
+Since = Annotated[
+    str | None,
+    Query(
+        description="A seq, or an ISO 8601 time.",
+        max_length=40,
+        json_schema_extra={
+            "anyOf": [{"type": "string", "pattern": "^[0-9]{1,40}$"}, {"type": "string", "format": "date-time"}]
+        },
+    ),
+]
 Wait = Annotated[float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for a message, 30 at most.")]
 Page = Annotated[int | None, Query(ge=1, le=LARGEST_PAGE, description="Pages 1, 2, 3 ... instead of a point.")]
 
@@ -41,7 +50,8 @@ async def list_messages(
     if wait > parts.settings.wait_ceiling_seconds:
         ceiling = parts.settings.wait_ceiling_seconds
         raise InvalidRequest(FieldProblem("wait", f"must be at most {ceiling:g}", ceiling))
-    after = sinceSeq if sinceSeq is not None else point(since or "0")
+    named = point(since or "0")
+    after = named if sinceSeq is None else sinceSeq
     run, conversation = await find_conversation(parts.store, caller, conversation_id)
     if page is not None:
         return await messages_page(parts.store, conversation, page, size)

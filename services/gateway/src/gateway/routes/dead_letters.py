@@ -1,18 +1,29 @@
 """Work that was given up: listed, inspected, replayed."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from gateway import dead_letters, replaying
-from gateway.paging import Cursor, Limit, page_size
+from gateway.paging import Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
 from gateway.store_watch import NeedsStore
+
+LetterCursor = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="`nextCursor` of the page before.",
+        json_schema_extra={"pattern": f"^{dead_letters.SEQUENCE.pattern}$"},
+    ),
+]
 
 router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"])
 
 
 @router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)
-async def list_dead_letters(parts: PartsOfApp, cursor: Cursor = None, limit: Limit = None) -> DeadLetterPage:
+async def list_dead_letters(parts: PartsOfApp, cursor: LetterCursor = None, limit: Limit = None) -> DeadLetterPage:
     client = dead_letters.client_of(parts.connection)
     return await dead_letters.page(client, cursor, page_size(parts.settings, limit))
 

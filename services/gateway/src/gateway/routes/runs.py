@@ -1,7 +1,8 @@
 """Runs of every kind: lists, status, conversations, and what is wanted of them."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -19,11 +20,22 @@ from gateway.schemas.events import as_events
 from gateway.store_watch import NeedsStore, watch_of
 from gateway.token_gate import ReadByToken
 from shared.contracts.identity import conversation_index
-from shared.contracts.runs import Run, StatusView, status_view
+from shared.contracts.runs import StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
 from shared.errors import StoreUnavailable
 
 WISHES = {"cancel": Wanted.CANCEL, "pause": Wanted.PAUSE, "resume": Wanted.RUN}
+
+CONVERSATION_CURSOR: Final = re.compile(r"[A-Za-z0-9]{1,64}-[1-9][0-9]{0,8}")
+"""The id of the last conversation of the page before."""
+ConversationCursor = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="`nextCursor` of the page before.",
+        json_schema_extra={"pattern": f"^{CONVERSATION_CURSOR.pattern}$"},
+    ),
+]
 
 router = APIRouter(tags=["runs"])
 
@@ -60,25 +72,21 @@ async def list_conversations(
     parts: PartsOfApp,
     caller: CallerOfRequest,
     status: Annotated[ConversationStatus | None, Query()] = None,
-    cursor: Cursor = None,
+    cursor: ConversationCursor = None,
     limit: Limit = None,
 ) -> ConversationPage:
     run = await find_run(parts.store, caller, run_id)
     size = page_size(parts.settings, limit)
-    return await conversation_page(parts.store, run, _index_of(run, cursor), status, size)
+    return await conversation_page(parts.store, run, _index_of(cursor), status, size)
 
 
-def _index_of(run: Run, cursor: str | None) -> int:
+def _index_of(cursor: str | None) -> int:
     """The index of the run's conversation that a cursor names. Raises InvalidRequest."""
     if cursor is None:
         return 0
-    try:
-        index = conversation_index(cursor)
-    except ValueError:
-        index = 0
-    if cursor != run.conversation_id(index):
+    if not CONVERSATION_CURSOR.fullmatch(cursor):
         raise InvalidRequest(FieldProblem("cursor", "is no cursor of this list: send nextCursor as it was"))
-    return index
+    return conversation_index(cursor)
 
 
 def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gateway.access import Caller, CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
@@ -11,6 +11,7 @@ from gateway.granting import token_for
 from gateway.lookups import find_run
 from gateway.parts import Parts, PartsOfApp
 from gateway.plain.runs import find_answer
+from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, Name
 from gateway.store_watch import NeedsStore
 from shared.contracts.record import Record, Timestamp
@@ -23,6 +24,8 @@ router = APIRouter(prefix="/api/stream-tokens", tags=["access"], dependencies=[N
 
 class StreamTokenBody(Body):
     """The streams a token is for: of runs (chats too), or of one answer."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one("runIds", "sid"))
 
     run_ids: Annotated[list[Name], Field(min_length=1, max_length=RUNS)] | None = None
     sid: Name | None = None

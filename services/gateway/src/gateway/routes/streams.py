@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access import CallerOfRequest
 from gateway.event_stream import Streams
+from gateway.event_stream.asked import TYPES_LISTED
 from gateway.lookups import find_conversation, find_run
 from gateway.parts import PartsOfApp
 from gateway.schemas.events import as_events
@@ -25,9 +26,15 @@ AS_STATUSES = ENDED | {
 }
 
 LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
-Types = Annotated[str | None, Query(description="Event types to send, with commas between them.")]
+Types = Annotated[
+    str | None,
+    Query(description="Event types to send, with commas between them.", json_schema_extra={"pattern": TYPES_LISTED}),
+]
 Conversation = Annotated[str | None, Query(description="Only this conversation's events, and the run's own.")]
-From = Annotated[str | None, Query(alias="from", description="`start` (default) or `now`.")]
+From = Annotated[
+    str | None,
+    Query(alias="from", description="`start` (default) or `now`.", json_schema_extra={"enum": ["start", "now"]}),
+]
 
 router = APIRouter(tags=["event streams"])
 

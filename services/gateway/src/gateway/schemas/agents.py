@@ -1,8 +1,9 @@
 """Agents on the wire."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from gateway.schemas.fields import (
@@ -26,6 +27,7 @@ from shared.contracts.settings import Criterion
 from shared.contracts.words import Tier
 
 TOOLS = 20
+NO_ENDPOINTS: Final[JsonDict] = {"type": "null", "description": "No endpoint is configured here."}
 TOOL_BYTES = 16_000
 
 
@@ -37,7 +39,10 @@ class CriterionBody(Body):
     required: bool = True
 
 
-CriterionItem = Annotated[CriterionBody, BeforeValidator(lambda value: text_as("text", value))]
+CriterionItem = Annotated[
+    CriterionBody,
+    BeforeValidator(lambda value: text_as("text", value), json_schema_input_type=CriterionBody | Goal),
+]
 Criteria = Annotated[list[CriterionItem], Field(max_length=CRITERIA)]
 Stop = Annotated[list[Name], Field(max_length=STOP_SEQUENCES)]
 
@@ -63,7 +68,7 @@ class AgentBody(Body):
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
     stop: Stop = Field(default_factory=list)
-    endpoint: Name | None = None
+    endpoint: Annotated[Name | None, WithJsonSchema(NO_ENDPOINTS)] = None
     criteria: Criteria = Field(default_factory=list)
     tools: list[Tool] = Field(default_factory=list, max_length=TOOLS)
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gateway.schemas.agents import Stop
+from gateway.schemas.conditions import not_both, sent, sent_as
 from gateway.schemas.fields import (
     Body,
     ClientId,
@@ -16,6 +17,8 @@ from gateway.schemas.fields import (
     TierWord,
     Version,
 )
+from gateway.schemas.posted import MESSAGE_ID, Posted, PostedAlone
+from gateway.storable import is_text
 from gateway.token_gate import USER_LENGTH
 from shared.contracts.record import Record
 from shared.contracts.words import Tier
@@ -29,24 +32,32 @@ FormatWord = Literal["ui", "data", "text", "sse", "json"]
 
 def message_id(value: str) -> str:
     """A client's own id of a message: short, printable, and without the sign that marks an edit here."""
-    if not 1 <= len(value) <= MESSAGE_ID_LENGTH or "#" in value or not value.isprintable():
+    if not MESSAGE_ID.fullmatch(value) or not is_text(value):
         raise PydanticCustomError(
             "message_id", "must have 1 to 128 printable characters, and no #", {"bound": MESSAGE_ID_LENGTH}
         )
     return value
 
 
-MessageId = Annotated[str, AfterValidator(message_id)]
+MessageId = Annotated[str, Field(json_schema_extra={"pattern": f"^{MESSAGE_ID.pattern}$"}), AfterValidator(message_id)]
 
 
 class ChatBody(Body):
     """A chat's next message, as `useChat` posts it, or `{message}` alone. What stands below `trigger` is settled by a
     chat's first request; `cache` is accepted and has no effect yet: every answer is made anew."""
 
+    model_config = ConfigDict(
+        json_schema_extra=not_both(sent("id"), sent("conversationId"))
+        | {
+            "if": {"anyOf": [sent("message"), sent_as("trigger", "regenerate-message")]},
+            "else": sent("messages"),
+        }
+    )
+
     id: ClientId | None = None
     conversation_id: ClientId | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MESSAGES_READ)] | None = None
-    message: str | dict[str, Any] | None = None
+    messages: Annotated[Posted, Field(max_length=MESSAGES_READ)] | None = None
+    message: PostedAlone | None = None
     message_id: MessageId | None = None
     trigger: Literal["submit-message", "regenerate-message"] | None = None
     user_id: Annotated[str, Field(max_length=USER_LENGTH)] | None = None

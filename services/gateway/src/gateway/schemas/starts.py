@@ -1,11 +1,14 @@
 """What can be started, on the wire (spec/api.md, "Battles" and "Scale tests"). Ceilings that settings move are
 checked where a run is built (`starts.py`); the bounds here are fixed."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
+from gateway.personas import BY_ID
 from gateway.schemas.agents import Criteria, Stop
+from gateway.schemas.conditions import if_sent, not_both, sent, sent_as
 from gateway.schemas.fields import (
     BATTLES,
     PERSONAS,
@@ -27,9 +30,22 @@ from gateway.schemas.fields import (
 )
 from gateway.storable import FreeObject
 
+_OF_THE_LIBRARY: Final = tuple(BY_ID)
+
 
 class PersonaBody(Body):
     """A simulated user: one of the library by `id`, or one in the caller's own words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": sent("prompt"),
+            "else": {
+                "if": sent("personaId"),
+                "then": sent_as("personaId", *_OF_THE_LIBRARY),
+                "else": sent_as("id", *_OF_THE_LIBRARY),
+            },
+        }
+    )
 
     id: Name | None = None
     persona_id: Name | None = None
@@ -49,19 +65,30 @@ def _persona_item(value: Any) -> Any:
     return text_as("prompt" if isinstance(value, str) and any(map(str.isspace, value)) else "id", value)
 
 
+PersonaWord = Annotated[str, Field(json_schema_extra={"enum": [*_OF_THE_LIBRARY]})]
+PersonaSentence = Annotated[PersonaText, Field(json_schema_extra={"pattern": r"\S\s|\s\S"})]
+Persona = Annotated[
+    PersonaBody | None, BeforeValidator(_persona_text, json_schema_input_type=PersonaBody | PersonaText | None)
+]
+PersonaItem = Annotated[
+    PersonaBody, BeforeValidator(_persona_item, json_schema_input_type=PersonaBody | PersonaWord | PersonaSentence)
+]
+NOT_OFFERED_YET: Final[JsonDict] = {"type": "null", "description": "Not offered here yet."}
+
+
 class OpponentBody(Body):
     """Who the agent talks to: another agent, a persona of the library, or a persona in the caller's words."""
 
     agent_id: Name | None = None
     agent_version: Version | None = None
     persona_id: Name | None = None
-    persona: Annotated[PersonaBody | None, BeforeValidator(_persona_text)] = None
+    persona: Persona = None
     goal: Goal | None = None
     provider: Name | None = None
     model: Name | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
-    script: list[GivenText] | None = None
+    script: Annotated[list[GivenText] | None, WithJsonSchema(NOT_OFFERED_YET)] = None
 
 
 class JudgeBody(Body):
@@ -74,8 +101,19 @@ class JudgeBody(Body):
     confidence: Annotated[float, Field(ge=0.5, le=1)] | None = None
 
 
+_AGENT_OPENS: Final = sent_as("opens", "agent")
+"""Then the opponent has no first message."""
+_BATTLES_NAME_AGENTS: Final[JsonDict] = {
+    "if": sent("battles"),
+    "then": {"properties": {"battles": {"items": sent("agentId")}}},
+    "else": sent("agentId"),
+}
+
+
 class BattleFields(Body):
     """What decides how one conversation is played."""
+
+    model_config = ConfigDict(json_schema_extra=not_both(sent("userMessage"), _AGENT_OPENS))
 
     agent_id: Name | None = None
     agent_version: Version | None = None
@@ -94,29 +132,47 @@ class BattleFields(Body):
     max_tokens: MaxTokens | None = None
     stop: Stop | None = None
     judge: JudgeBody | None = None
-    ab: FreeObject | None = None
+    ab: Annotated[FreeObject | None, WithJsonSchema(NOT_OFFERED_YET)] = None
     seed: Seed | None = None
 
 
 class BattleStart(BattleFields):
     """One battle, or several independent ones: then what stands beside `battles` holds for each that says no other."""
 
+    model_config = ConfigDict(
+        json_schema_extra=not_both(sent("userMessage"), _AGENT_OPENS)
+        | {"if": sent("agentId"), "else": _BATTLES_NAME_AGENTS}
+    )
+
     id: ClientId | None = None
     battles: Annotated[list[BattleFields], Field(min_length=1, max_length=BATTLES)] | None = None
+
+
+_OF_AN_AGENT: Final[JsonDict] = {
+    "required": ["opponent"],
+    "properties": {"opponent": {"type": "object", **sent("agentId")}},
+}
+_ONE_OF_EACH: Final = if_sent(
+    {
+        "runCount": not_both(sent("runs"), sent("runCount")),
+        "personas": not_both(sent("personas"), _OF_AN_AGENT),
+    }
+)
 
 
 class ScaleStart(BattleFields):
     """The same battle many times, over one or more personas in turn."""
 
+    model_config = ConfigDict(
+        json_schema_extra=not_both(sent("userMessage"), _AGENT_OPENS)
+        | {"if": sent("agentId"), "else": False}
+        | _ONE_OF_EACH
+    )
+
     id: ClientId | None = None
     runs: Annotated[int, Field(ge=1)] | None = None
     run_count: Annotated[int, Field(ge=1)] | None = None
-    personas: (
-        Annotated[
-            list[Annotated[PersonaBody, BeforeValidator(_persona_item)]], Field(min_length=1, max_length=PERSONAS)
-        ]
-        | None
-    ) = None
+    personas: Annotated[list[PersonaItem], Field(min_length=1, max_length=PERSONAS)] | None = None
     concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
@@ -127,8 +183,17 @@ class RetryStart(Body):
     max_budget_usd: BudgetUsd | None = None
 
 
+_NAMES_AGENTS: Final[JsonDict] = {"if": sent_as("kind", "scale"), "then": False, "else": _BATTLES_NAME_AGENTS}
+
+
 class EstimateStart(ScaleStart):
     """Any start body; `kind` says which where the fields leave it open."""
+
+    model_config = ConfigDict(
+        json_schema_extra=not_both(sent("userMessage"), _AGENT_OPENS)
+        | {"if": sent("agentId"), "else": _NAMES_AGENTS}
+        | _ONE_OF_EACH
+    )
 
     kind: Literal["battle", "scale"] | None = None
     battles: Annotated[list[BattleFields], Field(min_length=1, max_length=BATTLES)] | None = None
