@@ -69,6 +69,7 @@ class Client:
     retry: int | None = None
     _chunks: AsyncIterator[bytes] | None = None
     _buffer: bytes = b""
+    _begun: Event = field(default_factory=Event)
 
     async def next(self) -> Event | None:
         """The next event, or None at the end of the stream."""
@@ -107,30 +108,31 @@ class Client:
         return chunk is not None
 
     def _parsed(self) -> Event | None:
-        while b"\n\n" in self._buffer:
-            block, _, self._buffer = self._buffer.partition(b"\n\n")
-            event = self._event(block.decode())
-            if event.data:
-                return event
+        while b"\n" in self._buffer:
+            line, _, self._buffer = self._buffer.partition(b"\n")
+            if line:
+                self._take(line.decode())
+                continue
+            event, self._begun = self._begun, Event()
+            # To the standard it is nothing, to widespread clients an event.
+            assert event.data, "an empty event"
+            return event
         return None
 
-    def _event(self, block: str) -> Event:
-        event = Event()
-        for line in block.split("\n"):
-            name, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            match name:
-                case "id":
-                    event.id = value
-                case "event":
-                    event.event = value
-                case "data":
-                    event.data = value
-                case "retry":
-                    self.retry = int(value)
-                case "":
-                    self.comments.append(value)
-        return event
+    def _take(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "id":
+                self._begun.id = value
+            case "event":
+                self._begun.event = value
+            case "data":
+                self._begun.data = value
+            case "retry":
+                self.retry = int(value)
+            case "":
+                self.comments.append(value)
 
 
 class QuietServer(uvicorn.Server):

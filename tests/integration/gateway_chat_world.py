@@ -61,8 +61,8 @@ def chunks_of(read: bytes) -> list[Chunk]:
     chunks = []
     for block in read.decode(errors="ignore").split("\n\n")[:-1]:
         lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
-        if "data" in lines:
-            chunks.append(Chunk(lines.get("id"), lines["data"]))
+        # To widespread clients a block without data is an event, too, and an empty one.
+        chunks.append(Chunk(lines.get("id"), lines["data"]))
     return chunks
 
 

@@ -74,13 +74,13 @@ async def test_first_bytes_are_written_before_anything_happens() -> None:
     async with stage.serving(wait_for_ever):
         await until(lambda: len(stage.wire.sent) == 2)
     assert stage.wire.sent[0]["status"] == 200
-    assert stage.wire.body == b"retry: 1000\n: connected\n\n"
+    assert stage.wire.body == b"retry: 1000\n: connected\n"
 
 
 async def test_heartbeats_are_comments() -> None:
     stage = Stage(QUICK)
     async with stage.serving(wait_for_ever):
-        await until(lambda: stage.wire.body.count(b": \n\n") >= 3)
+        await until(lambda: stage.wire.body.count(b":\n") >= 3)
 
 
 async def test_writes_put_heartbeats_off() -> None:
@@ -93,7 +93,7 @@ async def test_writes_put_heartbeats_off() -> None:
 
     async with stage.serving(write_often) as served:
         await served
-    assert b": \n\n" not in stage.wire.body
+    assert b":\n" not in stage.wire.body
 
 
 async def test_client_that_takes_nothing_is_cut() -> None:
@@ -139,7 +139,7 @@ async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
         stage.stopping.set()
         async with asyncio.timeout(1):
             await served
-    assert stage.wire.body.endswith(b"retry: 1000\n: the server is going down, please reconnect\n\n")
+    assert stage.wire.body.endswith(b"retry: 1000\n: the server is going down, please reconnect\n")
     assert stage.wire.complete
 
 
@@ -177,7 +177,7 @@ async def test_what_will_pass_is_an_end_with_advice(error: Exception, said: byte
     async with stage.serving(fail) as served:
         await served
     assert stage.wire.sent[0]["status"] == 200
-    assert stage.wire.body.endswith(b"retry: 1000\n: " + said + b"\n\n")
+    assert stage.wire.body.endswith(b"retry: 1000\n: " + said + b"\n")
     assert stage.wire.complete
 
 
@@ -185,7 +185,7 @@ async def test_more_streams_than_a_process_holds_end_with_advice() -> None:
     stage = Stage(StreamSettings(stream_open_limit=0))
     async with stage.serving(wait_for_ever) as served:
         await served
-    assert stage.wire.body == b"retry: 1000\n: too many streams are open here, please reconnect\n\n"
+    assert stage.wire.body == b"retry: 1000\n: too many streams are open here, please reconnect\n"
     assert stage.wire.complete
 
 

@@ -44,7 +44,7 @@ def test_tokens_then_done_each_with_an_id_of_the_sid() -> None:
 
 
 def test_reader_has_an_id_to_come_again_with_before_the_first_token() -> None:
-    assert TokenMessages(SID).begin(0) == b"id: 01sid-0\n\n"
+    assert TokenMessages(SID, announced=True).begin(0) == b'id: 01sid-0\ndata: {"token":""}\n\n'
     assert TokenMessages(SID, had=3).begin(0) == b""
 
 

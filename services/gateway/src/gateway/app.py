@@ -24,6 +24,8 @@ from gateway.document import document, operation_id
 from gateway.envelope import Envelope
 from gateway.error_answers import ErrorBody, add_error_answers
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
+from gateway.foreign_pages import foreign_pages
+from gateway.head_requests import HeadRequests
 from gateway.heartbeats import Heartbeats
 from gateway.parts import Parts
 from gateway.routes import (
@@ -32,6 +34,7 @@ from gateway.routes import (
     chat,
     conversations,
     dead_letters,
+    docs,
     estimates,
     health,
     llm,
@@ -85,6 +88,7 @@ ROUTES = (
     models,
     health,
     dead_letters,
+    docs,
 )
 ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
 
@@ -103,7 +107,9 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
-        return OutermostLayer(Envelope(CrossOriginAnswers(limited, cors_of(self.settings))))
+        cors = cors_of(self.settings)
+        guarded = foreign_pages(HeadRequests(limited), self.settings, cors)
+        return OutermostLayer(Envelope(CrossOriginAnswers(guarded, cors)))
 
 
 def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:
@@ -119,6 +125,10 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         version="0.1.0",
         summary="Battles, scale tests and reports for LLM agents.",
         lifespan=_lifespan,
+        # No page of anybody else, and no address that a request's Host header made.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
         responses=ERRORS,
         generate_unique_id_function=operation_id,
     )

@@ -83,7 +83,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
         return answer(InvalidRequest(FieldProblem("body", "cannot be read as JSON")), request)
-    return http_answer(request, error.status_code, str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return http_answer(request, error.status_code, str(error.detail), headers)
 
 
 def http_answer(

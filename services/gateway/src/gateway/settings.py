@@ -19,6 +19,7 @@ class GatewaySettings(NatsSettings, MongoSettings, LogSettings, LimitSettings):
     store_timeout_seconds: float = 1.25
     publish_timeout_seconds: float = 1.0
     graceful_shutdown_seconds: int = 20
+    allowed_hosts: tuple[str, ...] = ()
     cors_origin_pattern: str = LOOPBACK_ORIGINS
     cors_origins: tuple[str, ...] = ()
     battles_ceiling: int = 10

@@ -13,6 +13,7 @@ from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.frames import advice
 from gateway.event_stream.handover import hand_over
 from gateway.event_stream.response import HEADERS
+from gateway.head_requests import is_head
 from shared.errors import TransientError
 from shared.logs import Logger
 
@@ -51,6 +52,9 @@ class AnswerResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if is_head(scope):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         await hand_over(scope, receive, send, self._stream)
 
     async def _stream(self, receive: Receive, send: Send) -> None:

@@ -1,4 +1,8 @@
-"""Server-sent events as bytes (WHATWG HTML, section 9.2.5). An event is encoded once, for all its readers."""
+"""Server-sent events as bytes (WHATWG HTML, section 9.2.5). An event is encoded once, for all its readers.
+
+An empty line stands behind an event's data and nowhere else: to the standard one behind a comment or an advice means
+nothing, to widespread clients it is an event without data.
+"""
 
 import json
 from typing import Final
@@ -6,12 +10,12 @@ from typing import Final
 from gateway.event_stream.cursors import run_tag
 
 RETRY_MILLISECONDS: Final = 1000
-HEARTBEAT: Final = b": \n\n"
+HEARTBEAT: Final = b":\n"
 
 
 def advice(text: str) -> bytes:
     """When to reconnect, and a comment for people who look at the wire: the first and the last bytes of a stream."""
-    return f"retry: {RETRY_MILLISECONDS}\n: {text}\n\n".encode()
+    return f"retry: {RETRY_MILLISECONDS}\n: {text}\n".encode()
 
 
 def one_line(payload: bytes) -> bytes:

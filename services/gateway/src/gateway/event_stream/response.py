@@ -12,6 +12,7 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.frames import advice
 from gateway.event_stream.handover import hand_over
+from gateway.head_requests import is_head
 from shared.errors import StoreUnavailable, TransientError
 
 HEADERS: Final = {
@@ -52,6 +53,9 @@ class EventStreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the headers through the app's layers; what follows passes them by."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if is_head(scope):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         await hand_over(scope, receive, send, self._stream)
 
 

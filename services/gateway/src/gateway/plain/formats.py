@@ -100,10 +100,6 @@ class ResumableFormat(PlainFormat):
         super().__init__(had)
         self._sid = sid
 
-    def begin(self, sequence: int) -> bytes:
-        """An id without an event: who is cut off before the first token has one to come again with, too."""
-        return b"" if self._had else b"id: %s\n\n" % self.identity.encode()
-
     @property
     def identity(self) -> str:
         """The id of what is written now."""
@@ -123,7 +119,18 @@ def read_id(written: str | None) -> tuple[str, int, bool] | None:
 
 
 class TokenMessages(ResumableFormat):
-    """`data: {"token"}` ... `data: {"done":true}`, for `onmessage`; a failure is `data: {"error","message"}`."""
+    """`data: {"token"}` ... `data: {"done":true}`, for `onmessage`; a failure is `data: {"error","message"}`.
+
+    `announced` is for a reader whose URL does not name the answer: one that is cut off before the first token has an
+    id to come again with, too, that of a token without text. An id alone is an empty event to some clients.
+    """
+
+    def __init__(self, sid: str, had: int = 0, *, announced: bool = False) -> None:
+        super().__init__(sid, had)
+        self._announced = announced
+
+    def begin(self, sequence: int) -> bytes:
+        return self.text("") if self._announced else b""
 
     def text(self, text: str) -> bytes:
         return self._message({"token": text})

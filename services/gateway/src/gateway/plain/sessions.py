@@ -6,6 +6,7 @@ from gateway.access import Caller
 from gateway.errors import NotFound
 from gateway.event_stream.asked import last_event_id
 from gateway.granting import token_for
+from gateway.head_requests import is_head
 from gateway.parts import Parts
 from gateway.plain.formats import ResumableFormat, read_id
 from gateway.plain.runs import begin, find_answer, keep
@@ -62,7 +63,7 @@ async def read_session(
             return Response(status_code=204)
         if found is None:
             raise NotFound("answer", sid)
-        run = found.run if found.begun else await begin(parts, found.run)
+        run = found.run if found.begun or is_head(request.scope) else await begin(parts, found.run)
     except (StoreUnavailable, BrokerUnavailable) as error:
         return streams.come_again(error)
     return streamed_answer(request, parts, caller, run, form(run.id, had[1] if had else 0), resumes=True)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.access import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.head_requests import is_head
 from gateway.lookups import find_conversation
 from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.paging import Limit, page_size
@@ -55,7 +56,8 @@ async def list_messages(
     run, conversation = await find_conversation(parts.store, caller, conversation_id)
     if page is not None:
         return await messages_page(parts.store, conversation, page, size)
-    return await wait_for_messages(request, parts.store, run, conversation, after, size, wait)
+    seconds = 0.0 if is_head(request.scope) else wait
+    return await wait_for_messages(request, parts.store, run, conversation, after, size, seconds)
 
 
 for _folder, _kind in FOLDERS.items():

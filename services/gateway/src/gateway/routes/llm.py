@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from gateway.access import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.head_requests import is_head
 from gateway.parts import PartsOfApp
 from gateway.plain.asking import QuestionBody, question
 from gateway.plain.formats import TokenMessages
@@ -71,10 +72,10 @@ async def read_model_answer(
     run = answer_run(question(body, parts.registry, parts.settings), caller)
     try:
         watch_of(request).check()
-        run = await begin(parts, run)
+        run = run if is_head(request.scope) else await begin(parts, run)
     except (StoreUnavailable, BrokerUnavailable) as error:
         return streams_of(request).come_again(error)
-    return streamed_answer(request, parts, caller, run, TokenMessages(run.id), resumes=True)
+    return streamed_answer(request, parts, caller, run, TokenMessages(run.id, announced=True), resumes=True)
 
 
 def _body(**named: object) -> QuestionBody:
