@@ -15,7 +15,7 @@ from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Lane, Purpose, RunStatus, Stage
+from shared.contracts.words import Lane, Purpose, RunKind, RunStatus, Stage
 from shared.contracts.work import DeadLetter, GenerationRequested, ReportGivenUp, ReportRequested
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
@@ -216,3 +216,29 @@ async def test_a_trigger_of_a_report_is_put_back_as_it_stood(client: AsyncClient
 async def test_work_of_an_unknown_run_stays_given_up(client: AsyncClient, broker: Client) -> None:
     letter = await give_up(broker, job_of(run()))
     assert (await replayed(client, letter, 409))["details"]["reason"] == "run_unknown"
+
+
+async def test_letter_about_a_chat_is_its_users_and_nobodys_once_it_is_forgotten(
+    client: AsyncClient, store: Store, broker: Client
+) -> None:
+    chat = run(kind=RunKind.CHAT).model_copy(update={"user": "ann"})
+    await store.runs.insert(chat)
+    job = job_of(chat, Purpose.CHAT, conversation_id=chat.id)
+    await Publisher(broker).work(DeadLetter(run_id=chat.id, at=now(), key=job.key, failure=FAILURE, job=job))
+    [letter] = (await client.get("/api/admin/dead-letters", headers={"X-User-Id": "ann"})).json()["items"]
+    where, unknown = f"/api/admin/dead-letters/{letter['id']}", f"/api/admin/dead-letters/{int(letter['id']) + 1}"
+
+    async def is_not_there(user: str) -> None:
+        headers = {"X-User-Id": user}
+        assert (await client.get("/api/admin/dead-letters", headers=headers)).json()["items"] == []
+        for method, path in (("GET", ""), ("POST", "/replay")):
+            answers = [await client.request(method, one + path, headers=headers) for one in (where, unknown)]
+            assert [answer.status_code for answer in answers] == [404, 404]
+
+    assert letter["runId"] == chat.id
+    assert (await client.get(where, headers={"X-User-Id": "ann"})).status_code == 200
+    await is_not_there("ben")
+    await store.runs.give_up(chat.id, now())
+    await is_not_there("ann")
+    await store.forget(chat.id)
+    await is_not_there("ann")

@@ -128,7 +128,7 @@ def test_event_comes_back_from_the_wire_as_it_was(event: RunEvent, names: str) -
         (RUN_STARTED, "agent", "id name version"),
         (ENDED, "usage", "promptTokens completionTokens costUsd"),
         (Progressed.of(RUN), "budget", "maxUsd spentUsd"),
-        (RunEnded.of(RUN), "links", "status events messages report"),
+        (RunEnded.of(RUN), "links", "status events messages conversations report"),
     ],
 )
 def test_parts_of_events_have_the_names_of_the_contract(event: RunEvent, part: str, names: str) -> None:

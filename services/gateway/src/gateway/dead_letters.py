@@ -1,6 +1,7 @@
 """Dead letters as they stand on their stream: read by direct get, newest first, without a consumer."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,15 +12,19 @@ from pydantic import ValidationError
 
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.schemas.dead_letters import DeadLetterItem, DeadLetterPage, DeadLetterView
+from shared.contracts.owner import Owner
 from shared.contracts.transcript import Failure
-from shared.contracts.work import DeadLetter, ReportGivenUp
+from shared.contracts.words import Purpose
+from shared.contracts.work import DeadLetter, LookGivenUp, ReportGivenUp
 from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.history import StoredMessage
+from shared.storage import Store
 
 SEQUENCE: Final = re.compile(r"[1-9][0-9]{0,14}")
 EVERYTHING = ">"
+ANSWERS = frozenset({Purpose.CHAT, Purpose.ASSIST, Purpose.MEMORY})
 CONTRACTS: dict[str, type[DeadLetter | ReportGivenUp]] = {
     DeadLetter.subject: DeadLetter,
     ReportGivenUp.subject: ReportGivenUp,
@@ -37,6 +42,18 @@ class Letter:
     def id(self) -> str:
         return str(self.stored.sequence)
 
+    @property
+    def run_id(self) -> str | None:
+        return self.stored.headers.get("Aw-Run-Id")
+
+    @property
+    def is_played(self) -> bool:
+        """Whether it is about a conversation that has an id beside its run's, or about no run at all."""
+        if isinstance(self.work, DeadLetter):
+            return self.work.job.conversation_id != self.run_id and self.work.job.purpose not in ANSWERS
+        conversation = self.stored.headers.get("Aw-Conversation-Id")
+        return self.run_id is None or (self.stored.subject != LookGivenUp.subject and conversation != self.run_id)
+
 
 def client_of(connection: Connection) -> Client:
     """The connection to the broker. Raises BrokerUnavailable where there is none."""
@@ -45,26 +62,40 @@ def client_of(connection: Connection) -> Client:
     return connection.client
 
 
-async def page(client: Client, cursor: str | None, limit: int) -> DeadLetterPage:
-    """At most `limit` letters, newest first, older than the one `cursor` names. Raises BrokerUnavailable."""
+async def page(client: Client, store: Store, owner: Owner, cursor: str | None, limit: int) -> DeadLetterPage:
+    """At most `limit` of the owner's letters, newest first, older than the one `cursor` names.
+
+    Raises BrokerUnavailable, StoreUnavailable.
+    """
     first, last = await history.bounds(client, subjects.DEAD_LETTERS)
     high = last if cursor is None else min(last, _sequence(cursor, InvalidRequest(_no_cursor())) - 1)
-    found: list[StoredMessage] = []
+    found: list[Letter] = []
     while high >= first and len(found) <= limit:
         low = max(first, high - limit)
-        found += reversed(await _between(client, low, high))
+        found += reversed(await _shown(store, owner, await _between(client, low, high)))
         high = low - 1
-    shown = [_item(_letter(stored)) for stored in found[:limit]]
+    shown = [_item(letter) for letter in found[:limit]]
     return DeadLetterPage(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
 
 
-async def find_letter(client: Client, letter_id: str) -> Letter:
-    """The letter at a sequence. Raises NotFound, BrokerUnavailable."""
+async def find_letter(client: Client, store: Store, owner: Owner, letter_id: str) -> Letter:
+    """The owner's letter at a sequence. Raises NotFound, also for another's; BrokerUnavailable, StoreUnavailable."""
     unknown = NotFound("dead letter", letter_id)
     sequence = _sequence(letter_id, unknown)
-    for stored in await _between(client, sequence, sequence):
-        return _letter(stored)
+    for letter in await _shown(store, owner, await _between(client, sequence, sequence)):
+        return letter
     raise unknown
+
+
+async def _shown(store: Store, owner: Owner, found: Sequence[StoredMessage]) -> list[Letter]:
+    """Those that belong to whom their runs belong to.
+
+    A run that is not in the store hides nothing that was played; what was said in a chat it may have forgotten.
+    """
+    letters = [_letter(stored) for stored in found]
+    runs = {letter.run_id for letter in letters if letter.run_id}
+    standing = await store.runs.standing(owner, sorted(runs)) if runs else {}
+    return [letter for letter in letters if standing.get(letter.run_id or "", letter.is_played)]
 
 
 def view(letter: Letter) -> DeadLetterView:

@@ -14,6 +14,7 @@ One result for ever stands under a generation key, and the engine acts on it at 
 from nats.js.api import PubAck
 from pydantic import ValidationError
 
+from gateway.access import Caller
 from gateway.dead_letters import Letter, client_of, find_letter
 from gateway.errors import Conflict
 from gateway.parts import Parts
@@ -34,12 +35,12 @@ TRIGGERS: dict[str, type[ReportRequested | GenerationStored]] = {
 }
 
 
-async def replay(parts: Parts, letter_id: str) -> Replayed:
-    """Puts a letter's work back; the same again within a quarter of an hour is the same replay.
+async def replay(parts: Parts, caller: Caller, letter_id: str) -> Replayed:
+    """Puts the work of a letter of the caller's back; the same again within a quarter of an hour is the same replay.
 
     Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
     """
-    letter = await find_letter(client_of(parts.connection), letter_id)
+    letter = await find_letter(client_of(parts.connection), parts.store, caller.owner, letter_id)
     if isinstance(letter.work, DeadLetter):
         return await _replay_job(parts, letter, letter.work.job)
     if isinstance(letter.work, ReportGivenUp):

@@ -79,7 +79,7 @@ async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) 
         )
         run, is_new = await parts.acceptance.accept(planned)
     response.status_code = 202 if is_new else 200
-    response.headers["Location"] = links_of(run.id, run.kind).status
+    response.headers["Location"] = links_of(run).status
     return started(run)
 
 
@@ -100,7 +100,7 @@ def started(run: Run) -> Started:
         status=shown_status(run),
         estimated_usd=to_usd(run.estimated_nanos),
         judged=run.settings.judged,
-        links=links_of(run.id, run.kind),
+        links=links_of(run),
         parent=run.parent,
     )
 

@@ -125,6 +125,7 @@ class Links(Record):
     status: str
     events: str
     messages: str
+    conversations: str
     report: str
 
 
@@ -164,11 +165,21 @@ class StatusView(Record):
     parent: str | None = Field(default=None, exclude_if=lambda parent: parent is None)
 
 
-def links_of(run_id: str, kind: RunKind) -> Links:
-    """Where a run is read: battles and scale tests under their own path, everything else under /api/runs."""
-    folder = {RunKind.BATTLE: "battles", RunKind.SCALE: "scale", RunKind.COMPARISON: "comparisons"}.get(kind)
-    base = f"/api/{folder or 'runs'}/{run_id}"
-    return Links(status=f"{base}/status", events=f"{base}/events", messages=f"{base}/messages", report=f"{base}/report")
+def links_of(run: Run) -> Links:
+    """Where a run is read: battles and scale tests under their own path, everything else under /api/runs.
+
+    The messages of several conversations are read one conversation after the other: their list is where to begin.
+    """
+    folder = {RunKind.BATTLE: "battles", RunKind.SCALE: "scale", RunKind.COMPARISON: "comparisons"}.get(run.kind)
+    base = f"/api/{folder or 'runs'}/{run.id}"
+    conversations = f"{base}/conversations"
+    return Links(
+        status=f"{base}/status",
+        events=f"{base}/events",
+        messages=conversations if run.total > 1 else f"{base}/messages",
+        conversations=conversations,
+        report=f"{base}/report",
+    )
 
 
 def _started(run: Run) -> int:
@@ -192,7 +203,7 @@ def shown_status(run: Run) -> RunStatus:
 def status_view(run: Run) -> StatusView:
     """The status object of a run. Pure: every replica and every door shows the same one."""
     single = run.total == 1
-    links = links_of(run.id, run.kind)
+    links = links_of(run)
     shown = min(run.total, CONVERSATION_IDS_SHOWN)
     return StatusView(
         id=run.id,

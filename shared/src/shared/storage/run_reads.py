@@ -50,6 +50,13 @@ class RunReads:
         run = await self._finds.submit((owner, reference))
         return None if run is not None and not forgotten and run.is_forgotten(now()) else run
 
+    async def standing(self, owner: Owner, run_ids: Sequence[str]) -> dict[str, bool]:
+        """Which of these runs stand, and of each whether the owner is shown it."""
+        shown = {"tenant": 1, "user": 1, "kind": 1, "expires_at": 1}
+        with mapped_errors():
+            documents = await self._runs.find({"_id": {"$in": list(run_ids)}}, shown).to_list(None)
+        return {document["_id"]: _is_shown(document, owner, now()) for document in documents}
+
     async def find_by_key(self, owner: Owner, idempotency_key: str) -> Run | None:
         """The run that the owner started under an idempotency key, or None."""
         key = {"$eq": idempotency_key} | INDEXED
@@ -186,6 +193,14 @@ class RunReads:
                 documents = await self._runs.find({"_id": {"$in": list(wanted)}}, {"control": 1}).to_list(None)
         found = {document["_id"]: Control.model_validate(document["control"]) for document in documents}
         return [found.get(run_id) for run_id in run_ids]
+
+
+def _is_shown(document: Document, owner: Owner, at: datetime) -> bool:
+    """As `Run.is_of` and `Run.is_forgotten`, for a document without its settings."""
+    if document["tenant"] != owner.tenant or (RunKind(document["kind"]).answers and document["user"] != owner.user):
+        return False
+    until = document.get("expires_at")
+    return until is None or until > at
 
 
 def _is_of(owner: Owner, run: Run | None) -> bool:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from gateway import dead_letters, replaying
+from gateway.access import CallerOfRequest
 from gateway.paging import Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
@@ -19,18 +20,21 @@ LetterCursor = Annotated[
     ),
 ]
 
-router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"])
+router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], dependencies=[NeedsStore])
 
 
 @router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)
-async def list_dead_letters(parts: PartsOfApp, cursor: LetterCursor = None, limit: Limit = None) -> DeadLetterPage:
+async def list_dead_letters(
+    parts: PartsOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
+) -> DeadLetterPage:
     client = dead_letters.client_of(parts.connection)
-    return await dead_letters.page(client, cursor, page_size(parts.settings, limit))
+    return await dead_letters.page(client, parts.store, caller.owner, cursor, page_size(parts.settings, limit))
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
-async def get_dead_letter(letter_id: str, parts: PartsOfApp) -> DeadLetterView:
-    letter = await dead_letters.find_letter(dead_letters.client_of(parts.connection), letter_id)
+async def get_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> DeadLetterView:
+    client = dead_letters.client_of(parts.connection)
+    letter = await dead_letters.find_letter(client, parts.store, caller.owner, letter_id)
     return dead_letters.view(letter)
 
 
@@ -39,7 +43,6 @@ async def get_dead_letter(letter_id: str, parts: PartsOfApp) -> DeadLetterView:
     status_code=202,
     summary="Put given-up work back on its queue, where it can still change something",
     response_model=Replayed,
-    dependencies=[NeedsStore],
 )
-async def replay_dead_letter(letter_id: str, parts: PartsOfApp) -> Replayed:
-    return await replaying.replay(parts, letter_id)
+async def replay_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> Replayed:
+    return await replaying.replay(parts, caller, letter_id)
