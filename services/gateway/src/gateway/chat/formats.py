@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gateway.chat.pieces import Answered, Piece
+from gateway.event_stream.lines import one_line
 from gateway.storable import storable
 
 FINISH_REASONS: Final = {
@@ -58,7 +59,7 @@ class Format(Protocol):
 
 def compact(value: object) -> bytes:
     """JSON in one line of UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return one_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def finish_reason(answered: Answered) -> str:

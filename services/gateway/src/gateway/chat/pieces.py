@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from gateway.event_stream.lines import one_line
 from gateway.event_stream.views import DELTA, RUN_ENDED
 from shared.contracts.words import EndedReason, Side
 
@@ -105,7 +106,7 @@ def read_piece(sequence: int, type_: str, payload: bytes, seq: int) -> Piece | N
 
 def escaped(text: str) -> bytes:
     """What stands between the quotes of the text as a JSON string."""
-    return json.dumps(text, ensure_ascii=False).encode()[1:-1]
+    return one_line(json.dumps(text, ensure_ascii=False).encode()[1:-1])
 
 
 def unescaped(inner: bytes) -> str:
@@ -117,7 +118,7 @@ def unescaped(inner: bytes) -> str:
 def _text(sequence: int, payload: bytes, seq: int) -> Text | None:
     found = _DELTA.fullmatch(payload)
     if found is not None:
-        return Text(sequence, found[2].decode(), int(found[3]), found[4]) if int(found[1]) == seq else None
+        return Text(sequence, found[2].decode(), int(found[3]), one_line(found[4])) if int(found[1]) == seq else None
     body: dict[str, Any] = json.loads(payload)
     if body.get("seq") != seq:
         return None

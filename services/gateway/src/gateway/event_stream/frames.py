@@ -8,6 +8,7 @@ import json
 from typing import Final
 
 from gateway.event_stream.cursors import run_tag
+from gateway.event_stream.lines import one_line
 
 RETRY_MILLISECONDS: Final = 1000
 HEARTBEAT: Final = b":\n"
@@ -16,13 +17,6 @@ HEARTBEAT: Final = b":\n"
 def advice(text: str) -> bytes:
     """When to reconnect, and a comment for people who look at the wire: the first and the last bytes of a stream."""
     return f"retry: {RETRY_MILLISECONDS}\n: {text}\n".encode()
-
-
-def one_line(payload: bytes) -> bytes:
-    """The JSON without line breaks, which would end an SSE field; inside JSON strings there are none."""
-    if b"\n" not in payload and b"\r" not in payload:
-        return payload
-    return payload.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def named(event: str, payload: bytes, identity: str | None = None) -> bytes:

@@ -1,0 +1,39 @@
+"""Events are one line each, to clients that split by every line end of Unicode, too."""
+
+import json
+
+import pytest
+
+from gateway.chat.formats import compact
+from gateway.chat.pieces import Text, escaped, read_piece, unescaped
+from gateway.event_stream.frames import named
+from gateway.event_stream.lines import one_line
+
+ODD = "one\u2028two\u2029three\u0085four – “five”"
+
+
+@pytest.mark.parametrize("text", [ODD, "\u2028" * 3, "plain", "", "ends \u0085"])
+def test_json_is_one_line_by_every_line_end_of_unicode_and_says_the_same(text: str) -> None:
+    written = one_line(json.dumps({"text": text}, ensure_ascii=False).encode())
+    assert len(written.decode().splitlines()) == 1
+    assert json.loads(written) == {"text": text}
+
+
+def test_an_event_a_chunk_and_a_piece_of_a_chat_are_each_one_line() -> None:
+    payload = json.dumps({"type": "message", "content": ODD}, ensure_ascii=False).encode()
+    assert [line.partition(":")[0] for line in named("message", payload, "1").decode().splitlines()] == [
+        *("id", "event", "data", "")
+    ]
+    assert len(compact({"delta": ODD}).decode().splitlines()) == 1
+    assert unescaped(escaped(ODD)) == ODD
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["as the runner writes it", "as any other JSON"])
+def test_a_delta_of_a_chat_is_one_line(separators: tuple[str, str]) -> None:
+    names = ("type", "schemaVersion", "runId", "conversationId", "seq", "purpose", "attempt", "at", "i", "text")
+    delta = dict(zip(names, ("delta", 1, "r", "r", 2, "chat", "a", "now", 0, ODD), strict=True))
+    payload = json.dumps(delta, ensure_ascii=False, separators=separators).encode()
+    piece = read_piece(7, "delta", payload, 2)
+    assert isinstance(piece, Text)
+    assert len(piece.escaped.decode().splitlines()) == 1
+    assert unescaped(piece.escaped) == ODD
