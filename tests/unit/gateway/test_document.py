@@ -93,6 +93,25 @@ def test_every_event_stream_says_what_its_messages_hold(document: Json) -> None:
     assert {"delta", "message", "run.paused", "run.ended", "snapshot", "gap"} <= set(events)
 
 
+def test_json_stands_first_where_an_answer_may_be_json(document: Json) -> None:
+    for path, _, operation in operations(document):
+        for response in operation["responses"].values():
+            kinds = list(response.get("content", {}))
+            assert "application/json" not in kinds[1:], path
+
+
+def test_no_enum_holds_more_than_plain_values(document: Json) -> None:
+    """Generators of clients fail on others."""
+
+    def look(value: Any) -> None:
+        if isinstance(value, dict):
+            assert all(isinstance(one, str | int) for one in value.get("enum", [])), value
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            look(inner)
+
+    look(document["components"]["schemas"])
+
+
 def test_no_parameter_may_be_null(document: Json) -> None:
     for path, _, operation in operations(document):
         assert '"null"' not in json.dumps(operation.get("parameters", [])), path

@@ -63,6 +63,7 @@ def document(app: FastAPI, settings: GatewaySettings, registry: Registry) -> Jso
     made["components"]["headers"] = {REQUEST_ID: REQUEST_ID_HEADER}
     for operation in _operations(made):
         _say_nothing_of_null(operation.get("parameters", []))
+        _say_json_first(operation["responses"])
         _add_request_id(operation["responses"])
     add_bounds(made, settings, registry)
     return made
@@ -102,6 +103,15 @@ def _say_nothing_of_null(parameters: list[Json]) -> None:
         if len(choices) == 1:
             del schema["anyOf"]
             parameter["schema"] = choices[0] | schema
+
+
+def _say_json_first(responses: Json) -> None:
+    """Generators that know one content type for an answer take the first."""
+    for response in responses.values():
+        if "content" in response:
+            response["content"] = dict(
+                sorted(response["content"].items(), key=lambda one: one[0] != "application/json")
+            )
 
 
 def _add_request_id(responses: Json) -> None:

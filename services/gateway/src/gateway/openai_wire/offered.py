@@ -1,10 +1,12 @@
 """Which values of OpenAI's fields are offered: any other would change the answer, and cannot be passed on yet."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+JSON_TYPES: Final[dict[type, str]] = {str: "string", bool: "boolean", int: "integer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,24 @@ class Only:
         return core_schema.no_info_plain_validator_function(self._check)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"enum": [None, *self.taken]}
+        return {"anyOf": [*map(_only, self.taken), {"type": "null"}]}
 
     def _check(self, value: object) -> object:
         if value is None or any(type(value) is type(one) and value == one for one in self.taken):
             return value
         taken = list(self.taken) or None
         raise PydanticCustomError("not_offered", "{sentence}", {"sentence": self.sentence, "bound": taken})
+
+
+def _only(value: object) -> dict[str, Any]:
+    """The schema that this one value fits: generators of clients know no lists and objects in an `enum`."""
+    if isinstance(value, dict):
+        fields = {name: _only(inner) for name, inner in value.items()}
+        return {"type": "object", "properties": fields, "required": list(value), "maxProperties": len(value)}
+    if isinstance(value, list):
+        items = {"items": _only(value[0])} if value else {"items": {}}
+        return {"type": "array", "minItems": len(value), "maxItems": len(value), **items}
+    return {"type": JSON_TYPES[type(value)], "const": value}
 
 
 ONE_ANSWER = Only("must be 1: ask several times", (1,))
