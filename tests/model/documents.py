@@ -5,7 +5,7 @@ contract test (tests/integration/test_model_store.py) runs the same random opera
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -270,7 +270,7 @@ class MemoryCollection:
 
 
 def _grouped(table: Table, pipeline: list[Document]) -> list[Document]:
-    """A match, perhaps a sort, and a group with `$max` or `$first`."""
+    """A match, perhaps a sort, and a group with `$max`, `$first` or `$sum`."""
     rows = table.find(pipeline[0]["$match"])
     group = pipeline[-1]["$group"]
     for stage in pipeline[1:-1]:
@@ -288,8 +288,15 @@ def _accumulated(key: Any, group: Document, members: list[Document]) -> Document
         if name != "_id":
             (operator, expression), *_ = spec.items()
             values = [evaluate(expression, member) for member in members]
-            found[name] = values[0] if operator == "$first" else max(values, key=order)
+            found[name] = ACCUMULATED[operator](values)
     return found
+
+
+ACCUMULATED: dict[str, Callable[[list[Any]], Any]] = {
+    "$first": lambda values: values[0],
+    "$max": lambda values: max(values, key=order),
+    "$sum": lambda values: sum(value for value in values if isinstance(value, int)),
+}
 
 
 class MemoryStore(Store):

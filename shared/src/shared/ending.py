@@ -27,7 +27,7 @@ async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
     if run is None:
         raise UnknownRun(run_id)
     report = await store.reports.get(run_id)
-    usage = await run_usage(store, run_id)
+    usage = await run_usage(store, run)
     ended = await store.runs.finish(run_id, final_status(run), now(), report is not None, usage)
     if ended is None:
         raise UnknownRun(run_id)
@@ -56,7 +56,7 @@ async def _tell_end(store: Store, publisher: Publisher, ended: Run) -> None:
 
 async def _with_all_usage(store: Store, run: Run) -> Run:
     """The ended run with what was booked between its sum and its end: later rows are told by who books them."""
-    usage = await run_usage(store, run.id)
+    usage = await run_usage(store, run)
     if usage == run.usage:
         return run
     await store.runs.set_usage(run.id, usage)
@@ -64,12 +64,16 @@ async def _with_all_usage(store: Store, run: Run) -> Run:
     return run.model_copy(update={"usage": usage, "budget": budget})
 
 
-async def run_usage(store: Store, run_id: str) -> Usage:
+async def run_usage(store: Store, run: Run) -> Usage:
     """What a run cost: entries, generations and usage rows, each attempt once (section 8)."""
-    conversations = await store.conversations.of_run(run_id)
-    transcripts = await store.entries.heads_of([conversation.id for conversation in conversations])
-    entries = [entry for transcript in transcripts.values() for entry in transcript]
-    return total_usage(entries, await store.generations.of_run(run_id), await store.usage.of_run(run_id))
+    conversations = [run.conversation_id(index) for index in range(1, run.total + 1)]
+    rows = await store.usage.of_run(run.id)
+    usage = await store.entries.usage(conversations) + await store.generations.usage(run.id)
+    if not rows:
+        return usage
+    booked = [row.id for row in rows]
+    counted = await store.entries.attempts(conversations, booked) | await store.generations.attempts(run.id, booked)
+    return sum((row.usage for row in rows if row.id not in counted), usage)
 
 
 def total_usage(entries: list[Entry], generations: list[Generation], rows: list[UsageRow]) -> Usage:

@@ -13,7 +13,7 @@ from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Control
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
+from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Settle
 from shared.storage.indexes import UniqueIndexChanged, make_indexes
@@ -70,12 +70,17 @@ QUERIES: dict[str, Query] = {
     "entries.page": lambda store: store.entries.page("c", 0, 5),
     "entries.of_conversations": lambda store: store.entries.of_conversations(["c", "d"]),
     "entries.heads_of": lambda store: store.entries.heads_of(["c", "d"]),
+    "entries.usage": lambda store: store.entries.usage(["c", "d"]),
+    "entries.attempts": lambda store: store.entries.attempts(["c", "d"], ["a"]),
     "entries.ends": lambda store: store.entries.ends(["c", "d"]),
     "entries.delete": lambda store: store.entries.delete("c"),
     "generations.get": lambda store: store.generations.get("g"),
     "generations.of_conversation": lambda store: store.generations.of_conversation("c"),
     "generations.of_conversations": lambda store: store.generations.of_conversations(["c", "d"]),
     "generations.of_run": lambda store: store.generations.of_run("r"),
+    "generations.of_purpose": lambda store: store.generations.of_purpose("r", Purpose.REPORT),
+    "generations.usage": lambda store: store.generations.usage("r"),
+    "generations.attempts": lambda store: store.generations.attempts("r", ["a"]),
     "generations.newest_memory": lambda store: store.generations.newest_memory("c"),
     "generations.delete": lambda store: store.generations.delete("c"),
     "usage.of_generation": lambda store: store.usage.of_generation("g"),

@@ -75,7 +75,7 @@ class Handlers:
             await self._conversation_totals(conversation)
         run = await self._store.runs.get(run_id)
         if run is not None and run.ended_at is not None:
-            await self._store.runs.set_usage(run_id, await run_usage(self._store, run_id))
+            await self._store.runs.set_usage(run_id, await run_usage(self._store, run))
 
     async def _conversation_totals(self, conversation: str) -> None:
         stored = await self._store.conversations.get(conversation)

@@ -47,7 +47,7 @@ def _outcome(played: Played, tags: Mapping[str, tuple[str, ...]]) -> Conversatio
         id=played.id,
         goal_reached=played.goal_reached,
         ended_reason=played.ended_reason,
-        messages=len(played.messages),
+        messages=played.length,
         cost_usd=to_usd(played.usage.cost_nanos),
         tags=tuple(dict.fromkeys((*played.tags, *tags.get(played.id, ())))),
     )

@@ -1,6 +1,7 @@
 """Failure modes whose counts and quotes are checked by code, never taken on trust. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from shared.contracts.quotes import Source
 from shared.contracts.reports import Evidence, FailureMode, ReportDraft
@@ -9,6 +10,8 @@ from summarizer.material import Played
 
 MODES_AT_MOST = 20
 EVIDENCE_AT_MOST = 5
+QUOTES_AT_MOST = 20
+"""Of one failure mode: those that a model claims beyond are not looked at."""
 
 Texts = Mapping[str, Mapping[int, Source]]
 """What the agent said: by conversation, by seq."""
@@ -33,6 +36,12 @@ def tags_of(draft: ReportDraft, played: Sequence[Played]) -> dict[str, tuple[str
         for conversation in _failing(mode, texts):
             tags.setdefault(conversation, []).append(mode.tag.value)
     return {conversation: tuple(dict.fromkeys(found)) for conversation, found in tags.items()}
+
+
+def quoted(draft: ReportDraft) -> set[str]:
+    """The conversations whose words a draft says it quotes, by id: as many as are looked at."""
+    modes = draft.failure_modes[:MODES_AT_MOST]
+    return {claimed.conversation_id for mode in modes for claimed in mode.evidence[:QUOTES_AT_MOST]}
 
 
 def _missed_texts(played: Sequence[Played]) -> Texts:
@@ -62,7 +71,7 @@ def _checked(mode: ReportDraft.DraftMode, texts: Texts) -> FailureMode:
 
 def _proven(evidence: Iterable[Evidence], texts: Texts) -> Iterator[Evidence]:
     seen = set()
-    for claimed in evidence:
+    for claimed in islice(evidence, QUOTES_AT_MOST):
         source = texts.get(claimed.conversation_id, {}).get(claimed.seq)
         quote = source.proof(claimed.quote) if source else None
         place = (claimed.conversation_id, claimed.seq, quote)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.contracts.framing import behind, one_line
 from shared.contracts.transcript import Entry
-from summarizer.material import Played
+from summarizer.material import Figures, Played, answers_of
 
 BYTES_PER_TOKEN = 4
 CUT = " [...] "
@@ -84,7 +84,7 @@ def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:
 
     A conversation that exceeds its share is to be condensed; what is beyond the bound of that is clipped.
     """
-    sizes = {one.id: HEADING_TOKENS + tokens_of(transcript(one.messages)) for one in conversations}
+    sizes = {one.id: HEADING_TOKENS + _tokens(one) for one in conversations}
     chosen = list(conversations)
     if sum(sizes.values()) > capacity or len(chosen) > SHOWN_AT_MOST:
         chosen = _sample(conversations, min(SHOWN_AT_MOST, max(1, capacity // LEAST_SHARE_TOKENS)))
@@ -95,6 +95,15 @@ def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:
         Excerpt(one, max(0, share - HEADING_TOKENS), one.id in condensed)
         for one, share in zip(chosen, shares, strict=True)
     ]
+
+
+def figures_of(messages: Sequence[Entry]) -> Figures:
+    """What a transcript adds up to."""
+    return Figures(len(messages), tokens_of(transcript(messages)), answers_of(messages))
+
+
+def _tokens(one: Played) -> int:
+    return tokens_of(transcript(one.messages)) if one.figures is None else one.figures.tokens
 
 
 def _sample(conversations: Sequence[Played], room: int) -> list[Played]:

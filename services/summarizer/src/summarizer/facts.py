@@ -1,8 +1,8 @@
 """What is durable about a run's report, read from the store."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from shared.contracts.conversations import Conversation
@@ -12,26 +12,49 @@ from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, EntryKind, Purpose, Stage
-from shared.ending import total_usage
+from shared.ending import run_usage, total_usage
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store
+from summarizer.excerpts import figures_of
 from summarizer.material import Material, Played
 
 STAGES = tuple(Stage)
+READ_TOGETHER = 25
+"""Conversations whose texts are held at once while a run is read."""
 
 Booked = TypeVar("Booked", Generation, UsageRow)
 
 
 async def read_material(store: Store, run: Run) -> tuple[Material, dict[str | None, Generation]]:
-    """A run whose conversations are all counted, and its report's own generations by stage.
+    """A run whose conversations are all counted, without their texts, and its report's own generations by stage.
 
     A retry's material holds what its parent keeps, too. Raises NotYet, UnknownRun.
     """
+    return await read_report(store, run, await read_conversations(store, run))
+
+
+async def read_report(
+    store: Store, run: Run, conversations: tuple[Played, ...]
+) -> tuple[Material, dict[str | None, Generation]]:
+    """What changes between two looks at a report: what the run has cost, and the report's own generations."""
+    report = [one for one in await store.generations.of_purpose(run.id, Purpose.REPORT) if one.pass_number == 0]
+    return Material(run, conversations, await run_usage(store, run)), {one.stage: one for one in report}
+
+
+async def read_conversations(store: Store, run: Run) -> tuple[Played, ...]:
+    """The conversations of a run that are all counted: they never change. Raises NotYet, UnknownRun."""
     own = await _read(store, run)
-    conversations = sorted((*own.conversations, *await _kept(store, run)), key=lambda one: one.index)
-    usage = total_usage(own.entries, own.generations, own.rows)
-    report = [one for one in own.generations if one.purpose is Purpose.REPORT and one.pass_number == 0]
-    return Material(run, tuple(conversations), usage), {one.stage: one for one in report}
+    return tuple(sorted((*own, *await _kept(store, run)), key=lambda one: one.index))
+
+
+async def with_texts(store: Store, material: Material, shown: Collection[str]) -> Material:
+    """The material with the messages of those conversations that are `shown` or quoted."""
+    transcripts = await store.entries.of_conversations([one.id for one in material.conversations if one.id in shown])
+    conversations = tuple(
+        replace(one, messages=_messages(transcripts[one.id])) if one.id in transcripts else one
+        for one in material.conversations
+    )
+    return replace(material, conversations=conversations)
 
 
 async def _kept(store: Store, run: Run) -> list[Played]:
@@ -41,35 +64,30 @@ async def _kept(store: Store, run: Run) -> list[Played]:
         parent = await store.runs.get(run.parent)
         if parent is None:
             raise UnknownRun(run.parent)
-        played = (await _read(store, parent)).conversations
-        kept += [replace(one, usage=Usage()) for one in played if not one.errored]
+        kept += [replace(one, usage=Usage()) for one in await _read(store, parent) if not one.errored]
         run = parent
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A run's own conversations, and all that was booked for it."""
+async def _read(store: Store, run: Run) -> list[Played]:
+    """A run's own conversations, some at a time: of each page only what it adds up to is kept."""
+    rows = _grouped(await store.usage.of_run(run.id))
+    played: list[Played] = []
+    for first in range(1, run.total + 1, READ_TOGETHER):
+        indexes = range(first, min(first + READ_TOGETHER, run.total + 1))
+        played += await _page(store, run, indexes, rows)
+    return played
 
-    conversations: tuple[Played, ...]
-    entries: list[Entry]
-    generations: list[Generation]
-    rows: list[UsageRow]
 
-
-async def _read(store: Store, run: Run) -> _Read:
-    ids = [conversation_id(run.id, index) for index in range(1, run.total + 1)]
-    stored = {one.id: one for one in await store.conversations.of_run(run.id)}
-    transcripts = await store.entries.of_conversations(ids)
-    generations = await store.generations.of_run(run.id)
-    rows = await store.usage.of_run(run.id)
-    by_conversation, row_by_conversation = _grouped(generations), _grouped(rows)
-    played = tuple(
-        _played(run, index, transcripts[name], stored.get(name), by_conversation[name], row_by_conversation[name])
-        for index, name in enumerate(ids, 1)
-    )
-    entries = [entry for transcript in transcripts.values() for entry in transcript]
-    return _Read(played, entries, generations, rows)
+async def _page(store: Store, run: Run, indexes: range, rows: Mapping[str | None, list[UsageRow]]) -> list[Played]:
+    ids = {index: conversation_id(run.id, index) for index in indexes}
+    stored = {one.index: one for one in await store.conversations.of_run(run.id, indexes[0] - 1, len(indexes))}
+    transcripts = await store.entries.of_conversations(list(ids.values()))
+    generations = _grouped(await store.generations.of_conversations(list(ids.values())))
+    return [
+        _played(run, index, transcripts[name], stored.get(index), generations[name], rows[name])
+        for index, name in ids.items()
+    ]
 
 
 def _grouped(booked: Iterable[Booked]) -> Mapping[str | None, list[Booked]]:
@@ -92,7 +110,7 @@ def _played(
     return Played(
         id=ended.conversation_id,
         index=run.settings.played_as(index),
-        messages=tuple(entry for entry in entries if entry.kind is EntryKind.MESSAGE),
+        messages=(),
         ended_reason=reason,
         ended_at=ended.created_at,
         goal_reached=reason is EndedReason.GOAL if run.settings.conversation(index).judged else None,
@@ -100,7 +118,12 @@ def _played(
         judgement=_last_judgement(generations),
         usage=total_usage(list(entries), generations, rows),
         tags=stored.tags if stored else (),
+        figures=figures_of(_messages(entries)),
     )
+
+
+def _messages(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if entry.kind is EntryKind.MESSAGE)
 
 
 def _ended(conversation: str, entries: Sequence[Entry]) -> Entry:

@@ -11,15 +11,20 @@ from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.errors import StaleMessage, UnknownRun
+from shared.kept import Kept
 from shared.logs import Logger
 from shared.routing import Registry, Route, UnknownModel
 from shared.storage import Store
 from summarizer.compose import compose
 from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
 from summarizer.effects import Effects
-from summarizer.facts import read_material
-from summarizer.material import Material
+from summarizer.facts import read_conversations, read_report, with_texts
+from summarizer.material import Material, Played
 from summarizer.writing import Writer, Writing, generated_by, report_facts
+
+READ_BYTES = 16 * 1024 * 1024
+CONVERSATION_BYTES, ANSWER_BYTES = 3_000, 120
+"""What a conversation that was read takes in memory, and each answer in it, about: its texts are not kept."""
 
 
 class ReportLooks:
@@ -31,6 +36,7 @@ class ReportLooks:
         self._registry = registry
         self._reserved_tokens = reserved_tokens
         self._log = log
+        self._read: Kept[str, tuple[Played, ...]] = Kept(READ_BYTES)
 
     async def look(self, run_id: str, first: bool) -> None:
         """Makes it so. `first` says that the trigger was a done that was delivered for the first time.
@@ -48,8 +54,11 @@ class ReportLooks:
 
     async def _write(self, run: Run, first: bool) -> None:
         """No report stands: asks for what it needs, or keeps it and ends the run."""
-        material, stored = await read_material(self._store, run)
+        material, stored = await read_report(self._store, run, await self._conversations(run))
         writing = self._writing(material, stored)
+        if writing is not None and run.settings.judged:
+            material = await with_texts(self._store, material, writing.read)
+            writing = self._writing(material, stored)
         effects = decide(report_facts(material, writing))
         if isinstance(effects[0], Keep):
             await self._keep(material, effects[0], stored)
@@ -57,9 +66,19 @@ class ReportLooks:
         elif writing is not None:
             await self._ask(material, writing, effects, first)
 
+    async def _conversations(self, run: Run) -> tuple[Played, ...]:
+        """As they were read at the first look: a report takes several, and what is counted never changes."""
+        known = self._read.get(run.id)
+        if known is not None:
+            return known
+        read = await read_conversations(self._store, run)
+        self._read.keep(run.id, read, sum(CONVERSATION_BYTES + ANSWER_BYTES * len(one.answers) for one in read))
+        return read
+
     async def _keep(self, material: Material, keep: Keep, stored: Mapping[str | None, Generation]) -> None:
         report = compose(material, keep, generated_by(keep, stored), now())
         await self._effects.keep(report)
+        self._read.forget(report.run_id)
         self._log.info("report kept", run_id=report.run_id, status=report.status, reason=report.reason)
 
     async def _ask(self, material: Material, writing: Writing, effects: Sequence[Effect], first: bool) -> None:

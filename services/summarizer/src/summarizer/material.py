@@ -1,19 +1,38 @@
 """A run as it was played: what statistics, evidence and prompts are made of. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason
+from shared.contracts.words import EndedReason, Side
+
+
+class Answered(NamedTuple):
+    """How long a generated message of the agent took, in milliseconds."""
+
+    latency_ms: float | None
+    ttft_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a transcript adds up to: its messages, its length in tokens, and the agent's generated answers."""
+
+    messages: int
+    tokens: int
+    answers: tuple[Answered, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
     """One conversation. `judgement` is the last one made of it, `usage` all that this run paid for it.
 
-    `index` is unique in a report: a retry's conversation has that of the one it plays again.
+    `index` is unique in a report: a retry's conversation has that of the one it plays again. Where there are
+    `figures` they stand for `messages`, which are held only of what is shown: a run may have thousands of others.
     """
 
     id: str
@@ -26,6 +45,17 @@ class Played:
     judgement: Judgement | None = None
     usage: Usage = field(default_factory=Usage)
     tags: tuple[str, ...] = ()
+    figures: Figures | None = None
+
+    @property
+    def length(self) -> int:
+        """How many messages it has."""
+        return len(self.messages) if self.figures is None else self.figures.messages
+
+    @property
+    def answers(self) -> tuple[Answered, ...]:
+        """The agent's messages that were generated for it."""
+        return answers_of(self.messages) if self.figures is None else self.figures.answers
 
     @property
     def errored(self) -> bool:
@@ -56,3 +86,12 @@ class Material:
     @property
     def agent_prompt(self) -> str:
         return self.run.settings.scenarios[0].agent.system_prompt
+
+
+def answers_of(messages: Iterable[Entry]) -> tuple[Answered, ...]:
+    """The agent's messages among them that were generated for this conversation."""
+    return tuple(
+        Answered(one.latency_ms, one.ttft_ms)
+        for one in messages
+        if one.side is Side.AGENT and one.attempt is not None and not one.inherited
+    )

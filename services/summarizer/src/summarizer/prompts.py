@@ -83,6 +83,11 @@ class Desk:
         room = self._limit - tokens_of(REPORT_SYSTEM) - tokens_of(self._head)
         self._shown = excerpts(material.conversations, max(TRANSCRIPT_TOKENS_AT_LEAST, room - HEADING_TOKENS))
 
+    @property
+    def shown(self) -> frozenset[str]:
+        """The conversations whose texts are asked about, by id: the others are only counted."""
+        return frozenset(one.conversation.id for one in self._shown)
+
     def to_condense(self) -> list[Excerpt]:
         """The conversations whose transcript exceeds its share."""
         return [excerpt for excerpt in self._shown if excerpt.condensed]

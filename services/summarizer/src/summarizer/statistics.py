@@ -7,8 +7,6 @@ from math import floor, sqrt
 from shared.contracts.money import to_usd
 from shared.contracts.reports import CriterionRate, Percentiles, Statistics, TurnsToGoal
 from shared.contracts.settings import Criterion
-from shared.contracts.transcript import Entry
-from shared.contracts.words import Side
 from summarizer.material import Material, Played
 
 Z_95 = 1.959963984540054
@@ -23,7 +21,7 @@ def count(material: Material) -> Statistics:
     errored = sum(one.errored for one in played)
     rate = rate_of(succeeded, succeeded + unsuccessful)
     turns = turns_to_goal(played)
-    answers = list(_generated_agent_messages(played))
+    answers = [answer for one in played for answer in one.answers]
     return Statistics(
         total=len(played),
         succeeded=succeeded,
@@ -82,13 +80,6 @@ def turns_to_goal(played: Sequence[Played]) -> list[float]:
 
 def _decided(played: Sequence[Played]) -> Iterator[Played]:
     return (one for one in played if not one.errored)
-
-
-def _generated_agent_messages(played: Sequence[Played]) -> Iterator[Entry]:
-    for conversation in played:
-        for entry in conversation.messages:
-            if entry.side is Side.AGENT and entry.attempt is not None and not entry.inherited:
-                yield entry
 
 
 def _percentiles(values: Sequence[float]) -> Percentiles:

@@ -13,6 +13,7 @@ from summarizer import statistics
 from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts
 from summarizer.draft import read_draft
 from summarizer.errors import UnusableAnswer
+from summarizer.evidence import quoted
 from summarizer.excerpts import Excerpt
 from summarizer.material import Material
 from summarizer.prompts import Desk, Prompt, Window
@@ -60,9 +61,17 @@ class Writing:
     def __init__(self, material: Material, writer: Writer, stored: Mapping[str | None, Generation]) -> None:
         self.writer = writer
         self.answer = read_answer(stored.get(None))
+        self.repaired = read_answer(stored.get(REPAIR))
         self._stored = stored
         window = Window(writer.model.context_window, writer.model.max_output_tokens)
         self._desk = Desk(material, statistics.count(material), window)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The conversations whose texts are needed, by id: those that are shown, and those that answers quote."""
+        answers = (self.answer, self.repaired)
+        drafts = [answer.draft for answer in answers if answer is not None and answer.draft is not None]
+        return self._desk.shown | frozenset(one for draft in drafts for one in quoted(draft))
 
     @cached_property
     def report(self) -> Prompt:
@@ -90,7 +99,7 @@ class Writing:
             facts,
             writable=True,
             answer=self.answer,
-            repair=read_answer(self._stored.get(REPAIR)),
+            repair=self.repaired,
             condensing=tuple(self.condensing),
             report_nanos=self.writer.estimate(self.report),
             condensing_nanos=sum(self.writer.estimate(prompt) for prompt in self.condensing.values()),

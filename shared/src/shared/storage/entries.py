@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts.transcript import Entry
+from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EntryKind
 from shared.storage.batching import Batcher
 from shared.storage.driver import (
@@ -17,6 +17,7 @@ from shared.storage.driver import (
     to_document,
 )
 from shared.storage.paging import Page, read_page
+from shared.storage.sums import attempts_in, usage_of
 from shared.storage.transcripts import KnownTranscripts
 
 IDENTITY = {"_id": 0}
@@ -135,6 +136,15 @@ class Entries:
         for document in documents:
             transcripts[document["conversation_id"]].append(Entry.model_validate(document))
         return transcripts
+
+    async def usage(self, conversations: Sequence[str]) -> Usage:
+        """What the entries of conversations cost."""
+        return await usage_of(self._entries, {"conversation_id": {"$in": list(conversations)}})
+
+    async def attempts(self, conversations: Sequence[str], among: Sequence[str]) -> set[str]:
+        """Which of some attempts made an entry of these conversations."""
+        query = {"conversation_id": {"$in": list(conversations)}, "attempt": {"$in": list(among)}}
+        return await attempts_in(self._entries, query)
 
     async def ends(self, conversations: Sequence[str]) -> dict[str, End]:
         """The last entry of each conversation that has any: one index seek each, one query for all."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
+from shared.storage.sums import attempts_in, usage_of
 
 
 class Generations:
@@ -34,6 +36,18 @@ class Generations:
     async def of_run(self, run_id: str) -> list[Generation]:
         """Every generation of a run: its conversations' and its own."""
         return await self._find({"run_id": run_id})
+
+    async def of_purpose(self, run_id: str, purpose: Purpose) -> list[Generation]:
+        """A run's generations of one purpose."""
+        return await self._find({"run_id": run_id, "purpose": purpose.value})
+
+    async def usage(self, run_id: str) -> Usage:
+        """What a run's generations cost."""
+        return await usage_of(self._generations, {"run_id": run_id})
+
+    async def attempts(self, run_id: str, among: Sequence[str]) -> set[str]:
+        """Which of some attempts made a generation of the run."""
+        return await attempts_in(self._generations, {"run_id": run_id, "attempt": {"$in": list(among)}})
 
     async def newest_memory(self, conversation: str) -> Generation | None:
         """The summary of a chat that covers the most of it, or None while it has none."""

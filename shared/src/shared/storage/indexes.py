@@ -111,7 +111,7 @@ INDEXES: tuple[Index, ...] = (
         _present("client_message_id"),
     ),
     Index("generations", "conversation", (("conversation_id", UP),)),
-    Index("generations", "run", (("run_id", UP),)),
+    Index("generations", "run", (("run_id", UP), ("purpose", UP))),
     Index("usage", "conversation", (("conversation_id", UP),)),
     Index("usage", "run", (("run_id", UP),)),
     Index("usage", "generation", (("generation", UP),)),
