@@ -107,7 +107,7 @@ async def test_scale_test_plays_its_personas_in_turn(client: AsyncClient, agent_
     assert prompts[0] == prompts[3] != prompts[1]
     assert run.settings.conversation(2).goal == "A cat."
     assert run.settings.report_reserve_nanos > 0
-    assert run.settings.max_budget_nanos == 100_000_000
+    assert run.settings.max_budget_nanos == 4 * 50_000_000
 
 
 BAD_STARTS: list[tuple[dict[str, Any], str]] = [
@@ -185,6 +185,16 @@ async def test_estimate_over_the_budget_is_402(client: AsyncClient, agent_id: st
     assert answer.status_code == 402
     assert body["error"] == "budget_exceeded"
     assert body["estimatedUsd"] > body["maxBudgetUsd"] == 0.001
+    named = float(body["message"].partition("maxBudgetUsd ")[2].split()[0])
+    assert (await scale(client, agent_id, runs=10, goal="g", maxBudgetUsd=named)).status_code == 202
+
+
+async def test_answer_and_estimate_say_whether_anybody_judges(client: AsyncClient, agent_id: str) -> None:
+    for fields, judged in (({}, False), ({"goal": "g"}, True), ({"criteria": ["Polite."]}, True)):
+        started = await scale(client, agent_id, runs=2, messageLimit=4, **fields)
+        assert (started.status_code, started.json()["judged"]) == (202, judged)
+        body = {"agentId": agent_id, "runs": 2, "messageLimit": 4} | fields
+        assert (await client.post("/api/estimates", json=body)).json()["judged"] is judged
 
 
 async def test_estimate_starts_nothing_and_agrees_with_the_start(client: AsyncClient, agent_id: str) -> None:

@@ -10,7 +10,7 @@ from shared.contracts.runs import Budget
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
 from shared.messaging import history, subjects
-from unit.summarizer.played_runs import AGENT_PROMPT, RUN, run_of
+from unit.summarizer.played_runs import AGENT_PROMPT, RUN, run_of, scenario
 
 GOAL, LIMIT, ERROR = EndedReason.GOAL, EndedReason.LIMIT, EndedReason.ERROR
 LAST_FACTS = ["report.ready", "progress", "run.ended"]
@@ -41,6 +41,18 @@ async def test_run_that_is_over_gets_its_whole_report(here: World) -> None:
     assert (report.failure_modes[0].count, report.failure_modes[0].share) == (1, 0.5)
     assert report.prompt_diff is not None
     assert report.prompt_diff.endswith(f" {AGENT_PROMPT}\n+Confirm refunds.")
+
+
+async def test_run_that_nobody_judged_ends_in_statistics_and_calls_no_writer(here: World) -> None:
+    await here.play(run_of(2, played=scenario(goal=None)), [LIMIT, ERROR])
+    here.answers[None] = draft()
+    await here.ask()
+    await here.ended()
+    report = await report_of(here)
+    assert (report.status, report.reason, here.jobs) == ("ready", "unjudged", [])
+    assert (report.summary, report.failure_modes, report.revised_prompt) == (None, (), None)
+    assert (report.stats.succeeded, report.stats.unsuccessful, report.stats.success_rate) == (0, 0, None)
+    assert [one.goal_reached for one in report.conversations] == [None, None]
 
 
 async def test_totals_are_all_that_was_paid_for_the_report_included(here: World) -> None:
