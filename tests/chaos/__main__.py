@@ -9,9 +9,11 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 from random import Random, SystemRandom
 from shlex import quote
+from typing import Any
 
 from chaos.checker import Verdict, check
 from chaos.conductor import conduct
@@ -22,6 +24,7 @@ from chaos.record import Record
 from chaos.report import print_report, write_result
 from chaos.workload import work
 from chaos.world import World, moment, running_world
+from shared.cancellation import cancel_all
 from shared.messaging import history, subjects
 
 RESULT = Path(".agentwars/chaos-result.json")
@@ -78,7 +81,7 @@ async def _run(chosen: argparse.Namespace, folder: Path) -> tuple[Evidence, list
         working = asyncio.create_task(_everybody(world, stop, chosen.runs, chosen.people))
         progress = asyncio.create_task(_tell_progress(world))
         try:
-            await conduct(world, chosen.duration, chosen.every, chosen.only, chosen.apart)
+            await _while_working(conduct(world, chosen.duration, chosen.every, chosen.only, chosen.apart), working)
             stop.set()
             await _calm(world, working)
         finally:
@@ -94,6 +97,16 @@ async def _everybody(world: World, stop: asyncio.Event, runs: int, people: int) 
         group.create_task(work(world, stop, runs))
         group.create_task(converse(world, stop, people))
         group.create_task(attack(world, stop))
+
+
+async def _while_working(strikes: Coroutine[Any, Any, None], working: "asyncio.Task[None]") -> None:
+    """Strikes; a suite that fails itself is told at once, not when the time is up."""
+    striking = asyncio.create_task(strikes)
+    await asyncio.wait({striking, working}, return_when=asyncio.FIRST_COMPLETED)
+    if not striking.done():
+        await cancel_all([striking])
+        await working
+    await striking
 
 
 async def _calm(world: World, working: "asyncio.Task[None]") -> None:
