@@ -21,6 +21,16 @@ from shared.storage.sums import attempts_in, usage_of
 from shared.storage.transcripts import KnownTranscripts
 
 IDENTITY = {"_id": 0}
+_KEPT = ("conversation_id", "run_id", "tenant", "seq", "kind", "created_at", "side", "client_message_id", "rewind_to")
+_GIVEN = {"tool_call_id": "$$result.tool_call_id", "output": ""}
+_OUTLINE = {
+    **IDENTITY,
+    **dict.fromkeys(_KEPT, 1),
+    "content": {"$substrCP": [{"$ifNull": ["$content", ""]}, 0, 1]},
+    "tool_results": {"$map": {"input": {"$ifNull": ["$tool_results", []]}, "as": "result", "in": _GIVEN}},
+    "bytes": {"$bsonSize": "$$ROOT"},
+}
+"""Of a text its first letter stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,14 @@ class End:
 
     seq: int
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """An entry of whose texts is only known whether there are any, and what it takes stored."""
+
+    entry: Entry
+    bytes: int
 
 
 class Entries:
@@ -70,6 +88,22 @@ class Entries:
         with mapped_errors():
             cursor = self._entries.find({"conversation_id": conversation}, IDENTITY | {"content": 0})
             return [Entry.model_validate(document) for document in await cursor.sort("seq", 1).to_list(None)]
+
+    async def outline(self, conversation: str) -> list[Outlined]:
+        """All entries in order, each in some two hundred bytes, however large it is."""
+        with mapped_errors():
+            cursor = self._entries.aggregate(
+                [{"$match": {"conversation_id": conversation}}, {"$sort": {"seq": 1}}, {"$project": _OUTLINE}]
+            )
+            documents = await cursor.to_list(None)
+        return [Outlined(Entry.model_validate(document), int(document["bytes"])) for document in documents]
+
+    async def some(self, conversation: str, seqs: Sequence[int]) -> list[Entry]:
+        """The entries at some seqs, in order."""
+        query = {"conversation_id": conversation, "seq": {"$in": list(seqs)}}
+        with mapped_errors():
+            documents = await self._entries.find(query, IDENTITY).sort("seq", 1).to_list(len(seqs))
+        return [Entry.model_validate(document) for document in documents]
 
     async def last_activity(self, conversations: Sequence[str]) -> dict[str, datetime]:
         """When each conversation's last entry was made, for those that have one."""

@@ -16,7 +16,7 @@ RunId = Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")]
 @commands.command("list")
 def list_runs(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="battle, scale, comparison ...")] = None,
+    kind: Annotated[str | None, typer.Option(help="battle, scale, comparison; else chat or assist")] = None,
     status: Annotated[str | None, typer.Option(help="running, complete, failed ...")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
 ) -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gateway.chat.deciding import Known, answer_id, shown_id
+from gateway.chat.deciding import answer_id, shown_id
 from gateway.chat.formats import input_of
+from gateway.chat.pages import ChatMessages
 from shared.contracts.record import Record, Timestamp, iso
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, UsageView, message_view
@@ -34,11 +35,15 @@ class ChatPage(Record):
 
 
 class ChatView(ChatItem):
-    """A chat with every message that counts; `streaming` says that an answer is owed."""
+    """A chat with its newest messages that count, or those before one; `streaming` says that an answer is owed.
+
+    `next_before` is the `before` of the page that precedes this one, null where this one begins the chat.
+    """
 
     conversation_id: str
     streaming: bool
     messages: list[dict[str, Any]]
+    next_before: int | None = None
 
 
 def chat_item(run: Run) -> ChatItem:
@@ -58,18 +63,26 @@ def chat_item(run: Run) -> ChatItem:
     )
 
 
-def chat_view(run: Run, chat: Known) -> ChatView:
-    """The chat of a run with its messages."""
-    item = chat_item(run).model_dump()
-    return ChatView(**item, conversation_id=run.id, streaming=chat.owed, messages=shown_messages(chat.messages))
+def chat_view(run: Run, page: ChatMessages) -> ChatView:
+    """The chat of a run with a page of its messages."""
+    return ChatView(
+        **chat_item(run).model_dump(),
+        conversation_id=run.id,
+        streaming=page.chat.owed,
+        messages=shown_messages(page.messages, page.chat.messages),
+        next_before=page.before,
+    )
 
 
-def shown_messages(messages: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Messages as `useChat` holds them; an answer, its tools and what follows them are one."""
+def shown_messages(messages: Sequence[Entry], among: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Messages as `useChat` holds them; an answer, its tools and what follows them are one.
+
+    `among` are all that count: who a message is of may be said before these.
+    """
     shown: list[dict[str, Any]] = []
     for entry in messages:
         if entry.side is Side.AGENT:
-            identity = answer_id(messages, entry.seq, shown_id(entry))
+            identity = answer_id(among, entry.seq, shown_id(entry))
             if not (shown and shown[-1]["id"] == identity):
                 shown.append(_message(entry, identity, "assistant"))
             shown[-1] = _with_answer(shown[-1], entry)

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 from gateway.access import Caller, CallerOfRequest
 from gateway.chat.deleting import DeletedChats
 from gateway.chat.door import ChatDoor
+from gateway.chat.pages import read_page
 from gateway.chat.shown import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
 from gateway.event_stream.clients import Client
+from gateway.messages import LARGEST_SEQ
 from gateway.paging import Cursor, Limit, page_size
 from gateway.parts import PartsOfApp
 from gateway.routes.streams import streams_of
@@ -47,6 +49,9 @@ Format = Annotated[
     ),
 ]
 LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]
+
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_SEQ, description="Messages before this seq: `nextBefore`.")]
+MessageLimit = Annotated[int | None, Query(ge=1, description="How many messages at most: 500, in 2 MiB, by default.")]
 
 router = APIRouter(tags=["chat"])
 
@@ -121,10 +126,17 @@ async def list_chats(
 @router.get(
     "/api/chat/{chat_id}", summary="Show a chat and its messages", response_model=ChatView, dependencies=[NeedsStore]
 )
-async def get_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> ChatView:
-    chats = door_of(request).chats
-    run = await chats.get(caller, chat_id)
-    return chat_view(run, await chats.read(run))
+async def get_chat(
+    chat_id: str,
+    request: Request,
+    parts: PartsOfApp,
+    caller: CallerOfRequest,
+    before: Before = None,
+    limit: MessageLimit = None,
+) -> ChatView:
+    most = page_size(parts.settings, limit or parts.settings.list_limit_ceiling)
+    run = await door_of(request).chats.get(caller, chat_id)
+    return chat_view(run, await read_page(parts.store, run, before, most))
 
 
 @router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])
