@@ -151,7 +151,7 @@ async def test_judge_takes_each_criterion_by_itself_and_optional_ones_do_not_cou
     criteria = (
         "- confirmed: The agent confirms the refund (required)\n"
         "- when: The agent says how long it takes (required)\n"
-        "- number: The agent gives a reference number (optional)"
+        "- number: The agent gives\n| a reference number (optional)"
     )
     judgement = await judge(model, "The person gets a refund.", transcript, criteria)
     assert judgement["status"] == "complete"

@@ -47,7 +47,9 @@ def needs_of(scene: Scene, goal: str) -> tuple[Behaviour, ...]:
 
 
 def _criteria(text: str, goal: str) -> list[_Criterion]:
-    found = [_Criterion(match[1], match[2], match[3] != "optional") for match in _CRITERION.finditer(text)]
+    # Further lines of a criterion are marked: they are put behind its first.
+    listed = _CRITERION.finditer(text.replace("\n| ", " "))
+    found = [_Criterion(match[1], match[2], match[3] != "optional") for match in listed]
     return found or [_Criterion("goal", goal, True)]
 
 
