@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gateway.settings import GatewaySettings
 from gateway.stream_tokens import Grant, sign
 from gateway.token_gate import READ_BY_PATH, READ_BY_SID
-from gateway_harness import alone, client_of, gateway_app, prepared
+from gateway_harness import alone, client_of, gateway_app, gateway_without_store, prepared
 from sample_runs import run as sample_run
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
@@ -174,3 +174,22 @@ def test_gateway_does_not_start_with_a_secret_that_can_be_guessed(monkeypatch: p
     assert len(secret) < 5 or secret not in str(told.value)
     monkeypatch.setenv("AGENTWARS_STREAM_TOKEN_SECRET", "x" * 32)
     assert GatewaySettings().stream_token_secret is not None
+
+
+async def test_no_token_stands_in_a_log(nats_url: str, mongo_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where the store is away, a request fails, or the token is refused."""
+    caplog.set_level("DEBUG")
+    async with here(nats_url, mongo_url) as (client, store):
+        mine = await stored(store)
+        made = await token(client, mine.id)
+        await client.get(f"/api/runs/{mine.id}/status?token={made}")
+        await client.get(f"/api/runs/{mine.id}/report?token={made}")
+        store.close()
+    async with alone() as (app, client):
+        app.state.parts.store.runs.find = None
+        assert (await client.get(f"/api/runs/{mine.id}/status?token={made}")).status_code == 500
+    async with gateway_without_store(nats_url) as client:
+        assert (await client.get(f"/api/runs/{mine.id}/status?token={made}")).status_code == 503
+    gateways = [one for one in caplog.records if one.name not in ("httpx", "httpcore", "asyncio")]
+    assert any("request" in one.getMessage() for one in gateways)
+    assert not [one for one in gateways if made[:40] in one.getMessage() or made[:40] in str(one.exc_text)]
