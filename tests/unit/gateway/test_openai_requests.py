@@ -15,7 +15,7 @@ from shared.contracts.settings import Participant
 
 USER = {"role": "user", "content": "Where is my kettle?"}
 TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}, "strict": True}}
-CALL = {"id": "c1", "type": "function", "function": {"name": "find_order", "arguments": "{}"}}
+NULLS = {"function": {"name": "f", "description": None, "parameters": None, "strict": None}}
 
 
 def body_of(**fields: Any) -> dict[str, Any]:
@@ -55,6 +55,7 @@ def refusal_of(**fields: Any) -> tuple[str, str]:
         ({"tools": [TOOL], "parallel_tool_calls": False}, {"parallel_tool_calls": False, "tools": (TOOL,)}),
         ({"tools": [TOOL], "tool_choice": "none"}, {"tools": ()}),
         ({"tools": [TOOL | {"cache_control": {"type": "x"}}]}, {"tools": (TOOL | {"cache_control": {"type": "x"}},)}),
+        ({"tools": [NULLS]}, {"tools": ({"type": "function", "function": {"name": "f"}},)}),
         ({"max_tokens": -1}, {"max_tokens": 4_096}),
         ({"max_completion_tokens": 7, "max_tokens": 9}, {"max_tokens": 7}),
         ({"stop": ""}, {"stop": ()}),
@@ -85,7 +86,6 @@ TAKEN: list[dict[str, Any]] = [
     {"stream": False, "stream_options": {"include_usage": True, "include_obfuscation": False}},
     {"stream_options": {"include_usage": None}},
     {"messages": [USER, {"role": "assistant", "content": None, "refusal": "No.", "audio": None}, USER]},
-    {"messages": [USER | {"name": "ann"}]},
 ]
 
 
@@ -107,6 +107,13 @@ def test_refusal_of_an_assistant_is_what_it_said() -> None:
     history = [USER, {"role": "assistant", "content": None, "refusal": "No."}, USER]
     body = CompletionBody.model_validate(body_of(messages=history))
     assert completion_settings(body, REGISTRY, GatewaySettings()).scenarios[0].given[1].content == "No."
+
+
+def test_names_of_authors_are_given() -> None:
+    history = [USER | {"name": "ann"}, {"role": "assistant", "content": "At sea.", "name": "clerk"}, USER]
+    body = CompletionBody.model_validate(body_of(messages=history))
+    given = completion_settings(body, REGISTRY, GatewaySettings()).scenarios[0].given
+    assert [one.author for one in given] == ["ann", "clerk", None]
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [

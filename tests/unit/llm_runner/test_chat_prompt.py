@@ -206,3 +206,13 @@ def test_the_length_of_a_prompt_counts_calls_and_tools() -> None:
     texts = len(AGENT.system_prompt) + len("text 1") + len(GAVE.output)
     assert plain.length == texts + len(str([ROME]))
     assert tooled.length == plain.length + len(str({"name": "weather"}))
+
+
+def test_authors_with_names_stay_apart() -> None:
+    said = [message("c", seq, f"m{seq}", side=Side.OPPONENT, author=name) for seq, name in enumerate("aab", 1)]
+    answered = message("c", 4, "Yes.", side=Side.AGENT, author="clerk")
+    assert spoken([*said, answered]) == [
+        {"role": "user", "content": "m1\n\nm2", "name": "a"},
+        {"role": "user", "content": "m3", "name": "b"},
+        {"role": "assistant", "content": "Yes.", "name": "clerk"},
+    ]

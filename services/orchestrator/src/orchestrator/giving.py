@@ -66,6 +66,7 @@ def _given_entry(conversation: str, tenant: str, seq: int, given: GivenMessage) 
         content=given.content,
         inherited=given.inherited,
         client_message_id=given.client_message_id,
+        author=given.author,
         parts=given.parts,
         tool_calls=given.tool_calls,
         tool_results=given.tool_results,

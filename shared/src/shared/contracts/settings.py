@@ -57,13 +57,14 @@ class JudgeSettings(Record):
 class GivenMessage(Record):
     """A message nobody generates: an opening, the caller's `userMessage`, an inherited prefix, a chat's first message.
 
-    What stands beside the text is a chat's, as in `Entry`.
+    What stands beside the text is a chat's, as in `Entry`; `author` is what a caller of /v1 calls who said it.
     """
 
     side: Side
     content: str
     inherited: bool = False
     client_message_id: str | None = None
+    author: str | None = None
     parts: tuple[dict[str, object], ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_results: tuple[ToolResult, ...] = ()

@@ -73,6 +73,10 @@ class ToolResult(Record):
     is_error: bool = False
 
 
+def _absent(value: object) -> bool:
+    return not value
+
+
 class Entry(Record):
     """One line of a transcript: `(conversation_id, seq)` is unique, seq = 1, 2, 3 ... without gaps.
 
@@ -81,7 +85,8 @@ class Entry(Record):
 
     In a chat `client_message_id` is unique too. A person's message may hold `parts` that are no text and
     `tool_results`; an answer may hold `tool_calls`, and `folded_to`: messages up to that seq reached its model as a
-    summary only. A `rewind` entry takes back every message above `rewind_to`; readers `fold` it.
+    summary only. A `rewind` entry takes back every message above `rewind_to`; readers `fold` it. `author` is what a
+    caller of /v1 calls whoever said a given message: its model is told.
     """
 
     conversation_id: str
@@ -107,6 +112,7 @@ class Entry(Record):
     decided_by: int | None = None
     error: Failure | None = None
     client_message_id: str | None = None
+    author: str | None = Field(default=None, exclude_if=_absent)
     parts: tuple[dict[str, object], ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_results: tuple[ToolResult, ...] = ()
@@ -123,10 +129,6 @@ def fold(entries: Iterable[Entry]) -> list[Entry]:
         elif entry.kind is EntryKind.REWIND and entry.rewind_to is not None:
             messages = [message for message in messages if message.seq <= (entry.rewind_to or 0)]
     return messages
-
-
-def _absent(value: object) -> bool:
-    return not value
 
 
 class MessageView(Record):

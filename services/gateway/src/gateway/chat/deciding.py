@@ -75,6 +75,7 @@ def known(run: Run, stored: Sequence[Entry]) -> Known:
                 side=one.side,
                 content=one.content,
                 client_message_id=one.client_message_id,
+                author=one.author,
                 parts=one.parts,
                 tool_calls=one.tool_calls,
                 tool_results=one.tool_results,

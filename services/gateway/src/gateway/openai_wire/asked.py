@@ -96,7 +96,7 @@ def _said(message: WireMessage, place: int) -> GivenMessage:
         for call in message.tool_calls or ()
     )
     side = Side.AGENT if message.role == "assistant" else Side.OPPONENT
-    given = GivenMessage(side=side, content=message.text, tool_calls=calls)
+    given = GivenMessage(side=side, content=message.text, author=message.name, tool_calls=calls)
     check_given(given, f"messages.{place}.tool_calls")
     return given
 

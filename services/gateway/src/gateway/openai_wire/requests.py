@@ -27,7 +27,7 @@ Text = Annotated[str, Field(max_length=1024 * 1024)]
 """As long as a body may be. A text of any length at all would not be looked into: halves of characters would pass."""
 StopText = Annotated[str, Field(max_length=NAME_LENGTH)]
 CallId = Annotated[str, Field(min_length=1, max_length=CALL_ID_LENGTH)]
-ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,128}$")]
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,64}$")]
 AnySeed = Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
 NoLimit = Literal[-1]
 """What llama.cpp's clients send for no limit of their own."""
@@ -77,12 +77,13 @@ class WirePart(Wire):
 
 
 class WireMessage(Wire):
-    """One message; `content` is a text, or parts that are texts."""
+    """One message; `content` is a text, or parts that are texts, `name` what its author is called."""
 
     model_config = ConfigDict(json_schema_extra={"if": sent_as("role", "tool"), "then": sent("tool_call_id")})
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Text | Annotated[list[WirePart], Field(max_length=PARTS)] | None = None
+    name: Annotated[str, Field(max_length=NAME_LENGTH)] | None = None
     refusal: Text | None = None
     tool_calls: Annotated[list[WireToolCall], Field(max_length=TOOL_CALLS)] | None = None
     tool_call_id: CallId | None = None
@@ -113,6 +114,13 @@ class WireTool(Wire):
 
     type: Literal["function"] = "function"
     function: WireToolFunction
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What is passed on; a null stands for a field that is not there, which providers refuse."""
+        said = {"type": self.type} | self.model_dump(exclude_unset=True)
+        said["function"] = {name: value for name, value in said["function"].items() if value is not None}
+        return said
 
 
 def _bounded(tool: Any) -> Any:
@@ -184,4 +192,4 @@ class CompletionBody(Wire):
         """The tools the model may ask for, each as it came."""
         if self.tool_choice == "none":
             return ()
-        return tuple(tool.model_dump(exclude_unset=True) for tool in self.tools or ())
+        return tuple(tool.definition for tool in self.tools or ())

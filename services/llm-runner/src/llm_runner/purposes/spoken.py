@@ -4,6 +4,7 @@ A call that nobody answered, and a result whose call is not among the messages, 
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from shared.contracts.framing import one_line
@@ -16,7 +17,7 @@ Said = dict[str, Any]
 def spoken(messages: Sequence[Entry]) -> list[Said]:
     """The messages for the agent's model; what a person wrote in a row is one message."""
     said: list[Said] = []
-    asked: list[str] = []
+    asked: list[Entry] = []
     for place, message in enumerate(messages):
         if message.side is Side.AGENT:
             answered = _answer(message, messages, place + 1)
@@ -24,7 +25,7 @@ def spoken(messages: Sequence[Entry]) -> list[Said]:
                 said += [*_user(asked), *answered]
                 asked = []
         elif message.content or message.parts or not message.tool_results:
-            asked.append(_asked(message))
+            asked.append(message)
     return [*said, *_user(asked)]
 
 
@@ -36,8 +37,17 @@ def _asked(message: Entry) -> str:
     return "\n".join(text for text in (message.content, *attached) if text)
 
 
-def _user(asked: Sequence[str]) -> list[Said]:
-    return [{"role": "user", "content": "\n\n".join(asked)}] if asked else []
+def _user(asked: Sequence[Entry]) -> list[Said]:
+    """What was written in a row, as one message; what others of a name wrote stands apart."""
+    return [
+        _named("user", author, "\n\n".join(_asked(message) for message in written))
+        for author, written in groupby(asked, key=lambda message: message.author)
+    ]
+
+
+def _named(role: str, author: str | None, text: str | None) -> Said:
+    """A message in its author's name, where its caller gave one."""
+    return {"role": role, "content": text} | ({"name": author} if author else {})
 
 
 def _answer(message: Entry, messages: Sequence[Entry], later: int) -> list[Said]:
@@ -45,8 +55,8 @@ def _answer(message: Entry, messages: Sequence[Entry], later: int) -> list[Said]
     results = _results(messages, later) if message.tool_calls else {}
     calls = [call for call in message.tool_calls if call.id in results]
     if not calls:
-        return [{"role": "assistant", "content": message.content}] if message.content else []
-    asked = {"role": "assistant", "content": message.content or None, "tool_calls": [_call(call) for call in calls]}
+        return [_named("assistant", message.author, message.content)] if message.content else []
+    asked = _named("assistant", message.author, message.content or None) | {"tool_calls": [*map(_call, calls)]}
     return [asked, *(_result(results[call.id]) for call in calls)]
 
 
