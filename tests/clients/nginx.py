@@ -1,17 +1,20 @@
 """nginx with its default settings between clients and both gateways."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from local_stack.ports import LOOPBACK, free_port
 from local_stack.processes import Process
 
+DEFAULTS = "location / { proxy_pass http://gateways; }"
 _READY_SECONDS = 10.0
 _STOP_SECONDS = 3.0
 # Paths only, and where it listens: whatever it does to a stream by default, it does here.
 _CONFIGURATION = """
 daemon off;
+{user}
 pid {folder}/pid;
 error_log stderr;
 events {{}}
@@ -25,21 +28,24 @@ http {{
     upstream gateways {{ {servers} }}
     server {{
         listen {host}:{port};
-        location / {{ proxy_pass http://gateways; }}
+        {location}
     }}
 }}
 """
 
 
 class Nginx:
-    """One nginx process on a free port of the loopback interface."""
+    """One nginx process on a free port of the loopback interface; `location` is how it passes requests on."""
 
-    def __init__(self, program: Path, folder: Path, gateways: Sequence[str]) -> None:
+    def __init__(self, program: Path, folder: Path, gateways: Sequence[str], location: str | None = None) -> None:
         folder.mkdir()
         port = free_port()
         servers = " ".join(f"server {url.removeprefix('http://')};" for url in gateways)
         file = folder / "nginx.conf"
-        file.write_text(_CONFIGURATION.format(folder=folder, servers=servers, host=LOOPBACK, port=port))
+        # Its workers keep large bodies in the folder: as somebody else, whom root starts them as, they could not.
+        user = "user root;" if os.geteuid() == 0 else ""
+        named = {"folder": folder, "servers": servers, "host": LOOPBACK, "port": port, "user": user}
+        file.write_text(_CONFIGURATION.format(**named, location=location or DEFAULTS))
         self.url = f"http://{LOOPBACK}:{port}"
         self._port = port
         command = [str(program), "-c", str(file), "-p", str(folder), "-e", "stderr"]

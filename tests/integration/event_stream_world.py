@@ -12,6 +12,7 @@ import uvicorn
 
 from gateway.app import Gateway, create_app
 from gateway.event_stream import Streams
+from gateway.server import http_options
 from gateway.settings import GatewaySettings
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import (
@@ -181,7 +182,8 @@ async def serving(nats_url: str, mongo_url: str, database: str) -> AsyncIterator
     settings = GatewaySettings(nats_url=nats_url, mongo_url=mongo_url, mongo_database=database)
     stopping = asyncio.Event()
     app = create_app(settings, registry(), LOG, stopping)
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": 3}
+    config = uvicorn.Config(app, port=0, **options, **http_options(settings))
     server = QuietServer(config)
     serve = asyncio.create_task(server.serve())
     try:

@@ -1,11 +1,12 @@
 """What every answer has, whatever goes wrong: the app alone, with no server behind it."""
 
+import gzip
 from collections.abc import AsyncIterator
 
 import pytest
-from httpx import Response
+from httpx import ASGITransport, AsyncClient, Response
 
-from gateway_harness import alone
+from gateway_harness import DEAD_MONGO, DEAD_NATS, alone, gateway_app
 
 START = "/api/battles/start"
 
@@ -143,3 +144,38 @@ async def test_not_ready_names_what_is_missing() -> None:
     assert_refused(answer, 503, "unavailable")
     missing = answer.json()["details"]["missing"]
     assert [what.partition(":")[0] for what in missing] == ["broker", "store"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, identity"])
+@pytest.mark.parametrize("path", [START, "/api/chat", "/v1/chat/completions", "/api/runs/r/cancel"])
+async def test_a_compressed_body_is_refused_by_name(path: str, encoding: str) -> None:
+    answer = await ask("POST", path, gzip.compress(b"{}"), Content_Type="application/json", Content_Encoding=encoding)
+    error = answer.json()["error"] if path.startswith("/v1") else answer.json()
+    assert (answer.status_code, error.get("code", error.get("error"))) == (415, "unsupported_media_type")
+    assert encoding in error["message"]
+
+
+async def test_a_body_that_is_as_it_is_may_say_so() -> None:
+    answer = await ask("POST", START, b"{}", Content_Type="application/json", Content_Encoding="identity")
+    assert_refused(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nothing", "/v1/chat", "/v1/responses"])
+async def test_every_path_of_openais_has_its_errors(path: str) -> None:
+    answer = await ask("GET", path)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (404, "invalid_request_error", "not_found")
+    assert answer.headers["X-Request-Id"]
+
+
+async def test_what_nobody_foresaw_leaves_the_connection_usable(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails() -> None:
+        raise KeyError("words of a conversation")
+
+    app = gateway_app(DEAD_NATS, DEAD_MONGO)
+    app.add_api_route("/api/fails", fails)
+    # A server that is raised to closes the connection, and its client's next request on it fails.
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://gateway") as client:
+        assert_refused(await client.get("/api/fails"), 500, "internal_error")
+    app.state.parts.store.close()
+    assert "words of a conversation" not in caplog.text

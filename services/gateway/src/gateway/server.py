@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
@@ -47,6 +47,16 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "returned without completing response" not in record.getMessage()
 
 
+def http_options(settings: GatewaySettings) -> dict[str, Any]:
+    """How HTTP is spoken, as options of uvicorn's."""
+    return {
+        "http": http_with(cors_of(settings)),
+        "ws": "none",
+        "server_header": False,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+    }
+
+
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = GatewaySettings()
@@ -61,10 +71,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=http_with(cors_of(settings)),
-        ws="none",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        **http_options(settings),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
