@@ -16,7 +16,14 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Lane, Purpose, RunKind, RunStatus, Stage
-from shared.contracts.work import DeadLetter, GenerationRequested, ReportGivenUp, ReportRequested
+from shared.contracts.work import (
+    DeadLetter,
+    GenerationRequested,
+    LookGivenUp,
+    ReportGivenUp,
+    ReportRequested,
+    RunCommanded,
+)
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
@@ -242,3 +249,43 @@ async def test_letter_about_a_chat_is_its_users_and_nobodys_once_it_is_forgotten
     await is_not_there("ann")
     await store.forget(chat.id)
     await is_not_there("ann")
+
+
+# Looks, and how many of late
+
+
+def given_up_look(of: Run, sequence: int = 7) -> LookGivenUp:
+    trigger = RunCommanded(run_id=of.id, at=now(), conversation_id=f"{of.id}-1")
+    return LookGivenUp(
+        run_id=of.id,
+        at=now(),
+        conversation_id=trigger.conversation_id,
+        failure=Failure(code="internal", message="Agent Wars itself failed here."),
+        traceback="KeyError",
+        trigger=subjects.COMMANDS,
+        payload=trigger.to_json().decode(),
+        sequence=sequence,
+    )
+
+
+async def test_a_look_that_was_given_up_is_listed_and_looked_again(
+    client: AsyncClient, store: Store, broker: Client
+) -> None:
+    playing = await begun(store)
+    letter = str((await Publisher(broker).work(given_up_look(playing))).seq)
+    (item,) = (await client.get("/api/admin/dead-letters")).json()["items"]
+    assert (item["kind"], item["runId"], item["conversationId"]) == ("look", playing.id, f"{playing.id}-1")
+    assert (await client.get(f"/api/admin/dead-letters/{letter}")).json()["payload"]["traceback"] == "KeyError"
+    assert (await replayed(client, letter))["subject"] == subjects.COMMANDS
+    assert [one["conversationId"] for one in await waiting(broker, subjects.COMMANDS)] == [f"{playing.id}-1"]
+    await store.runs.finish(playing.id, RunStatus.FAILED, now(), report_ready=False)
+    assert (await replayed(client, letter, 409))["details"]["reason"] == "already_ended"
+
+
+async def test_health_says_how_much_was_given_up_of_late(client: AsyncClient, store: Store, broker: Client) -> None:
+    assert (await client.get("/api/health")).json()["deadLetters"] == {"lastHour": 0}
+    playing = await begun(store)
+    for sequence in range(1, 4):
+        await Publisher(broker).work(given_up_look(playing, sequence))
+    await give_up(broker, job_of(playing))
+    assert (await client.get("/api/health")).json()["deadLetters"] == {"lastHour": 4}

@@ -24,6 +24,7 @@ from model.documents import MemoryStore, Table
 from model.loops import Clock, Process
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
@@ -38,6 +39,7 @@ from shared.messaging.settlement import Settlement
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.effects import Effects as ReportEffects
+from summarizer.giving_up import ReportEndings
 from summarizer.handlers import GiveUps
 from summarizer.handlers import Handlers as ReportHandlers
 from summarizer.looks import ReportLooks
@@ -183,14 +185,12 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     publisher = Publisher(client)
     effects = Effects(store, publisher, REGISTRY, ORCHESTRATOR)
     conversations = ConversationLooks(store, effects, ORCHESTRATOR)
-    settlement = Settlement(log, _keep_nothing, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
+    runs = RunLooks(store, publisher, conversations)
+    give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
+    settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    handlers = Handlers(store, runs, conversations, effects, settlement)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
     return Service({"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done}, quiet, sweeper)
-
-
-async def _keep_nothing(message: Any, error: BaseException) -> None:
-    """A look that is given up leaves nothing: the truth is in the store."""
 
 
 def _runner(process: Process, around: Surroundings) -> Service:
@@ -226,7 +226,8 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     publisher = Publisher(client_of(process, around))
     looks = ReportLooks(store, ReportEffects(store, publisher), REGISTRY, 600, log)
     memories = MemoryLooks(store, publisher, REGISTRY, SUMMARY_TOKENS, log)
-    settlement = Settlement(log, GiveUps(publisher, memories), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
+    settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = ReportHandlers(SharedLooks(looks.look, 2), memories, settlement)
     takes = {
         "report.do": handlers.on_report_requested,

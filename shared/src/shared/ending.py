@@ -4,7 +4,7 @@ from shared.contracts.events import Progressed, RunEnded
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry, Usage
+from shared.contracts.transcript import Entry, Failure, Usage
 from shared.contracts.words import RunStatus, Wanted
 from shared.errors import UnknownRun
 from shared.messaging.publisher import Publisher
@@ -34,6 +34,17 @@ async def end_run(store: Store, publisher: Publisher, run_id: str) -> None:
     ended = await _with_all_usage(store, ended)
     await publisher.event(Progressed.of(ended))
     await _tell_end(store, publisher, ended)
+
+
+async def abandon_run(store: Store, publisher: Publisher, run_id: str, failure: Failure) -> None:
+    """Ends a run that cannot be looked at, as it stands, and says why. Repeatable; nothing is owed to it any more.
+
+    Raises what reading it raises: it has ended then all the same, and only its last fact is not told.
+    """
+    await store.runs.abandon(run_id, failure, now())
+    run = await store.runs.get(run_id)
+    if run is not None and run.end_sequence is None:
+        await _tell_end(store, publisher, run)
 
 
 async def end_answer(store: Store, publisher: Publisher, run: Run, usage: Usage) -> None:

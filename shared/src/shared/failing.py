@@ -3,7 +3,8 @@
 from typing import Final
 
 from shared.contracts.transcript import Failure
-from shared.errors import NotStorable, PermanentError, TransientError
+from shared.errors import AgentWarsError, NotStorable, PermanentError, TransientError
+from shared.tracebacks import wordless
 
 INTERNAL: Final = "internal"
 NOT_STORABLE: Final = "not_storable"
@@ -17,3 +18,10 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, PermanentError | TransientError):
         return Failure(code=INTERNAL, message=str(error))
     return Failure(code=INTERNAL, message=INTERNAL_MESSAGE)
+
+
+def lettered(error: BaseException) -> tuple[Failure, str | None]:
+    """What a dead letter says: the kind of what was raised, and, where our own code failed, where."""
+    if isinstance(error, AgentWarsError) and not isinstance(error, NotStorable):
+        return Failure(code=type(error).__name__, message=str(error)), None
+    return failure_of(error), None if isinstance(error, AgentWarsError) else wordless(error)

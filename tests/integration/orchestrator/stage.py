@@ -15,6 +15,7 @@ from integration.orchestrator.stand_ins import Script, StandInRunner, StandInSum
 from invariants import Witness, assert_all
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
@@ -207,12 +208,14 @@ async def stage(
 
     async def give_up(message: Msg, error: BaseException) -> None:
         given_up.append(f"{message.subject}: {error!r}")
+        await gives_up(message, error)
 
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
     effects = Effects(own_store, own_publisher, providers, settings)
     looks = ConversationLooks(own_store, effects, settings)
-    settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
     runs = RunLooks(own_store, own_publisher, looks)
+    gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())
+    settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
     yield Stage(
         store,
         client,

@@ -32,6 +32,7 @@ OURS = frozenset(
         "status",
         "events",
         "messages",
+        "conversations",
         "report",
         "done_subject",
         "winner",

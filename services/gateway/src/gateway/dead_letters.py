@@ -25,10 +25,8 @@ from shared.storage import Store
 SEQUENCE: Final = re.compile(r"[1-9][0-9]{0,14}")
 EVERYTHING = ">"
 ANSWERS = frozenset({Purpose.CHAT, Purpose.ASSIST, Purpose.MEMORY})
-CONTRACTS: dict[str, type[DeadLetter | ReportGivenUp]] = {
-    DeadLetter.subject: DeadLetter,
-    ReportGivenUp.subject: ReportGivenUp,
-}
+Work = DeadLetter | LookGivenUp | ReportGivenUp
+CONTRACTS: dict[str, type[Work]] = {one.subject: one for one in (DeadLetter, LookGivenUp, ReportGivenUp)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Letter:
     """One letter; `work` is what was given up, None for what the broker itself tells of a message nobody could read."""
 
     stored: StoredMessage
-    work: DeadLetter | ReportGivenUp | None
+    work: Work | None
 
     @property
     def id(self) -> str:
@@ -76,6 +74,15 @@ async def page(client: Client, store: Store, owner: Owner, cursor: str | None, l
         high = low - 1
     shown = [_item(letter) for letter in found[:limit]]
     return DeadLetterPage(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
+
+
+async def written_since(client: Client, moment: datetime) -> int:
+    """How many letters were written from a moment on. Raises BrokerUnavailable."""
+    first = await history.first_since(client, subjects.DEAD_LETTERS, EVERYTHING, moment)
+    if first is None:
+        return 0
+    _, last = await history.bounds(client, subjects.DEAD_LETTERS)
+    return last - first.sequence + 1
 
 
 async def find_letter(client: Client, store: Store, owner: Owner, letter_id: str) -> Letter:
@@ -146,8 +153,15 @@ def _item(letter: Letter) -> DeadLetterItem:
             purpose=job.purpose,
             key=work.key,
         )
-    if isinstance(work, ReportGivenUp):
-        return DeadLetterItem(id=letter.id, kind="report", at=at, error=work.failure, run_id=work.run_id)
+    if isinstance(work, LookGivenUp | ReportGivenUp):
+        return DeadLetterItem(
+            id=letter.id,
+            kind="look" if isinstance(work, LookGivenUp) else "report",
+            at=at,
+            error=work.failure,
+            run_id=work.run_id,
+            conversation_id=work.conversation_id,
+        )
     reason = str(_payload(letter.stored).get("reason") or "a message could not be read, and was taken off its queue")
     return DeadLetterItem(id=letter.id, kind="terminated", at=at, error=Failure(code="terminated", message=reason))
 

@@ -7,7 +7,7 @@ One result for ever stands under a generation key, and the engine acts on it at 
                                         what never got a result (its run was unknown, say) is made
     judge                               a later pass of the judge, whose judgement the report counts: the failure of
                                         the first one stands as `unknown`, and no later pass ends a conversation
-    trigger of a report                 the trigger again: the summarizer looks again
+    trigger of a look or a report       the trigger again: its service looks again, where the run has not ended
     any of what has ended               409 `already_ended`: closed is closed, what is owed then is a new run
 """
 
@@ -23,13 +23,23 @@ from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import Run
 from shared.contracts.words import Purpose
-from shared.contracts.work import DeadLetter, GenerationRequested, GenerationStored, ReportGivenUp, ReportRequested
+from shared.contracts.work import (
+    DeadLetter,
+    GenerationRequested,
+    GenerationStored,
+    LookGivenUp,
+    ReportGivenUp,
+    ReportRequested,
+    RunCommanded,
+)
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.routing import Route
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos
 
-TRIGGERS: dict[str, type[ReportRequested | GenerationStored]] = {
+TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
+    subjects.COMMANDS: RunCommanded,
+    subjects.DONE_ORCHESTRATOR: GenerationStored,
     subjects.REPORTS: ReportRequested,
     subjects.DONE_SUMMARIZER: GenerationStored,
 }
@@ -43,7 +53,7 @@ async def replay(parts: Parts, caller: Caller, letter_id: str) -> Replayed:
     letter = await find_letter(client_of(parts.connection), parts.store, caller.owner, letter_id)
     if isinstance(letter.work, DeadLetter):
         return await _replay_job(parts, letter, letter.work.job)
-    if isinstance(letter.work, ReportGivenUp):
+    if isinstance(letter.work, LookGivenUp | ReportGivenUp):
         return await _replay_trigger(parts, letter, letter.work)
     raise Conflict(
         "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
@@ -88,7 +98,7 @@ def _check_budget(parts: Parts, run: Run, job: GenerationRequested) -> None:
         raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
 
 
-async def _replay_trigger(parts: Parts, letter: Letter, given_up: ReportGivenUp) -> Replayed:
+async def _replay_trigger(parts: Parts, letter: Letter, given_up: LookGivenUp | ReportGivenUp) -> Replayed:
     contract = TRIGGERS.get(given_up.trigger)
     try:
         trigger = contract.model_validate_json(given_up.payload) if contract else None

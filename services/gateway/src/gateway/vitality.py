@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Literal
 
 from nats.errors import Error as NatsError
 
+from gateway.dead_letters import client_of, written_since
 from gateway.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderVitals
-from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, ServiceHealth
+from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, LettersOfLate, ServiceHealth
 from shared.contracts.record import now
-from shared.errors import AgentWarsError
+from shared.errors import AgentWarsError, BrokerUnavailable
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.routing import Registry
@@ -34,12 +36,16 @@ class Vitality:
 
     async def everything(self) -> HealthView:
         """Every part; `degraded` where one is down, `down` where broker or store are."""
-        broker, store = await asyncio.gather(_check("broker", self._broker), _check("store", self._stores))
+        broker, store, letters = await asyncio.gather(
+            _check("broker", self._broker), _check("store", self._stores), self._letters()
+        )
         services = [self._service(name) for name in SERVICES]
         down = [check for check in (broker, store) if check.status == "down"]
         degraded = any(service.status == "down" for service in services)
         status: Literal["healthy", "degraded", "down"] = "down" if down else "degraded" if degraded else "healthy"
-        return HealthView(status=status, timestamp=now(), broker=broker, store=store, services=services)
+        return HealthView(
+            status=status, timestamp=now(), broker=broker, store=store, services=services, dead_letters=letters
+        )
 
     def models(self) -> AiHealthView:
         """Each provider as the latest llm-runner says of it: `healthy` where all are up, `down` where none is."""
@@ -58,6 +64,15 @@ class Vitality:
             if status != "up":
                 return status
         return "healthy"
+
+    async def _letters(self) -> LettersOfLate | None:
+        """Work given up is no part that is down: one caller's must not make everything `degraded`."""
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+                hour_ago = now() - timedelta(hours=1)
+                return LettersOfLate(last_hour=await written_since(client_of(self._connection), hour_ago))
+        except (BrokerUnavailable, TimeoutError):
+            return None
 
     def _provider(self, name: str, runners: Sequence[Heartbeat]) -> Check:
         if not runners:

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from nats.aio.msg import Msg
-
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
@@ -19,7 +18,7 @@ from shared.messaging import subjects
 from shared.messaging.alive import say_alive
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
-from shared.messaging.settlement import GiveUp, Settlement
+from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Triggers
 from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
@@ -28,10 +27,12 @@ from shared.settings import HealthSettings, LogSettings, MongoSettings, NatsSett
 from shared.storage import Store
 from shared.topology.keeper import Keeper
 from shared.topology.streams import ACK_WAIT_SECONDS
+from shared.tracebacks import described
 
 SERVICE = "orchestrator"
 NEEDED = [
     subjects.RUN_EVENTS,
+    subjects.DEAD_LETTERS,
     f"{subjects.WORK}/{subjects.ORCHESTRATOR_COMMANDS}",
     f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}",
 ]
@@ -92,17 +93,10 @@ def _handlers(
 ) -> Handlers:
     effects = Effects(store, publisher, registry, settings)
     conversations = ConversationLooks(store, effects, settings)
-    settlement = Settlement(log, _give_up(log), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(store, RunLooks(store, publisher, conversations), conversations, effects, settlement)
-
-
-def _give_up(log: Logger) -> GiveUp:
-    """What is owed of a message that is given up: the truth is in the store, and the sweeper looks at it again."""
-
-    async def give_up(message: Msg, error: BaseException) -> None:
-        log.error("look given up", subject=message.subject, payload=message.data.decode(), error=repr(error))
-
-    return give_up
+    runs = RunLooks(store, publisher, conversations)
+    give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
+    settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    return Handlers(store, runs, conversations, effects, settlement)
 
 
 async def _sweep(sweeper: Sweeper, settings: OrchestratorSettings, log: Logger) -> None:
@@ -113,3 +107,5 @@ async def _sweep(sweeper: Sweeper, settings: OrchestratorSettings, log: Logger) 
             await sweeper.sweep()
         except TransientError as error:
             log.warning("sweep put off", error=str(error))
+        except Exception as error:
+            log.error("sweep failed", error=described(error), exc_info=error)

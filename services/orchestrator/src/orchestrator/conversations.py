@@ -25,10 +25,11 @@ from shared.contracts.money import UNBOUNDED_NANOS
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose, Stage, Wanted
+from shared.contracts.transcript import Failure, Usage
+from shared.contracts.words import EndedReason, Purpose, Stage, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
-from shared.errors import Taken, TransientError, UnknownRun
+from shared.errors import NotStorable, Taken, TransientError, UnknownRun
+from shared.failing import failure_of
 from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, Noticed, Settle
@@ -76,15 +77,44 @@ class ConversationLooks:
         for before all of them stand. One that has begun already was begun by another look, which may have died before
         it looked: only a repeated one must see to it.
         """
-        new, _, glance = await asyncio.gather(
+        gathered, hoped = self._hoped(gathered)
+        new, failure, glance = await asyncio.gather(
             self._begin(conversation),
-            self._effects.giving.give(conversation.id, gathered.facts.settings),
-            self._account(conversation.id, *self._hoped(gathered), noticed),
+            self._give(conversation.id, gathered.facts.settings),
+            self._account(conversation.id, gathered, hoped, noticed),
         )
+        if failure is not None:
+            return await self.end_apart(conversation.id, failure)
         if not new:
             return None if first else await self.on_sign(conversation.id)
-        again, counted = await self._act(conversation.id, *self._hoped(gathered), glance, first)
+        again, counted = await self._act(conversation.id, gathered, hoped, glance, first)
         return await self._look(conversation.id, None, (), first) if again else counted
+
+    async def _give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
+        """Why the given messages cannot stand, or None where they do."""
+        try:
+            await self._effects.giving.give(conversation, settings, begin)
+        except NotStorable as error:
+            return failure_of(error)
+        return None
+
+    async def end_apart(self, conversation: str, failure: Failure) -> Counted | None:
+        """Ends a conversation that has begun and cannot be looked at as it is, and looks at its end."""
+        await self.close_off(conversation, failure)
+        return await self.on_sign(conversation)
+
+    async def close_off(self, conversation: str, failure: Failure) -> None:
+        """Inserts `ended` wherever the transcript stands: `canceled` where that is wanted, else `error`."""
+        wanted = await self._store.runs.control(run_of(conversation))
+        canceled = wanted is not None and wanted.wanted is Wanted.CANCEL
+        reason, error = (EndedReason.CANCELED, None) if canceled else (EndedReason.ERROR, failure)
+        for _ in range(PASSES):
+            last = (await self._store.entries.ends([conversation])).get(conversation)
+            if last is not None and last.ended:
+                break
+            seq = last.seq + 1 if last else 1
+            if await self._effects.end(conversation, End(seq, reason, error=error)) is not None:
+                break
 
     async def _begin(self, conversation: Conversation) -> bool:
         try:
@@ -208,7 +238,9 @@ class ConversationLooks:
             await self._effects.apologize(conversation, effect)
             return True, None
         if isinstance(effect, Give):
-            await self._effects.giving.give(conversation, gathered.facts.settings, effect.seq)
+            failure = await self._give(conversation, gathered.facts.settings, effect.seq)
+            if failure is not None:
+                await self.end_apart(conversation, failure)
             return True, None
         await self._effects.request(conversation, gathered, effect, first)
         return False, None

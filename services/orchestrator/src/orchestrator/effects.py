@@ -18,7 +18,7 @@ from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import GenerationStored, MemoryRequested
-from shared.errors import NotYet, Taken
+from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher
 from shared.routing import Registry
 from shared.storage import Store
@@ -94,18 +94,27 @@ class Effects:
         noticed: tuple[Noticed, ...] = ()
         last = gathered.last
         if last is not None and not (first and message_fact(conversation, last.seq) in self._known):
-            entry = await self._store.entries.at(conversation, last.seq)
-            if entry is None:
-                raise NotYet(f"message {conversation}:{last.seq} is not readable")
-            sequence = await self._publisher.event(MessageAdded.of(entry))
-            # A person's message is no turn that was taken: its answer is.
-            asks = gathered.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
-            noticed = (Noticed(sequence, entry.created_at, 0 if asks else entry.seq),)
+            noticed = await self._tell_message(conversation, last.seq, gathered)
         for judgement, made_at in gathered.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
             if not (first and fact.message_id in self._known):
                 await self._tell(fact)
         return noticed
+
+    async def _tell_message(self, conversation: str, seq: int, gathered: Gathered) -> tuple[Noticed, ...]:
+        entry = await self._store.entries.at(conversation, seq)
+        if entry is None:
+            raise NotYet(f"message {conversation}:{seq} is not readable")
+        try:
+            sequence = await self._publisher.event(MessageAdded.of(entry))
+        except NotStorable:
+            if gathered.facts.ended is None:
+                raise
+            # It was ended for that: what the broker cannot take does not keep the end from being told.
+            return ()
+        # A person's message is no turn that was taken: its answer is.
+        asks = gathered.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
+        return (Noticed(sequence, entry.created_at, 0 if asks else entry.seq),)
 
     async def publish_judgement(self, conversation: str, judgement: Judgement, made_at: datetime) -> int:
         return await self._tell(JudgementMade.of(run_of(conversation), made_at, conversation, judgement))

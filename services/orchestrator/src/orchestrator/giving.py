@@ -20,7 +20,10 @@ class Giving:
         self._publisher = publisher
 
     async def give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> None:
-        """Stores the given messages from seq `begin` on and tells them, whoever stored them."""
+        """Stores the given messages from seq `begin` on and tells them, whoever stored them.
+
+        Raises NotStorable where one of them is more than the store or the broker can hold.
+        """
         for entry in await self._stored(conversation, settings, begin):
             await self._publisher.event(MessageAdded.of(entry))
 

@@ -13,13 +13,14 @@ from shared.ending import run_usage
 from shared.errors import PermanentError, StaleMessage
 from shared.messaging.settlement import Settlement
 from shared.storage import Store
+from shared.tracebacks import problems
 
 
 class UnreadableMessage(PermanentError):
     """A message on a work subject is none of ours."""
 
     def __init__(self, subject: str, error: ValidationError) -> None:
-        super().__init__(f"unreadable message on {subject}: {error}")
+        super().__init__(f"unreadable message on {subject}: {problems(error)}")
 
 
 def first_delivery(message: Msg) -> bool:

@@ -1,7 +1,12 @@
-"""Looking at a run: announce it, start or end what is owed, and hand it on when everything is counted."""
+"""Looking at a run: announce it, start or end what is owed, and hand it on when everything is counted.
+
+A conversation that cannot be looked at holds up none of the others. Where that is for good, it ends by `error`; where
+our own code failed, the look is repeated once, and the second time (`apart`) it ends, too.
+"""
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
@@ -26,7 +31,9 @@ from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import Purpose, RunKind, RunStatus, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_answer, end_run
-from shared.errors import Taken, UnknownRun
+from shared.errors import PermanentError, StaleMessage, Taken, TransientError, UnknownRun
+from shared.failing import failure_of
+from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Begin
@@ -63,7 +70,11 @@ class RunLooks:
             return
         await self._look(run, first)
 
-    async def on_counted(self, *counted: Counted | None) -> None:
+    async def look_apart(self, run_id: str) -> None:
+        """A look at everything that ends by error each conversation it fails for. Raises what is not one's own."""
+        await self._look(await self._run(run_id), first=False, apart=True)
+
+    async def on_counted(self, *counted: Counted | None, apart: bool = False) -> None:
         """What each count owes its run: the start at its position, or the report after the last one.
 
         A conversation that starts may end at once (a budget that is spent) and owe the next start: a loop, not a
@@ -78,11 +89,11 @@ class RunLooks:
                     await end_answer(self._store, self._publisher, one.run, one.only)
                     await self._forget(one.run)
                     continue
-                after = await self._perform(one.run, effect, one.first)
+                after = await self._perform(one.run, effect, one.first, apart)
                 if after is not None:
                     waiting.append(after)
 
-    async def _look(self, run: Run, first: bool) -> None:
+    async def _look(self, run: Run, first: bool, apart: bool = False) -> None:
         version = run.control.version
         # A run that had not started has no conversation that began before.
         begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
@@ -90,9 +101,9 @@ class RunLooks:
         effects = decide_run(_facts(run), now())
         if begin and not any(isinstance(effect, StartConversation) for effect in effects):
             await self._store.runs.start(run.id, begin[0].at, begin[0].deadline_at, begin[0].sequence)
-        await self._make_so(run, effects, first, begin)
+        await self._make_so(run, effects, first, begin, apart)
         if not any(isinstance(effect, EndConversation) for effect in effects):
-            await self._look_at_open(run, begun_before)
+            await self._look_at_open(run, begun_before, apart)
         if run.control.handled < version:
             await self._tell_control(run, version)
             await self._store.runs.handled(run.id, version)
@@ -115,27 +126,56 @@ class RunLooks:
         begun = {"started_at": moment, "deadline_at": begin.deadline_at, "status": RunStatus.RUNNING}
         return run.model_copy(update=begun), (begin,)
 
-    async def _make_so(self, run: Run, effects: tuple[RunEffect, ...], first: bool, begin: tuple[Begin, ...]) -> None:
+    async def _make_so(
+        self, run: Run, effects: tuple[RunEffect, ...], first: bool, begin: tuple[Begin, ...], apart: bool
+    ) -> None:
         """Performs what is owed, some dozens at once; control is read again between them."""
         for place in range(0, len(effects), AT_ONCE):
             if place and await self._control_changed(run):
                 return
             some = effects[place : place + AT_ONCE]
-            performed = (self._perform(run, effect, first, begin) for effect in some)
-            await self.on_counted(*await asyncio.gather(*performed))
+            await self._all([self._perform(run, effect, first, apart, begin) for effect in some], apart)
 
-    async def _perform(self, run: Run, effect: RunEffect, first: bool, begin: tuple[Begin, ...] = ()) -> Counted | None:
+    async def _all(self, looks: Sequence[Awaitable[Counted | None]], apart: bool) -> None:
+        """Every look to its end, and what each count owes; then raises what one of them raised."""
+        results = await asyncio.gather(*looks, return_exceptions=True)
+        await self.on_counted(*(one for one in results if not isinstance(one, BaseException)), apart=apart)
+        for one in results:
+            if isinstance(one, BaseException):
+                raise one
+
+    async def _perform(
+        self, run: Run, effect: RunEffect, first: bool, apart: bool, begin: tuple[Begin, ...] = ()
+    ) -> Counted | None:
         if isinstance(effect, StartConversation):
-            return await self._start(run, effect.index, first, begin)
+            return await self._one(run, effect.index, self._start(run, effect.index, first, begin), apart)
         if isinstance(effect, EndConversation):
-            with suppress(Taken):
-                await self._store.conversations.insert(_conversation(run, effect.index))
-            return await self._conversations.on_sign(run.conversation_id(effect.index))
+            return await self._one(run, effect.index, self._end(run, effect.index), apart)
         if isinstance(effect, RequestReport):
             await self._publisher.work(ReportRequested(run_id=run.id, at=now()))
         if isinstance(effect, EndRun):
             await end_run(self._store, self._publisher, run.id)
         return None
+
+    async def _one(self, run: Run, index: int, look: Awaitable[Counted | None], apart: bool) -> Counted | None:
+        """A look at one conversation; what cannot be looked at for good is ended."""
+        try:
+            return await look
+        except (UnknownRun, StaleMessage, TransientError, *ABSENCES):
+            raise
+        except Exception as error:
+            if not (apart or isinstance(error, PermanentError)):
+                raise
+            await self._begin(run, index)
+            return await self._conversations.end_apart(run.conversation_id(index), failure_of(error))
+
+    async def _end(self, run: Run, index: int) -> Counted | None:
+        await self._begin(run, index)
+        return await self._conversations.on_sign(run.conversation_id(index))
+
+    async def _begin(self, run: Run, index: int) -> None:
+        with suppress(Taken):
+            await self._store.conversations.insert(_conversation(run, index))
 
     async def _start(self, run: Run, index: int, first: bool, begin: tuple[Begin, ...]) -> Counted | None:
         """Begins a conversation and looks at it, which gives it its given messages."""
@@ -144,12 +184,13 @@ class RunLooks:
         gathered = begun(run.settings.conversation(index), purpose, conversation.clock_started_at)
         return await self._conversations.on_start(conversation, gathered, begin, first)
 
-    async def _look_at_open(self, run: Run, indexes: set[int]) -> None:
+    async def _look_at_open(self, run: Run, indexes: set[int], apart: bool) -> None:
         """A look at every conversation that had begun and is not counted."""
-        ids = [run.conversation_id(index) for index in sorted(indexes - set(run.ended))]
-        for begin in range(0, len(ids), AT_ONCE):
-            looks = (self._conversations.on_sign(one) for one in ids[begin : begin + AT_ONCE])
-            await self.on_counted(*await asyncio.gather(*looks))
+        still_open = sorted(indexes - set(run.ended))
+        for begin in range(0, len(still_open), AT_ONCE):
+            some = still_open[begin : begin + AT_ONCE]
+            signs = [(index, self._conversations.on_sign(run.conversation_id(index))) for index in some]
+            await self._all([self._one(run, index, sign, apart) for index, sign in signs], apart)
 
     async def _tell_control(self, run: Run, version: int) -> None:
         """The hint that a change of control was made true; a pause is told when nothing is in flight any more."""

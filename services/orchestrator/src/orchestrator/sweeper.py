@@ -19,10 +19,12 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Wanted
 from shared.contracts.work import RunCommanded
+from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from shared.tracebacks import described
 
 
 class Sweeper:
@@ -46,7 +48,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Publishes the looks that are owed now. Raises TransientError where store or broker are away."""
-        runs = await self._store.runs.unfinished(self._settings.sweep_runs)
+        runs = await self._unfinished()
         for run in runs:
             if run.control.wanted is Wanted.PAUSE and now() - run.control.changed_at > self._pause_limit:
                 await self._store.runs.set_wanted(run.tenant, run.id, Wanted.CANCEL, run.control.version, now())
@@ -59,6 +61,26 @@ class Sweeper:
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
         await self._chats.sweep()
         await self._forgetting.sweep()
+
+    async def _unfinished(self) -> list[Run]:
+        """Every run that has not ended. One that cannot be read is owed a look, which will give it up."""
+        try:
+            return await self._store.runs.unfinished(self._settings.sweep_runs)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one run holds, the others are swept
+            self._log.error("a run cannot be read", error=described(error), exc_info=error)
+        found = []
+        for run_id in await self._store.runs.unfinished_ids(self._settings.sweep_runs):
+            try:
+                run = await self._store.runs.get(run_id)
+            except TransientError:
+                raise
+            except Exception:  # noqa: BLE001 - as above
+                await self._look(run_id, None, "unreadable run")
+            else:
+                found += [run] if run is not None else []
+        return found
 
     def _reason(self, run: Run) -> str | None:
         """Why a run is owed a look by its document alone."""

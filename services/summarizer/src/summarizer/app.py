@@ -19,6 +19,7 @@ from shared.storage import Store
 from shared.topology.keeper import Keeper
 from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.effects import Effects
+from summarizer.giving_up import ReportEndings
 from summarizer.handlers import GiveUps, Handlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
@@ -92,5 +93,6 @@ def _handlers(
     publisher = Publisher(connection.client)
     looks = ReportLooks(store, Effects(store, publisher), registry, settings.reserved_output_tokens, log)
     memories = MemoryLooks(store, publisher, registry, settings.summary_max_tokens, log)
-    settlement = Settlement(log, GiveUps(publisher, memories), ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
+    give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
+    settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories, settlement)

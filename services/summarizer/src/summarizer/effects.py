@@ -12,7 +12,7 @@ from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from summarizer.material import Material
-from summarizer.prompts import Prompt
+from summarizer.prompts import Prompt, fitted
 
 TEMPERATURE = 0.2
 
@@ -39,7 +39,7 @@ class Effects:
                 repeat=repeat,
                 first_job_at=material.cause_at,
                 done_subject=subjects.DONE_SUMMARIZER,
-                prompt=prompt.messages,
+                prompt=fitted(prompt.messages),
                 temperature=TEMPERATURE,
                 max_tokens=prompt.max_tokens,
                 json_answer=prompt.json_answer,

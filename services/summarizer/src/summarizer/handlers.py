@@ -9,13 +9,16 @@ from shared.contracts.record import Message, now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationStored, MemoryRequested, ReportGivenUp, ReportRequested
 from shared.errors import StaleMessage
+from shared.failing import lettered
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
+from shared.tracebacks import problems
 from summarizer.errors import UnreadableMessage
 from summarizer.memory_looks import MemoryLooks
 from summarizer.sharing import SharedLooks
 
+RUN_ID_SHOWN = 64
 Contract = TypeVar("Contract", bound=Message)
 
 
@@ -39,10 +42,10 @@ class Handlers:
         await self._settlement.run(message, self._remember(message))
 
     async def _look(self, message: Msg, contract: type[ReportRequested | GenerationStored], first: bool) -> None:
-        await self._looks.look(_read(message, contract).run_id, first)
+        await self._looks.look(read(message, contract).run_id, first)
 
     async def _remember(self, message: Msg) -> None:
-        await self._memories.look(_read(message, MemoryRequested))
+        await self._memories.look(read(message, MemoryRequested))
 
 
 class GiveUps:
@@ -57,15 +60,16 @@ class GiveUps:
 
     async def __call__(self, message: Msg, error: BaseException) -> None:
         """Publishes the dead letter. Raises TransientError: the message then comes again."""
-        failure = Failure(code=type(error).__name__, message=str(error))
+        failure, traceback = lettered(error)
         if message.subject == subjects.MEMORY and not isinstance(error, UnreadableMessage):
-            await self._no_memory(_read(message, MemoryRequested), failure)
-        run_id = (message.headers or {}).get("Aw-Run-Id", "unknown")
+            await self._no_memory(read(message, MemoryRequested), failure)
+        run_id = (message.headers or {}).get("Aw-Run-Id", "unknown")[:RUN_ID_SHOWN]
         await self._publisher.work(
             ReportGivenUp(
                 run_id=run_id,
                 at=now(),
                 failure=failure,
+                traceback=traceback,
                 trigger=message.subject,
                 payload=message.data.decode(errors="replace"),
                 sequence=message.metadata.sequence.stream,
@@ -80,9 +84,9 @@ class GiveUps:
             return
 
 
-def _read(message: Msg, contract: type[Contract]) -> Contract:
+def read(message: Msg, contract: type[Contract]) -> Contract:
     """What stands in a message. Raises UnreadableMessage."""
     try:
         return contract.model_validate_json(message.data)
     except ValidationError as error:
-        raise UnreadableMessage(message.subject, str(error)) from error
+        raise UnreadableMessage(message.subject, problems(error)) from error

@@ -52,6 +52,21 @@ class ReportLooks:
         else:
             await self._finish(decide(ReportFacts(counted, over=over, stands=counted)), run_id)
 
+    async def give_up(self, run_id: str) -> None:
+        """Keeps a report of statistics only, `failed`, where none stands, and ends the run.
+
+        Raises UnknownRun, and StaleMessage where a conversation is not counted, or the run is over.
+        """
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            raise UnknownRun(run_id)
+        if len(run.ended) < run.total or run.end_sequence is not None:
+            raise StaleMessage(f"nothing is owed to the report of {run_id}")
+        if await self._store.reports.get(run_id) is None:
+            material, stored = await read_report(self._store, run, await self._conversations(run))
+            await self._keep(material, Keep(reason="failed"), stored)
+        await self._finish((Announce(), End()), run_id)
+
     async def _write(self, run: Run, first: bool) -> None:
         """No report stands: asks for what it needs, or keeps it and ends the run."""
         material, stored = await read_report(self._store, run, await self._conversations(run))

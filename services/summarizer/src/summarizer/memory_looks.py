@@ -20,6 +20,7 @@ from shared.messaging.publisher import Publisher
 from shared.routing import Registry, Route, UnknownModel
 from shared.storage import Store
 from summarizer.memory import Folding, folding, memory_prompt
+from summarizer.prompts import fitted
 
 TEMPERATURE = 0.2
 INVALID_MODEL = "invalid_model"
@@ -102,7 +103,7 @@ class MemoryLooks:
             repeat=True,
             first_job_at=request.first_job_at,
             done_subject=subjects.DONE_ORCHESTRATOR,
-            prompt=prompt.messages,
+            prompt=fitted(prompt.messages),
             temperature=TEMPERATURE,
             max_tokens=prompt.max_tokens,
         )

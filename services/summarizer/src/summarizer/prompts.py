@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
 from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.reports import Statistics
 from shared.contracts.words import FailureTag
@@ -14,6 +15,8 @@ from summarizer.material import Material, Played
 
 WINDOW_PART: Final = 2  # half: token counts are rough, and a run reserves no more for its report
 PROMPT_TOKENS_AT_MOST: Final = 100_000  # a job is one message on the broker, of at most 1 MB
+PROMPT_BYTES_AT_MOST: Final = LARGEST_PAYLOAD_BYTES - 32 * 1024  # the rest of the job
+CLIPPED_TO: Final = 0.9  # a clipped text is not as dense as the whole
 TRANSCRIPT_TOKENS_AT_LEAST: Final = 2_000
 CONDENSED_TOKENS_AT_MOST: Final = 400
 PROSE_TOKENS: Final = 1_500
@@ -113,6 +116,23 @@ class Desk:
         told = f"Your answer cannot be used: {problem}. Answer again, with the one JSON object alone."
         wrong = PromptMessage(role="assistant", content=clip(answer, WRONG_ANSWER_TOKENS_AT_MOST))
         return Prompt((*prompt.messages, wrong, PromptMessage(role="user", content=told)), prompt.max_tokens)
+
+
+def fitted(messages: tuple[PromptMessage, ...]) -> tuple[PromptMessage, ...]:
+    """The messages as they fit into a job: as JSON a text may take six times its bytes. The longest are clipped."""
+    sizes = [json_bytes(message.content) for message in messages]
+    while sum(sizes) > PROMPT_BYTES_AT_MOST:
+        longest = sizes.index(max(sizes))
+        content = messages[longest].content
+        kept = max(0, sizes[longest] - (sum(sizes) - PROMPT_BYTES_AT_MOST)) / sizes[longest]
+        clipped = clip(content, int(tokens_of(content) * kept * CLIPPED_TO))
+        messages = (
+            *messages[:longest],
+            messages[longest].model_copy(update={"content": clipped}),
+            *messages[longest + 1 :],
+        )
+        sizes[longest] = json_bytes(clipped)
+    return messages
 
 
 def _messages(system: str, user: str) -> tuple[PromptMessage, ...]:

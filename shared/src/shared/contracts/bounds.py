@@ -12,7 +12,7 @@ from shared.errors import NotStorable
 
 BROKER_PAYLOAD_BYTES: Final = 1024 * 1024
 """What nats-server takes as one message, headers included, as it comes and as the local stack sets it."""
-HEADER_BYTES: Final = 16 * 1024
+HEADER_BYTES: Final = 20 * 1024
 """Kept free of it for the headers of a message: ids, subjects and times."""
 LARGEST_PAYLOAD_BYTES: Final = BROKER_PAYLOAD_BYTES - HEADER_BYTES
 """What one event, job or command may take on the broker."""

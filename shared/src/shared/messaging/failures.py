@@ -79,7 +79,7 @@ class Failures:
 
 
 def _identity(message: Msg) -> tuple[str, int]:
-    return message.metadata.stream, message.metadata.sequence.stream
+    return message.subject, message.metadata.sequence.stream
 
 
 def _place(error: BaseException) -> Place:

@@ -97,7 +97,7 @@ class Publisher:
         try:
             await self._client.publish(subject, payload)
         except MaxPayloadError as error:
-            raise _too_large(subject, payload) from error
+            raise self._too_large(subject, payload) from error
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         """Publishes and waits for the stream to have it."""
@@ -110,9 +110,13 @@ class Publisher:
         try:
             return await self._stream.publish(subject, payload, headers=headers)
         except MaxPayloadError as error:
-            raise _too_large(headers.get("Aw-Type", subject), payload) from error
+            raise self._too_large(headers.get("Aw-Type", subject), payload) from error
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(subject, error) from error
+
+    def _too_large(self, what: str, payload: bytes) -> NotStorable:
+        """The broker's own bound may be less than ours."""
+        return NotStorable(f"a {what} of {len(payload)} bytes", min(self._client.max_payload, LARGEST_PAYLOAD_BYTES))
 
 
 def _encoded(message: Message) -> bytes:
@@ -122,12 +126,8 @@ def _encoded(message: Message) -> bytes:
         raise NotStorable(f"a {message.type} that cannot be written as JSON") from error
     # A letter holds a whole job and why it was given up: it has what is kept free for headers, too.
     if len(payload) > LARGEST_PAYLOAD_BYTES and not isinstance(message, Letter):
-        raise _too_large(message.type, payload)
+        raise NotStorable(f"a {message.type} of {len(payload)} bytes", LARGEST_PAYLOAD_BYTES)
     return payload
-
-
-def _too_large(what: str, payload: bytes) -> NotStorable:
-    return NotStorable(f"a {what} of {len(payload)} bytes", LARGEST_PAYLOAD_BYTES)
 
 
 def _about(message: Message) -> dict[str, str]:

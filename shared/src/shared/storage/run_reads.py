@@ -22,6 +22,8 @@ INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
 ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
 
+_UNFINISHED = {"ended_at": None, "kind": {"$in": [kind.value for kind in RunKind if kind is not RunKind.CHAT]}}
+
 
 class RunReads:
     """What is asked of runs. Settings never change, so they are kept in process."""
@@ -127,10 +129,17 @@ class RunReads:
 
     async def unfinished(self, limit: int) -> list[Run]:
         """Runs that have not ended, for the sweeper; a chat has no end to come to (`unanswered` finds those)."""
-        query = {"ended_at": None, "kind": {"$in": [kind.value for kind in RunKind if kind is not RunKind.CHAT]}}
         with mapped_errors():
-            documents = await self._runs.find(query, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
+            documents = await self._runs.find(_UNFINISHED, LIGHT).sort("deadline_at", 1).limit(limit).to_list(limit)
         return [await self._with_settings(document) for document in documents]
+
+    async def unfinished_ids(self, limit: int) -> list[str]:
+        """The ids of what `unfinished` finds, where one of them cannot be read."""
+        with mapped_errors():
+            documents = (
+                await self._runs.find(_UNFINISHED, {"_id": 1}).sort("deadline_at", 1).limit(limit).to_list(limit)
+            )
+        return [document["_id"] for document in documents]
 
     async def _read_settings(self, run_ids: Sequence[str]) -> None:
         """Has the settings of many runs in the cache, by one query; those of one are read where they are needed."""

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from shared.contracts.runs import Outcome, Run
-from shared.contracts.transcript import Usage
+from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import TERMINAL, RunStatus, Wanted
 from shared.storage.accounts import AccountChange, count_stages
 from shared.storage.driver import Collection, check_size, mapped_errors, to_document
@@ -166,6 +166,19 @@ class Runs(RunReads):
                 return_document=ReturnDocument.AFTER,
             )
         return await self._with_settings(document) if document else await self.get(run_id)
+
+    async def abandon(self, run_id: str, failure: Failure, at: datetime) -> None:
+        """Ends a run that nobody can look at, once: `canceled` where that is wanted, else `failed`. Reads nothing."""
+        canceled = {"$eq": ["$control.wanted", Wanted.CANCEL.value]}
+        ended = {
+            "status": {"$cond": [canceled, RunStatus.CANCELED.value, RunStatus.FAILED.value]},
+            "ended_at": at,
+            "last_event_at": at,
+            "error": {"$literal": failure.model_dump()},
+            "budget.open": 0,
+        }
+        with mapped_errors():
+            await self._runs.update_one({"_id": run_id, "ended_at": None}, [{"$set": ended}])
 
     async def mark_paused(self, run_id: str, version: int) -> bool:
         """Shows the run as paused, if that is still wanted and no slot is open; says whether this call did it."""

@@ -164,12 +164,21 @@ class ServiceHealth(Record):
     instances: list[Instance]
 
 
+class LettersOfLate(Record):
+    """How much work was given up of late: `GET /api/admin/dead-letters` says what, and why."""
+
+    last_hour: int
+
+
 class HealthView(Record):
+    """`deadLetters` is null where the broker does not say."""
+
     status: Literal["healthy", "degraded", "down"]
     timestamp: Timestamp
     broker: Check
     store: Check
     services: list[ServiceHealth]
+    dead_letters: LettersOfLate | None = None
 
 
 class AiHealthView(Record):

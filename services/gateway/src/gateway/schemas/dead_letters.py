@@ -6,13 +6,14 @@ from shared.contracts.record import Record, Timestamp
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Purpose
 
-LetterKind = Literal["generation", "report", "terminated"]
+LetterKind = Literal["generation", "look", "report", "terminated"]
 
 
 class DeadLetterItem(Record):
     """Work that was given up, and why; `id` is where its letter stands on the stream.
 
-    `generation` is a job of llm-runner, `report` a trigger of the summarizer, `terminated` a message nobody could read.
+    `generation` is a job of llm-runner, `look` a trigger of the orchestrator, `report` one of the summarizer,
+    `terminated` a message nobody could read.
     """
 
     id: str
