@@ -13,7 +13,7 @@ export function runStatus(change: Partial<RunStatus> = {}): RunStatus {
     ...{ conversationIds: ['one', 'two'], conversationIdsTruncated: false, usage: USAGE, budget: BUDGET },
     ...{ startedAt: null, updatedAt: '2026-01-01T00:00:00.000Z', endedAt: null, lastEventAt: null, eventSequence: 1 },
     ...{ reportReady: false, downloadUrl: null, error: null },
-    links: { status: '', events: '', messages: '', report: '' },
+    links: { status: '', events: '', conversations: '', messages: '', report: '' },
     ...change,
   }
 }

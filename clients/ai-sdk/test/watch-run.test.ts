@@ -41,9 +41,11 @@ class Polled {
   status: RunStatus | number = runStatus()
   messages: RunEvent[] = []
   polls = 0
+  readonly urls: string[] = []
 
   readonly fetch: typeof fetch = async (input, init) => {
     const url = String(input)
+    this.urls.push(url)
     if (url.includes('/conversations?')) return Response.json({ items: this.#items(), nextCursor: null })
     if (url.includes('/messages?')) return Response.json(this.#page(Number(/sinceSeq=(\d+)/.exec(url)?.[1])))
     this.polls += 1
@@ -167,6 +169,8 @@ test('what was missed on the stream is read', async () => {
   server.messages = [message(1, 'a'), message(2, 'b')]
   Source.last.dispatchEvent(new Event('gap'))
   assert.deepEqual(contents(await advance(100)), ['a', 'b'])
+  assert.ok(server.urls.some((url) => url.includes('/messages?')))
+  assert.deepEqual(server.urls.filter((url) => new URL(url).searchParams.get('token') !== 't'), [])
 })
 
 test('a stream that holds back what a poll finds is left', async () => {
