@@ -9,13 +9,13 @@ from integration.summarizer_world import World, draft, serving, world
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, EntryKind
+from shared.routing.report_sizes import SHOWN_AT_MOST
 from shared.storage.entries import Entries
-from summarizer.excerpts import SHOWN_AT_MOST
 from summarizer.facts import READ_TOGETHER, read_material, with_texts
 from unit.summarizer.played_runs import RUN, message, run_of
 
 CONVERSATIONS = 240
-TEXT = "I would like my money back. " * 40
+TEXT = "I would like my money back, please. "
 
 
 class Reads:

@@ -9,7 +9,7 @@ from shared.contracts.money import to_usd
 from shared.contracts.settings import RunSettings
 from shared.contracts.words import Purpose
 from shared.routing import Registry, Route
-from shared.routing.estimates import ExpectedCall, expected_calls, report_call, reserved_nanos
+from shared.routing.estimates import ExpectedCall, expected_calls, report_call, report_calls, reserved_nanos
 from shared.settings import LimitSettings
 
 
@@ -83,6 +83,4 @@ def _calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator
         once = settings.model_copy(update=alone | {"report": None})
         for call in expected_calls(registry, once, expected):
             yield call, times
-    report = report_call(registry, settings, expected)
-    if report is not None:
-        yield report, 1
+    yield from ((call, 1) for call in report_calls(registry, settings, expected))

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 
 from shared.contracts.framing import behind, one_line
 from shared.contracts.transcript import Entry
+from shared.routing.report_sizes import CONDENSED_AT_MOST, HEADING_TOKENS, SHOWN_AT_MOST, shown_at_most
 from summarizer.material import Figures, Played, answers_of
 
 BYTES_PER_TOKEN = 4
 CUT = " [...] "
 CUT_TOKENS = 2
-LEAST_SHARE_TOKENS = 300
-SHOWN_AT_MOST = 100
-CONDENSED_AT_MOST = 24
 SUCCESSES_SHOWN = 10
 LINE_FRAME_TOKENS = 5
-HEADING_TOKENS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:
     sizes = {one.id: HEADING_TOKENS + _tokens(one) for one in conversations}
     chosen = list(conversations)
     if sum(sizes.values()) > capacity or len(chosen) > SHOWN_AT_MOST:
-        chosen = _sample(conversations, min(SHOWN_AT_MOST, max(1, capacity // LEAST_SHARE_TOKENS)))
+        chosen = _sample(conversations, shown_at_most(len(conversations), capacity))
     shares = fair_shares([sizes[one.id] for one in chosen], capacity)
     too_long = [one.id for one, share in zip(chosen, shares, strict=True) if sizes[one.id] > share]
     condensed = frozenset(too_long[:CONDENSED_AT_MOST])

@@ -9,8 +9,9 @@ from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, Failure, fold
 from shared.contracts.words import Purpose
 from shared.contracts.work import PromptMessage
-from summarizer.excerpts import HEADING_TOKENS, tokens_of, transcript
-from summarizer.prompts import PROMPT_TOKENS_AT_MOST, WINDOW_PART, Prompt
+from shared.routing.report_sizes import HEADING_TOKENS, prompt_limit
+from summarizer.excerpts import tokens_of, transcript
+from summarizer.prompts import Prompt
 
 NOTHING_YET: Final = "None yet."
 TRANSCRIPT_TOKENS_AT_LEAST: Final = 500
@@ -56,7 +57,7 @@ def memory_prompt(folding: Folding, context_window: int, max_tokens: int) -> Pro
     """The prompt of the new summary; messages that do not fit into the model's window are clipped."""
     system = MEMORY_SYSTEM.format(words=max_tokens * 3 // 5)
     head = f"## Summary so far\n{block(folding.earlier or NOTHING_YET)}\n\n## Transcript\n"
-    room = min(context_window // WINDOW_PART, PROMPT_TOKENS_AT_MOST) - tokens_of(system + head) - HEADING_TOKENS
+    room = prompt_limit(context_window) - tokens_of(system + head) - HEADING_TOKENS
     text = transcript(folding.messages, max(TRANSCRIPT_TOKENS_AT_LEAST, room))
     messages = (PromptMessage(role="system", content=system), PromptMessage(role="user", content=head + text))
     return Prompt(messages, max_tokens, json_answer=False)

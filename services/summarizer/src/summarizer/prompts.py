@@ -10,15 +10,17 @@ from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.reports import Statistics
 from shared.contracts.words import FailureTag
 from shared.contracts.work import PromptMessage
-from summarizer.excerpts import HEADING_TOKENS, Excerpt, clip, excerpts, tokens_of, transcript
+from shared.routing.report_sizes import (
+    CONDENSED_TOKENS_AT_MOST,
+    HEADING_TOKENS,
+    TRANSCRIPTS_TOKENS_AT_LEAST,
+    prompt_limit,
+)
+from summarizer.excerpts import Excerpt, clip, excerpts, tokens_of, transcript
 from summarizer.material import Material, Played
 
-WINDOW_PART: Final = 2  # half: token counts are rough, and a run reserves no more for its report
-PROMPT_TOKENS_AT_MOST: Final = 100_000  # a job is one message on the broker, of at most 1 MB
 PROMPT_BYTES_AT_MOST: Final = LARGEST_PAYLOAD_BYTES - 32 * 1024  # the rest of the job
 CLIPPED_TO: Final = 0.9  # a clipped text is not as dense as the whole
-TRANSCRIPT_TOKENS_AT_LEAST: Final = 2_000
-CONDENSED_TOKENS_AT_MOST: Final = 400
 PROSE_TOKENS: Final = 1_500
 WRONG_ANSWER_TOKENS_AT_MOST: Final = 2_000
 GOALS_TOKENS_AT_MOST: Final = 20_000
@@ -80,11 +82,11 @@ class Desk:
 
     def __init__(self, material: Material, statistics: Statistics, window: Window) -> None:
         self._material = material
-        self._limit = min(window.context // WINDOW_PART, PROMPT_TOKENS_AT_MOST)
+        self._limit = prompt_limit(window.context)
         self._max_output = min(window.max_output, window.context // 4)
         self._head = _head(material, statistics)
         room = self._limit - tokens_of(REPORT_SYSTEM) - tokens_of(self._head)
-        self._shown = excerpts(material.conversations, max(TRANSCRIPT_TOKENS_AT_LEAST, room - HEADING_TOKENS))
+        self._shown = excerpts(material.conversations, max(TRANSCRIPTS_TOKENS_AT_LEAST, room - HEADING_TOKENS))
 
     @property
     def shown(self) -> frozenset[str]:

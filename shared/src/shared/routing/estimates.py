@@ -6,9 +6,12 @@ from shared.contracts.record import Record
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.contracts.words import Purpose, Side
 from shared.routing.registry import Registry, Route
+from shared.routing.report_sizes import expected_condensing, prompt_limit
 
 CHARACTERS_PER_TOKEN = 4
 PROMPT_FRAME_TOKENS = 150
+REPORT_FRAME_TOKENS = 900
+CONDENSE_FRAME_TOKENS = 200
 
 
 class ExpectedCall(Record):
@@ -77,16 +80,31 @@ def expected_calls(registry: Registry, settings: RunSettings, expected: int) -> 
     """Every generation the run is expected to need if each conversation reaches its limit, report included."""
     for index in range(1, settings.total + 1):
         yield from _conversation_calls(registry, settings.conversation(index), expected)
+    yield from report_calls(registry, settings, expected)
+
+
+def report_calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
+    """Every generation the run's report is expected to need: transcripts that are condensed first, and its own."""
     report = report_call(registry, settings, expected)
-    if report is not None:
-        yield report
+    if report is None or settings.report is None:
+        return
+    route = Route(provider=settings.report.provider, model=settings.report.model)
+    scenario = settings.scenarios[0]
+    asked = (scenario.agent.system_prompt, scenario.goal or "", *(criterion.text for criterion in scenario.criteria))
+    head = REPORT_FRAME_TOKENS + sum(map(text_tokens, asked))
+    transcript, window = scenario.message_limit * expected, registry.entry(route).context_window
+    condensing = expected_condensing(settings.total, transcript, head, window)
+    for _ in range(condensing.calls):
+        prompt = CONDENSE_FRAME_TOKENS + condensing.prompt
+        yield _call(registry, route, Purpose.REPORT, prompt, min(expected, condensing.answer))
+    yield report
 
 
 def report_call(registry: Registry, settings: RunSettings, expected: int) -> ExpectedCall | None:
-    """The generation the run's report is expected to need; None for a run without one."""
-    if settings.report is None:
+    """The generation the run's report is expected to need; None for a run without one, or of statistics alone."""
+    if settings.report is None or not settings.judged:
         return None
     route = Route(provider=settings.report.provider, model=settings.report.model)
     window = registry.entry(route).context_window
     transcript = settings.total * settings.scenarios[0].message_limit * expected
-    return _call(registry, route, Purpose.REPORT, min(transcript, window // 2), expected)
+    return _call(registry, route, Purpose.REPORT, min(transcript, prompt_limit(window)), expected)
