@@ -122,10 +122,16 @@ async def gather(world: World) -> Evidence:
     for chat in world.record.chats:
         if chat.run_id is not None:
             evidence.shown[chat.run_id] = [await _shown(gateway, chat.client_id) for gateway in world.gateways]
-    evidence.work_left = [stored.subject async for stored in history.read(world.client, subjects.WORK, ">")]
+    evidence.work_left = await work_left(world)
     evidence.dead_letters = [one.subject async for one in history.read(world.client, subjects.DEAD_LETTERS, ">")]
     evidence.pending = await held(world)
     return evidence
+
+
+async def work_left(world: World) -> list[str]:
+    """The subjects of all that `WORK` holds; a probe is there for a moment now and then, and is no work."""
+    stored = [one.subject async for one in history.read(world.client, subjects.WORK, ">")]
+    return [subject for subject in stored if subject != subjects.probe(subjects.WORK)]
 
 
 async def held(world: World) -> dict[str, int]:
