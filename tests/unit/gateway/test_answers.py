@@ -179,3 +179,14 @@ async def test_what_nobody_foresaw_leaves_the_connection_usable(caplog: pytest.L
         assert_refused(await client.get("/api/fails"), 500, "internal_error")
     app.state.parts.store.close()
     assert "words of a conversation" not in caplog.text
+
+
+async def test_a_refused_method_names_every_one_of_the_path() -> None:
+    for path, methods in (
+        ("/api/agents", "GET, HEAD, POST"),
+        ("/api/agents/a", "DELETE, GET, HEAD, PUT"),
+        ("/api/promptbro/assist", "GET, HEAD, POST"),
+        ("/api/battles/start", "POST"),
+    ):
+        answer = await ask("PATCH", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.chat.bounds import check_line, check_new
-from gateway.chat.incoming import merged, read_message, read_messages, system_prompt
+from gateway.chat.incoming import merged, read_body, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
 from shared.contracts.transcript import ToolCall, ToolResult
@@ -248,3 +248,19 @@ def test_numbers_count_as_long_as_they_are_told() -> None:
     part = {"type": "data-x", "data": [1e15] * 4_000}
     with pytest.raises(InvalidRequest, match="64000 bytes"):
         check_new(read_messages([{"role": "user", "parts": [text("x"), part]}]))
+
+
+def test_a_message_and_messages_together_are_refused() -> None:
+    body = ChatBody.model_validate({"message": "Hello", "messages": [{"role": "user", "content": "Hello"}]})
+    with pytest.raises(InvalidRequest, match="send one of them"):
+        read_body(body)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"parts": "Hello"}, {"content": 5}, {"parts": [{"text": "no type"}]}, {"content": [{"type": "text"}]}],
+)
+def test_what_is_no_message_is_refused_wherever_it_stands(wrong: dict[str, object]) -> None:
+    right = {"role": "user", "content": "Hello", "parts": [{"type": "text", "text": "Hello"}]}
+    with pytest.raises(InvalidRequest, match=r"messages\.0"):
+        read_messages([right | wrong])

@@ -147,6 +147,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.add_middleware(TokenGate, settings=settings)
     for resource in ROUTES:
         app.include_router(resource.router)
+    app.state.routes = [route for resource in ROUTES for route in resource.router.routes]
     return app
 
 

@@ -81,8 +81,9 @@ def read_body(body: ChatBody) -> list[Sent]:
     """The messages of a request, whichever way they came. Raises InvalidRequest."""
     if body.id and body.conversation_id and body.id != body.conversation_id:
         raise InvalidRequest(FieldProblem("conversationId", "is another name of id: send one of them"))
+    if body.message is not None and body.messages is not None:
+        raise InvalidRequest(FieldProblem("message", "is the last of messages, alone: send one of them"))
     if body.message is not None:
-        read_messages(body.messages or ())
         return [read_message(body.message)]
     if body.messages is None and body.trigger == "regenerate-message":
         return []

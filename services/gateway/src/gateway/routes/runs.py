@@ -106,7 +106,7 @@ for _folder, _kind in FOLDERS.items():
         name=f"get_{_kind}_status",
         responses=ENDED
         | {
-            200: {"content": as_events("StatusView"), "headers": {"ETag": {"schema": {"type": "string"}}}},
+            200: {"content": as_events("StatusMessage"), "headers": {"ETag": {"schema": {"type": "string"}}}},
             304: {"description": "The version named by If-None-Match still stands."},
         },
         dependencies=[ReadByToken],

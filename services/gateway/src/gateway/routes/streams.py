@@ -22,7 +22,10 @@ AS_EVENTS = ENDED | {
     200: {"content": as_events("StreamedEvent"), "description": "The events; `id:` is where a reconnect goes on."}
 }
 AS_STATUSES = ENDED | {
-    200: {"content": as_events("StatusView"), "description": "The status at each change; the last one is `terminal`."}
+    200: {
+        "content": as_events("StatusMessage"),
+        "description": "The status at each change; the last one is `terminal`.",
+    }
 }
 
 LastEventId = Annotated[str | None, Query(alias="lastEventId", description="As the header `Last-Event-ID`.")]

@@ -49,8 +49,9 @@ class ChatBody(Body):
     model_config = ConfigDict(
         json_schema_extra=not_both(sent("id"), sent("conversationId"))
         | {
-            "if": {"anyOf": [sent("message"), sent_as("trigger", "regenerate-message")]},
-            "else": sent("messages"),
+            "if": sent("message"),
+            "then": {"not": sent("messages")},
+            "else": {"if": sent_as("trigger", "regenerate-message"), "else": sent("messages")},
         }
     )
 

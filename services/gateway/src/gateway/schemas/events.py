@@ -1,4 +1,4 @@
-"""What event streams hold, for the OpenAPI document: the schema of `text/event-stream` is that of one `data:`.
+"""What event streams hold, for the OpenAPI document: the schema of `text/event-stream` is that of one message.
 
 The events themselves are contracts of `shared`, or are written as they are told; nothing is made from these classes.
 """
@@ -118,5 +118,5 @@ STREAMED: Final[tuple[type[BaseModel], ...]] = (
 
 
 def as_events(model: str) -> dict[str, Any]:
-    """The content of an answer that is an event stream, whose `data:` is one such object."""
+    """The content of an answer that is an event stream, whose messages hold such objects as `data:`."""
     return {"text/event-stream": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
