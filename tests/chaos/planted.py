@@ -106,8 +106,8 @@ BUGS = {
     ),
     "message-not-told": Bug(
         "gateway/chat/commanding.py",
-        "        await publisher.work(command)\n        return sequence\n",
-        "        return sequence\n",
+        "        await publisher.work(command)\n        return True\n",
+        "        return True\n",
         "llm-runner",
     ),
 }

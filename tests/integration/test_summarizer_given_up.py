@@ -1,0 +1,96 @@
+"""A report that fails for good does not keep its run from ending, on real servers."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from integration.summarizer_world import World, draft, scale_test, serving, world
+from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
+from shared.contracts.words import EndedReason, RunStatus
+from shared.contracts.work import PromptMessage
+from shared.messaging import subjects
+from summarizer import looks
+from summarizer.compose import compose
+from summarizer.prompts import PROMPT_BYTES_AT_MOST, fitted
+from unit.summarizer.played_runs import RUN
+
+GOAL, LIMIT = EndedReason.GOAL, EndedReason.LIMIT
+WORDS = "the words of somebody"
+
+
+@pytest.fixture
+async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
+    async with world(fresh_nats_url, mongo_url) as here, serving(here, fresh_nats_url):
+        yield here
+
+
+async def test_report_our_code_fails_for_is_unavailable_and_its_run_ends(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def fails(material: Any, keep: Any, *rest: Any) -> Any:
+        if keep.draft is not None:
+            tries.append("compose")
+            raise KeyError(WORDS)
+        return compose(material, keep, *rest)
+
+    monkeypatch.setattr(looks, "compose", fails)
+    await here.play(scale_test(2), [GOAL, LIMIT])
+    here.answers[None] = draft()
+    await here.ask()
+    assert (await here.ended()).status is RunStatus.COMPLETE
+    report = await here.store.reports.get(RUN)
+    assert report is not None
+    assert (report.status, report.reason) == ("unavailable", "failed")
+    [letter] = await here.dead_letters()
+    assert (letter["failure"]["code"], len(tries)) == ("internal", 2)
+    assert WORDS not in str(letter)
+    assert "test_summarizer_given_up.py" in letter["traceback"]
+
+
+@pytest.mark.parametrize("broken", ["compose", "read_conversations"])
+async def test_run_whose_report_cannot_be_made_at_all_ends_without_one(
+    here: World, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise KeyError(WORDS)
+
+    monkeypatch.setattr(looks, broken, fails)
+    await here.play(scale_test(2), [GOAL, LIMIT])
+    here.answers[None] = draft()
+    await here.ask()
+    assert (await here.ended()).status is RunStatus.COMPLETE
+    assert await here.store.reports.get(RUN) is None
+
+
+async def test_messages_of_nobody_do_no_harm(here: World) -> None:
+    unreadable = [b"\xff\xfe\x00" * 100, b"", b"null", b"[" * 100_000, b"\x01" * 1_000_000]
+    for subject in (subjects.REPORTS, subjects.DONE_SUMMARIZER, subjects.MEMORY):
+        for payload in unreadable:
+            await here.client.jetstream().publish(subject, payload)
+    await here.settled()
+    assert len(await here.dead_letters()) == 3 * len(unreadable)
+    await here.play(scale_test(2), [GOAL, LIMIT])
+    here.answers[None] = draft()
+    await here.ask()
+    assert (await here.ended()).status is RunStatus.COMPLETE
+
+
+PROMPTS = {
+    "control characters": "\x01" * 400_000,
+    "emoji": "\U0001f600" * 400_000,
+    "quotes": '"' * 900_000,
+    "mixed": "a" * 700_000 + "\x01" * 200_000,
+}
+
+
+@pytest.mark.parametrize("text", PROMPTS.values(), ids=PROMPTS.keys())
+def test_prompt_is_cut_until_its_job_fits_the_broker(text: str) -> None:
+    system = PromptMessage(role="system", content="Write a report.")
+    messages = fitted((system, PromptMessage(role="user", content=text), PromptMessage(role="assistant", content=text)))
+    assert messages[0] == system
+    taken = sum(len(message.to_json()) for message in messages)
+    assert PROMPT_BYTES_AT_MOST / 3 < taken < LARGEST_PAYLOAD_BYTES
+    assert fitted(messages) == messages
