@@ -60,6 +60,24 @@ async def test_a_full_disk_that_has_room_again_needs_nobody(here: Cramped) -> No
         await here.world.assert_all(run_id)
 
 
+async def test_a_disk_that_stays_full_over_a_restart_of_the_broker_needs_nobody_either(here: Cramped) -> None:
+    stack, gateway = here.world.stack, here.world.gateways[0]
+    await stack.ready(HEALED_SECONDS)
+    before = await start_scale(gateway, runs=2, messageLimit=10, seed=33)
+    broken = stack.process("nats-server").pid
+    here.disk.fill()
+    await _refuse(here.world)
+    async with asyncio.timeout(HEALED_SECONDS):
+        while True:
+            if stack.process("nats-server").pid != broken:
+                break
+            await asyncio.sleep(0.1)
+    here.disk.free()
+    await _until(here.world, HEALED_SECONDS, 200, "healthy")
+    assert (await until_ended(gateway, before))["status"] == "complete"
+    await here.world.assert_all(before)
+
+
 async def _refuse(world: World) -> None:
     """Until the stream of events confirms nothing any more: the bytes its last page has room for are used up."""
     stream = world.client.jetstream(timeout=1.0)
