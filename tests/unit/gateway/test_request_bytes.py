@@ -31,7 +31,7 @@ def parts_of(pieces: list[bytes], requests: list[tuple[bytes, bytes, int, bool]]
     counted, part = RequestBytes(), b""
     found: list[tuple[bytes, int]] = []
     ends = [end for head, after, _, _ in requests for end in ((head + b"\r\n", after) if after else (head + b"\r\n",))]
-    waiting = list(requests)
+    waiting, in_head, after = list(requests), True, b""
     for piece in pieces:
         at = 0
         while at < len(piece):
@@ -41,10 +41,13 @@ def parts_of(pieces: list[bytes], requests: list[tuple[bytes, bytes, int, bool]]
             if part == ends[len(found)]:
                 found.append((part, counted.lines))
                 part = b""
-                if counted.in_head:
+                ended = not in_head
+                if in_head:
                     _, after, length, chunked = waiting.pop(0)
                     counted.head_ended(length, chunked)
-                if not counted.in_head and (not after or found[-1][0] == after):
+                    ended = not after
+                in_head = ended
+                if ended:
                     counted.start()
     assert part == b""
     return found

@@ -8,6 +8,7 @@ its client left (`body_limit.py`). Requests that were sent ahead wait as bytes u
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import httptools
@@ -67,11 +68,6 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self._read(data)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer is none of the request's headers: who calls is not said after the body.
-        if self._bytes.in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         named = dict(self.headers)
         length, chunked = content_length(named.get(b"content-length")) or 0, b"transfer-encoding" in named
@@ -81,6 +77,8 @@ class BoundedHttp(HttpToolsProtocol):
             self._bytes.head_ended(length, chunked)
         if self._goes_on():
             super().on_headers_complete()
+            # Trailers are none of the request's headers: who calls is not said after the body.
+            self.headers = []
 
     def on_message_complete(self) -> None:
         if self._goes_on():
@@ -196,7 +194,8 @@ class BoundedHttp(HttpToolsProtocol):
         if own is None or not own.response_started:
             usual = self.server_state.default_headers
             # Without a byte of it there are neither.
-            url, headers = getattr(self, "url", b""), self.headers or []
+            scope: Mapping[str, Any] = self.scope or {}
+            url, headers = getattr(self, "url", b""), scope.get("headers", ())
             self.transport.write(refusal_answer(status, sentence, url, headers, self.cors, usual))
         self._linger()
 

@@ -44,13 +44,9 @@ class RequestBytes:
         """Whether no byte of a request has come."""
         return self.lines == 0 and self._part is _Part.HEAD
 
-    @property
-    def in_head(self) -> bool:
-        return self._part is _Part.HEAD
-
     def lines_exceed(self, most: int) -> bool:
         """Whether head and trailers take more than `most` bytes: said as soon as no further byte can change it."""
-        return self.lines - (len(self._tail) - len(self._tail.rstrip(b"\r\n"))) > most
+        return self.lines > most and self.lines - (len(self._tail) - len(self._tail.rstrip(b"\r\n"))) > most
 
     def head_ended(self, length: int, chunked: bool) -> None:
         """What follows is a body of `length` bytes, or one in chunks."""
