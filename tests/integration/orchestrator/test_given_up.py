@@ -250,6 +250,18 @@ async def test_run_with_odd_settings_ends_and_others_are_swept(
         assert played.sweeper.looks.total() == before
 
 
+async def test_chat_nobody_can_read_keeps_no_other_from_being_forgotten(store: Store, client: Client) -> None:
+    long_ago = now() - timedelta(days=40)
+    spoiled, left = (run(kind=RunKind.CHAT, expires_at=long_ago, asked_seq=1, asked_at=now()) for _ in range(2))
+    for one in (spoiled, left):
+        await store.runs.insert(one)
+        await store.runs.finish(one.id, RunStatus.COMPLETE, now(), report_ready=False)
+    await store.collection("runs").update_one({"_id": spoiled.id}, {"$set": {"budget": None, "ended_at": None}})
+    async with stage(store, client, settings=AT_ONCE.model_copy(update={"forgetting_seconds": 0})) as played:
+        await played.sweeper.sweep()
+    assert await store.collection("runs").count_documents({}) == 0
+
+
 async def _is_empty(played: Stage) -> bool:
     return await played.queued() == 0
 

@@ -12,10 +12,12 @@ from orchestrator.chat_sweeper import Look
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
+from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging.publisher import Publisher
 from shared.messaging.purging import drop_letters
 from shared.storage import Store
+from shared.tracebacks import described
 
 BATCH = 200
 BATCHES_AT_MOST = 20
@@ -63,7 +65,14 @@ class Forgetting:
             self._log.info("expired runs forgotten", count=forgotten)
 
     async def _forget(self, run_id: str) -> bool:
-        run = await self._store.runs.get(run_id)
+        try:
+            run = await self._store.runs.get(run_id)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what nobody can read any more keeps none of the others
+            self._log.error("an expired run cannot be read", run_id=run_id, error=described(error))
+            await self._store.forget(run_id)
+            return True
         if run is None:
             return False
         if run.ended_at is not None:

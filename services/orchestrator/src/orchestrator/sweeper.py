@@ -8,6 +8,7 @@ that several orchestrators publish one. Chats, most of which are idle, are found
 
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from nats.aio.client import Client
@@ -59,8 +60,17 @@ class Sweeper:
         if time.monotonic() - self._silence_checked_at >= self._settings.silence_check_seconds:
             self._silence_checked_at = time.monotonic()
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
-        await self._chats.sweep()
-        await self._forgetting.sweep()
+        await self._apart("chats", self._chats.sweep())
+        await self._apart("what is expired", self._forgetting.sweep())
+
+    async def _apart(self, what: str, sweeping: Awaitable[None]) -> None:
+        """One part of a sweep: what fails in it holds up no other. Raises TransientError."""
+        try:
+            await sweeping
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one run holds, the others are swept
+            self._log.error("a part of a sweep failed", part=what, error=described(error), exc_info=error)
 
     async def _unfinished(self) -> list[Run]:
         """Every run that has not ended. One that cannot be read is owed a look, which will give it up."""
