@@ -1,7 +1,10 @@
 """A report that fails for good does not keep its run from ending, on real servers."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 
@@ -76,6 +79,37 @@ async def test_messages_of_nobody_do_no_harm(here: World) -> None:
     here.answers[None] = draft()
     await here.ask()
     assert (await here.ended()).status is RunStatus.COMPLETE
+
+
+MALFORMED_HEADS = [
+    b"\xff\xff\xff\xff\r\n\r\n",
+    b"\r\n\r\n",
+    b"NATS/1.0 503 \xff\xff\r\n\r\n",
+    b"NATS/1.0\r\nAw-Run-Id: \xff\xfe\r\nAw-Type: \xff\r\n\r\n",
+    b"NATS/1.0\r\nno colon\r\n: no name\r\n\r\n",
+]
+
+
+async def test_headers_nobody_can_read_leave_the_connection_reading(here: World, fresh_nats_url: str) -> None:
+    for head in MALFORMED_HEADS:
+        await asyncio.to_thread(_publish_raw, fresh_nats_url, subjects.REPORTS, head)
+    await here.settled()
+    await here.play(scale_test(2), [GOAL, LIMIT])
+    here.answers[None] = draft()
+    await here.ask()
+    assert (await here.ended()).status is RunStatus.COMPLETE
+
+
+def _publish_raw(url: str, subject: str, head: bytes) -> None:
+    """No client writes such headers."""
+    address = urlparse(url)
+    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+        publish = b"HPUB %s %d %d\r\n%s{}\r\nPING\r\n" % (subject.encode(), len(head), len(head) + 2, head)
+        connection.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n' + publish)
+        told = b""
+        while b"PONG" not in told:
+            told += connection.recv(4096)
+            assert b"-ERR" not in told
 
 
 PROMPTS = {

@@ -116,6 +116,13 @@ class QuickClient(Client):
             flushing.put_nowait(asyncio.get_running_loop().create_future())
         return True
 
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        """As nats-py's; a block nobody can read is none: it would end the reading of the whole connection."""
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError):
+            return {}
+
     async def _listen_for_replies(self) -> None:
         # Said first: whoever asks meanwhile publishes behind the subscription, on the same connection.
         self._replies = self.new_inbox()
