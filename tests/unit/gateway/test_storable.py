@@ -12,7 +12,7 @@ from gateway.messages import point
 from gateway.promptbro.saving import read_criteria
 from gateway.schemas.agents import Tool
 from gateway.schemas.starts import BattleStart
-from gateway.storable import NESTING, flaw, storable
+from gateway.storable import NESTING, flaw, flaw_within, storable
 
 
 def nested(depth: int) -> Any:
@@ -79,3 +79,16 @@ def test_times_beyond_the_calendar_are_refused(since: str) -> None:
 
 def test_a_checklist_that_nests_without_an_end_is_a_text() -> None:
     assert read_criteria("[" * 30_000) is None
+
+
+@pytest.mark.parametrize("last", [1, "\ud800", nested(300)])
+def test_what_is_too_large_is_not_looked_into(last: object) -> None:
+    """A walk through a body of small values would stop every other request."""
+    found = flaw_within({"a": [*[[]] * 100_000, last]}, 16_000)
+    assert found == ("must have at most 16000 bytes as JSON", 16_000)
+
+
+def test_what_is_small_is() -> None:
+    assert flaw_within({"a": ["\ud800"]}, 16_000) == flaw("\ud800")
+    assert flaw_within(nested(5_000), 16_000) == flaw(nested(NESTING + 1))
+    assert flaw_within({"a": [1e15] * 800}, 16_000) is None

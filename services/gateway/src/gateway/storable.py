@@ -1,5 +1,6 @@
 """What of free JSON the store and the broker can hold, and can be shown again as it came. Pure."""
 
+import json
 import math
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, NamedTuple
@@ -7,10 +8,12 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.bounds import LARGEST_INTEGER
+from shared.contracts.bounds import LARGEST_INTEGER, json_bytes
+from shared.errors import NotStorable
 
 NESTING: Final = 40
 """How deep free JSON may be nested: what is around it in documents, events and answers is nested, too."""
+FREE_BYTES: Final = 16_000
 REFERENCE: Final = frozenset({"$ref", "$id"})
 """What the store's driver reads back as a reference of its own."""
 
@@ -43,6 +46,21 @@ def flaw(value: object, depth: int = 0) -> Flaw | None:
     return LARGE_NUMBER if isinstance(value, int) and abs(value) > LARGEST_INTEGER else None
 
 
+def flaw_within(value: object, most_bytes: int) -> Flaw | None:
+    """As `flaw`, and that the value is too large: found first, for looking into it takes far longer than reading it."""
+    try:
+        size = json_bytes(value)
+    except NotStorable:
+        try:
+            # With every character escaped: three times as long at most.
+            size = len(json.dumps(value)) // 3
+        except RecursionError:
+            return DEEP
+    if size > most_bytes:
+        return Flaw(f"must have at most {most_bytes} bytes as JSON", most_bytes)
+    return flaw(value)
+
+
 def storable(value: object) -> bool:
     """Whether the value can be stored and shown again."""
     return flaw(value) is None
@@ -69,12 +87,13 @@ def _flaw_inside(values: Iterable[object], depth: int) -> Flaw | None:
     return next((found for value in values if (found := flaw(value, depth + 1)) is not None), None)
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    found = flaw(value)
+def checked(value: Any) -> Any:
+    """The value of a field of free JSON. Raises PydanticCustomError for one that is too large, or cannot be stored."""
+    found = flaw_within(value, FREE_BYTES)
     if found is not None:
         raise PydanticCustomError("unstorable", "{sentence}", found._asdict())
     return value
 
 
-FreeObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+FreeObject = Annotated[dict[str, Any], AfterValidator(checked)]
 """An object of any JSON. Every field that takes free JSON is of this type, or is checked by `flaw` where it is kept."""

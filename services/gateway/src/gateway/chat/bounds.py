@@ -8,7 +8,7 @@ from gateway.chat.media import seen_or_heard
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
-from gateway.storable import flaw
+from gateway.storable import flaw, flaw_within
 from shared.contracts.bounds import json_bytes
 from shared.contracts.settings import GivenMessage
 
@@ -50,13 +50,14 @@ def _problems(message: Sent) -> Iterator[FieldProblem]:
         yield FieldProblem(message.where, f"must have at most {most} characters", most)
     if not message.lines and message.role == "user":
         yield FieldProblem(message.where, "must not be empty", 1)
-    parts = [part for line in message.lines for part in line.parts]
-    unstorable = flaw(message.text) or flaw(parts)
-    if unstorable is not None:
+    if (unstorable := flaw(message.text)) is not None:
         yield FieldProblem(message.where, *unstorable)
-    elif (shown := next(filter(None, map(seen_or_heard, parts)), None)) is not None:
+    parts = [part for line in message.lines for part in line.parts]
+    if (shown := next(filter(None, map(seen_or_heard, parts)), None)) is not None:
         sentence = f"hold {shown}, which no model is shown here yet: say in words what is in it"
         yield FieldProblem(f"{message.where}.parts", sentence)
+    elif (unstorable := flaw_within(parts, PARTS_BYTES)) is not None:
+        yield FieldProblem(f"{message.where}.parts", *unstorable)
     elif sum(line.bytes_beside for line in message.lines) > PARTS_BYTES:
         yield FieldProblem(f"{message.where}.parts", _too_large(PARTS_BYTES), PARTS_BYTES)
 

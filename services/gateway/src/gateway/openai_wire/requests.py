@@ -9,11 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from gateway.openai_wire import offered
-from gateway.schemas.agents import TOOL_BYTES
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature
-from gateway.storable import FreeObject, flaw
-from shared.contracts.bounds import LARGEST_INTEGER, json_bytes
+from gateway.storable import FreeObject, checked
+from shared.contracts.bounds import LARGEST_INTEGER
 
 MESSAGES: Final = 500
 PARTS: Final = 500
@@ -123,16 +122,7 @@ class WireTool(Wire):
         return said
 
 
-def _bounded(tool: Any) -> Any:
-    found = flaw(tool)
-    if found is not None:
-        raise PydanticCustomError("unstorable", "{sentence}", found._asdict())
-    if json_bytes(tool) > TOOL_BYTES:
-        raise PydanticCustomError("tool", "must have at most {bound} bytes as JSON", {"bound": TOOL_BYTES})
-    return tool
-
-
-Tool = Annotated[WireTool, BeforeValidator(_bounded)]
+Tool = Annotated[WireTool, BeforeValidator(checked)]
 
 
 class StreamOptions(Wire):

@@ -1,10 +1,9 @@
 """Agents on the wire."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
 
 from gateway.schemas.fields import (
     CRITERIA,
@@ -20,7 +19,6 @@ from gateway.schemas.fields import (
 )
 from gateway.storable import FreeObject
 from shared.contracts.agents import Agent
-from shared.contracts.bounds import json_bytes
 from shared.contracts.origin import Origin
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
@@ -28,7 +26,6 @@ from shared.contracts.words import Tier
 
 TOOLS = 20
 NO_ENDPOINTS: Final[JsonDict] = {"type": "null", "description": "No endpoint is configured here."}
-TOOL_BYTES = 16_000
 
 
 class CriterionBody(Body):
@@ -45,15 +42,7 @@ CriterionItem = Annotated[
 ]
 Criteria = Annotated[list[CriterionItem], Field(max_length=CRITERIA)]
 Stop = Annotated[list[Name], Field(max_length=STOP_SEQUENCES)]
-
-
-def _bounded(tool: dict[str, Any]) -> dict[str, Any]:
-    if json_bytes(tool) > TOOL_BYTES:
-        raise PydanticCustomError("tool", "must have at most {bound} bytes as JSON", {"bound": TOOL_BYTES})
-    return tool
-
-
-Tool = Annotated[FreeObject, AfterValidator(_bounded)]
+Tool = FreeObject
 
 
 class AgentBody(Body):
