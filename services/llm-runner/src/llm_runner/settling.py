@@ -28,6 +28,7 @@ from shared.errors import TransientError, UnknownRun
 from shared.logs import Logger
 from shared.messaging.settlement import DELIVERY_CAP, LONGEST_DELAY_SECONDS, confirm, give_back_delay
 from shared.topology.streams import ack_wait
+from shared.tracebacks import described
 
 # Give-backs of one job for store or broker slow down, so that a long absence does not spend its deliveries.
 SLOWER_BY = 1.3
@@ -54,7 +55,7 @@ class JobSettlement:
         try:
             job = GenerationRequested.model_validate_json(message.data)
         except ValidationError as error:
-            self._log.error("not a job, terminated", subject=message.subject, error=str(error))
+            self._log.error("not a job, terminated", subject=message.subject, error=described(error))
             await message.term()
             return
         held = HeldJob(message, job, ack_wait(lane), self._limit)

@@ -1,0 +1,34 @@
+"""A message on a lane that is no job does no harm, and none of its words is logged."""
+
+from typing import Any, cast
+from unittest.mock import AsyncMock, Mock
+
+import orjson
+import pytest
+import structlog
+from nats.aio.msg import Msg
+
+from llm_runner.held import HeldJobs
+from llm_runner.settling import JobSettlement
+from shared.contracts.words import Lane
+from shared.logs import Logger
+
+WORDS = "the words of somebody"
+UNREADABLE = {
+    "no UTF-8": b"\xff\xfe\x00",
+    "nothing": b"",
+    "deep": b"[" * 100_000,
+    "words": orjson.dumps({"prompt": [{"role": WORDS, "content": WORDS}], "seq": WORDS, "purpose": WORDS}),
+}
+
+
+@pytest.mark.parametrize("payload", UNREADABLE.values(), ids=UNREADABLE.keys())
+async def test_it_is_taken_off_its_queue_without_a_word(payload: bytes) -> None:
+    message: Any = Mock(subject="llm.do.demo.batch", data=payload, term=AsyncMock())
+    log = cast(Logger, structlog.get_logger("test"))
+    settlement = JobSettlement(Mock(), Mock(), HeldJobs(), 1.0, log)
+    with structlog.testing.capture_logs() as logged:
+        await settlement.take(cast(Msg, message), Lane.BATCH)
+    message.term.assert_awaited_once()
+    assert len(logged) == 1
+    assert WORDS not in str(logged)
