@@ -130,7 +130,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._wrong is not None:
             self._refuse(400, self._wrong)
         elif self._bytes.lines_exceed(LARGEST_HEAD):
-            self._refuse(431, f"The request has a head of more than {LARGEST_HEAD} bytes.")
+            self._refuse(431, f"The request has a head of more than {LARGEST_HEAD} bytes, trailers included.")
         elif self._upgrade:
             self._read_again()
 
