@@ -82,6 +82,12 @@ class Call:
     began: float
     process: Process
     tokens: TokenCount | None = None
+    broke: bool = False
+    """Whether our own code failed on its answer."""
+
+
+class OurFault(Exception):
+    """A fault of our own code, as any of its lines may have one."""
 
 
 @dataclass
@@ -95,6 +101,7 @@ class Ledger:
     def answer(self, call: Call, prompt: Prompt) -> list[Chunk | Exception]:
         """What comes back now; a failure costs the provider nothing."""
         if self.outcome in FAILURES:
+            call.broke = self.outcome == BREAKS
             return [FAILURES[self.outcome]()]
         call.tokens = TokenCount(PROMPT_TOKENS, ANSWER_TOKENS)
         text = self._judgement(prompt) if call.judge else f"message {len(self.calls)} says something of its own"
@@ -111,7 +118,9 @@ class Ledger:
         return orjson.dumps({"status": "complete", "confidence": 0.9, "criteria": [quote]}).decode()
 
 
-FAILURES: dict[str, Callable[[], ProviderFailure]] = {
+BREAKS = "breaks"
+FAILURES: dict[str, Callable[[], Exception]] = {
+    BREAKS: OurFault,
     "fails": lambda: ProviderFailure("provider_error", "it broke", charged=False),
     "refuses": lambda: ProviderFailure("provider_error", "never", retryable=False, charged=False),
     "later": lambda: ProviderFailure("rate_limited", "not now", charged=False, retry_after=timedelta(seconds=30)),
