@@ -139,7 +139,8 @@ class MessageAdded(RunEvent, MessageView):
 
     @classmethod
     def _of(cls, entry: Entry, empty: dict[str, object]) -> "MessageAdded":
-        shown = message_view(entry.model_copy(update=empty)).model_dump(exclude={"judgement"})
+        kept = entry.model_copy(update=empty) if empty else entry
+        shown = message_view(kept).model_dump(exclude={"judgement"})
         about = {"run_id": entry.run_id, "at": entry.created_at, "conversation_id": entry.conversation_id}
         return cls.model_validate(shown | content_facts(entry) | about | {"truncated": bool(empty)})
 

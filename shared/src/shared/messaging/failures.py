@@ -67,7 +67,8 @@ class Failures:
 
     def forget(self, message: Msg) -> None:
         """The message is settled."""
-        self._seen.pop(_identity(message), None)
+        if self._seen:
+            self._seen.pop(_identity(message), None)
 
     def _of(self, message: Msg) -> Counter[Place]:
         key = _identity(message)
