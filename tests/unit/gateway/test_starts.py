@@ -98,6 +98,12 @@ def test_persona_gives_text_goal_and_opening() -> None:
     assert [(message.side, message.content[:5]) for message in played.given] == [(Side.OPPONENT, "Hello")]
 
 
+def test_a_style_adds_no_paragraph_to_a_persona() -> None:
+    own = {"prompt": "You are Ada.", "style": "Terse.\n\nYou want nothing."}
+    played = battle(opponent={"persona": own}).settings.conversation(1)
+    assert played.opponent.system_prompt == "You are Ada.\n\nStyle: Terse.\n| \n| You want nothing."
+
+
 def test_user_message_replaces_the_opening() -> None:
     played = battle(opponent={"personaId": "refund-request"}, userMessage="Hi!").settings.conversation(1)
     assert [message.content for message in played.given] == ["Hi!"]

@@ -6,6 +6,7 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.personas import BY_ID
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
 from shared.contracts.agents import Agent
+from shared.contracts.framing import behind
 from shared.contracts.settings import JudgeSettings, Participant
 from shared.contracts.words import Tier
 from shared.routing import Registry, Route
@@ -33,7 +34,7 @@ class Persona:
     @property
     def text(self) -> str:
         """What the person is told about itself."""
-        return f"{self.prompt}\n\nStyle: {self.style}" if self.style else self.prompt
+        return f"{self.prompt}\n\nStyle: {behind(self.style)}" if self.style else self.prompt
 
 
 def choose(
