@@ -53,4 +53,5 @@ class KnownTranscripts:
 def _size(entry: Entry) -> int:
     """In memory: a letter takes up to four bytes."""
     attached = (entry.tool_calls, entry.tool_results, entry.parts)
-    return ENTRY_BYTES + getsizeof(entry.content) + (held_bytes(*attached) if any(attached) else 0)
+    text = getsizeof(entry.content or "") - getsizeof("")
+    return ENTRY_BYTES + text + (held_bytes(*attached) if any(attached) else 0)
