@@ -19,6 +19,7 @@ const PAGES = [
   { name: 'chat-7', page: 'chat.jsx', alias: { 'the-sdk': 'ai-7', 'the-sdk-for-react': '@ai-sdk/react-4' } },
   { name: 'events', page: 'events.js' },
   { name: 'run', page: 'run.jsx' },
+  { name: 'third-party', page: 'third-party.js' },
 ]
 const here = import.meta.dirname
 const PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><div id="root"></div>'
