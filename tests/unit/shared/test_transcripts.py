@@ -1,6 +1,7 @@
 """What is kept of transcripts: true beginnings, and not too much of them."""
 
 from datetime import UTC, datetime
+from sys import getsizeof
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind, Side
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
 
+TEXT_BYTES = getsizeof("x" * 100)
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -60,7 +62,7 @@ def test_entries_that_come_one_by_one_are_kept_where_they_follow(order: list[int
 
 
 def test_what_was_read_longest_ago_is_dropped_first() -> None:
-    known = KnownTranscripts(most_bytes=2 * (ENTRY_BYTES + 100))
+    known = KnownTranscripts(most_bytes=2 * (ENTRY_BYTES + TEXT_BYTES))
     for conversation in ("a", "b", "a", "c"):
         known.keep(conversation, _entries(conversation, 1))
     assert [_seqs(known, conversation) for conversation in "abc"] == [[1], [], [1]]
@@ -69,7 +71,7 @@ def test_what_was_read_longest_ago_is_dropped_first() -> None:
 
 
 def test_what_is_forgotten_leaves_room() -> None:
-    known = KnownTranscripts(most_bytes=ENTRY_BYTES + 100)
+    known = KnownTranscripts(most_bytes=ENTRY_BYTES + TEXT_BYTES)
     known.keep("a", _entries("a", 1))
     known.forget("a")
     known.keep("b", _entries("b", 1))
