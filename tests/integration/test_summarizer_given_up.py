@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
+import structlog
 
 from integration.summarizer_world import World, draft, scale_test, serving, world
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
@@ -20,6 +21,13 @@ from unit.summarizer.played_runs import RUN
 
 GOAL, LIMIT = EndedReason.GOAL, EndedReason.LIMIT
 WORDS = "the words of somebody"
+
+
+@pytest.fixture(autouse=True)
+def unrendered_logs() -> Iterator[None]:
+    """Tracebacks as structlog shows them to people take seconds of the event loop on a busy machine."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture

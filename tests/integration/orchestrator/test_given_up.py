@@ -1,12 +1,13 @@
 """What fails for good ends what it is about, and nothing else: a dead letter, `error`, and the engine goes on."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+import structlog
 from nats.aio.client import Client
 
 from integration.orchestrator.stage import Stage, eventually, stage
@@ -34,6 +35,13 @@ AT_ONCE = OrchestratorSettings(
 LARGE = "x" * 1_500_000
 WORDS = "the words of somebody"
 SMALL_PAYLOAD = 6_000
+
+
+@pytest.fixture(autouse=True)
+def unrendered_logs() -> Iterator[None]:
+    """Tracebacks as structlog shows them to people take seconds of the event loop on a busy machine."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 def given(**beside: Any) -> GivenMessage:
