@@ -6,19 +6,26 @@ be answered with an error of ours. The world's other people are the witnesses th
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from chaos import hostile_provider
 from chaos.asking import ask
 from chaos.world import World
+from support.raw_bodies import Known, RawRequests, Request
+from support.raw_client import Broken, RawClient
 
 PAUSE_SECONDS = (0.1, 0.8)
 FOREIGN = frozenset({502, 503, 504})
 """A provider that failed, and broker or store that are away: what is said of others."""
+POISONED_SHARE = 0.5
+PATIENCE_SECONDS = 60.0
+MOST_REQUESTS = 1_000_000
+OF_OTHERS = ("/api/chat", "/api/admin", "/api/stream", "/api/jobs")
+"""Paths at which people chat, letters are kept, and streams do not end."""
+AGENT = {"name": "Attacked", "systemPrompt": "Answer.", "provider": "demo", "model": "demo-fast"}
 FIRE = "\U0001f525"
 LARGE_AGENT = {"name": "large", "systemPrompt": FIRE * 32_000, "provider": "demo", "model": "demo-standard"}
 
@@ -107,30 +114,63 @@ POISONS: tuple[Poison, ...] = (
 
 
 async def attack(world: World, stop: asyncio.Event) -> None:
-    """One poison after the other until it is told to stop."""
+    """One bad request after the other until it is told to stop."""
     random = Random(f"hostile client of {world.record.seed}")
-    body = {"name": "Attacked", "systemPrompt": "Answer.", "provider": "demo", "model": "demo-fast"}
-    agent = str((await ask(world, "POST", "/api/agents", body=body)).json()["id"])
+    agent = str((await ask(world, "POST", "/api/agents", body=AGENT)).json()["id"])
+    raw = await _raw_requests(world, agent)
     while not stop.is_set():
-        path, content = random.choice(POISONS)(random, agent)
-        await _send(world, path, content)
+        if random.random() < POISONED_SHARE:
+            path, content = random.choice(POISONS)(random, agent)
+            await _send(world, "POST", path, content)
+        else:
+            request = next(raw)
+            await _send(world, request.operation.method, request.target, request.body, request.headers, request.cuts)
         await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
 
 
-async def _send(world: World, path: str, content: bytes) -> None:
+async def _raw_requests(world: World, agent: str) -> Iterator[Request]:
+    """Requests no client library sends, over every route that belongs to nobody else here."""
+    document = (await ask(world, "GET", "/openapi.json")).json()
+    battle = {"agentId": agent, "messageLimit": 2, "judge": {"enabled": False}}
+    bodies = {
+        "/api/agents": AGENT,
+        "/api/battles/start": battle,
+        "/api/scale/start": battle | {"runs": 2, "maxBudgetUsd": 1},
+        "/api/estimates": battle,
+        "/api/llm": {"prompt": "Please count to 5"},
+        "/v1/chat/completions": {"model": "demo-fast", "messages": [{"role": "user", "content": "Please count to 5"}]},
+    }
+    requests = RawRequests(document, Known(bodies, {"agent_id": [agent]}), world.record.seed)
+    return (one for one in requests.some(MOST_REQUESTS) if not one.operation.path.startswith(OF_OTHERS))
+
+
+async def _send(
+    world: World,
+    method: str,
+    target: str,
+    content: bytes | None,
+    headers: Sequence[tuple[str, bytes]] = (),
+    cuts: Sequence[int] = (),
+) -> None:
     """Sends it once: whoever means harm is not patient."""
+    address = urlsplit(world.random.choice(world.stack.gateway_urls))
+    client = RawClient(address.hostname or "", address.port or 0, PATIENCE_SECONDS)
     try:
-        headers = {"Content-Type": "application/json"}
-        answer = await world.gateway().post(path, content=content, headers=headers, timeout=60)
-    except httpx.TransportError:
+        answer = await client.send(method, target, headers, content, cuts)
+    except (Broken, TimeoutError):
+        # Its gateway was killed, or what it waits for.
         world.record.hostile_answers[0] += 1
         return
-    world.record.hostile_answers[answer.status_code] += 1
-    if world.secret in answer.text:
-        world.record.leaks.append(f"the answer to {path} holds the key")
-    if answer.status_code >= 500 and answer.status_code not in FOREIGN:
-        shown = f"{content[:80]!r} of {len(content)} bytes"
-        world.record.failings.append(f"{path} answered {answer.status_code} to {shown}: {answer.text[:200]}")
+    finally:
+        await client.close()
+    world.record.hostile_answers[answer.status] += 1
+    if world.secret.encode() in answer.body:
+        world.record.leaks.append(f"the answer to {method} {target[:200]} holds the key")
+    if answer.status >= 500 and answer.status not in FOREIGN:
+        sent = f"{(content or b'')[:80]!r} of {len(content or b'')} bytes"
+        world.record.failings.append(
+            f"{method} {target[:200]} answered {answer.status} to {sent}: {answer.body[:200]!r}"
+        )
 
 
 def _json(body: Any) -> bytes:
