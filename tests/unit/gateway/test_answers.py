@@ -187,6 +187,7 @@ async def test_a_refused_method_names_every_one_of_the_path() -> None:
         ("/api/agents/a", "DELETE, GET, HEAD, PUT"),
         ("/api/promptbro/assist", "GET, HEAD, POST"),
         ("/api/battles/start", "POST"),
+        ("/api/chat/routed", "POST"),
     ):
         answer = await ask("PATCH", path)
         assert (answer.status_code, answer.headers["allow"]) == (405, methods)

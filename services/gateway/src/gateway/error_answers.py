@@ -83,6 +83,7 @@ def _is_json(content_type: str) -> bool:
 def _methods_of(request: Request) -> list[str]:
     """Every method of the path; a route that takes another one knows only its own."""
     routes = [route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE]
+    routes = [route for route in routes if route.path == request.url.path] or routes
     found = {method for route in routes for method in getattr(route, "methods", None) or ()}
     return sorted(found | {"HEAD"} if "GET" in found else found)
 

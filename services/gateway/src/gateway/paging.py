@@ -13,6 +13,15 @@ Limit = Annotated[int | None, Query(ge=1, description="How many at most; 100 by 
 
 LARGEST_VERSION_DIGITS = 9
 
+VersionCursor = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="`nextCursor` of the page before.",
+        json_schema_extra={"pattern": f"^[0-9]{{1,{LARGEST_VERSION_DIGITS}}}$"},
+    ),
+]
+
 
 def version_before(cursor: str | None) -> int | None:
     """The version that a cursor of a list of versions names. Raises InvalidRequest."""

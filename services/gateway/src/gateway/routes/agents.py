@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access import CallerOfRequest
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from gateway.paging import Cursor, Limit, page_size, version_before
+from gateway.paging import Cursor, Limit, VersionCursor, page_size, version_before
 from gateway.parts import PartsOfApp
 from gateway.schemas.agents import AgentBody, AgentView, criteria_of
 from gateway.schemas.answers import AgentPage
@@ -75,7 +75,7 @@ async def archive_agent(agent_id: str, parts: PartsOfApp, caller: CallerOfReques
 
 @router.get("/{agent_id}/versions", summary="List an agent's versions, newest first", response_model=AgentPage)
 async def list_agent_versions(
-    agent_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+    agent_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: VersionCursor = None, limit: Limit = None
 ) -> AgentPage:
     size, before = page_size(parts.settings, limit), version_before(cursor)
     found = await parts.store.agents.versions(caller.tenant, agent_id, before, size)

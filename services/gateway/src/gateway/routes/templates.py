@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access import CallerOfRequest
 from gateway.errors import Conflict, NotFound
-from gateway.paging import Cursor, Limit, page_size, version_before
+from gateway.paging import Cursor, Limit, VersionCursor, page_size, version_before
 from gateway.parts import PartsOfApp
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateBody, TemplatePage, TemplateView
@@ -74,7 +74,7 @@ async def archive_template(template_id: str, parts: PartsOfApp, caller: CallerOf
 
 @router.get("/{template_id}/versions", summary="List a template's versions, newest first", response_model=TemplatePage)
 async def list_template_versions(
-    template_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+    template_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: VersionCursor = None, limit: Limit = None
 ) -> TemplatePage:
     size, before = page_size(parts.settings, limit), version_before(cursor)
     found = await parts.store.templates.versions(caller.tenant, template_id, before, size)
