@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.body_limit import BodyLimit
-from gateway.bounded_http import BoundedHttp
+from gateway.http.body_limit import BodyLimit
+from gateway.http.bounded_http import BoundedHttp
 
 LIMIT = 1024 * 1024
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

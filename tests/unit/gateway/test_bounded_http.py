@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway import bounded_http
-from gateway.bounded_http import LARGEST_HEAD
+from gateway.http import bounded_http
+from gateway.http.bounded_http import LARGEST_HEAD
 from unit.gateway.http_server import connected
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from gateway.cors import Cors
-from gateway.foreign_pages import Hosts
+from gateway.http.cors import Cors
+from gateway.http.foreign_pages import Hosts
 from gateway_harness import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
 
 ACTS = [

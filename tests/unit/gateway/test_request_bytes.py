@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.request_bytes import RequestBytes, content_length
+from gateway.http.request_bytes import RequestBytes, content_length
 
 HEAD = b"POST /a HTTP/1.1\r\nHost: here\r\nX-One: 1\r\n"
 REQUESTS = {

@@ -1,5 +1,5 @@
 """`python -m gateway`."""
 
-from gateway.server import main
+from gateway.http.server import main
 
 main()

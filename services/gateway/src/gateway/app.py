@@ -11,7 +11,6 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from gateway.acceptance import Acceptance
-from gateway.body_limit import BodyLimit
 from gateway.chat.chats import Chats
 from gateway.chat.commanding import ChatCommands
 from gateway.chat.deleting import DeletedChats
@@ -19,14 +18,15 @@ from gateway.chat.door import ChatDoor
 from gateway.chat.readings import Readings
 from gateway.commands import Commands
 from gateway.control import ControlOfRuns
-from gateway.cors import CrossOriginAnswers, cors_of
 from gateway.document import document, operation_id
-from gateway.envelope import Envelope
 from gateway.error_answers import ErrorBody, add_error_answers
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
-from gateway.foreign_pages import foreign_pages
-from gateway.head_requests import HeadRequests
 from gateway.heartbeats import Heartbeats
+from gateway.http.body_limit import BodyLimit
+from gateway.http.cors import CrossOriginAnswers, cors_of
+from gateway.http.envelope import Envelope
+from gateway.http.foreign_pages import foreign_pages
+from gateway.http.head_requests import HeadRequests
 from gateway.parts import Parts
 from gateway.routes import (
     agents,

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from gateway.error_shapes import error_content
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
+from gateway.http.error_shapes import error_content
 from gateway.store_watch import watch_of
 from gateway.validation import problems
 from shared.errors import NotStorable, StoreUnavailable, TransientError

@@ -13,7 +13,7 @@ from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.frames import advice
 from gateway.event_stream.handover import hand_over
 from gateway.event_stream.response import HEADERS
-from gateway.head_requests import is_head
+from gateway.http.head_requests import is_head
 from shared.errors import TransientError
 from shared.logs import Logger
 

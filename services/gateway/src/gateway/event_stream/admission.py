@@ -17,7 +17,7 @@ from typing import Final
 from gateway.access import Caller
 from gateway.errors import TooManyStreams
 from gateway.event_stream.settings import StreamSettings
-from gateway.loopback import is_loopback
+from gateway.http.loopback import is_loopback
 from shared.contracts.identity import new_id
 from shared.contracts.owner import Owner
 from shared.contracts.record import now

@@ -12,7 +12,7 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.clients import Client, OpenClients
 from gateway.event_stream.frames import advice
 from gateway.event_stream.handover import hand_over
-from gateway.head_requests import is_head
+from gateway.http.head_requests import is_head
 from shared.errors import StoreUnavailable, TransientError
 
 HEADERS: Final = {

@@ -6,7 +6,7 @@ from gateway.access import Caller
 from gateway.errors import NotFound
 from gateway.event_stream.asked import last_event_id
 from gateway.granting import token_for
-from gateway.head_requests import is_head
+from gateway.http.head_requests import is_head
 from gateway.parts import Parts
 from gateway.plain.formats import ResumableFormat, read_id
 from gateway.plain.runs import begin, find_answer, keep

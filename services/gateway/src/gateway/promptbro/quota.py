@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.errors import RateLimited
-from gateway.loopback import is_loopback
+from gateway.http.loopback import is_loopback
 from gateway.parts import Parts
 from gateway.plain.runs import estimated_nanos
 from gateway.settings import GatewaySettings

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.access import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.head_requests import is_head
+from gateway.http.head_requests import is_head
 from gateway.lookups import find_conversation
 from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.paging import Limit, page_size

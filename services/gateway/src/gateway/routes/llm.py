@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.access import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.head_requests import is_head
+from gateway.http.head_requests import is_head
 from gateway.parts import PartsOfApp
 from gateway.plain.asking import QuestionBody, question
 from gateway.plain.formats import TokenMessages

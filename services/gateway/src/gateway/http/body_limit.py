@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.error_answers import answer, http_answer
 from gateway.errors import CompressedBody
-from gateway.request_bytes import content_length
+from gateway.http.request_bytes import content_length
 
 TOO_LARGE: Final = 413
 

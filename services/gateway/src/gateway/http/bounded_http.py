@@ -15,10 +15,10 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.cors import Cors
-from gateway.last_answer import last_answer
-from gateway.refusals import refusal_answer
-from gateway.request_bytes import RequestBytes, content_length
+from gateway.http.cors import Cors
+from gateway.http.last_answer import last_answer
+from gateway.http.refusals import refusal_answer
+from gateway.http.request_bytes import RequestBytes, content_length
 from shared.tracebacks import wordless
 
 REQUEST_SECONDS: Final = 60.0

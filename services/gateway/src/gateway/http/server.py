@@ -9,9 +9,9 @@ from typing import Any, Final
 import uvicorn
 
 from gateway.app import create_app
-from gateway.bounded_http import http_with
-from gateway.connections import bounded
-from gateway.cors import cors_of
+from gateway.http.bounded_http import http_with
+from gateway.http.connections import bounded
+from gateway.http.cors import cors_of
 from gateway.settings import GatewaySettings
 from shared.logs import configure
 from shared.process import keep_what_stands

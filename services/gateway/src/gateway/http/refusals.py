@@ -5,9 +5,9 @@ from http import HTTPStatus
 from json import dumps
 from typing import Final
 
-from gateway.cors import Cors
-from gateway.envelope import ALWAYS, HEADER, request_id_of
-from gateway.error_shapes import error_content
+from gateway.http.cors import Cors
+from gateway.http.envelope import ALWAYS, HEADER, request_id_of
+from gateway.http.error_shapes import error_content
 
 Headers = Sequence[tuple[bytes, bytes]]
 
