@@ -52,18 +52,20 @@ check: setup ## Lint, format, types, import rules.
 chaos: setup ## Kill everything at random while runs go on, then check: make chaos SEED=7 DURATION=600
 	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
-clients-test: setup ## The AI SDK 4-7, EventSource and openai clients against the stack, in Node and Chromium.
+clients-test: setup ## The AI SDK 4-7, EventSource, openai and generated clients against the stack.
 	@PYTHONPATH=tests python -m clients $(ARGS)
 
 bench: setup ## Measure, print the figures, write bench/results/.
 	@python -m bench $(ARGS)
 
-lock: setup ## Renew requirements.lock after a change of dependencies.
+lock: setup ## Renew the lock files after a change of dependencies.
 	@command -v $(VENV)/bin/uv >/dev/null || python -m pip install --quiet --disable-pip-version-check uv
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--python-version 3.11 --no-emit-package agent-wars-shared --no-emit-package agent-wars-client \
 		--no-emit-package agent-wars-gateway --group build --group dev \
 		pyproject.toml $(PROJECTS) -o requirements.lock
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 tests/clients/openapi_python_client.in -o tests/clients/openapi_python_client.lock
 
 clean: ## Remove .venv and caches; your data in .agentwars stays.
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) tests/clients/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,8 @@
 """python -m clients: the clients people really use, against the whole stack (`make clients-test`).
 
-The AI SDK 4 to 7, EventSource and the openai packages, in Node, in Chromium and in Python; through two gateways, a
-proxy that cuts, and nginx. The tests themselves are in matrix/, by Node's own runner.
+The AI SDK 4 to 7, EventSource, the openai packages and clients generated from the document, in Node, in Chromium and in
+Python; through two gateways, a proxy that cuts, and nginx. The tests in Node and Chromium are in matrix/, by Node's own
+runner; those in Python run after them.
 """
 
 import argparse
@@ -15,9 +16,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from clients.control import Control
+from clients.httpx_sse_streams import read_with_httpx_sse
 from clients.nginx import Nginx
 from clients.openai_python import stream_with_openai
-from clients.programs import MATRIX, PACKAGE, Missing, build_package, install_packages, node, program, test_package
+from clients.openapi_python import drive_generated_package
+from clients.programs import (
+    MATRIX,
+    PACKAGE,
+    Missing,
+    build_package,
+    install_packages,
+    install_python,
+    node,
+    program,
+    test_package,
+)
 from local_stack.stack import Stack
 
 READY_SECONDS = 60
@@ -37,13 +50,14 @@ def main() -> int:
         runner = node()
         for folder in (PACKAGE, MATRIX):
             install_packages(folder)
+        python = install_python()
         build_package()
         test_package()
     except Missing as missing:
         print(f"clients-test: {missing}", file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="agentwars-clients-"))
-    status = asyncio.run(_run(chosen, folder, runner))
+    status = asyncio.run(_run(chosen, folder, runner, python))
     if status == 0:
         shutil.rmtree(folder)
     else:
@@ -58,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(chosen: argparse.Namespace, folder: Path, runner: Path) -> int:
+async def _run(chosen: argparse.Namespace, folder: Path, runner: Path, python: Path) -> int:
     async with _world(folder) as environment:
         only = ["--test-name-pattern", chosen.only] if chosen.only else []
         tests = await asyncio.create_subprocess_exec(
@@ -77,9 +91,18 @@ async def _run(chosen: argparse.Namespace, folder: Path, runner: Path) -> int:
             if tests.returncode is None:
                 tests.kill()
         if not chosen.only and not chosen.files:
-            await stream_with_openai(environment["GATEWAYS"].split(",")[0])
-            print("clients-test: the openai package of Python streams and asks")
+            await _python_clients(environment["GATEWAYS"].split(",")[0], folder, python)
         return status
+
+
+async def _python_clients(gateway: str, folder: Path, python: Path) -> None:
+    """Raises AssertionError where one of them is not told what it should be."""
+    await stream_with_openai(gateway)
+    print("clients-test: the openai package of Python streams and asks")
+    await read_with_httpx_sse(gateway)
+    print("clients-test: httpx-sse reads every event of a battle, its status and a chat")
+    await drive_generated_package(gateway, python, folder / "generated")
+    print("clients-test: the package of openapi-python-client fits its types, and drives a battle to its messages")
 
 
 @asynccontextmanager

@@ -1,14 +1,21 @@
-"""What the matrix needs besides Python: Node, its packages, Chromium and nginx. What is missing is said."""
+"""What the matrix needs besides our own environment: Node, its packages, a Python environment, Chromium and nginx.
+
+What is missing is said.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "clients" / "ai-sdk"
 MATRIX = ROOT / "tests" / "clients"
+# openapi-python-client cannot be installed beside our own tools.
+PYTHON_LOCK = MATRIX / "openapi_python_client.lock"
+PYTHON_ENVIRONMENT = MATRIX / ".venv"
 NODE_MAJOR = 20
 _INSTALL_SECONDS, _BUILD_SECONDS = 600.0, 120.0
 
@@ -36,6 +43,22 @@ def install_packages(folder: Path) -> None:
         return
     print(f"clients-test: npm ci in {folder.relative_to(ROOT)} ...", flush=True)
     _npm(folder, ("ci", "--loglevel=error"), _INSTALL_SECONDS)
+
+
+def install_python() -> Path:
+    """The Python of an environment with what the lock file names, made where it is not there yet. Raises Missing."""
+    python = PYTHON_ENVIRONMENT / "bin" / "python"
+    ready = PYTHON_ENVIRONMENT / ".ready"
+    if ready.exists() and ready.stat().st_mtime >= PYTHON_LOCK.stat().st_mtime:
+        return python
+    print(f"clients-test: pip install of {PYTHON_LOCK.relative_to(ROOT)} ...", flush=True)
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
+    for command in ((sys.executable, "-m", "venv", "--clear", PYTHON_ENVIRONMENT), (*pip, "-r", PYTHON_LOCK)):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
+        if done.returncode != 0:
+            raise Missing(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+    ready.touch()
+    return python
 
 
 def build_package() -> None:

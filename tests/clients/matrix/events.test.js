@@ -39,8 +39,7 @@ async function cutting(...targets) {
 async function whole() {
   await until('the run ends', async () => (await json('GET', `${GATEWAYS[0]}/api/runs/${runId}/status`)).terminal, 90)
   const response = await fetch(`${GATEWAYS[1]}/api/runs/${runId}/events`, { signal: AbortSignal.timeout(30_000) })
-  const frames = (await response.text()).split('\n\n').filter((frame) => frame.startsWith('id: '))
-  return frames.map((frame) => /^id: (.*)\nevent: (.*)\n/.exec(frame).slice(1).join(' '))
+  return Array.from((await response.text()).matchAll(/^id: (.*)\nevent: (.*)\n/gm), ([, id, type]) => `${id} ${type}`)
 }
 
 async function assertTold(proxy, events) {

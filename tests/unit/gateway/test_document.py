@@ -133,6 +133,12 @@ def test_the_bounds_are_those_of_this_gateway(document: Json) -> None:
     assert (asked["minimum"], asked["maximum"]) == (1, largest)
 
 
+def test_every_schema_bears_its_own_name(document: Json) -> None:
+    """Generators that name types by their titles fail on two of one name."""
+    schemas = document["components"]["schemas"]
+    assert {name: schema["title"] for name, schema in schemas.items() if schema.get("title", name) != name} == {}
+
+
 def test_every_reference_leads_somewhere(document: Json) -> None:
     for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document))):
         held: Any = document

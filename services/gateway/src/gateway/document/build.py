@@ -84,7 +84,9 @@ def _add_streamed(schemas: Json) -> None:
         schemas.setdefault(name, schema)
     for model in STREAMED:
         schemas[model.__name__].pop("required", None)
-    schemas["StatusMessage"] = {key: value for key, value in schemas["StatusView"].items() if key != "required"}
+    status = {key: value for key, value in schemas["StatusView"].items() if key != "required"}
+    # Some generators name a type by its title.
+    schemas["StatusMessage"] = status | {"title": "StatusMessage"}
     schemas["StreamedEvent"] = {
         "description": "One event of a run; `event:` says its type, too.",
         "anyOf": [{"$ref": REFERENCE.format(model=model.__name__)} for model in EVENTS],
