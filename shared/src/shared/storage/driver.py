@@ -24,7 +24,6 @@ NEVER_STORED: Final = {
     2: "larger than the store takes",
     15: "nested more deeply than the store takes",
     22: "malformed",
-    388: "larger than the store's cache takes",
     10334: "larger than the store takes",
     17419: "larger than the store takes",
     17420: "larger than the store takes",
