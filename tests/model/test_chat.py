@@ -97,13 +97,13 @@ TestChat.settings = settings(
 
 
 @contextmanager
-def begun() -> Iterator[ChatWorld]:
+def begun(given: tuple[GivenMessage, ...] = HELLO) -> Iterator[ChatWorld]:
     """A world whose chat has been asked for."""
     world = ChatWorld()
     with virtual_time(world.clock, world.new_attempt):
         try:
             world.open()
-            world.start_chat(chat())
+            world.start_chat(chat(given))
             yield world
         finally:
             world.bury()

@@ -11,6 +11,7 @@ from invariants import Witness, assert_all, assert_calls_bounded, events_of
 from model.chat import ChatWorld
 from model.services import Call
 from model.world import World
+from orchestrator.facts import KEPT_VERBATIM
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
@@ -39,6 +40,7 @@ def judge_chat(world: ChatWorld) -> None:
         judge(world)
         return
     assert (run.ended_at, run.ended) == (None, ()), "E2: a chat has no end"
+    _talk_on(world)
     witness = Witness(world.store, world.client)
     world.hand.do(assert_all(witness, world.run_id, at_end=False))
     world.hand.do(_judge_calls(world))
@@ -46,6 +48,18 @@ def judge_chat(world: ChatWorld) -> None:
     unknown = [error for error in world.errors() if not any(known in error for known in EXPECTED)]
     assert not unknown, f"errors nobody expected: {unknown}"
     _judge_answers(world.entries())
+
+
+def _talk_on(world: ChatWorld) -> None:
+    """A memory lost with the queue is asked for again with the chat's next messages, not before: no sweep is for it.
+
+    Its slot stays open until then, which E9 grants to nothing else.
+    """
+    for _ in range(KEPT_VERBATIM):
+        if not (world.lost_queue and world.sums_up()):
+            return
+        world.say()
+        world.until_quiet()
 
 
 def _judge_answers(entries: list[Entry]) -> None:
@@ -86,11 +100,20 @@ async def _judge_calls(world: World) -> None:
     broke = Counter(keys[call.attempt] for call in world.ledger.calls if call.broke)
     repeated = {key: n for key, n in broke.items() if n > 2 + world.touched[key] + world.touched_all}
     assert not repeated, f"E4: called again although our own code had failed twice: {repeated}"
-    booked = await _booked(world)
-    hidden = [call.attempt for call in world.ledger.calls if call.attempt not in booked]
+    found = await booked(world)
+    unbooked = [call for call in world.ledger.calls if call.attempt not in found]
+    hidden = [call.attempt for call in unbooked if not _lost(world, call, keys[call.attempt])]
     assert len(hidden) <= world.hidden_calls, f"E8: calls that nobody booked: {hidden}"
     for call in world.ledger.calls:
-        _judge_booking(call, booked.get(call.attempt))
+        _judge_booking(call, found.get(call.attempt))
+
+
+def _lost(world: World, call: Call, key: str) -> bool:
+    """Whether nothing can lead to a call: its holder died before it booked it, then the queue was lost with its job.
+
+    Whoever takes the generation up again books it; where its result or an end stands, nobody does.
+    """
+    return not call.process.alive and key in world.lost_jobs
 
 
 def _judge_booking(call: Call, booked: Entry | Generation | Any | None) -> None:
@@ -111,7 +134,7 @@ async def _keys_of_attempts(world: World) -> dict[str, str]:
     return keys
 
 
-async def _booked(world: World) -> dict[str, Any]:
+async def booked(world: World) -> dict[str, Any]:
     """Where every attempt is booked; a result outranks a usage row."""
     run = await world.store.runs.get(world.run_id)
     assert run is not None

@@ -12,7 +12,7 @@ import orjson
 from nats.errors import TimeoutError as NatsTimeoutError
 from pymongo.errors import AutoReconnect
 
-from model.broker import Broker, Delivery, Stored
+from model.broker import LATER, Broker, Delivery, Stored
 from model.documents import empty_tables
 from model.loops import Clock, Operation, Process
 from model.services import Ledger, Surroundings, begin, client_of, store_of
@@ -60,6 +60,8 @@ class World:
         self.may_sweep = False
         self.sweeps: Counter[str] = Counter()
         self.hidden_calls = 0
+        self.lost_jobs: set[str] = set()
+        self.lost_queue = False
         self.run_id = ""
         self.met_at = ""
         self.attempts = 0
@@ -136,6 +138,9 @@ class World:
     def deliver(self, message: Stored, process: Process) -> None:
         if message.delivered:
             self._touch_job(message)
+        job = _job(message)
+        if job is not None and (message.delivered or job.repeat or job.hop):
+            self.lost_jobs.discard(job.key)
         delivery = Delivery(self.broker, process, message)
         process.start(process.service.takes[message.subject](delivery))
 
@@ -146,15 +151,21 @@ class World:
         self.broker.work.store(message.subject, message.data, headers)
 
     def lose_work(self, *, and_memory: bool) -> None:
+        """The queue is gone. Calls of the dead for a lost job are unknown until somebody takes it up as a repeated one."""
         for message in self.broker.work.messages:
             self._touch_job(message)
+            job = _job(message)
+            if job is not None:
+                self.lost_jobs.add(job.key)
+        self.lost_queue = True
         self.touched_all += 1
         self.may_sweep = True
         self.broker.lose_work(and_memory=and_memory)
 
     def _touch_job(self, message: Stored) -> None:
-        if message.subject in JOBS or message.subject.startswith("later."):
-            self.touched[GenerationRequested.model_validate_json(message.data).key] += 1
+        job = _job(message)
+        if job is not None:
+            self.touched[job.key] += 1
 
     # What processes do and suffer.
 
@@ -316,3 +327,10 @@ class World:
         for process in (*self.everyone(), self.hand):
             process.alive = False
             process.loop.bury()
+
+
+def _job(message: Stored) -> GenerationRequested | None:
+    """The job that a message of the queue holds."""
+    if message.subject in JOBS or message.subject.startswith(LATER):
+        return GenerationRequested.model_validate_json(message.data)
+    return None

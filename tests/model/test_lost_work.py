@@ -1,0 +1,159 @@
+"""What is lost with the queue, history by history: what the store knows of is repaired, what nobody knows of is not.
+
+Two of these were found by chance (test_chat.py). They show what the verdict grants to a lost queue, and what not.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from model.broker import Stored
+from model.test_chat import HISTORY, begun
+from model.test_every_effect import begun as begun_run
+from model.test_every_effect import play
+from model.verdict import booked, judge, judge_chat
+from model.world import World
+from shared.contracts.words import Wanted
+
+FIRST_CALL = "attempt00001"
+STEPS_MOST = 400
+
+
+def step(world: World) -> None:
+    """One effect happens, else one message is delivered."""
+    waiting = world.waiting()
+    if waiting:
+        world.perform(*waiting[0])
+    else:
+        message = world.deliverable()[0]
+        world.deliver(message, world.takers(message)[0])
+
+
+def until(world: World, reached: Callable[[], bool]) -> None:
+    for _ in range(STEPS_MOST):
+        if reached():
+            return
+        step(world)
+    raise AssertionError("the history never comes so far")
+
+
+def call_and_die(world: World) -> None:
+    """The first holder of the first job is killed while the model thinks: its call is in no document yet."""
+    until(world, lambda: bool(world.ledger.calls))
+    world.kill(world.ledger.calls[0].process)
+
+
+def is_booked(world: World) -> bool:
+    return FIRST_CALL in world.hand.do(booked(world))
+
+
+@pytest.mark.parametrize("and_memory", [False, True], ids=["ids-known", "ids-forgotten"])
+def test_a_dead_call_of_a_chat_is_booked_by_whoever_answers_after_the_loss(and_memory: bool) -> None:
+    with begun() as world:
+        call_and_die(world)
+        world.lose_work(and_memory=and_memory)
+        world.until_quiet()
+        judge_chat(world)
+        assert is_booked(world)
+
+
+def test_a_dead_call_of_a_run_is_booked_by_whoever_goes_on_after_the_loss() -> None:
+    with begun_run() as world:
+        call_and_die(world)
+        world.lose_work(and_memory=True)
+        world.until_quiet()
+        judge(world)
+        assert is_booked(world)
+
+
+def test_a_dead_call_is_hidden_where_its_run_is_out_of_time_before_its_job_may_come_again() -> None:
+    """The ids of the queue outlive it: the job that a sweep's look publishes is taken for the one that was lost."""
+    with begun_run() as world:
+        call_and_die(world)
+        world.lose_work(and_memory=False)
+        world.until_quiet()
+        judge(world)
+        assert not is_booked(world)
+
+
+def test_a_dead_call_is_hidden_where_another_job_had_answered_before_the_loss() -> None:
+    """The copy of a job, as a broker that forgot its ids has one, says nothing of the dead: only the first job does."""
+    with begun() as world:
+        call_and_die(world)
+        world.repeat(world.broker.work.messages[0])
+        play(world)
+        world.edit()
+        world.lose_work(and_memory=False)
+        world.until_quiet()
+        judge_chat(world)
+        assert not is_booked(world)
+
+
+def test_a_dead_call_is_booked_by_its_first_job_where_another_had_answered() -> None:
+    with begun() as world:
+        call_and_die(world)
+        world.repeat(world.broker.work.messages[0])
+        play(world)
+        world.edit()
+        world.until_quiet()
+        judge_chat(world)
+        assert is_booked(world)
+
+
+@pytest.mark.parametrize("canceled_first", [True, False], ids=["canceled-then-lost", "lost-then-canceled"])
+def test_a_dead_call_is_hidden_where_its_run_is_canceled_about_the_loss(canceled_first: bool) -> None:
+    """Nobody asks for the message again, and only who does would look for the dead."""
+    with begun_run() as world:
+        call_and_die(world)
+        if canceled_first:
+            world.control(Wanted.CANCEL, told=True, signalled=True)
+            play(world)
+        world.lose_work(and_memory=False)
+        if not canceled_first:
+            world.control(Wanted.CANCEL, told=True, signalled=True)
+        world.until_quiet()
+        judge(world)
+        assert not is_booked(world)
+
+
+def test_a_dead_call_of_a_canceled_run_is_booked_where_nothing_is_lost() -> None:
+    with begun_run() as world:
+        call_and_die(world)
+        world.control(Wanted.CANCEL, told=True, signalled=True)
+        world.until_quiet()
+        judge(world)
+        assert is_booked(world)
+
+
+def is_memory(subject: str) -> Callable[[Stored], bool]:
+    return lambda one: one.subject == subject and b'"memory"' in one.data
+
+
+LOST = {
+    "request": lambda one: one.subject == "memory.do",
+    "job": is_memory("llm.do.demo.batch"),
+    "done": is_memory("llm.done.orchestrator"),
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_a_lost_memory_is_asked_for_again_with_the_next_message(lost: Callable[[Stored], bool]) -> None:
+    """Its chat owes nobody anything, so no sweep is for it: until then the window drops what is oldest."""
+    with begun(HISTORY) as world:
+        until(world, lambda: any(lost(one) for one in world.broker.work.messages))
+        world.lose_work(and_memory=False)
+        world.until_quiet()
+        assert world.sums_up()
+        world.say()
+        world.until_quiet()
+        assert not world.sums_up()
+        judge_chat(world)
+
+
+def test_the_slot_of_a_lost_memory_goes_with_its_chat() -> None:
+    with begun(HISTORY) as world:
+        until(world, lambda: any(LOST["job"](one) for one in world.broker.work.messages))
+        world.lose_work(and_memory=False)
+        world.control(Wanted.CANCEL, told=True, signalled=True)
+        world.until_quiet()
+        judge_chat(world)
