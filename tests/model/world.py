@@ -151,7 +151,7 @@ class World:
         self.broker.work.store(message.subject, message.data, headers)
 
     def lose_work(self, *, and_memory: bool) -> None:
-        """The queue is gone. Calls of the dead for a lost job are unknown until somebody takes it up as a repeated one."""
+        """The queue goes. Calls of the dead for a lost job are unknown until somebody takes it up as repeated."""
         for message in self.broker.work.messages:
             self._touch_job(message)
             job = _job(message)
