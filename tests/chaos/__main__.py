@@ -17,7 +17,7 @@ from typing import Any
 
 from chaos.checker import Verdict, check
 from chaos.conductor import conduct
-from chaos.evidence import Evidence, gather, held, work_left
+from chaos.evidence import Evidence, gather, held
 from chaos.hostile_client import attack
 from chaos.people import converse
 from chaos.record import Record
@@ -25,6 +25,7 @@ from chaos.report import print_report, write_result
 from chaos.workload import work
 from chaos.world import World, moment, running_world
 from shared.cancellation import cancel_all
+from work_left import work_left
 
 RESULT = Path(".agentwars/chaos-result.json")
 TOLD_SECONDS = 120.0
@@ -125,7 +126,7 @@ async def _until_empty(world: World) -> None:
     """The stream, and its consumers: after a kill of nats-server they may count for a while what is gone."""
     ends = moment() + EMPTY_SECONDS
     while moment() < ends:
-        if not await work_left(world) and not any((await held(world)).values()):
+        if not await work_left(world.client) and not any((await held(world)).values()):
             return
         await asyncio.sleep(0.5)
     world.record.trouble.append(f"WORK was not empty within {EMPTY_SECONDS:g} s")

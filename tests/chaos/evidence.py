@@ -20,6 +20,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import RunKind
 from shared.messaging import history, subjects
+from work_left import work_left
 
 AT_ONCE = 8
 ZOMBIE_SECONDS = 5.0
@@ -122,16 +123,10 @@ async def gather(world: World) -> Evidence:
     for chat in world.record.chats:
         if chat.run_id is not None:
             evidence.shown[chat.run_id] = [await _shown(gateway, chat.client_id) for gateway in world.gateways]
-    evidence.work_left = await work_left(world)
+    evidence.work_left = list(await work_left(world.client))
     evidence.dead_letters = [one.subject async for one in history.read(world.client, subjects.DEAD_LETTERS, ">")]
     evidence.pending = await held(world)
     return evidence
-
-
-async def work_left(world: World) -> list[str]:
-    """The subjects of all that `WORK` holds; a probe is there for a moment now and then, and is no work."""
-    stored = [one.subject async for one in history.read(world.client, subjects.WORK, ">")]
-    return [subject for subject in stored if subject != subjects.probe(subjects.WORK)]
 
 
 async def held(world: World) -> dict[str, int]:

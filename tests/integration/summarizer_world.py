@@ -35,6 +35,7 @@ from summarizer.effects import Effects
 from summarizer.looks import ReportLooks
 from summarizer.settings import SummarizerSettings
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
+from work_left import work_left
 
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.02
@@ -150,8 +151,7 @@ class World:
         """Returns once no work is left."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
-                work_left = await self.client.jetstream().stream_info(subjects.WORK)
-                if not work_left.state.messages:
+                if not await work_left(self.client):
                     return
                 await asyncio.sleep(POLL_SECONDS)
 

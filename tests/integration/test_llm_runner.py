@@ -12,6 +12,7 @@ from shared.contracts.identity import conversation_id, new_id
 from shared.contracts.record import now
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.ending import total_usage
+from shared.messaging import history, subjects
 
 
 @pytest.fixture
@@ -32,7 +33,9 @@ async def test_a_turn_is_stored_announced_and_acknowledged(engine: World) -> Non
     assert await engine.types(begun.id) == ["attempt.started", "message"]
     assert "".join(names(await engine.deltas(begun.id), "text")) == entry.content
     assert (call["clientRequestId"], call["role"], call["outcome"]) == (entry.attempt, "opponent", "finished")
-    assert (done["first"], done["seq"], done["eventSequence"]) == (True, 1, 2 + len(await engine.deltas(begun.id)))
+    # The message is the last of the run's facts.
+    stands_at = await history.last_sequence(engine.client, subjects.RUN_EVENTS, subjects.events(begun.id))
+    assert (done["first"], done["seq"], done["eventSequence"]) == (True, 1, stands_at)
     assert done["transcriptUsage"]["promptTokens"] == call["promptTokens"] == entry.usage.prompt_tokens
 
 

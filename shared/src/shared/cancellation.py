@@ -7,7 +7,9 @@ must be bounded runs in a task of its own that is waited for.
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 AGAIN_SECONDS = 0.1
 LONGEST_SECONDS = 10.0
@@ -26,6 +28,23 @@ async def cancel_all(tasks: Iterable[asyncio.Task[Any]], seconds: float = LONGES
     return not pending
 
 
+async def within(seconds: float, work: Coroutine[Any, Any, Result]) -> Result:
+    """What `work` returns or raises; TimeoutError when its time is over, at once, however late it ends itself.
+
+    What is given up, or whose caller is cancelled, is cancelled until it has ended.
+    """
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _give_up(task)
+        raise
+    if not done:
+        _give_up(task)
+        raise TimeoutError
+    return task.result()
+
+
 async def ends_within(seconds: float, work: Coroutine[Any, Any, Any]) -> bool:
     """Whether `work` ended by itself in time; if not it is cancelled. Raises what it raised."""
     task = asyncio.create_task(work)
@@ -39,3 +58,20 @@ async def ends_within(seconds: float, work: Coroutine[Any, Any, Any]) -> bool:
         return False
     task.result()
     return True
+
+
+_ending: set[asyncio.Task[bool]] = set()
+
+
+def _give_up(task: asyncio.Task[Any]) -> None:
+    task.add_done_callback(seen)
+    task.cancel()
+    ending = asyncio.create_task(cancel_all([task]))
+    _ending.add(ending)
+    ending.add_done_callback(_ending.discard)
+
+
+def seen(task: asyncio.Task[Any]) -> None:
+    """Takes note of a failure nobody may be waiting for any more."""
+    if not task.cancelled():
+        task.exception()

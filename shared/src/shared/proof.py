@@ -1,7 +1,10 @@
 """That something works is shown by its work, and believed for a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from shared.cancellation import ends_within, seen
 
 PROVEN_SECONDS = 4.0
 PROOF_TIMEOUT_SECONDS = 2.5
@@ -10,10 +13,11 @@ PROOF_TIMEOUT_SECONDS = 2.5
 class Proof:
     """Has `prove` do the work where it was not seen to succeed of late; those who ask meanwhile wait for the same.
 
-    However many ask, there is one piece of work at a time, and none for some seconds after one that succeeded.
+    However many ask, there is one piece of work at a time, and none for some seconds after one that succeeded. Nobody
+    waits longer than it may take, though it does not end.
     """
 
-    def __init__(self, prove: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, prove: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._prove = prove
         self._proven_at: float | None = None
         self._under_way: asyncio.Task[None] | None = None
@@ -24,16 +28,19 @@ class Proof:
             return
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.create_task(self._work())
-            self._under_way.add_done_callback(_seen)
-        await asyncio.shield(self._under_way)
+            # Whoever asked may have left when it fails.
+            self._under_way.add_done_callback(seen)
+        done, _ = await asyncio.wait({self._under_way}, timeout=PROOF_TIMEOUT_SECONDS)
+        if not done:
+            raise TimeoutError
+        self._under_way.result()
+
+    async def ended(self) -> None:
+        """Returns when no work is under way any more, or it does not end in time."""
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way}, timeout=PROOF_TIMEOUT_SECONDS)
 
     async def _work(self) -> None:
-        async with asyncio.timeout(PROOF_TIMEOUT_SECONDS):
-            await self._prove()
+        if not await ends_within(PROOF_TIMEOUT_SECONDS, self._prove()):
+            raise TimeoutError
         self._proven_at = asyncio.get_running_loop().time()
-
-
-def _seen(task: asyncio.Task[None]) -> None:
-    """Whoever asked may have left: its failure is nobody's then."""
-    if not task.cancelled():
-        task.exception()

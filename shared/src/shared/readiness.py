@@ -11,6 +11,7 @@ from functools import partial
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
+from shared.cancellation import within
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
@@ -26,7 +27,10 @@ AWAY = ("broker: ", "store: ")
 
 
 class Readiness:
-    """Answers what is missing. `needed` names streams and durables (`WORK`, `WORK/orchestrator-done`)."""
+    """Answers what is missing, within `CHECK_TIMEOUT_SECONDS` whatever broker and store do.
+
+    `needed` names streams and durables (`WORK`, `WORK/orchestrator-done`).
+    """
 
     def __init__(self, connection: Connection, store: Store, needed: Sequence[str]) -> None:
         self._connection = connection
@@ -35,6 +39,8 @@ class Readiness:
         streams = {name.partition("/")[0] for name in needed}
         self._confirming = [Proof(partial(self._probe, stream)) for stream in subjects.PROBED if stream in streams]
         self._storing = Proof(store.prove)
+        self._leaving = False
+        connection.on_closing(self._leave)
 
     async def __call__(self) -> list[str]:
         broker, store = await asyncio.gather(self._broker(), self._stores())
@@ -52,26 +58,35 @@ class Readiness:
         if not self._connection.connected:
             return ["broker: not connected"]
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                absent = await missing(self._connection.client, self._store, self._needed)
-                if not absent:
-                    await self.broker_works()
-                return absent
+            return await within(CHECK_TIMEOUT_SECONDS, self._absent_in_broker())
         except (NatsError, JetStreamError, TimeoutError) as error:
             return [f"broker: {type(error).__name__}"]
         except BrokerUnavailable as error:
             return [f"broker: {error}"]
 
+    async def _absent_in_broker(self) -> list[str]:
+        absent = await missing(self._connection.client, self._store, self._needed)
+        if not absent:
+            await self.broker_works()
+        return absent
+
     async def _stores(self) -> list[str]:
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                absent = await missing_indexes(self._store.database)
-                await self.store_works()
-                return absent
+            return await within(CHECK_TIMEOUT_SECONDS, self._absent_in_store())
         except (StoreUnavailable, TimeoutError) as error:
             return [f"store: {type(error).__name__}"]
 
+    async def _absent_in_store(self) -> list[str]:
+        absent = await missing_indexes(self._store.database)
+        await self.store_works()
+        return absent
+
+    async def _leave(self) -> None:
+        """What was confirmed is taken out again before the connection closes."""
+        self._leaving = True
+        await asyncio.gather(*(proof.ended() for proof in self._confirming))
+
     async def _probe(self, stream: str) -> None:
-        if not self._connection.connected:
+        if self._leaving or not self._connection.connected:
             raise BrokerUnavailable(f"a probe of {stream}", ConnectionError("not connected"))
         await probe(self._connection.client, stream)

@@ -28,7 +28,7 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import Lane, Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.routing import Registry
@@ -36,6 +36,7 @@ from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ACK_WAIT_SECONDS
+from work_left import work_left
 
 PATIENCE_SECONDS = 20.0
 PULL_SECONDS = 0.5
@@ -94,12 +95,12 @@ class Stage:
         return await self.run(run_id)
 
     async def queued(self) -> int:
-        """How many messages WORK holds, those in flight included."""
-        return (await self.client.jetstream().stream_info(subjects.WORK)).state.messages
+        """How many messages of work WORK holds, those in flight included."""
+        return sum((await work_left(self.client)).values())
 
     async def is_waiting_for_runner(self) -> bool:
         """Whether jobs are all that is left in WORK, and some are."""
-        waiting = [stored.subject async for stored in history.read(self.client, subjects.WORK, ">")]
+        waiting = await work_left(self.client)
         return bool(waiting) and all(subject.startswith("llm.do.") for subject in waiting)
 
     async def taken_job(self, lane: Lane = Lane.BATCH) -> GenerationRequested:

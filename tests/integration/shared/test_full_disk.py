@@ -14,6 +14,7 @@ from local_stack.finder import Binary, find_nats
 from local_stack.servers import NatsServer, running
 from sample_runs import registry
 from shared import proof
+from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
@@ -63,12 +64,44 @@ async def test_a_stream_that_refuses_what_it_is_told_is_not_ready(
     assert not broker.works()
     broker.process.kill()
     broker.process.start()
-    async with asyncio.timeout(20):
-        while True:
-            if await ready() == []:
-                break
-            await asyncio.sleep(0.1)
+    await _until_ready(ready)
     assert broker.works()
+
+
+async def test_a_broker_that_is_started_on_a_full_disk_has_started_and_does_not_work(
+    disk: SmallDisk, broker: NatsServer, connection: Connection, store: Store
+) -> None:
+    await bootstrap(connection.client, store, NatsSettings(), registry())
+    await _fill(disk, connection)
+    broker.process.kill()
+    assert not broker.has_started()
+    broker.process.start()
+    await asyncio.to_thread(broker.wait_ready)
+    async with asyncio.timeout(10):
+        while not connection.connected:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await _refused(connection)
+    assert broker.has_started()
+    assert not broker.works()
+
+
+async def test_a_connection_that_closes_takes_its_probes_out_again(
+    broker: NatsServer, connection: Connection, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "PROVEN_SECONDS", 0.0)
+    leaving = Connection("leaving", NatsSettings(nats_url=broker.url), LOG)
+    await bootstrap(await leaving.open(), store, NatsSettings(), registry())
+    ready = Readiness(leaving, store, [subjects.WORK, subjects.RUN_EVENTS])
+    published = leaving.client.stats["out_msgs"]
+    asking = asyncio.create_task(ready.broker_works())
+    while leaving.client.stats["out_msgs"] == published:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    asking.cancel()
+    await leaving.close()
+    for stream in (subjects.WORK, subjects.RUN_EVENTS):
+        assert [stored async for stored in history.read(connection.client, stream, ">")] == []
+    with pytest.raises(BrokerUnavailable):
+        await ready.broker_works()
 
 
 async def test_a_probe_leaves_nothing_behind(connection: Connection, store: Store) -> None:
@@ -79,9 +112,21 @@ async def test_a_probe_leaves_nothing_behind(connection: Connection, store: Stor
     assert await store.collection("probes").count_documents({}) == 1
 
 
+async def _until_ready(ready: Readiness) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            if await ready() == []:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def _fill(disk: SmallDisk, connection: Connection) -> None:
-    """Until the stream of events refuses one."""
     disk.fill()
+    await _refused(connection)
+
+
+async def _refused(connection: Connection) -> None:
+    """Until the stream of events refuses one."""
     stream = connection.client.jetstream(timeout=0.5)
     with suppress(NatsTimeoutError):
         while True:

@@ -17,6 +17,7 @@ from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history, subjects
 from shared.messaging.history import StoredMessage
 from shared.messaging.publisher import Publisher
+from work_left import work_left
 
 OLD = timedelta(minutes=20)
 
@@ -107,7 +108,7 @@ async def test_scheduled_job_arrives_in_its_lane_and_says_whom_it_is_about(
     await arrived.ack_sync(timeout=5)
     assert GenerationRequested.model_validate_json(arrived.data) == wanted
     assert now() - moment >= timedelta(seconds=0.9)
-    assert (await client.jetstream().stream_info(subjects.WORK)).state.messages == 0
+    assert await work_left(client) == {}
 
 
 async def test_what_no_stream_takes_is_said_to_be_unavailable(client: Client) -> None:

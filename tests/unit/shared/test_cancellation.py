@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.cancellation import cancel_all, ends_within
+from shared.cancellation import cancel_all, ends_within, within
 from shared.process import stop_or_failure, unless_stopped
 
 
@@ -48,6 +48,34 @@ async def test_work_that_ends_in_time_is_not_touched_and_its_error_is_raised() -
     assert await ends_within(1, asyncio.sleep(0))
     with pytest.raises(ValueError, match="no"):
         await ends_within(1, fail())
+
+
+async def test_a_bound_holds_for_work_that_swallows_its_cancellations_and_ends_it_later() -> None:
+    ended = asyncio.Event()
+
+    async def late() -> None:
+        try:
+            await stubborn(3)
+        finally:
+            ended.set()
+
+    with pytest.raises(TimeoutError):
+        await within(0.01, late())
+    assert not ended.is_set()
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+async def test_what_ends_within_its_bound_is_returned_or_raised() -> None:
+    async def answer() -> str:
+        return "yes"
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    assert await within(1, answer()) == "yes"
+    with pytest.raises(ValueError, match="no"):
+        await within(1, fail())
 
 
 async def test_the_failure_of_what_runs_in_the_background_is_raised() -> None:

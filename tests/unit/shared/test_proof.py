@@ -1,6 +1,7 @@
 """A proof: what works is believed for a while, and is not asked by many at once."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -69,3 +70,21 @@ async def test_work_that_takes_too_long_has_not_succeeded(monkeypatch: pytest.Mo
     worker.may_end.clear()
     with pytest.raises(TimeoutError):
         await Proof(worker.work)()
+
+
+async def test_nobody_waits_for_work_that_ends_at_no_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROOF_TIMEOUT_SECONDS", 0.05)
+    may_end = asyncio.Event()
+
+    async def never_leaves() -> None:
+        while not may_end.is_set():
+            with suppress(asyncio.CancelledError):
+                await may_end.wait()
+
+    proof = Proof(never_leaves)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await proof()
+    may_end.set()
+    await proof.ended()

@@ -1,7 +1,8 @@
 """Ends a server that runs and does not work, so that the supervisor starts it again: a liveness probe.
 
 A disk that was full once is the reason: nats-server refuses every message of a stream whose last write failed, for as
-long as it runs, however much room there is again.
+long as it runs, however much room there is again. So does one that was started on a full disk: it may never be seen to
+work, but it has started, and is given no more time than one that worked.
 """
 
 import threading
@@ -16,24 +17,24 @@ LOOK_EVERY_SECONDS = 2.0
 UNWELL_SECONDS = 15.0
 """Longer than a busy machine, or a test, stops a server for."""
 START_SECONDS = 120.0
-"""How long a server that has just been started may take to read what it holds."""
+"""How long a server may take to read what it holds, before it has started."""
 
 
 @dataclass
 class Pulse:
-    """What is known of one server: its process, when it was seen to work last, and whether it ever was."""
+    """What is known of one server: its process, since when it does not work, and whether it has started."""
 
     pid: int
     since: float
-    worked: bool = False
+    started: bool = False
 
-    def seen(self, pid: int, works: bool, now: float) -> bool:
+    def seen(self, pid: int, works: bool, has_started: bool, now: float) -> bool:
         """Takes a look into account; says whether it is dead though it runs."""
         if pid != self.pid:
-            self.pid, self.since, self.worked = pid, now, False
-        if works:
-            self.since, self.worked = now, True
-        return now - self.since >= (UNWELL_SECONDS if self.worked else START_SECONDS)
+            self.pid, self.since, self.started = pid, now, False
+        if works or (has_started and not self.started):
+            self.since, self.started = now, True
+        return now - self.since >= (UNWELL_SECONDS if self.started else START_SECONDS)
 
 
 @dataclass
@@ -62,8 +63,8 @@ class Liveness:
             process = server.process
             if not (process.wanted and process.is_running):
                 continue
-            dead = pulse.seen(process.pid, server.works(), time.monotonic())
-            if dead:
+            works = server.works()
+            if pulse.seen(process.pid, works, works or server.has_started(), time.monotonic()):
                 self._end(process)
 
     def _end(self, process: Process) -> None:

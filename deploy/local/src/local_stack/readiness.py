@@ -10,7 +10,8 @@ from local_stack.errors import NotReadyInTime, ProcessEnded
 from local_stack.processes import Process
 
 _ASK_EVERY_SECONDS = 0.05
-_ANSWER_SECONDS = 2.0
+# Longer than a service waits for a broker or a store that does not answer: its answer then says which.
+_ANSWER_SECONDS = 5.0
 _HOPELESS_AFTER_FAILURES = 5
 
 

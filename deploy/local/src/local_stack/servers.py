@@ -53,6 +53,9 @@ class Server(Protocol):
     def works(self) -> bool:
         """Whether it does its work now, which is more than that it listens; answers within a few seconds."""
 
+    def has_started(self) -> bool:
+        """Whether it has read what it holds, however much that is; answers within a few seconds."""
+
 
 class NatsServer:
     """nats-server with JetStream on the loopback interface; its data survives restarts in `folder`."""
@@ -81,7 +84,7 @@ class NatsServer:
         _wait_until(self._is_ready, self.process, seconds)
 
     def _is_ready(self) -> bool:
-        return self.works() and self._greets()
+        return self.works() and self.has_started()
 
     def works(self) -> bool:
         """Its own answer: it knows of a stream whose last write failed, which refuses all that follow."""
@@ -94,7 +97,8 @@ class NatsServer:
         finally:
             connection.close()
 
-    def _greets(self) -> bool:
+    def has_started(self) -> bool:
+        """It greets clients once its streams are restored, and not before."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=_PROBE_TIMEOUT_SECONDS) as connection:
                 return connection.recv(4) == b"INFO"
@@ -138,6 +142,10 @@ class MongoServer:
         except PyMongoError:
             return False
         return True
+
+    def has_started(self) -> bool:
+        """It has once it works: while it listens it may still be recovering, or electing itself."""
+        return False
 
     def _listens(self) -> bool:
         try:

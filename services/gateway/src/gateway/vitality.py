@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from nats.errors import Error as NatsError
 
 from gateway.dead_letters import client_of, written_since
 from gateway.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderVitals
 from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, LettersOfLate, ServiceHealth
+from shared.cancellation import within
 from shared.contracts.record import now
 from shared.errors import AgentWarsError, BrokerUnavailable
 from shared.messaging.connection import Connection
@@ -68,9 +69,8 @@ class Vitality:
     async def _letters(self) -> LettersOfLate | None:
         """Work given up is no part that is down: one caller's must not make everything `degraded`."""
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                hour_ago = now() - timedelta(hours=1)
-                return LettersOfLate(last_hour=await written_since(client_of(self._connection), hour_ago))
+            written = written_since(client_of(self._connection), now() - timedelta(hours=1))
+            return LettersOfLate(last_hour=await within(CHECK_TIMEOUT_SECONDS, written))
         except (BrokerUnavailable, TimeoutError):
             return None
 
@@ -106,11 +106,10 @@ def _said(runner: Heartbeat, provider: str) -> ProviderVitals:
     return runner.providers.get(provider, ProviderVitals())
 
 
-async def _check(name: str, ask: Callable[[], Awaitable[None]]) -> Check:
+async def _check(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> Check:
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-            await ask()
+        await within(CHECK_TIMEOUT_SECONDS, ask())
     except (AgentWarsError, NatsError, OSError, TimeoutError) as error:
         return Check(service=name, status="down", error=type(error).__name__)
     return Check(service=name, status="up", latency_ms=round((time.perf_counter() - began) * 1000, 2))

@@ -30,6 +30,7 @@ class Connection:
         self._closing = False
         self._away = False
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._on_closing: list[Callable[[], Awaitable[None]]] = []
         self._client: QuickClient | None = None
         self.broker = QuickBroker(
             settings.nats_url,
@@ -70,11 +71,17 @@ class Connection:
         """Has `callback` run after every reconnect."""
         self._on_reconnected.append(callback)
 
+    def on_closing(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Has `callback` run before the connection closes; it bounds itself."""
+        self._on_closing.append(callback)
+
     async def close(self) -> None:
-        """Stops subscribers, drains and closes, within a bound."""
+        """Ends what was to end before, stops subscribers, drains and closes, within a bound."""
         self._closing = True
         if self._client is None:
             return
+        for callback in self._on_closing:
+            await callback()
         await self._drain()
         # There may be no broker to drain to; what was under way comes again.
         if not self._client.is_closed and not await ends_within(CLOSE_TIMEOUT_SECONDS, self._client.close()):
