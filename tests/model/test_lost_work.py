@@ -116,6 +116,24 @@ def test_a_dead_call_is_hidden_where_its_run_is_canceled_about_the_loss(canceled
         assert not is_booked(world)
 
 
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "kept"])
+def test_a_failed_call_that_the_store_was_away_for_is_hidden_only_with_its_job(is_lost: bool) -> None:
+    """Its holder gives the job back, to be booked when it comes again."""
+    with begun_run() as world:
+        until(world, lambda: bool(world.ledger.calls))
+        runner = world.ledger.calls[0].process
+        world.perform(runner, next(one for one in runner.operations if one.name == "model"), "fails")
+        (booking,) = runner.operations
+        assert booking.name == "update usage"
+        world.perform(runner, booking, fault="refused")
+        play(world)
+        if is_lost:
+            world.lose_work(and_memory=False)
+        world.until_quiet()
+        judge(world)
+        assert is_booked(world) is not is_lost
+
+
 def test_a_dead_call_of_a_canceled_run_is_booked_where_nothing_is_lost() -> None:
     with begun_run() as world:
         call_and_die(world)

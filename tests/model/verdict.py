@@ -109,11 +109,12 @@ async def _judge_calls(world: World) -> None:
 
 
 def _lost(world: World, call: Call, key: str) -> bool:
-    """Whether nothing can lead to a call: its holder died before it booked it, then the queue was lost with its job.
+    """Whether nothing leads to a call: its holder died or was cut off before it booked it, and the queue lost its job.
 
     Whoever takes the generation up again books it; where its result or an end stands, nobody does.
     """
-    return not call.process.alive and key in world.lost_jobs
+    kept_from_booking = not call.process.alive or call.process in world.cut_off
+    return kept_from_booking and key in world.lost_jobs
 
 
 def _judge_booking(call: Call, booked: Entry | Generation | Any | None) -> None:

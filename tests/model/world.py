@@ -62,6 +62,7 @@ class World:
         self.hidden_calls = 0
         self.lost_jobs: set[str] = set()
         self.lost_queue = False
+        self.cut_off: set[Process] = set()
         self.run_id = ""
         self.met_at = ""
         self.attempts = 0
@@ -151,7 +152,7 @@ class World:
         self.broker.work.store(message.subject, message.data, headers)
 
     def lose_work(self, *, and_memory: bool) -> None:
-        """The queue goes. Calls of the dead for a lost job are unknown until somebody takes it up as repeated."""
+        """The queue goes. What a lost job cost so far is unknown until somebody takes it up as repeated."""
         for message in self.broker.work.messages:
             self._touch_job(message)
             job = _job(message)
@@ -181,6 +182,7 @@ class World:
             self.ledger.outcome = outcome
         elif fault:
             self._touch(process)
+            self.cut_off.add(process)
             broker = operation.name.split()[0] in ("publish", "ack", "nak", "term") or operation.name.startswith(
                 ("read WORK", "read RUN")
             )
