@@ -71,11 +71,10 @@ class ChatWorld(World):
             if far != INSERTED:
                 self._write(far, kind=EntryKind.MESSAGE, side=Side.OPPONENT, content="another question")
 
-    def sums_up(self) -> bool:
-        """Whether something is reserved for a memory: a chat has no judges, their slot is its memory's."""
-        return any(
-            pair.get("judge", {}).get("open") for pair in self.around.tables["runs"].documents[0]["slots"].values()
-        )
+    def reserves(self) -> bool:
+        """Whether a slot is open: an answer's, or a memory's, which takes that of the judges that a chat has not."""
+        slots = self.around.tables["runs"].documents[0]["slots"]
+        return any(slot.get("open") for pair in slots.values() for slot in pair.values())
 
     def stop(self, *, signalled: bool) -> None:
         """The person has had enough of the answer that is owed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from model.broker import Stored
-from model.test_chat import HISTORY, begun
+from model.test_chat import HELLO, HISTORY, ChatProtocol, begun
 from model.test_every_effect import begun as begun_run
 from model.test_every_effect import play
 from model.verdict import booked, judge, judge_chat
@@ -161,10 +161,10 @@ def test_a_lost_memory_is_asked_for_again_with_the_next_message(lost: Callable[[
         until(world, lambda: any(lost(one) for one in world.broker.work.messages))
         world.lose_work(and_memory=False)
         world.until_quiet()
-        assert world.sums_up()
+        assert world.reserves()
         world.say()
         world.until_quiet()
-        assert not world.sums_up()
+        assert not world.reserves()
         judge_chat(world)
 
 
@@ -175,3 +175,29 @@ def test_the_slot_of_a_lost_memory_goes_with_its_chat() -> None:
         world.control(Wanted.CANCEL, told=True, signalled=True)
         world.until_quiet()
         judge_chat(world)
+
+
+def test_the_slot_of_an_answer_whose_done_is_lost_is_closed_with_the_next_message() -> None:
+    """Somebody else's look has told of the answer meanwhile; found by chance (test_chat.py)."""
+    state = ChatProtocol()
+    world, well = state.world, (0, 0, 0, "finish", "good")
+    try:
+        state.start(given=HELLO, told=True, orphan_seconds=None, troubles={"freeze", "loss"})
+        state.sweep("o1")
+        state.wait(16.0)
+        state.lose_work(and_memory=False)
+        state.sweep("o1")
+        state.work([well, well, well, well, (0, 0, 0, "freeze", "good")])
+        state.sweep("o1")
+        state.wake(0)
+        state.sweep("o1")
+        state.wait(16.0)
+        state.work([well, well])
+        state.lose_work(and_memory=False)
+        world.until_quiet()
+        assert world.reserves()
+        world.say()
+        world.until_quiet()
+        assert not world.reserves()
+    finally:
+        state.teardown()

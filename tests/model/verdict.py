@@ -51,12 +51,12 @@ def judge_chat(world: ChatWorld) -> None:
 
 
 def _talk_on(world: ChatWorld) -> None:
-    """A memory lost with the queue is asked for again with the chat's next messages, not before: no sweep is for it.
+    """A memory's work, or an answer's done, lost with the queue, leaves its slot open; E9 grants nothing else.
 
-    Its slot stays open until then, which E9 grants to nothing else.
+    Nobody waits for either, so no sweep is for it: the chat's next messages close the slot.
     """
     for _ in range(KEPT_VERBATIM):
-        if not (world.lost_queue and world.sums_up()):
+        if not (world.lost_queue and world.reserves()):
             return
         world.say()
         world.until_quiet()
