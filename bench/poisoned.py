@@ -27,6 +27,7 @@ from shared.messaging.failures import ALIKE_AT_MOST
 
 RESULT = Path(__file__).parent / "results" / "poisoned.md"
 PAIRS: Final = 5
+TALK: Final = READS._replace(seconds=30.0)
 PEOPLE: Final = 50
 POISONED_AFTER_SECONDS: Final = 5.0
 BETWEEN_SECONDS: Final = 1.0
@@ -106,11 +107,11 @@ POISONS: Final[tuple[Poison, ...]] = (many_numbers, a_picture, a_fence, many_per
 
 async def window(poisoned: bool) -> Window:
     """Fifty people on a stack of their own, with or without five poisoned requests in their midst."""
-    async with talking(READS) as (stage, _):
+    async with talking(TALK) as (stage, _):
         port = int(stage.stack.gateway_urls[0].rpartition(":")[2])
         agent = await stage.product.create_agent()
         sending = asyncio.create_task(_poison(stage, agent) if poisoned else asyncio.sleep(0, ()))
-        times = await people(PEOPLE, READS, port, b'"text-delta"', through)
+        times = await people(PEOPLE, TALK, port, b'"text-delta"', through)
         async with asyncio.timeout(SENDING_SECONDS):
             statuses = await sending
         return Window(times, statuses, _given_back(stage.stack.logs))
@@ -167,7 +168,7 @@ def _head() -> list[str]:
     return [
         "# Five poisoned requests beside fifty people who chat",
         "",
-        f"Measured {about}. People as in [chat.md](chat.md), at {READS.tokens_per_second:g} tokens/s; the poisoned "
+        f"Measured {about}. People as in [chat.md](chat.md), at {TALK.tokens_per_second:g} tokens/s; the poisoned "
         f"requests come one a second, {POISONED_AFTER_SECONDS:g} s after people began: {poisons}.",
         "",
         "| pair | first token p50 / p99 ms without | with | x p50 | x p99 | answered with | most given back |",
