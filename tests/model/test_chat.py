@@ -139,3 +139,12 @@ def test_a_fault_at_every_effect_of_a_chat(fault: Fault) -> None:
             except AssertionError as error:
                 told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
                 raise AssertionError(f"{told}: {error}") from error
+
+
+def test_a_chat_that_is_deleted_when_it_has_hardly_begun_tells_all_it_holds() -> None:
+    """Its starter dies with its messages stored and none told; what ends the chat tells them, each before the end."""
+    state = ChatProtocol()
+    state.start(given=HISTORY, told=True, orphan_seconds=None, troubles={"control", "delete"})
+    state.work(shifts=[(0, 0, 2, "kill late", "good")])
+    state.delete(signalled=False, told=False)
+    state.teardown()

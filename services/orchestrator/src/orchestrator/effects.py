@@ -86,7 +86,7 @@ class Effects:
             return
 
     async def publish_unproven(self, conversation: str, gathered: Gathered, first: bool) -> tuple[Noticed, ...]:
-        """Publishes facts whose writer may have died just before: the last message, the newest judgements.
+        """Publishes facts whose writer may have died just before: the last message, given ones, the newest judgements.
 
         A `first` look leaves out those that this process knows to stand there. Returns what the message's fact says
         to the run's account: its done, which says it too, may be lost.
@@ -94,7 +94,10 @@ class Effects:
         noticed: tuple[Noticed, ...] = ()
         last = gathered.last
         if last is not None and not (first and message_fact(conversation, last.seq) in self._known):
-            noticed = await self._tell_message(conversation, last.seq, gathered)
+            # Given messages are stored together: whoever died before it told the last one may have told none.
+            begin = 1 if last.seq <= len(gathered.facts.settings.given) else last.seq
+            for seq in range(begin, last.seq + 1):
+                noticed = await self._tell_message(conversation, seq, gathered)
         for judgement, made_at in gathered.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
             if not (first and fact.message_id in self._known):
