@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.openai_wire import offered
 from gateway.schemas.conditions import sent, sent_as
-from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature
+from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature, with_whole_numbers
 from gateway.storable import FreeObject, checked
 from shared.contracts.bounds import LARGEST_INTEGER
 
@@ -38,6 +38,11 @@ class Wire(BaseModel):
     """A part of a request, in snake_case; unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, said: Any) -> Any:
+        return with_whole_numbers(said)
 
 
 class WireFunction(Wire):

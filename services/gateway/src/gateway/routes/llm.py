@@ -16,7 +16,7 @@ from gateway.plain.serving import streamed_answer
 from gateway.plain.sessions import SessionView, read_session, reconnect, session
 from gateway.routes.streams import LastEventId, streams_of
 from gateway.schemas.events import as_events
-from gateway.schemas.fields import NAME_LENGTH, PROMPT_LENGTH
+from gateway.schemas.fields import NAME_LENGTH, Prompt
 from gateway.store_watch import NeedsStore, watch_of
 from gateway.token_gate import ReadByToken
 from gateway.validation import problems
@@ -29,7 +29,7 @@ AS_TOKENS: dict[int | str, dict[str, Any]] = {
     204: {"description": "`Last-Event-ID` is the end of its answer, or its answer is gone."},
 }
 ShortText = Annotated[str | None, Query(max_length=NAME_LENGTH)]
-Text = Annotated[str | None, Query(max_length=PROMPT_LENGTH)]
+Text = Annotated[Prompt | None, Query()]
 
 router = APIRouter(tags=["plain generations"])
 

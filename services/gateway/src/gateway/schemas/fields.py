@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
@@ -37,6 +37,19 @@ class Body(BaseModel):
         allow_inf_nan=False,
         protected_namespaces=(),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, said: Any) -> Any:
+        return with_whole_numbers(said)
+
+
+def with_whole_numbers(said: Any) -> Any:
+    """What was said, 4.0 as 4: JSON knows one kind of number, and some clients write whole ones so."""
+    if not isinstance(said, dict):
+        return said
+    whole = {name: int(value) for name, value in said.items() if type(value) is float and value.is_integer()}
+    return said | whole if whole else said
 
 
 def _not_blank(text: str) -> str:
