@@ -26,7 +26,7 @@ def test_a_whole_number_is_one_however_it_is_written(
         assert (read, type(read)) == (4, int)
 
 
-@pytest.mark.parametrize("wrong", [4.5, "4", True, 1e300, float("inf"), float("nan")])
+@pytest.mark.parametrize("wrong", [4.5, "4", True, float("inf"), float("nan")])
 @pytest.mark.parametrize(("body", "said", "field", "name"), BODIES)
 def test_nothing_else_is_a_whole_number(
     body: type[BaseModel], said: dict[str, Any], field: str, name: str, wrong: object
