@@ -9,7 +9,7 @@ from contract.running import findings
 from local_stack.stack import Stack
 
 SEED = int(os.environ.get("CONTRACT_SEED", "18"))
-SECONDS = int(os.environ.get("CONTRACT_SECONDS", "60"))
+SECONDS = int(os.environ.get("CONTRACT_SECONDS", "40"))
 READY_SECONDS = 60
 
 

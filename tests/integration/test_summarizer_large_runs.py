@@ -36,8 +36,8 @@ class Reads:
 
 
 @pytest.fixture
-async def here(nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(nats_url, mongo_url) as made:
+async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
+    async with world(fresh_nats_url, mongo_url) as made:
         run = run_of(CONVERSATIONS)
         await made.store.runs.insert(run)
         for index in range(1, CONVERSATIONS + 1):
@@ -65,11 +65,11 @@ async def test_what_is_held_of_a_run_has_no_texts(here: World, monkeypatch: pyte
 
 
 async def test_a_report_reads_each_conversation_once_and_again_what_it_shows(
-    here: World, nats_url: str, monkeypatch: pytest.MonkeyPatch
+    here: World, fresh_nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = Reads(monkeypatch)
     here.answers = {None: draft(), "condense": "It never confirms."}
-    async with serving(here, nats_url):
+    async with serving(here, fresh_nats_url):
         await here.ask()
         run = await here.ended()
     report = await here.store.reports.get(RUN)
