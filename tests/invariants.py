@@ -1,4 +1,4 @@
-"""The invariants of the turn protocol (spec/turn-protocol.md section 11), read from the store and the streams.
+"""The invariants of the turn protocol (docs/protocol.md section 11), read from the store and the streams.
 
 Each function raises AssertionError, named for its invariant, with what it found. They hold for a run that has ended
 and is at rest, whatever happened on the way there.

@@ -1,4 +1,4 @@
-"""The turn protocol under a hostile world, on the product's own code (spec/turn-protocol.md, all of it).
+"""The turn protocol under a hostile world, on the product's own code (docs/protocol.md, all of it).
 
 A Hypothesis state machine plays one run over two orchestrators, two llm-runners and a summarizer: their real handlers,
 looks, effects, decisions, outcomes, settlements and repositories. Only the driver of the store, the broker's client,

@@ -1,4 +1,4 @@
-"""What must hold at the end of every history: the invariants of spec/turn-protocol.md section 11, each by name.
+"""What must hold at the end of every history: the invariants of docs/protocol.md section 11, each by name.
 
 E2, E3, E7, E8 and E9 are those of tests/invariants.py, read from the store and the streams; what only a world without
 chance can know (who was killed where, what the provider saw) is added here.

@@ -1,4 +1,4 @@
-"""How a run ends: the terminal status, then `run.ended`, its last fact (spec/turn-protocol.md section 5)."""
+"""How a run ends: the terminal status, then `run.ended`, its last fact (docs/protocol.md section 5)."""
 
 from shared.contracts.events import Progressed, RunEnded
 from shared.contracts.generations import Generation, UsageRow

@@ -76,7 +76,7 @@ class StaleMessage(AgentWarsError):
 
 
 class Taken(AgentWarsError):
-    """An insert met a taken key: it has lost (spec/turn-protocol.md section 1)."""
+    """An insert met a taken key: it has lost (docs/protocol.md section 1)."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} is taken")

@@ -42,7 +42,7 @@ class HealthSettings(Fragment):
 
 
 class LimitSettings(Fragment):
-    """Defaults and ceilings of what may be asked (spec/limits.md). Both budgets are for each conversation of a run."""
+    """Defaults and ceilings of what may be asked (docs/api.md, "Limits"). Both budgets are a conversation's."""
 
     message_limit: int = 25
     message_limit_ceiling: int = 25
@@ -60,7 +60,7 @@ class LimitSettings(Fragment):
 
 
 class ChatSettings(Fragment):
-    """How much of a chat its model is shown, and when what is old is summed up; in tokens (spec/limits.md)."""
+    """How much of a chat its model is shown, and when what is old is summed up; in tokens (docs/api.md, "Limits")."""
 
     chat_window_tokens: int = Field(default=8000, ge=500)
     summary_starts_tokens: int = Field(default=6000, ge=200)

@@ -1,4 +1,4 @@
-"""A run's totals hold every row, whenever it came (spec/turn-protocol.md section 8)."""
+"""A run's totals hold every row, whenever it came (docs/protocol.md section 8)."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

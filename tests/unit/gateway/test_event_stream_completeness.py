@@ -1,4 +1,4 @@
-"""What is complete, and what is missing (spec/architecture.md section 4)."""
+"""What is complete, and what is missing (docs/architecture.md, "Event streams in the gateway")."""
 
 from gateway.event_stream.completeness import Completeness
 from gateway.event_stream.views import DELTA, Heard

@@ -1,4 +1,4 @@
-"""A run's log: order, holes, refills, gaps (spec/architecture.md section 4)."""
+"""A run's log: order, holes, refills, gaps (docs/architecture.md, "Event streams in the gateway")."""
 
 import asyncio
 import json

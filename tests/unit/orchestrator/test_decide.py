@@ -1,4 +1,4 @@
-"""Every line of spec/turn-protocol.md section 3, as a table."""
+"""Every line of docs/protocol.md section 3, as a table."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The events of a run have exactly the names of the contract (spec/api.md, "Event stream of a run")."""
+"""The events of a run have exactly the names of the contract (docs/api.md, "Event stream of a run")."""
 
 import json
 from typing import Any

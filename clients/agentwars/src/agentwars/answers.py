@@ -1,4 +1,4 @@
-"""What the gateway answers (spec/api.md), as read-only values.
+"""What the gateway answers (docs/api.md), as read-only values.
 
 Every field a newer gateway adds is kept, so that `wire()` is exactly what was received.
 """

@@ -1,4 +1,4 @@
-"""The gateway's REST API and streams, typed (spec/api.md)."""
+"""The gateway's REST API and streams, typed (docs/api.md)."""
 
 import asyncio
 import uuid

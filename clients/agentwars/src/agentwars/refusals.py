@@ -10,7 +10,7 @@ _SHOWN = 300  # characters of an answer that isn't the gateway's
 
 
 def refusal(response: httpx.Response) -> ApiError:
-    """Reads the one error shape of spec/api.md; anything else becomes `http_<status>` with the answer's beginning."""
+    """Reads the one error shape of docs/api.md; anything else becomes `http_<status>` with the answer's beginning."""
     try:
         body: Any = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Accepting a run, once: the insert decides, and whoever loses reads what stands (spec/turn-protocol.md section 1)."""
+"""Accepting a run, once: the insert decides, and whoever loses reads what stands (docs/protocol.md section 1)."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Cancel, pause and resume: what is wanted of a run (spec/turn-protocol.md section 6)."""
+"""Cancel, pause and resume: what is wanted of a run (docs/protocol.md section 6)."""
 
 from gateway.access import Caller
 from gateway.commands import Commands

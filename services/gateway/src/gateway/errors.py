@@ -1,4 +1,4 @@
-"""The errors of the API: one class a code, each builds its sentence (spec/api.md, "Errors").
+"""The errors of the API: one class a code, each builds its sentence (docs/api.md, "Errors").
 
 How they become answers stands in `error_answers.py`.
 """

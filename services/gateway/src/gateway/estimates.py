@@ -66,7 +66,7 @@ def estimate(registry: Registry, settings: RunSettings, limits: LimitSettings) -
 
 
 def report_reserve_nanos(registry: Registry, settings: RunSettings, limits: LimitSettings) -> int:
-    """What a run puts aside for its report at its start (spec/turn-protocol.md section 8)."""
+    """What a run puts aside for its report at its start (docs/protocol.md section 8)."""
     call = report_call(registry, settings, limits.expected_output_tokens)
     if call is None or settings.report is None:
         return 0

@@ -1,4 +1,4 @@
-"""retry-failed: a new run plays again what ended by error, the rest is kept (spec/turn-protocol.md section 5)."""
+"""retry-failed: a new run plays again what ended by error, the rest is kept (docs/protocol.md section 5)."""
 
 from fastapi import Response
 

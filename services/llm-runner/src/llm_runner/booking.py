@@ -1,4 +1,4 @@
-"""Booking what attempts cost whose text counts for nothing (spec/turn-protocol.md section 8)."""
+"""Booking what attempts cost whose text counts for nothing (docs/protocol.md section 8)."""
 
 from llm_runner.announcing import Announcer
 from llm_runner.case import Case

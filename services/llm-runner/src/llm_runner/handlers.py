@@ -1,4 +1,4 @@
-"""A job, step by step (spec/turn-protocol.md section 4). The transcript is the log, and acknowledging comes last."""
+"""A job, step by step (docs/protocol.md section 4). The transcript is the log, and acknowledging comes last."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Answers that nobody reads any more (spec/turn-protocol.md section 9): each token of them would be paid for nothing.
+"""Answers that nobody reads any more (docs/protocol.md section 9): each token of them would be paid for nothing.
 
 Gateways renew the lease of what they stream every RENEWED_SECONDS, the first time after as long. A lease counts from
 when this process saw it change, so that clocks that differ do no harm:

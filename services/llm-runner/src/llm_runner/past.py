@@ -1,4 +1,4 @@
-"""The attempts that were made for a generation before this delivery (spec/turn-protocol.md section 4, step 2).
+"""The attempts that were made for a generation before this delivery (docs/protocol.md section 4, step 2).
 
 Only `attempt.started` on the run's stream knows whether a holder that died had called; what such an attempt left out
 is booked as an estimate, which the real figures of a zombie replace.

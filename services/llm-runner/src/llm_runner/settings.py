@@ -1,4 +1,4 @@
-"""What llm-runner can be told; defaults are those of spec/limits.md."""
+"""What llm-runner can be told; defaults are those of docs/api.md, "Limits"."""
 
 from dataclasses import dataclass, field
 

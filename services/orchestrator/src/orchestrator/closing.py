@@ -1,4 +1,4 @@
-"""The closing effects of a conversation, up to its count (spec/turn-protocol.md section 5): all can be repeated."""
+"""The closing effects of a conversation, up to its count (docs/protocol.md section 5): all can be repeated."""
 
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import Gathered, run_settings, spent_figures, total

@@ -1,6 +1,6 @@
 """What a conversation is owed. Pure: no broker, no store, no clock of its own.
 
-This is the heart of the engine, spec/turn-protocol.md section 3 line by line. A trigger never says what to do, only
+This is the heart of the engine, docs/protocol.md section 3 line by line. A trigger never says what to do, only
 where to look; a look gathers facts, asks here what is owed, and performs the answer in order. Every effect can be
 repeated, facts only grow, so acting on an old picture repeats an effect at worst.
 

@@ -1,4 +1,4 @@
-"""Making it so: every effect has a name and can be repeated (spec/turn-protocol.md sections 2, 5, 8)."""
+"""Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2, 5, 8)."""
 
 from contextlib import suppress
 from datetime import datetime

@@ -1,6 +1,6 @@
 """What this process knows to stand on a stream, so that a look does not say it again a moment later.
 
-Only saves work: repeating an effect would be as right (spec/turn-protocol.md section 2). So it forgets soon, and looks
+Only saves work: repeating an effect would be as right (docs/protocol.md section 2). So it forgets soon, and looks
 that nothing proves (a command, a sweep, a redelivery) do not ask it.
 """
 

@@ -1,4 +1,4 @@
-"""Finds what no trigger covers, and publishes a look for it (spec/turn-protocol.md section 7).
+"""Finds what no trigger covers, and publishes a look for it (docs/protocol.md section 7).
 
 But for deadlines it acts only after a gateway's death, a lost queue, or a zombie that died after its successor had
 acknowledged; `looks` counts how often, by reason. Every orchestrator sweeps: a look's id holds its time bucket, so

@@ -1,7 +1,7 @@
 """What the report of a run is owed. Pure: no broker, no store.
 
 Every trigger means "look at the report of run X"; the first line that applies wins. Facts only grow, every effect can
-be repeated, so acting on an old picture repeats an effect at worst (spec/turn-protocol.md sections 2 and 5).
+be repeated, so acting on an old picture repeats an effect at worst (docs/protocol.md sections 2 and 5).
 
      1  a conversation is not counted yet             nothing: the count that is missing asks again
      2  `run.ended` is out                            nothing

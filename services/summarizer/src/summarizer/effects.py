@@ -1,4 +1,4 @@
-"""Making it so: every effect has a name and can be repeated (spec/turn-protocol.md sections 2 and 5)."""
+"""Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2 and 5)."""
 
 from shared.contracts.events import ReportReady
 from shared.contracts.record import now

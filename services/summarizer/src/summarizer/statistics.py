@@ -1,4 +1,4 @@
-"""What a run's conversations add up to (spec/api.md, "Scale tests, comparisons, reports"). Pure."""
+"""What a run's conversations add up to (docs/api.md, "Scale tests, comparisons, reports"). Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

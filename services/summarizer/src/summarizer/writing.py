@@ -43,7 +43,7 @@ def read_answer(stored: Generation | None) -> Answer | None:
 class Writer:
     """Who writes a report: the participant the run names and the model behind it.
 
-    A generation reserves at most `reserved_tokens` of output (spec/turn-protocol.md section 8).
+    A generation reserves at most `reserved_tokens` of output (docs/protocol.md section 8).
     """
 
     participant: Participant

@@ -41,7 +41,7 @@ class UsageRow(Record):
 
     `outcome` says why the attempt's result does not count: `failed`, `canceled`, `lost` (its process died), `beaten`
     (another result stood there first) or `broken` (our own code failed on it). `partial` keeps the beginning of what
-    had come. A row whose attempt id stands in a result counts for nothing (spec/turn-protocol.md section 8).
+    had come. A row whose attempt id stands in a result counts for nothing (docs/protocol.md section 8).
     """
 
     id: str

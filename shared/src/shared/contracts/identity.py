@@ -1,4 +1,4 @@
-"""Names, so that whoever repeats an effect gives it the same name (spec/turn-protocol.md sections 1 and 2)."""
+"""Names, so that whoever repeats an effect gives it the same name (docs/protocol.md sections 1 and 2)."""
 
 import os
 import time
@@ -18,7 +18,7 @@ def new_id() -> str:
 def conversation_id(run_id: str, index: int) -> str:
     """The id of the index-th conversation (1, 2, 3 ...) of a run: derived, never drawn.
 
-    A chat, and every other run of one answer, is its own conversation and has one id for both (spec/api.md):
+    A chat, and every other run of one answer, is its own conversation and has one id for both (docs/api.md):
     `Run.conversation_id` knows which.
     """
     return f"{run_id}-{index}"

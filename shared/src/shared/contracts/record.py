@@ -16,7 +16,7 @@ def now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """`2026-11-21T10:00:00.000Z`: the one form of a time on the wire (spec/api.md)."""
+    """`2026-11-21T10:00:00.000Z`: the one form of a time on the wire (docs/api.md)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 

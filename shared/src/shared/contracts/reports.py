@@ -1,4 +1,4 @@
-"""What a run taught (spec/api.md, "Scale tests, comparisons, reports")."""
+"""What a run taught (docs/api.md, "Scale tests, comparisons, reports")."""
 
 from typing import Annotated, Final, Literal
 

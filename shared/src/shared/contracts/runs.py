@@ -130,7 +130,7 @@ class Links(Record):
 
 
 class StatusView(Record):
-    """The status object (spec/api.md): polled, streamed, and the content of `run.ended`."""
+    """The status object (docs/api.md): polled, streamed, and the content of `run.ended`."""
 
     id: str
     job_id: str

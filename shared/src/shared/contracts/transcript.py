@@ -132,7 +132,7 @@ def fold(entries: Iterable[Entry]) -> list[Entry]:
 
 
 class MessageView(Record):
-    """A message as REST shows it (spec/api.md, `GET .../messages`); role is seen from the agent."""
+    """A message as REST shows it (docs/api.md, `GET .../messages`); role is seen from the agent."""
 
     id: str
     seq: int

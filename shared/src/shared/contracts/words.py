@@ -1,4 +1,4 @@
-"""The words of the product (spec/product.md), as values: use these and no others."""
+"""The words of the product, as values: use these and no others."""
 
 from enum import StrEnum
 from typing import Final
@@ -24,7 +24,7 @@ PLAYED: Final = tuple(kind for kind in RunKind if not kind.answers)
 
 
 class RunStatus(StrEnum):
-    """Where a run stands (spec/api.md)."""
+    """Where a run stands (docs/api.md)."""
 
     QUEUED = "queued"
     RUNNING = "running"

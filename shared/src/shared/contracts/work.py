@@ -1,4 +1,4 @@
-"""The work messages: every one means "look here", and may be delivered again (spec/turn-protocol.md section 2)."""
+"""The work messages: every one means "look here", and may be delivered again (docs/protocol.md section 2)."""
 
 from typing import Annotated, ClassVar, Final, Literal
 

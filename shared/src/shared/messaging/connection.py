@@ -22,7 +22,7 @@ class Connection:
     """A service's FastStream broker and the one NATS connection below it.
 
     It reconnects for ever. A connection that closed for good without being asked to ends the process: FastStream's
-    pull loop would spin without yielding (research/engine.md section 1), and the supervisor's restart mends it.
+    pull loop would spin without yielding, and the supervisor's restart mends it.
     """
 
     def __init__(self, service: str, settings: NatsSettings, log: Logger, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """Two ways to hear what the broker sends to an inbox: FastStream's subscriber, or the plain client.
 
 FastStream's own pull loop would drop what arrives while it stops, and ask a durable that is gone thousands of times a
-second (research/engine.md section 1). So its subscriber hears the inbox, and `WorkPull` does the asking.
+second. So its subscriber hears the inbox, and `WorkPull` does the asking.
 """
 
 from collections.abc import Awaitable, Callable

@@ -63,7 +63,7 @@ class Publisher:
         """Publishes a fact or a confirmed hint of a run, and returns the sequence at which it stands.
 
         A fact's id makes a repetition a duplicate while the stream remembers it. Whose cause is older than that is
-        looked for in the stream first (spec/turn-protocol.md section 10).
+        looked for in the stream first (docs/protocol.md section 10).
         """
         subject = subjects.events(event.run_id)
         # One that seems to come from the future met a clock that was set back: nobody knows how old it is.

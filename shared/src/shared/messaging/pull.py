@@ -1,9 +1,8 @@
 """Pulling work of one durable: slot first, message second, never a message that waits for a slot.
 
-Messages asked for and parked would burn their ack_wait, and would be dropped without a nak at the end of the process
-(research/engine.md section 1): exactly as many are asked for as slots are free, and what comes after a stop is given
-back at once. The requests of JetStream's pull API are made here by hand: one inbox, many small requests, each answered
-under a subject of its own:
+Messages asked for and parked would burn their ack_wait, and would be dropped without a nak at the end of the process:
+exactly as many are asked for as slots are free, and what comes after a stop is given back at once. The requests of
+JetStream's pull API are made here by hand: one inbox, many small requests, each answered under a subject of its own:
 
     <inbox>.<epoch>.<batch>     408 its time is over, 409 refused, 503 nobody there, 100 it lives
     (messages come under their own subject)

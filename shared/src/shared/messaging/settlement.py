@@ -1,4 +1,4 @@
-"""How a handler's end becomes the broker's answer (spec/turn-protocol.md section 2).
+"""How a handler's end becomes the broker's answer (docs/protocol.md section 2).
 
     returned             -> acknowledged, with confirmation
     StaleMessage         -> acknowledged

@@ -1,4 +1,4 @@
-"""Every subject, stream and durable by name (spec/architecture.md section 3)."""
+"""Every subject, stream and durable by name (docs/architecture.md, "Streams and subjects")."""
 
 from typing import Final
 

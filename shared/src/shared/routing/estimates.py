@@ -1,4 +1,4 @@
-"""What a run is expected to cost, and what a generation reserves before it is asked for (spec/limits.md)."""
+"""What a run is expected to cost, and what a generation reserves before it is asked for (docs/api.md, "Limits")."""
 
 from collections.abc import Iterator
 

@@ -154,7 +154,7 @@ class Registry(Fragment):
         return found if self.entry(found).tier is Tier.FAST else route
 
     def half_lane(self, providers: set[str], lane: Lane) -> int:
-        """Half of the tightest lane limit: a run's ceiling of concurrency (spec/architecture.md section 3)."""
+        """Half of the tightest lane limit: what a run has at once at most (docs/architecture.md)."""
         return max(1, min(self.providers[name].lane_limit(lane) for name in providers) // 2)
 
 

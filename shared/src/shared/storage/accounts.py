@@ -1,4 +1,4 @@
-"""A run's money and progress as one pipeline update: reserve, settle, raise (spec/turn-protocol.md section 8).
+"""A run's money and progress as one pipeline update: reserve, settle, raise (docs/protocol.md section 8).
 
 Every figure is absolute and raised with `$max`, so that repetition and order do not matter. A change is a list of
 pipeline stages; changes of many conversations of one run are simply concatenated into one update.

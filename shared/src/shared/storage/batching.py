@@ -1,6 +1,6 @@
 """Group commit: what arrives while a batch is under way forms the next one.
 
-Under load the driver's cost per operation, not the server's, is what a turn waits for (spec/turn-protocol.md,
+Under load the driver's cost per operation, not the server's, is what a turn waits for (docs/protocol.md,
 preface); one operation alone is never delayed.
 """
 

@@ -1,7 +1,7 @@
 """The repository of readers: when an answer was read last, so that nobody pays for one that nobody reads.
 
 A gateway that has readers of an answer renews its lease every few seconds; llm-runner ends a call whose lease is
-older than the orphan time (spec/turn-protocol.md section 9). A gateway that dies renews nothing.
+older than the orphan time (docs/protocol.md section 9). A gateway that dies renews nothing.
 """
 
 from collections.abc import Mapping, Sequence

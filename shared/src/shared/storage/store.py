@@ -25,7 +25,7 @@ PROBE = {"_id": "readiness"}
 
 
 class Store:
-    """Majority and journal for every write, majority reads on the primary (spec/turn-protocol.md section 1)."""
+    """Majority and journal for every write, majority reads on the primary (docs/protocol.md section 1)."""
 
     def __init__(self, settings: MongoSettings) -> None:
         milliseconds = int(settings.store_timeout_seconds * 1000)

@@ -1,5 +1,5 @@
 """Beginnings of transcripts, kept in process: what stands in a transcript never changes, so of one that was read before
-only what follows has to be read (spec/turn-protocol.md section 1: the transcript is the log).
+only what follows has to be read (docs/protocol.md section 1: the transcript is the log).
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Every stream and durable, in tables (spec/architecture.md section 3)."""
+"""Every stream and durable, in tables (docs/architecture.md, "Streams and subjects")."""
 
 from nats.js.api import (
     AckPolicy,

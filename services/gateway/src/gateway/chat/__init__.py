@@ -1,1 +1,1 @@
-"""Chats: answers that somebody waits for, in the words of several clients (spec/turn-protocol.md section 9)."""
+"""Chats: answers that somebody waits for, in the words of several clients (docs/protocol.md section 9)."""

@@ -25,7 +25,7 @@ Serve = Callable[[Client], Awaitable[bool]]
 class AnswerResponse(Response):
     """Runs `serve(client)`, which says whether it wrote the answer to its end.
 
-    A body that ends well before its end is taken for a success by AI SDK clients (research/streaming.md, finding 2).
+    A body that ends well before its end is taken for a success by AI SDK clients.
     So an answer that this process cannot finish, because it stops or its broker is away, ends without its last chunk:
     the client sees a broken connection and comes again. `events` says that comments may stand between the chunks,
     `counted` counts the stream for its caller.

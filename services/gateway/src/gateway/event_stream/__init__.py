@@ -1,4 +1,7 @@
-"""The live side: one in-process log a watched run, one cursor a reader (spec/architecture.md section 4)."""
+"""The live side: one in-process log a watched run, one cursor a reader.
+
+docs/architecture.md, "Event streams in the gateway".
+"""
 
 from gateway.event_stream.admission import streams_per_user
 from gateway.event_stream.handover import OutermostLayer

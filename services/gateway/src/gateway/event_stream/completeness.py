@@ -2,7 +2,7 @@
 
 *Complete* on a subject is the last sequence up to which nothing of it is missing. An event of `.events` that turns
 out to be missing below what readers have got already is told as `gap`; a missing delta there is healed by its
-`message` (spec/architecture.md section 4).
+`message` (docs/architecture.md, "Event streams in the gateway").
 """
 
 from gateway.event_stream.views import Heard, View

@@ -6,7 +6,7 @@
               filling: read from the last complete sequence up to what was heard;
                        what is heard meanwhile waits, and is looked at again afterwards
 
-What counts as a hole is `completeness.py`'s to say (spec/architecture.md section 4).
+What counts as a hole is `completeness.py`'s to say (docs/architecture.md, "Event streams in the gateway").
 """
 
 import asyncio

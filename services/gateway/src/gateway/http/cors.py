@@ -1,4 +1,4 @@
-"""Which origins may read answers, which headers they see and may send (spec/api.md, "Access")."""
+"""Which origins may read answers, which headers they see and may send (docs/api.md, "Access")."""
 
 import re
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""Whether a gateway is for one person alone: limits hold by themselves only beyond loopback (spec/api.md, "Access")."""
+"""Whether a gateway is for one person alone: limits hold by themselves only beyond loopback (docs/api.md, "Access")."""
 
 from ipaddress import ip_address
 

@@ -1,1 +1,1 @@
-"""The wire format of OpenAI's chat completions, for any client that speaks it (spec/api.md, "Chat")."""
+"""The wire format of OpenAI's chat completions, for any client that speaks it (docs/api.md, "Chat")."""

@@ -1,4 +1,4 @@
-"""A question as a run: a conversation with one answer, kept for an hour (spec/turn-protocol.md section 9)."""
+"""A question as a run: a conversation with one answer, kept for an hour (docs/protocol.md section 9)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

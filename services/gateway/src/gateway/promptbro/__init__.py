@@ -1,1 +1,1 @@
-"""PromptBro, the guide for writing prompts (spec/api.md, "PromptBro")."""
+"""PromptBro, the guide for writing prompts (docs/api.md, "PromptBro")."""

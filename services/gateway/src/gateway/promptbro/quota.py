@@ -1,4 +1,4 @@
-"""PromptBro's quota: what a user may have of it a day (spec/limits.md)."""
+"""PromptBro's quota: what a user may have of it a day (docs/api.md, "Limits")."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ SETTINGS: Final = frozenset({"assist_daily_requests", "assist_daily_usd"})
 
 
 def is_enforced(settings: GatewaySettings) -> bool:
-    """Whether there is a quota: always, but on loopback only where one is set (spec/api.md, "Access")."""
+    """Whether there is a quota: always, but on loopback only where one is set (docs/api.md, "Access")."""
     return bool(SETTINGS & settings.model_fields_set) or not is_loopback(settings.host)
 
 

@@ -1,4 +1,4 @@
-"""Chats (spec/api.md, "Chat and plain generations")."""
+"""Chats (docs/api.md, "Chat and plain generations")."""
 
 from typing import Annotated, Any
 

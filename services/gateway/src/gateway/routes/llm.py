@@ -1,4 +1,4 @@
-"""/api/llm: one question, one answer, in the plainest form an EventSource reads (spec/api.md)."""
+"""/api/llm: one question, one answer, in the plainest form an EventSource reads (docs/api.md)."""
 
 from typing import Annotated, Any
 

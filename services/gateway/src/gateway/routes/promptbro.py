@@ -1,4 +1,4 @@
-"""PromptBro, the guide for writing prompts (spec/api.md, "PromptBro")."""
+"""PromptBro, the guide for writing prompts (docs/api.md, "PromptBro")."""
 
 from typing import Annotated, Any, Literal
 

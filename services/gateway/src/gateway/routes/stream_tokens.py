@@ -1,4 +1,4 @@
-"""POST /api/stream-tokens: what an EventSource puts into its URL in the place of headers (spec/api.md, "Access")."""
+"""POST /api/stream-tokens: what an EventSource puts into its URL in the place of headers (docs/api.md, "Access")."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""The event streams of runs (spec/api.md, "Event stream of a run")."""
+"""The event streams of runs (docs/api.md, "Event stream of a run")."""
 
 from typing import Annotated, Any
 

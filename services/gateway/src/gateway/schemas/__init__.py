@@ -1,1 +1,1 @@
-"""The public shapes: what a request may hold, with every bound of spec/limits.md, and what an answer holds."""
+"""The public shapes: what a request may hold, with every bound of docs/api.md, "Limits", and what an answer holds."""

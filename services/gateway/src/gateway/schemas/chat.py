@@ -1,4 +1,4 @@
-"""What a chat is sent: leniently, for many clients post it in many shapes (spec/api.md, "Chat")."""
+"""What a chat is sent: leniently, for many clients post it in many shapes (docs/api.md, "Chat")."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""What can be started, on the wire (spec/api.md, "Battles" and "Scale tests"). Ceilings that settings move are
+"""What can be started, on the wire (docs/api.md, "Battles" and "Scale tests"). Ceilings that settings move are
 checked where a run is built (`starts.py`); the bounds here are fixed."""
 
 from typing import Annotated, Any, Final, Literal
