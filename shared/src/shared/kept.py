@@ -77,6 +77,8 @@ def held_bytes(*values: object) -> int:
         total += getsizeof(value)
         if isinstance(value, BaseModel):
             waiting.append(value.__dict__)
+            # Which fields were set: of a small model this is half of it.
+            total += getsizeof(value.model_fields_set)
         elif isinstance(value, dict):
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):

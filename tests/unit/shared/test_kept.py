@@ -7,7 +7,9 @@ from shared.contracts.record import now
 from shared.contracts.settings import RunSettings
 from shared.contracts.transcript import Entry
 from shared.kept import Kept, held_bytes
+from shared.storage.driver import to_document
 from shared.storage.kept_settings import KeptSettings
+from shared.storage.run_settings import unfolded
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
 
 LARGE = "\N{PILE OF POO}" * 32_000
@@ -53,6 +55,18 @@ def test_what_values_take_is_what_the_process_holds() -> None:
     finally:
         tracemalloc.stop()
     assert 4 * 32_000 <= held_bytes(settings) <= 1.5 * (after - before)
+
+
+def test_what_small_settings_take_is_told_as_well() -> None:
+    stored = to_document(sample_runs.run())["settings"]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        kept = [unfolded(stored) for _ in range(100)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.8 <= sum(map(held_bytes, kept)) / (after - before) <= 1.5
 
 
 def test_settings_of_large_agents_are_kept_as_far_as_they_fit() -> None:
