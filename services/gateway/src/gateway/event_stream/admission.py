@@ -9,7 +9,13 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -62,12 +68,9 @@ class Admission:
         self._holder = new_id()
         self._shares: dict[Owner, _Share] = {}
 
-    @asynccontextmanager
-    async def admit(self, caller: Caller) -> AsyncIterator[None]:
-        """Counts a stream of the caller for the length of a `with` block. Raises TooManyStreams."""
-        await self.check(caller)
-        with self.holding(caller):
-            yield
+    def admit(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Counts a stream of the caller for the length of an `async with` block, which raises TooManyStreams."""
+        return nullcontext() if self._limit is None else self._admitted(caller)
 
     async def check(self, caller: Caller) -> None:
         """Raises TooManyStreams where the caller has as many streams as a user may have."""
@@ -77,18 +80,9 @@ class Admission:
         if share.open + share.elsewhere >= self._limit:
             raise TooManyStreams(self._limit)
 
-    @contextmanager
-    def holding(self, caller: Caller) -> Iterator[None]:
+    def holding(self, caller: Caller) -> AbstractContextManager[None]:
         """Counts a stream that was admitted, for the length of a `with` block."""
-        if self._limit is None:
-            yield
-            return
-        share = self._shares.setdefault(caller.owner, _Share())
-        share.open += 1
-        try:
-            yield
-        finally:
-            share.open -= 1
+        return nullcontext() if self._limit is None else self._held(caller)
 
     async def run(self) -> None:
         """Says what has changed, and what would run out, once a second until it is cancelled."""
@@ -104,6 +98,21 @@ class Admission:
             await self._leases.release(self._holder)
         except StoreUnavailable as error:
             self._log.info("stream leases left to run out", error=str(error))
+
+    @asynccontextmanager
+    async def _admitted(self, caller: Caller) -> AsyncIterator[None]:
+        await self.check(caller)
+        with self._held(caller):
+            yield
+
+    @contextmanager
+    def _held(self, caller: Caller) -> Iterator[None]:
+        share = self._shares.setdefault(caller.owner, _Share())
+        share.open += 1
+        try:
+            yield
+        finally:
+            share.open -= 1
 
     async def _known(self, owner: Owner) -> _Share:
         """The user's share. With the store away what was known before has to do: a limit is no reason to refuse all."""
