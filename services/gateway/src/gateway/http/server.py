@@ -52,6 +52,8 @@ def http_options(settings: GatewaySettings) -> dict[str, Any]:
     return {
         "http": http_with(cors_of(settings)),
         "ws": "none",
+        # Nothing here asks for a client's address or scheme.
+        "proxy_headers": False,
         "server_header": False,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }
