@@ -1,4 +1,9 @@
-"""A disk that is small enough to be full, where this process may mount one."""
+"""A disk that is small enough to be full, where this process may mount one.
+
+Nothing less is one: a bound of file sizes, or of what JetStream may store, is another error than a write that finds no
+room. Mounting takes rights that neither people nor containers have by default, those of CI included: without them a
+test is skipped there, too, and says so.
+"""
 
 import os
 import shutil

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from clients.programs import (
 )
 from local_stack.stack import Stack
 
+BESIDE = {"chromium": "chromium", "nginx": "nginx-light", "curl": "curl"}
+"""What some tests need, here or in `make test`, and the package of Debian it comes in."""
 READY_SECONDS = 60
 TEST_SECONDS = 600
 # What waits for nobody waits shorter here.
@@ -48,6 +50,7 @@ def main() -> int:
         del os.environ[name]
     try:
         runner = node()
+        beside = {name: program(name, package) for name, package in BESIDE.items()}
         for folder in (PACKAGE, MATRIX):
             install_packages(folder)
         python = install_python()
@@ -57,7 +60,7 @@ def main() -> int:
         print(f"clients-test: {missing}", file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="agentwars-clients-"))
-    status = asyncio.run(_run(chosen, folder, runner, python))
+    status = asyncio.run(_run(chosen, folder, runner, beside, python))
     if status == 0:
         shutil.rmtree(folder)
     else:
@@ -72,8 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(chosen: argparse.Namespace, folder: Path, runner: Path, python: Path) -> int:
-    async with _world(folder) as environment:
+async def _run(
+    chosen: argparse.Namespace, folder: Path, runner: Path, beside: Mapping[str, Path | None], python: Path
+) -> int:
+    async with _world(folder, beside) as environment:
         only = ["--test-name-pattern", chosen.only] if chosen.only else []
         tests = await asyncio.create_subprocess_exec(
             runner,
@@ -106,7 +111,7 @@ async def _python_clients(gateway: str, folder: Path, python: Path) -> None:
 
 
 @asynccontextmanager
-async def _world(folder: Path) -> AsyncIterator[dict[str, str]]:
+async def _world(folder: Path, beside: Mapping[str, Path | None]) -> AsyncIterator[dict[str, str]]:
     """The stack and what stands around it; where all of it is, for the tests' environment."""
     async with AsyncExitStack() as cleanup:
         stack = Stack(
@@ -126,9 +131,9 @@ async def _world(folder: Path) -> AsyncIterator[dict[str, str]]:
             "DEMO_MODEL": str(stack.demo_model_url),
             "CONTROL": control.url,
         }
-        if chromium := program("chromium", "chromium"):
+        if chromium := beside["chromium"]:
             environment["CHROMIUM"] = str(chromium)
-        if nginx := program("nginx", "nginx-light"):
+        if nginx := beside["nginx"]:
             between = Nginx(nginx, folder / "nginx", stack.gateway_urls)
             cleanup.callback(between.stop)
             await between.start()

@@ -82,22 +82,32 @@ def _npm(folder: Path, arguments: Sequence[str], seconds: float) -> None:
 
 
 def program(command: str, debian_package: str) -> Path | None:
-    """The program of this name, installed by apt-get where that is possible; None, and a line, where it is not."""
-    if _which(command) is None and _may_install():
+    """The program of this name, installed by apt-get where that is possible; None, and a line, where it is not.
+
+    Raises Missing in CI: what is skipped there is seen by nobody.
+    """
+    if which(command) is None and _may_install():
         print(f"clients-test: apt-get install {debian_package} ...", flush=True)
         command_line = ["apt-get", "install", "--yes", "--no-install-recommends", debian_package]
         subprocess.run(["apt-get", "update"], capture_output=True, timeout=_INSTALL_SECONDS, check=False)
         subprocess.run(command_line, capture_output=True, timeout=_INSTALL_SECONDS, check=False)
-    found = _which(command)
+    found = which(command)
+    if found is None and in_ci():
+        raise Missing(f"{command} is not here, and CI leaves nothing out (apt-get install {debian_package})")
     if found is None:
         print(f"clients-test: {command} is not here: what needs it is SKIPPED (apt-get install {debian_package})")
-        return None
-    return Path(found)
+    return found
 
 
-def _which(command: str) -> str | None:
-    """Also where Debian keeps servers, which is on no ordinary user's path."""
-    return shutil.which(command) or shutil.which(command, path="/usr/sbin:/sbin")
+def in_ci() -> bool:
+    """Whether this runs where nobody looks on: services of CI set `CI=true`."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def which(command: str) -> Path | None:
+    """Where a program is; also where Debian keeps servers, which is on no ordinary user's path."""
+    found = shutil.which(command) or shutil.which(command, path="/usr/sbin:/sbin")
+    return Path(found) if found else None
 
 
 def _may_install() -> bool:

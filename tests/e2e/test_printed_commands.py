@@ -7,7 +7,6 @@ id, are put in. A command that stands in a sentence is run too, or named below w
 import asyncio
 import os
 import re
-import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Iterator
@@ -19,12 +18,10 @@ import pytest
 import pytest_asyncio
 
 from e2e.watching import new_agent, start_scale, until_ended
+from installed import installed
 from local_stack.stack import Stack
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(shutil.which("curl") is None, reason="the commands are curl's"),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -106,7 +103,7 @@ def shell(stack: Stack, tmp_path: Path) -> dict[str, str]:
     """Where commands run: a folder like the repository's, this installation's programs, and ours for curl and nats."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "curl").write_text(f'#!/bin/sh\nexec {shutil.which("curl")} --fail-with-body "$@"\n')
+    (programs / "curl").write_text(f'#!/bin/sh\nexec {installed("curl", "curl")} --fail-with-body "$@"\n')
     (programs / "nats").write_text(NATS.format(python=sys.executable))
     for program in programs.iterdir():
         program.chmod(0o755)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import re
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,13 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from clients.nginx import Nginx
+from installed import installed
 from integration.event_stream_world import World, world
 from unit.gateway.http_server import answer_of
 
 MIB = 1024 * 1024
 SIZES = [200, 60_000, 65_400, 65_536, 65_700, 70_000, 100_000, 131_072, 200_000, 300_000, 500_000, MIB - 1, MIB]
 LIVE_UPDATES = Path(__file__).parents[2] / "docs" / "live-updates.md"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
 
 
 @pytest.fixture
@@ -114,13 +113,12 @@ async def test_trailers_make_no_agent(here: World) -> None:
     assert await agents_of(here) == 0
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "with its defaults"])
 async def test_an_agent_is_made_exactly_when_nginx_says_so(here: World, tmp_path: Path, documented: bool) -> None:
     found = re.search(r"```nginx\n(.*?)```", LIVE_UPDATES.read_text(), re.DOTALL)
     assert found is not None
     location = found[1].replace("http://agentwars", "http://gateways") if documented else None
-    nginx = Nginx(Path(str(NGINX)), tmp_path / "nginx", [here.gateways[0].url], location)
+    nginx = Nginx(installed("nginx", "nginx-light"), tmp_path / "nginx", [here.gateways[0].url], location)
     await nginx.start()
     try:
         requests = [form("/api/agents", agent(size)) for form in FORMS for size in SIZES]
