@@ -26,11 +26,12 @@ from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
+from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.settings import MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
-from summarizer.app import work
+from summarizer.app import NEEDED, work
 from summarizer.effects import Effects
 from summarizer.looks import ReportLooks
 from summarizer.settings import SummarizerSettings
@@ -252,7 +253,8 @@ async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
     """The summarizer at work, on a connection of its own, and the stand-in for llm-runner."""
     connection = Connection("summarizer", NatsSettings(nats_url=nats_url), LOG)
     try:
-        at_work = work(connection, here.store, here.registry, SummarizerSettings(), LOG, asyncio.Event())
+        readiness = Readiness(connection, here.store, NEEDED)
+        at_work = work(connection, here.store, here.registry, readiness, SummarizerSettings(), LOG, asyncio.Event())
         async with running(at_work), here.answering():
             yield
     finally:

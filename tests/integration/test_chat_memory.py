@@ -10,8 +10,9 @@ from integration.engine_world import Engine, engine_on
 from integration.orchestrator.stage import eventually
 from integration.summarizer_world import LOG, running
 from shared.messaging.connection import Connection
+from shared.readiness import Readiness
 from shared.settings import NatsSettings
-from summarizer.app import work
+from summarizer.app import NEEDED, work
 from summarizer.settings import SummarizerSettings
 
 RECALL = "What do you remember?"
@@ -23,7 +24,9 @@ LONG = "so " * 3_200
 async def engine(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[Engine]:
     async with engine_on(fresh_nats_url, mongo_url) as made:
         connection = Connection("summarizer", NatsSettings(nats_url=fresh_nats_url), LOG)
-        at_work = work(connection, made.world.store, made.world.registry, SummarizerSettings(), LOG, asyncio.Event())
+        store, registry = made.world.store, made.world.registry
+        readiness = Readiness(connection, store, NEEDED)
+        at_work = work(connection, store, registry, readiness, SummarizerSettings(), LOG, asyncio.Event())
         try:
             async with running(at_work):
                 yield made

@@ -17,9 +17,10 @@ from shared.contracts.work import GenerationRequested, GenerationStored, MemoryR
 from shared.errors import NotYet
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
+from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.settings import NatsSettings
-from summarizer.app import work
+from summarizer.app import NEEDED, work
 from summarizer.handlers import GiveUps
 from summarizer.memory_looks import MemoryLooks
 from summarizer.settings import SummarizerSettings
@@ -99,7 +100,8 @@ async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
     async with world(fresh_nats_url, mongo_url) as made:
         connection = Connection("summarizer", NatsSettings(nats_url=fresh_nats_url), LOG)
         try:
-            at_work = work(connection, made.store, PROVIDERS, SummarizerSettings(), LOG, asyncio.Event())
+            readiness = Readiness(connection, made.store, NEEDED)
+            at_work = work(connection, made.store, PROVIDERS, readiness, SummarizerSettings(), LOG, asyncio.Event())
             async with running(at_work):
                 yield made
         finally:

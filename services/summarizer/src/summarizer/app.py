@@ -44,10 +44,11 @@ async def serve(stopping: asyncio.Event) -> None:
     log = logs.configure(SERVICE, LogSettings())
     connection = Connection(SERVICE, NatsSettings(), log)
     store = Store(MongoSettings())
-    health = HealthServer(HealthSettings(), Readiness(connection, store, NEEDED))
+    readiness = Readiness(connection, store, NEEDED)
+    health = HealthServer(HealthSettings(), readiness)
     await health.start()
     try:
-        await work(connection, store, load_registry(), SummarizerSettings(), log, stopping)
+        await work(connection, store, load_registry(), readiness, SummarizerSettings(), log, stopping)
     finally:
         await connection.close()
         await health.stop()
@@ -58,12 +59,13 @@ async def work(
     connection: Connection,
     store: Store,
     registry: Registry,
+    readiness: Readiness,
     settings: SummarizerSettings,
     log: logs.Logger,
     stopping: asyncio.Event,
 ) -> None:
     """Waits for what is needed, then takes triggers until the stop, and hands over what does not end soon."""
-    keeper = Keeper(Readiness(connection, store, NEEDED), connection, store, NatsSettings(), registry, log)
+    keeper = Keeper(readiness, connection, store, NatsSettings(), registry, log)
     if not await unless_stopped(stopping, _ready(connection, keeper)):
         return
     handlers = _handlers(connection, store, registry, settings, log)
