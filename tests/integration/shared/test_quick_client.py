@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import structlog
-from nats.errors import MaxPayloadError, NoRespondersError, TimeoutError
+from nats.errors import MaxPayloadError, NoRespondersError, OutboundBufferLimitError, TimeoutError
 
 from shared.messaging.connection import Connection
 from shared.messaging.quick_client import QuickClient
@@ -72,3 +73,45 @@ async def test_what_is_too_large_is_refused_before_it_is_sent(client: QuickClien
     await client.flush()
     assert client.is_connected
     assert client.stats["reconnects"] == 0
+
+
+@asynccontextmanager
+async def deaf_server() -> AsyncIterator[str]:
+    """The URL of a server that reads nothing more, with its connections open, once somebody is connected."""
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.15.0","max_payload":1048576,"headers":true}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await over.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    over.set()
+
+
+async def fill(client: QuickClient) -> None:
+    for _ in range(64):
+        await client.publish("a", b"x" * 1_000_000)
+
+
+async def test_nobody_waits_without_an_end_for_a_server_that_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.messaging.quick_client.ROOM_SECONDS", 0.2)
+    for name in ("ROOM_SECONDS", "CLOSE_TIMEOUT_SECONDS"):
+        monkeypatch.setattr(f"shared.messaging.connection.{name}", 0.2)
+    async with deaf_server() as url, asyncio.timeout(10):
+        connection = Connection("test", NatsSettings(nats_url=url), structlog.stdlib.get_logger("test"))
+        client = await connection.open()
+        with pytest.raises(OutboundBufferLimitError):
+            await fill(client)
+        with pytest.raises(OutboundBufferLimitError):
+            await client.request("a", timeout=5)
+        with pytest.raises(OutboundBufferLimitError):
+            await client.jetstream().publish("a", b"x")
+        await client.subscribe("b")
+        assert not client.send("a", b"x")
+        assert client.is_connected
+        await connection.close()

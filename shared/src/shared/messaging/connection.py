@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 
 from shared.cancellation import ends_within
 from shared.logs import Logger
-from shared.messaging.quick_client import QuickBroker, QuickClient
+from shared.messaging.quick_client import ROOM_SECONDS, QuickBroker, QuickClient
 from shared.settings import NatsSettings
 from shared.tracebacks import described
 
@@ -39,6 +39,7 @@ class Connection:
             reconnect_time_wait=RECONNECT_WAIT_SECONDS,  # type: ignore[arg-type] # nats-py takes fractions
             max_reconnect_attempts=-1,
             pending_size=PENDING_BYTES,
+            flush_timeout=ROOM_SECONDS,
             error_cb=self._error,
             disconnected_cb=self._disconnected,
             reconnected_cb=self._reconnected,

@@ -20,7 +20,14 @@ from typing import Any
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import BadSubjectError, MaxPayloadError, NoRespondersError, ProtocolError, TimeoutError
+from nats.errors import (
+    BadSubjectError,
+    MaxPayloadError,
+    NoRespondersError,
+    OutboundBufferLimitError,
+    ProtocolError,
+    TimeoutError,
+)
 from nats.errors import Error as NatsError
 from nats.protocol.parser import Parser
 
@@ -36,6 +43,9 @@ _LINE_END = b"\r\n"
 _PLAIN, _WITH_HEADERS = b"MSG ", b"HMSG "
 _HEADERS_BEGIN = b"NATS/1.0\r\n"
 STATUS, NO_RESPONDERS = "Status", "503"
+ROOM_SECONDS = 2.0
+"""For so long a message waits while a server does not read what was sent before it."""
+ROOM_PAUSE_SECONDS = 0.02
 
 
 class QuickClient(Client):
@@ -75,49 +85,76 @@ class QuickClient(Client):
         old_style: bool = False,
         headers: dict[str, Any] | None = None,
     ) -> Msg:
-        """As nats-py's. Raises nats.errors.TimeoutError, NoRespondersError."""
+        """As nats-py's; its time begins when it is sent.
+
+        Raises nats.errors.TimeoutError, NoRespondersError, and what `publish` raises.
+        """
         if self._replies is None:
             await self._listen_for_replies()
         token = b"%d" % next(self._tokens)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Msg] = loop.create_future()
         self._asked[token] = answer
-        timer = loop.call_later(timeout, _expire, answer)
         try:
             await self.publish(subject, payload, f"{self._replies}.{token.decode()}", headers)
-            return await answer
+            timer = loop.call_later(timeout, _expire, answer)
+            try:
+                return await answer
+            finally:
+                timer.cancel()
         finally:
-            timer.cancel()
             del self._asked[token]
 
     async def publish(
         self, subject: str, payload: bytes = b"", reply: str = "", headers: dict[str, Any] | None = None
     ) -> None:
-        """As nats-py's, which is left what is no plain case: no connection, or too much that waits to be sent.
+        """As nats-py's, but where too much waits to be sent, room is waited for, and no longer than a time.
 
-        Raises nats.errors.MaxPayloadError for what the server would end the connection for: it counts headers, too.
+        Raises nats.errors.MaxPayloadError for what the server would end the connection for: it counts headers, too;
+        OutboundBufferLimitError where the server reads nothing.
         """
-        if self._status == Client.CONNECTED and self.send(subject, payload, reply, headers):
-            return
-        if len(_head(headers)) + len(payload) > self._max_payload:
+        head = _head(headers)
+        if len(head) + len(payload) > self._max_payload:
             raise MaxPayloadError
-        await super().publish(subject, payload, reply, headers)
+        if self._is_full:
+            await self._wait_for_room()
+        if self._status == Client.CONNECTED:
+            self._write(subject, payload, reply, head)
+        else:
+            await super().publish(subject, payload, reply, headers)
 
     def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, Any] | None = None) -> bool:
         """Publishes at once, or, while it reconnects, as soon as it can; False where that cannot be promised."""
-        head, flushing = _head(headers), self._flush_queue
+        head = _head(headers)
         size = len(head) + len(payload)
         room = size <= self._max_payload and self._pending_data_size + size <= self._max_pending_size // 2
-        if flushing is None or not room or self._status not in (Client.CONNECTED, Client.RECONNECTING):
+        if not room or self._flush_queue is None or self._status not in (Client.CONNECTED, Client.RECONNECTING):
             return False
+        self._write(subject, payload, reply, head)
+        return True
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether a connection that stands has as much waiting as it keeps."""
+        return self._pending_data_size > self._max_pending_size and self._status == Client.CONNECTED
+
+    async def _wait_for_room(self) -> None:
+        # nats-py's own wait has no end: the server says nothing while it does not read.
+        gives_up_at = asyncio.get_running_loop().time() + ROOM_SECONDS
+        while self._is_full:
+            if asyncio.get_running_loop().time() > gives_up_at:
+                raise OutboundBufferLimitError
+            await asyncio.sleep(ROOM_PAUSE_SECONDS)
+
+    def _write(self, subject: str, payload: bytes, reply: str, head: bytes) -> None:
         command = _command(subject, reply, payload, head)
         self.stats["out_msgs"] += 1
-        self.stats["out_bytes"] += size
+        self.stats["out_bytes"] += len(head) + len(payload)
         self._pending.append(command)
         self._pending_data_size += len(command)
-        if flushing.empty() and self._status == Client.CONNECTED:
+        flushing = self._flush_queue
+        if flushing is not None and flushing.empty() and self._status == Client.CONNECTED:
             flushing.put_nowait(asyncio.get_running_loop().create_future())
-        return True
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         """As nats-py's; a block nobody can read is none: it would end the reading of the whole connection."""
