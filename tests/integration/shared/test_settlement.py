@@ -26,8 +26,8 @@ from shared.errors import (
     TransientError,
 )
 from shared.logs import Logger
-from shared.messaging.failures import NOT_YET_AT_MOST
-from shared.messaging.settlement import DELIVERY_CAP, Settlement, give_back_delay
+from shared.messaging.failures import DELIVERY_CAP, NOT_YET_AT_MOST
+from shared.messaging.settlement import Settlement, give_back_delay
 
 ACK_WAIT = 0.3
 LIMIT = 5.0

@@ -11,9 +11,9 @@ held by a process that was frozen -> left to its successor
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from llm_runner.announcing import Announcer
@@ -26,7 +26,8 @@ from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
 from shared.logs import Logger
-from shared.messaging.settlement import DELIVERY_CAP, LONGEST_DELAY_SECONDS, confirm, give_back_delay
+from shared.messaging.failures import DELIVERY_CAP, PASSING
+from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay
 from shared.topology.streams import ack_wait
 from shared.tracebacks import described
 
@@ -34,8 +35,6 @@ from shared.tracebacks import described
 SLOWER_BY = 1.3
 SLOWER_TIMES = 30
 UNAVAILABLE = "unavailable"
-ENVIRONMENT = (TransientError, NatsError, TimeoutError, ConnectionError)
-"""What is not our own code's failure, and passes."""
 
 
 class JobSettlement:
@@ -62,7 +61,7 @@ class JobSettlement:
         self._jobs.add(held)
         try:
             await self._settle(held, await self._outcome(held))
-        except (NatsError, TimeoutError, TransientError) as error:
+        except PASSING as error:
             # Unsettled, the message comes again after ack_wait: repeating it is harmless.
             self._log.warning("job was not settled", job=job.key, error=repr(error))
         except asyncio.CancelledError:
@@ -87,7 +86,7 @@ class JobSettlement:
             await confirm(held.message)
         elif isinstance(error, UnknownRun):
             await self._bury(held, error)
-        elif not isinstance(error, ENVIRONMENT):
+        elif not isinstance(error, PASSING):
             await self._broke(held, error)
         elif held.delivery >= DELIVERY_CAP:
             await self._give_up(held, error)
@@ -96,14 +95,7 @@ class JobSettlement:
 
     async def _broke(self, held: HeldJob, error: Exception) -> None:
         self._log.error("llm-runner failed by itself", job=held.job.key, kind=type(error).__name__, exc_info=error)
-        try:
-            await self._handler.broke(held, error)
-        except ENVIRONMENT as again:
-            await self._give_back(held, again)
-        except Exception as still:  # noqa: BLE001 - not even its end can be made: it must not be called again for that
-            await self._bury(held, still)
-        else:
-            await confirm(held.message)
+        await self._end(held, self._handler.broke(held, error))
 
     async def _bury(self, held: HeldJob, error: Exception) -> None:
         """A job that nothing can be stored for."""
@@ -119,10 +111,16 @@ class JobSettlement:
     async def _give_up(self, held: HeldJob, error: Exception) -> None:
         self._log.error("job given up, delivered too often", job=held.job.key, exc_info=error)
         message = f"gave up after {held.delivery} deliveries: {error}"
+        await self._end(held, self._handler.give_up(held, Failure(code=UNAVAILABLE, message=message)))
+
+    async def _end(self, held: HeldJob, ending: Awaitable[None]) -> None:
+        """Settles a job by how its end could be made."""
         try:
-            await self._handler.give_up(held, Failure(code=UNAVAILABLE, message=message))
-        except TransientError as still:
-            await self._give_back(held, still)
+            await ending
+        except PASSING as again:
+            await self._give_back(held, again)
+        except Exception as still:  # noqa: BLE001 - not even its end can be made: it must not be called again for that
+            await self._bury(held, still)
         else:
             await confirm(held.message)
 

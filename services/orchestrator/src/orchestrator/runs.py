@@ -31,9 +31,9 @@ from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import Purpose, RunKind, RunStatus, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_answer, end_run
-from shared.errors import PermanentError, StaleMessage, Taken, TransientError, UnknownRun
+from shared.errors import PermanentError, StaleMessage, Taken, UnknownRun
 from shared.failing import failure_of
-from shared.messaging.failures import ABSENCES
+from shared.messaging.failures import PASSING
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Begin
@@ -161,7 +161,7 @@ class RunLooks:
         """A look at one conversation; what cannot be looked at for good is ended."""
         try:
             return await look
-        except (UnknownRun, StaleMessage, TransientError, *ABSENCES):
+        except (UnknownRun, StaleMessage, *PASSING):
             raise
         except Exception as error:
             if not (apart or isinstance(error, PermanentError)):

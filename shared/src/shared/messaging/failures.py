@@ -30,10 +30,12 @@ NOT_YET_AT_MOST: Final = 100
 DELIVERY_CAP: Final = 100
 MESSAGES_REMEMBERED: Final = 10_000
 
-Place = tuple[str, str, int]
-
-
 ABSENCES: Final = (StoreUnavailable, BrokerUnavailable, NatsError, TimeoutError, ConnectionError)
+"""What says that store or broker are away, and nothing else."""
+PASSING: Final = (TransientError, *ABSENCES)
+"""What may be over when it is tried again, without a fault of ours."""
+
+Place = tuple[str, str, int]
 
 
 def allowed(error: BaseException) -> int | None:

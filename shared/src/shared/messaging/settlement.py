@@ -23,8 +23,7 @@ from nats.errors import Error as NatsError
 
 from shared.errors import NotYet, StaleMessage, TransientError
 from shared.logs import Logger
-from shared.messaging.failures import ABSENCES, Failures
-from shared.messaging.failures import DELIVERY_CAP as DELIVERY_CAP
+from shared.messaging.failures import ABSENCES, PASSING, Failures
 from shared.tracebacks import described
 
 ACK_TIMEOUT_SECONDS: Final = 5.0
@@ -112,7 +111,7 @@ class Settlement:
                 self._log.warning("handler was frozen, message left to its successor", subject=message.subject)
                 return
             await self._settle(message, error)
-        except (NatsError, TimeoutError, TransientError) as settling:
+        except PASSING as settling:
             # Unsettled, the message comes again after ack_wait: repeating it is harmless.
             self._log.warning("message was not settled", subject=message.subject, error=described(settling))
         except asyncio.CancelledError:
@@ -136,7 +135,7 @@ class Settlement:
         elif self._failures.exhausted(message, error):
             await self._bury(message, error)
         else:
-            known = isinstance(error, (TransientError, *ABSENCES))
+            known = isinstance(error, PASSING)
             level, shown = (self._log.info, None) if known else (self._log.error, error)
             level("message given back", subject=message.subject, error=described(error), exc_info=shown)
             await message.nak(delay=give_back_delay(message, error))
@@ -146,7 +145,7 @@ class Settlement:
         self._log.error("message given up", subject=message.subject, error=described(error), exc_info=error)
         try:
             await self._give_up(message, error)
-        except (NatsError, TimeoutError, TransientError):
+        except PASSING:
             raise
         except Exception as failed:  # noqa: BLE001 - one that cannot even be given up must not come again for ever
             self._log.error("message dropped", subject=message.subject, error=described(failed), exc_info=failed)
