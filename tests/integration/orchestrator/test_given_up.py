@@ -21,7 +21,7 @@ from shared.contracts.identity import new_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import GivenMessage
-from shared.contracts.transcript import ToolCall
+from shared.contracts.transcript import Failure, ToolCall
 from shared.contracts.words import EndedReason, RunKind, RunStatus, Side, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable
@@ -204,6 +204,23 @@ async def test_run_whose_conversations_cannot_even_be_closed_ends_as_it_stands(
         await played.sweeper.sweep()
         assert played.sweeper.looks.total() == 0
     assert [one[-1].ended_reason for one in await played.transcripts(started)] == [EndedReason.ERROR] * 2
+
+
+async def test_end_that_was_not_told_before_a_death_is_told(
+    store: Store, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was ended as it stood, by somebody who died then; the trigger, a done, comes again."""
+    seen = Counter[str]()
+    monkeypatch.setattr(conversations, "decide", decides(lambda _: True, seen))
+    async with stage(store, client, settings=AT_ONCE) as played, played.playing(runner=False):
+        begun = run()
+        await store.runs.insert(begun)
+        await store.conversations.insert(conversation(begun))
+        await store.runs.abandon(begun.id, Failure(code="internal", message="It failed."), now())
+        done = GenerationStored(run_id=begun.id, at=now(), conversation_id=begun.conversation_id(1), purpose="turn")
+        await client.jetstream().publish(subjects.DONE_ORCHESTRATOR, done.to_json())
+        await at_rest(played, begun.id)
+    assert [event.type for event in await events_of(client, begun.id)][-1] == "run.ended"
 
 
 async def test_cancel_ends_what_cannot_be_looked_at(

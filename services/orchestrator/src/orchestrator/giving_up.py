@@ -94,7 +94,11 @@ class LookGiveUps:
 
     async def _end(self, trigger: Trigger, failure: Failure) -> None:
         run = await self._store.runs.get(trigger.run_id)
-        if run is None or run.ended_at is not None:
+        if run is None or run.end_sequence is not None:
+            return
+        if run.ended_at is not None:
+            # Whoever ended it died before its last fact.
+            await abandon_run(self._store, self._publisher, run.id, failure)
             return
         if run.kind is RunKind.CHAT and await self._answer(run, failure):
             return
