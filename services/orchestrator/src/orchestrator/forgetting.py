@@ -71,15 +71,17 @@ class Forgetting:
             raise
         except Exception as error:  # noqa: BLE001 - what nobody can read any more keeps none of the others
             self._log.error("an expired run cannot be read", run_id=run_id, error=described(error))
-            await self._store.forget(run_id)
-            return True
+            return await self._delete(run_id)
         if run is None:
             return False
         if run.ended_at is not None:
-            await self._publisher.forget(run_id)
-            await self._store.forget(run_id)
-            return True
+            return await self._delete(run_id)
         if run.control.wanted is not Wanted.CANCEL:
             await self._store.runs.set_wanted(run.tenant, run_id, Wanted.CANCEL, run.control.version, now())
         await self._look(run_id, None, "expired")
         return False
+
+    async def _delete(self, run_id: str) -> bool:
+        await self._publisher.forget(run_id)
+        await self._store.forget(run_id)
+        return True
