@@ -96,18 +96,22 @@ class Effects:
         if last is not None and not (first and message_fact(conversation, last.seq) in self._known):
             # Given messages are stored together: whoever died before it told the last one may have told none.
             begin = 1 if last.seq <= len(gathered.facts.settings.given) else last.seq
-            for seq in range(begin, last.seq + 1):
-                noticed = await self._tell_message(conversation, seq, gathered)
+            for entry in await self._whole(conversation, range(begin, last.seq + 1)):
+                noticed = await self._tell_message(entry, gathered)
         for judgement, made_at in gathered.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
             if not (first and fact.message_id in self._known):
                 await self._tell(fact)
         return noticed
 
-    async def _tell_message(self, conversation: str, seq: int, gathered: Gathered) -> tuple[Noticed, ...]:
-        entry = await self._store.entries.at(conversation, seq)
-        if entry is None:
-            raise NotYet(f"message {conversation}:{seq} is not readable")
+    async def _whole(self, conversation: str, seqs: range) -> list[Entry]:
+        """The entries at these seqs, with their texts. Raises NotYet."""
+        entries = await self._store.entries.some(conversation, seqs)
+        if len(entries) < len(seqs):
+            raise NotYet(f"messages {seqs.start} to {seqs.stop - 1} of {conversation} are not readable")
+        return entries
+
+    async def _tell_message(self, entry: Entry, gathered: Gathered) -> tuple[Noticed, ...]:
         try:
             sequence = await self._publisher.event(MessageAdded.of(entry))
         except NotStorable:
