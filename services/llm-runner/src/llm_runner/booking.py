@@ -2,11 +2,10 @@
 
 from llm_runner.announcing import Announcer
 from llm_runner.case import Case
-from llm_runner.past import LOST
 from llm_runner.providers.provider import Provider
+from llm_runner.results import lost_row
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import UsageRow
-from shared.contracts.record import now
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EntryKind
 from shared.routing.estimates import text_tokens
@@ -50,18 +49,4 @@ class Books:
         provider = self._providers.get(event.provider)
         model = provider.entry.models.get(event.model) if provider else None
         completion = min(job.max_tokens, EXPECTED_OUTPUT_TOKENS)
-        return UsageRow(
-            id=event.attempt,
-            run_id=job.run_id,
-            tenant=case.facts.tenant,
-            conversation_id=job.conversation_id,
-            generation=job.key,
-            purpose=job.purpose,
-            created_at=now(),
-            outcome=LOST,
-            provider=event.provider,
-            model=event.model,
-            usage=model.usage(prompt, completion) if model else Usage(),
-            estimated=True,
-            reason="its process ended during the call",
-        )
+        return lost_row(job, case.facts.tenant, event, model.usage(prompt, completion) if model else Usage())

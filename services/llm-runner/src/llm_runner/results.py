@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from llm_runner.attempt import Attempt
 from llm_runner.facts import JobFacts
 from llm_runner.findings import find
-from llm_runner.past import BROKEN
+from llm_runner.past import BROKEN, LOST
 from llm_runner.purposes import MESSAGES
+from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
@@ -173,8 +174,30 @@ def usage_row(
     job: GenerationRequested, tenant: str, attempt: Attempt, outcome: str, reason: str | None, *, charged: bool = True
 ) -> UsageRow:
     """What an attempt cost whose text does not count; nothing where the provider took nothing."""
+    row = _row(job, tenant, attempt.id, attempt.provider, attempt.model, outcome, reason)
+    took = {"usage": attempt.usage, "estimated": attempt.estimated} if charged else {}
+    return row.model_copy(update={"partial": attempt.answer[:PARTIAL_CHARACTERS] or None, **took})
+
+
+def broken_row(job: GenerationRequested, tenant: str, attempt: Attempt | None, reason: str) -> UsageRow:
+    """That our own code failed on a generation, once, and what its call had cost by then, if there was one."""
+    if attempt is not None:
+        return usage_row(job, tenant, attempt, BROKEN, reason)
+    return _row(job, tenant, new_id(), job.provider, job.model, BROKEN, reason)
+
+
+def lost_row(job: GenerationRequested, tenant: str, event: AttemptStarted, usage: Usage) -> UsageRow:
+    """The estimated cost of an attempt whose holder died before it booked."""
+    row = _row(job, tenant, event.attempt, event.provider, event.model, LOST, "its process ended during the call")
+    return row.model_copy(update={"usage": usage, "estimated": True})
+
+
+def _row(
+    job: GenerationRequested, tenant: str, attempt: str, provider: str, model: str, outcome: str, reason: str | None
+) -> UsageRow:
+    """That an attempt at a job ended so, and cost nothing."""
     return UsageRow(
-        id=attempt.id,
+        id=attempt,
         run_id=job.run_id,
         tenant=tenant,
         conversation_id=job.conversation_id,
@@ -182,30 +205,8 @@ def usage_row(
         purpose=job.purpose,
         created_at=now(),
         outcome=outcome,
-        provider=attempt.provider,
-        model=attempt.model,
-        usage=attempt.usage if charged else Usage(),
-        estimated=charged and attempt.estimated,
-        reason=reason,
-        partial=attempt.answer[:PARTIAL_CHARACTERS] or None,
-    )
-
-
-def broken_row(job: GenerationRequested, tenant: str, attempt: Attempt | None, reason: str) -> UsageRow:
-    """That our own code failed on a generation, once, and what its call had cost by then, if there was one."""
-    if attempt is not None:
-        return usage_row(job, tenant, attempt, BROKEN, reason)
-    return UsageRow(
-        id=new_id(),
-        run_id=job.run_id,
-        tenant=tenant,
-        conversation_id=job.conversation_id,
-        generation=job.key,
-        purpose=job.purpose,
-        created_at=now(),
-        outcome=BROKEN,
-        provider=job.provider,
-        model=job.model,
+        provider=provider,
+        model=model,
         reason=reason,
     )
 
