@@ -3,10 +3,10 @@
 returned                -> acknowledged, with confirmation
 TransientError          -> given back, to come again after its delay
 the broker's or a clock's error -> given back with a growing delay
-UnknownRun              -> dead letter, acknowledged: nothing can be stored for it
-any other exception     -> our own code failed: booked, given back once; then failure stored, dead letter with the
-                           traceback, done, acknowledged. A PermanentError is not given back at all
-given back DELIVERY_CAP times -> failure stored, dead letter, done, acknowledged
+UnknownRun              -> acknowledged: the run is forgotten, as a chat that was deleted
+any other exception     -> our own code failed: booked, given back once; then dead letter with the place, failure
+                           stored, done, acknowledged. A PermanentError is not given back at all
+given back DELIVERY_CAP times -> dead letter, failure stored, done, acknowledged
 held by a process that was frozen -> left to its successor
 """
 
@@ -20,11 +20,11 @@ from llm_runner.announcing import Announcer
 from llm_runner.handlers import JobHandler
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.letters import letter_of
-from llm_runner.providers.provider import INTERNAL
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
+from shared.failing import INTERNAL
 from shared.logs import Logger
 from shared.messaging.failures import DELIVERY_CAP, PASSING
 from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay
@@ -85,7 +85,7 @@ class JobSettlement:
         elif error is None:
             await confirm(held.message)
         elif isinstance(error, UnknownRun):
-            await self._bury(held, error)
+            await self._drop(held)
         elif not isinstance(error, PASSING):
             await self._broke(held, error)
         elif held.delivery >= DELIVERY_CAP:
@@ -93,19 +93,20 @@ class JobSettlement:
         else:
             await self._give_back(held, error)
 
+    async def _drop(self, held: HeldJob) -> None:
+        """Nobody waits for what belongs to a run that is forgotten, and none of its words go into a letter."""
+        self._log.info("job of a run that is gone", job=held.job.key, run_id=held.job.run_id)
+        await confirm(held.message)
+
     async def _broke(self, held: HeldJob, error: Exception) -> None:
         self._log.error("llm-runner failed by itself", job=held.job.key, kind=type(error).__name__, exc_info=error)
         await self._end(held, self._handler.broke(held, error))
 
     async def _bury(self, held: HeldJob, error: Exception) -> None:
-        """A job that nothing can be stored for."""
-        job = held.job
-        known = isinstance(error, UnknownRun)
-        self._log.error("job given up", job=job.key, run_id=job.run_id, exc_info=None if known else error)
-        message = str(error) if known else f"llm-runner failed by itself ({type(error).__name__})"
-        await self._announcer.given_up(
-            letter_of(job, Failure(code=UNAVAILABLE if known else INTERNAL, message=message))
-        )
+        """A job whose end cannot be stored either."""
+        job, failure = held.job, Failure(code=INTERNAL, message=f"llm-runner failed by itself ({type(error).__name__})")
+        self._log.error("job given up", job=job.key, run_id=job.run_id, exc_info=error)
+        await self._announcer.given_up(letter_of(job, failure))
         await confirm(held.message)
 
     async def _give_up(self, held: HeldJob, error: Exception) -> None:
@@ -119,6 +120,8 @@ class JobSettlement:
             await ending
         except PASSING as again:
             await self._give_back(held, again)
+        except UnknownRun:
+            await self._drop(held)
         except Exception as still:  # noqa: BLE001 - not even its end can be made: it must not be called again for that
             await self._bury(held, still)
         else:
