@@ -15,7 +15,7 @@ from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
 from llm_runner.past import BROKEN, FAILED, LOST, NOTHING, Past, PastAttempts
-from llm_runner.providers.provider import INTERNAL, INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
+from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import MESSAGES, build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
@@ -25,6 +25,7 @@ from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, UnknownRun
+from shared.failing import INTERNAL
 from shared.settings import ChatSettings
 from shared.storage import Store
 

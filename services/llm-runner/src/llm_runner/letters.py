@@ -1,32 +1,24 @@
 """Dead letters of llm-runner: what was given up, why, and what had been paid for, as much as the broker takes. Pure."""
 
-import traceback
-
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
-from shared.contracts.record import now
+from shared.contracts.record import TEXT_LENGTH, now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import DeadLetter, GenerationRequested
 
-TRACEBACK_CHARACTERS = 8_000
 FIELD_NAMES_BYTES = 64
 
 
 def letter_of(
     job: GenerationRequested, failure: Failure, trace: str | None = None, answer: str | None = None
 ) -> DeadLetter:
-    """The letter of a job. The traceback is cut at its beginning, the answer at its end, where there is no room."""
+    """The letter of a job; traceback and answer as far as there is room for them."""
     bare = DeadLetter(run_id=job.run_id, at=now(), key=job.key, failure=failure, job=job)
     if not (trace or answer):
         return bare
     room = LARGEST_PAYLOAD_BYTES - len(bare.to_json()) - FIELD_NAMES_BYTES
-    trace = _fitting((trace or "")[-TRACEBACK_CHARACTERS:], room)
+    trace = _fitting((trace or "")[:TEXT_LENGTH], room)
     answer = _fitting(answer or "", room - (json_bytes(trace) if trace else 0))
     return bare.model_copy(update={"traceback": trace or None, "answer": answer or None})
-
-
-def trace_of(error: BaseException) -> str:
-    """Where an exception came from."""
-    return "".join(traceback.format_exception(error)).encode(errors="replace").decode()
 
 
 def _fitting(text: str, room: int) -> str:

@@ -9,9 +9,9 @@ from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.case import Case
 from llm_runner.clock import Interruption
-from llm_runner.letters import letter_of, trace_of
+from llm_runner.letters import letter_of
 from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
-from llm_runner.providers.provider import INTERNAL, PROVIDER_ERROR, ProviderFailure
+from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
 from llm_runner.providers.redaction import Redaction
 from llm_runner.purposes import MESSAGES, judge
 from llm_runner.results import (
@@ -34,8 +34,10 @@ from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested
 from shared.errors import NotStorable, NotYet, PermanentError, StoreUnavailable, Taken, TransientError
+from shared.failing import INTERNAL
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from shared.tracebacks import wordless
 
 # A call costs more than a short absence of the store: its result is held for so long before the job is given back.
 INSERT_PATIENCE_SECONDS = 20.0
@@ -137,7 +139,7 @@ class Outcomes:
                 await self.stopped(case)
 
     async def given_up(self, case: Case, failure: Failure) -> None:
-        """The final failure: stored, a dead letter, done. A chat gets an empty answer, so that it is never stuck."""
+        """The final failure: a dead letter, stored, done. A chat gets an empty answer, so that it is never stuck."""
         await self._end(case, failure, letter_of(case.job, failure))
 
     async def broke(self, case: Case, attempt: Attempt | None, error: Exception, stands: Standing) -> None:
@@ -154,7 +156,7 @@ class Outcomes:
             await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
         if again:
             raise BrokeOff(failure.message)
-        trace = self._redaction.text(trace_of(error))
+        trace = self._redaction.text(wordless(error))
         letter = letter_of(job, failure, trace, attempt.answer if attempt else None)
         if stands.settled:
             await self._announcer.given_up(letter)
@@ -163,32 +165,34 @@ class Outcomes:
             await self._end(case, failure, letter)
 
     async def _end(self, case: Case, failure: Failure, letter: DeadLetter) -> None:
+        """The letter first: nobody who finds the failure stored later knows whether it was told."""
         job = case.job
         is_chat = job.purpose is Purpose.CHAT
         end: Result = (
             failed_message(job, case.facts, failure) if is_chat else failed_generation(job, case.facts.tenant, failure)
         )
-        if not await self._insert(end):
-            stands, entries = await self._look_again(job)
-            await self._announcer.result(job, stands.result, entries)
-            return
         await self._announcer.given_up(letter)
-        await self._announcer.result(job, end, _with(case, end))
+        await self._put(case, end)
 
     async def stopped(self, case: Case) -> None:
         """An answer that was stopped before its call: it says nothing, and nothing was paid for it."""
-        end = stopped_message(case.job, case.facts)
-        if await self._insert(end):
-            await self._announcer.result(case.job, end, _with(case, end))
-            return
-        stands, entries = await self._look_again(case.job)
-        await self._announcer.result(case.job, stands.result, entries)
+        await self._put(case, stopped_message(case.job, case.facts))
 
     async def _beaten(self, case: Case, attempt: Attempt) -> None:
         await self._books.book(usage_row(case.job, case.facts.tenant, attempt, BEATEN, None))
         await self._announcer.discarded(case.job, attempt, BEATEN, "none")
-        stands, entries = await self._look_again(case.job)
-        await self._announcer.result(case.job, stands.result, entries)
+        await self._tell_what_stands(case.job)
+
+    async def _put(self, case: Case, end: Result) -> None:
+        """Inserts a result that nothing was paid for and tells it; where its place is taken, what stands there."""
+        if await self._insert(end):
+            await self._announcer.result(case.job, end, _with(case, end))
+        else:
+            await self._tell_what_stands(case.job)
+
+    async def _tell_what_stands(self, job: GenerationRequested) -> None:
+        stands, entries = await self._look_again(job)
+        await self._announcer.result(job, stands.result, entries)
 
     async def _look_again(self, job: GenerationRequested) -> tuple[Standing, list[Entry]]:
         """What stands in this job's place. Raises NotYet where it is taken but not readable."""

@@ -19,7 +19,6 @@ PROVIDER_ERROR = "provider_error"
 PROVIDER_TIMEOUT = "provider_timeout"
 INVALID_MODEL = "invalid_model"
 CONTEXT_TOO_LONG = "context_too_long"
-INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
