@@ -8,7 +8,9 @@ from shared.tracebacks import wordless
 
 INTERNAL: Final = "internal"
 NOT_STORABLE: Final = "not_storable"
-INTERNAL_MESSAGE: Final = "Agent Wars itself failed here. Its dead letter says where: GET /api/admin/dead-letters lists it."
+INTERNAL_MESSAGE: Final = (
+    "Agent Wars itself failed here. Its dead letter says where: GET /api/admin/dead-letters lists it."
+)
 
 
 def failure_of(error: BaseException) -> Failure:
