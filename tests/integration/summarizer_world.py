@@ -33,7 +33,9 @@ from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
 from summarizer.app import NEEDED, work
 from summarizer.effects import Effects
+from summarizer.facts import read_conversations, read_report
 from summarizer.looks import ReportLooks
+from summarizer.material import Material
 from summarizer.settings import SummarizerSettings
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
 from work_left import work_left
@@ -259,6 +261,11 @@ async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
+
+
+async def read_material(store: Store, run: Run) -> tuple[Material, dict[str | None, Generation]]:
+    """What a first look at a report reads."""
+    return await read_report(store, run, await read_conversations(store, run))
 
 
 def scale_test(total: int) -> Run:

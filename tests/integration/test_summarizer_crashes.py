@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.summarizer_world import World, draft, scale_test, serving, stored_answer, world
+from integration.summarizer_world import World, draft, read_material, scale_test, serving, stored_answer, world
 from shared.contracts.record import now
 from shared.contracts.words import EndedReason, Purpose
 from shared.contracts.work import GenerationRequested
@@ -16,7 +16,6 @@ from summarizer.compose import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft
 from summarizer.effects import Effects
-from summarizer.facts import read_material
 from unit.summarizer.played_runs import RUN
 
 GOAL, LIMIT = EndedReason.GOAL, EndedReason.LIMIT

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from integration.summarizer_world import World, draft, serving, world
+from integration.summarizer_world import World, draft, read_material, serving, world
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, EntryKind
 from shared.routing.report_sizes import SHOWN_AT_MOST
 from shared.storage.entries import Entries
-from summarizer.facts import READ_TOGETHER, read_material, with_texts
+from summarizer.facts import READ_TOGETHER, with_texts
 from unit.summarizer.played_runs import RUN, message, run_of
 
 CONVERSATIONS = 240

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from integration.summarizer_world import read_material
 from real_servers import own_store
 from sample_runs import ended, message, run
 from shared.contracts.runs import Run
@@ -12,7 +13,6 @@ from shared.contracts.words import EndedReason
 from shared.errors import UnknownRun
 from shared.storage import Store
 from summarizer import statistics
-from summarizer.facts import read_material
 
 PRICE = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=15_000)
 

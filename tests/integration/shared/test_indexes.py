@@ -64,7 +64,6 @@ QUERIES: dict[str, Query] = {
     "entries.heads": lambda store: store.entries.heads("c"),
     "entries.last_activity": lambda store: store.entries.last_activity(["c", "d"]),
     "entries.at": lambda store: store.entries.at("c", 1),
-    "entries.of_client_message": lambda store: store.entries.of_client_message("c", "m"),
     "entries.after": lambda store: store.entries.after("c", 1, 5),
     "entries.since": lambda store: store.entries.since("c", EARLIER, 5),
     "entries.page": lambda store: store.entries.page("c", 0, 5),

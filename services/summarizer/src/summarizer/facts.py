@@ -25,24 +25,22 @@ READ_TOGETHER = 25
 Booked = TypeVar("Booked", Generation, UsageRow)
 
 
-async def read_material(store: Store, run: Run) -> tuple[Material, dict[str | None, Generation]]:
-    """A run whose conversations are all counted, without their texts, and its report's own generations by stage.
-
-    A retry's material holds what its parent keeps, too. Raises NotYet, UnknownRun.
-    """
-    return await read_report(store, run, await read_conversations(store, run))
-
-
 async def read_report(
     store: Store, run: Run, conversations: tuple[Played, ...]
 ) -> tuple[Material, dict[str | None, Generation]]:
-    """What changes between two looks at a report: what the run has cost, and the report's own generations."""
+    """The run with its counted conversations, what it has cost, and its report's own generations by stage.
+
+    The last two change between looks at a report.
+    """
     report = [one for one in await store.generations.of_purpose(run.id, Purpose.REPORT) if one.pass_number == 0]
     return Material(run, conversations, await run_usage(store, run)), {one.stage: one for one in report}
 
 
 async def read_conversations(store: Store, run: Run) -> tuple[Played, ...]:
-    """The conversations of a run that are all counted: they never change. Raises NotYet, UnknownRun."""
+    """The conversations of a run that are all counted, without their texts: they never change.
+
+    A retry has what its parent keeps, too. Raises NotYet, UnknownRun.
+    """
     own = await _read(store, run)
     return tuple(sorted((*own, *await _kept(store, run)), key=lambda one: one.index))
 

@@ -37,7 +37,7 @@ Work = RunCommanded | GenerationRequested | ReportRequested | MemoryRequested | 
 
 
 class Publisher:
-    """Publishes to JetStream. Everything but deltas is confirmed; facts and work carry their message id.
+    """Publishes to JetStream. Everything is confirmed (deltas go their own way); facts and work carry their message id.
 
     Raises BrokerUnavailable where the broker does not confirm in time: whoever repeats the effect repeats its id.
     Raises NotStorable where it can never take the message: repeating changes nothing.
@@ -91,13 +91,6 @@ class Publisher:
             "Nats-Msg-Id": message_id,
         }
         return await self._send(subjects.later(job.key), _encoded(job), headers)
-
-    async def unconfirmed(self, subject: str, payload: bytes) -> None:
-        """Publishes without waiting: deltas, whose loss their `message` heals."""
-        try:
-            await self._client.publish(subject, payload)
-        except MaxPayloadError as error:
-            raise self._too_large(subject, payload) from error
 
     async def confirmed(self, subject: str, message: Message) -> PubAck:
         """Publishes and waits for the stream to have it."""

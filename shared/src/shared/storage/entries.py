@@ -122,13 +122,6 @@ class Entries:
             document = await self._entries.find_one({"conversation_id": conversation, "seq": seq}, IDENTITY)
         return Entry.model_validate(document) if document else None
 
-    async def of_client_message(self, conversation: str, client_message_id: str) -> Entry | None:
-        """The message that has a client's own id, or None."""
-        query = {"conversation_id": conversation, "client_message_id": client_message_id}
-        with mapped_errors():
-            document = await self._entries.find_one(query, IDENTITY)
-        return Entry.model_validate(document) if document else None
-
     def forget_known(self, conversation: str) -> None:
         """Nothing of the transcript is kept in process any more."""
         self._known.forget(conversation)
