@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -168,3 +169,25 @@ async def test_what_the_broker_can_never_take_is_no_broker_that_is_away(client: 
         await publisher.work(odd)
     assert (await publisher.work(job())).seq
     assert client.is_connected
+
+
+async def test_a_stream_of_large_messages_is_read_some_bytes_at_a_time(
+    client: Client, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, batches = new_id(), []
+    fetch = history._fetch
+
+    async def fetched(*asked: Any) -> Any:
+        batches.append(await fetch(*asked))
+        return batches[-1]
+
+    sequences = []
+    for seq in range(1, 21):
+        large = message(f"{run_id}-1", seq, content="x" * 20_000)
+        sequences.append(await publisher.event(MessageAdded.of(large)))
+    monkeypatch.setattr(history, "_fetch", fetched)
+    monkeypatch.setattr(history, "BATCH_BYTES", 100_000)
+    read = await standing(client, subjects.events(run_id))
+    assert [one.sequence for one in read] == sequences
+    assert len(batches) >= 4
+    assert all(sum(len(one.data) for one in batch.messages) <= 150_000 for batch in batches)

@@ -14,6 +14,8 @@ from shared.contracts.record import iso
 from shared.errors import BrokerUnavailable
 
 BATCH = 256
+BATCH_BYTES = 8 * 1024 * 1024
+"""What is held of a stream at once: a dead letter or a job may have a megabyte, and 256 of them are read together."""
 READ_TIMEOUT_SECONDS = 5.0
 END_OF_BATCH = "204"
 NOT_FOUND = "404"
@@ -51,7 +53,7 @@ async def read(
 
     Ends at what stood there when it began, or at `up_to_sequence`. Raises BrokerUnavailable.
     """
-    request: dict[str, object] = {"batch": BATCH, "next_by_subj": subject}
+    request: dict[str, object] = {"batch": BATCH, "max_bytes": BATCH_BYTES, "next_by_subj": subject}
     if start_time is not None:
         request["start_time"] = iso(start_time)
     else:
