@@ -30,12 +30,10 @@ PROBLEMS_SHOWN = 5
 def described(error: BaseException) -> str:
     """What failed, in a line that holds no word of anybody's."""
     kind = type(error).__name__
-    if isinstance(error, AgentWarsError):
+    if isinstance(error, AgentWarsError | NatsError):
         return f"{kind}: {error}"
     if isinstance(error, ValidationError):
         return f"{kind}: {problems(error)}"
-    if isinstance(error, NatsError):
-        return f"{kind}: {error}"
     if isinstance(error, OSError):
         # The system's own words: a refused connection, a time-out.
         return f"{kind}: {error.strerror}" if error.strerror else kind

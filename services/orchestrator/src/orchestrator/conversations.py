@@ -26,7 +26,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import EndedReason, Purpose, Stage, Wanted
+from shared.contracts.words import Purpose, Stage, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable, Taken, TransientError, UnknownRun
 from shared.failing import failure_of
@@ -100,21 +100,8 @@ class ConversationLooks:
 
     async def end_apart(self, conversation: str, failure: Failure) -> Counted | None:
         """Ends a conversation that has begun and cannot be looked at as it is, and looks at its end."""
-        await self.close_off(conversation, failure)
+        await self._effects.close_off(conversation, failure)
         return await self.on_sign(conversation)
-
-    async def close_off(self, conversation: str, failure: Failure) -> None:
-        """Inserts `ended` wherever the transcript stands: `canceled` where that is wanted, else `error`."""
-        wanted = await self._store.runs.control(run_of(conversation))
-        canceled = wanted is not None and wanted.wanted is Wanted.CANCEL
-        reason, error = (EndedReason.CANCELED, None) if canceled else (EndedReason.ERROR, failure)
-        for _ in range(PASSES):
-            last = (await self._store.entries.ends([conversation])).get(conversation)
-            if last is not None and last.ended:
-                break
-            seq = last.seq + 1 if last else 1
-            if await self._effects.end(conversation, End(seq, reason, error=error)) is not None:
-                break
 
     async def _begin(self, conversation: Conversation) -> bool:
         try:

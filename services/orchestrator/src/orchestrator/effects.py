@@ -16,7 +16,7 @@ from shared.contracts.identity import generation_key, message_fact, run_of
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import EntryKind, Purpose, Side
+from shared.contracts.words import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.work import GenerationStored, MemoryRequested
 from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher
@@ -25,6 +25,8 @@ from shared.storage import Store
 from shared.storage.accounts import Noticed
 
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The run's budget does not hold another judgement.")
+TRIES = 8
+"""Of an end whose place messages take."""
 
 
 class Effects:
@@ -168,3 +170,16 @@ class Effects:
         except Taken:
             return None
         return entry
+
+    async def close_off(self, conversation: str, failure: Failure) -> None:
+        """Inserts `ended` wherever the transcript stands: `canceled` where that is wanted, else `error`."""
+        wanted = await self._store.runs.control(run_of(conversation))
+        canceled = wanted is not None and wanted.wanted is Wanted.CANCEL
+        reason, error = (EndedReason.CANCELED, None) if canceled else (EndedReason.ERROR, failure)
+        for _ in range(TRIES):
+            last = (await self._store.entries.ends([conversation])).get(conversation)
+            if last is not None and last.ended:
+                break
+            seq = last.seq + 1 if last else 1
+            if await self.end(conversation, End(seq, reason, error=error)) is not None:
+                break

@@ -153,7 +153,7 @@ class LookGiveUps:
             run = await self._store.runs.get(run_id)
             for index in range(1, run.total + 1) if run else ():
                 if run and index not in run.ended:
-                    await self._looks.close_off(run.conversation_id(index), failure)
+                    await self._effects.close_off(run.conversation_id(index), failure)
         except ABSENCES:
             raise
         except Exception as failed:  # noqa: BLE001 - whatever it is, the run has to end

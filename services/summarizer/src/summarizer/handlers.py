@@ -59,10 +59,8 @@ class GiveUps:
         self._memories = memories
 
     async def __call__(self, message: Msg, error: BaseException) -> None:
-        """Publishes the dead letter. Raises TransientError: the message then comes again."""
+        """The letter first, so that no death leaves none. Raises TransientError: the message then comes again."""
         failure, traceback = lettered(error)
-        if message.subject == subjects.MEMORY and not isinstance(error, UnreadableMessage):
-            await self._no_memory(read(message, MemoryRequested), failure)
         run_id = (message.headers or {}).get("Aw-Run-Id", "unknown")[:RUN_ID_SHOWN]
         await self._publisher.work(
             ReportGivenUp(
@@ -75,6 +73,8 @@ class GiveUps:
                 sequence=message.metadata.sequence.stream,
             )
         )
+        if message.subject == subjects.MEMORY and not isinstance(error, UnreadableMessage):
+            await self._no_memory(read(message, MemoryRequested), failure)
 
     async def _no_memory(self, request: MemoryRequested, failure: Failure) -> None:
         try:
