@@ -123,7 +123,7 @@ async def running_world(folder: Path, random: Random, record: Record) -> AsyncIt
         for proxy in proxies.values():
             await proxy.start()
             cleanup.push_async_callback(proxy.stop)
-        opening = hostile_provider.hostile_provider(record.seed, record.hostile_calls, moment)
+        opening = hostile_provider.hostile_provider(record.seed, secret, record.hostile_calls, moment)
         hostile_url = await cleanup.enter_async_context(opening)
         stack = await cleanup.enter_async_context(_stack(folder, ports, proxies, secret, hostile_url))
         await asyncio.to_thread(_name_store, ports["mongod"], proxies["mongod"].port)
