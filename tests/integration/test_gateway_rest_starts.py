@@ -61,6 +61,17 @@ async def test_start_answers_202_with_one_id_and_links(client: AsyncClient, agen
     assert run.control.version == 1
 
 
+@pytest.mark.parametrize(("start", "asked"), [("/api/battles/start", {}), ("/api/scale/start", {"runs": 2})])
+async def test_every_link_of_a_run_leads_somewhere(
+    client: AsyncClient, agent_id: str, start: str, asked: dict[str, Any]
+) -> None:
+    begun = (await client.post(start, json={"agentId": agent_id} | asked)).json()
+    listed = (await client.get(begun["links"]["conversations"])).json()["items"]
+    assert [one["id"] for one in listed] == begun["conversationIds"]
+    found = {name: (await client.head(link)).status_code for name, link in begun["links"].items()}
+    assert found == {"status": 200, "events": 200, "messages": 200, "conversations": 200, "report": 202}
+
+
 async def test_started_run_is_played_by_what_was_asked(client: AsyncClient, agent_id: str, store: Store) -> None:
     answer = await battle(
         client,

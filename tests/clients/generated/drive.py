@@ -64,6 +64,10 @@ def _started(client: Client) -> str:
 
 
 def _ended(client: Client, run_id: str) -> StatusView:
+    """Asked again and again: this generator makes no reader of streams, and a status cannot be waited for.
+
+    What is read next stands before a status is terminal.
+    """
     ends = time.monotonic() + RUN_SECONDS
     while time.monotonic() < ends:
         status = get_run_status.sync(run_id, client=client)

@@ -1,55 +1,16 @@
-"""The command line: exit statuses, clean JSON, bodies that are sent, words that name the fix."""
+"""The command line: exit statuses, bodies that are sent, words that name the fix."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
 
-from agentwars.commands.session import Session
-from agentwars.main import cli, global_first
-from unit.agentwars.scripted_gateway import (
-    RUN,
-    ScriptedGateway,
-    ended,
-    event,
-    message,
-    refused,
-    report,
-    status,
-    stream,
-    whole_run,
-)
+from agentwars.main import global_first
+from unit.agentwars.command_line import AGENT, gateway, invoke
+from unit.agentwars.scripted_gateway import RUN, ScriptedGateway, event, refused, report, status, stream, whole_run
 
 FIELDS = {"fields": [{"field": "goal", "message": "is too long"}]}
-AGENT = {"id": "a1", "name": "Kettle", "version": 3, "systemPrompt": "You are kind.", "model": None, "criteria": []}
-
-
-def gateway(**routes: Any) -> ScriptedGateway:
-    """A gateway that plays the scripted scale test."""
-    standing: dict[str, Any] = {
-        "POST /api/agents": httpx.Response(201, json=AGENT),
-        "GET /api/agents/a1": httpx.Response(200, json=AGENT),
-        "POST /api/scale/start": httpx.Response(202, json={"id": RUN, "estimatedUsd": 0.01}),
-        "POST /api/battles/start": httpx.Response(202, json={"id": RUN, "estimatedUsd": 0.01}),
-        f"GET /api/runs/{RUN}/events": stream(*whole_run()),
-        f"GET /api/runs/{RUN}/status": httpx.Response(200, json=status()),
-        f"GET /api/runs/{RUN}/report": httpx.Response(200, json=report()),
-    }
-    return ScriptedGateway(standing | {name.replace("__", " "): answer for name, answer in routes.items()})
-
-
-def invoke(served: ScriptedGateway, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, arguments, obj=Session(transport=served.transport))
-
-
-def only_json(result: Result) -> Any:
-    """The one line of standard output, as JSON."""
-    (line,) = result.stdout.splitlines()
-    return json.loads(line)
 
 
 def test_a_scale_test_shows_its_facts_and_its_report() -> None:
@@ -72,60 +33,6 @@ def test_a_rate_that_nobody_knows_is_below_what_is_asked() -> None:
     bare = report(stats={"total": 2, "successRate": None})
     served = gateway(**{f"GET__/api/runs/{RUN}/report": httpx.Response(200, json=bare)})
     assert invoke(served, "scale", "run", "a1", "--min-success", "0").exit_code == 1
-
-
-UNJUDGED = httpx.Response(200, json={"estimatedUsd": 0.01, "judged": False})
-NO_CRITERIA = {"POST__/api/estimates": UNJUDGED}
-
-
-@pytest.mark.parametrize("command", ["scale", "battle"])
-@pytest.mark.parametrize("agent", [["a1"], ["--prompt", "You are."]])
-def test_a_run_that_nobody_judges_is_told_before_the_start(command: str, agent: list[str]) -> None:
-    served = gateway(**NO_CRITERIA)
-    result = invoke(served, command, "run", *agent, "--detach")
-    assert result.exit_code == 0
-    assert "Nobody judges this run" in result.stdout
-    assert "statistics only" in result.stdout
-
-
-@pytest.mark.parametrize("command", ["scale", "battle"])
-@pytest.mark.parametrize("agent", [["a1"], ["--prompt", "You are."]])
-def test_a_success_rate_of_what_nobody_judges_is_refused_before_the_start(command: str, agent: list[str]) -> None:
-    served = gateway(**NO_CRITERIA)
-    result = invoke(served, command, "run", *agent, "--min-success", "0.8")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "--goal TEXT" in result.stderr
-    assert {request.url.path for request in served.requests} <= {"/api/estimates"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--goal", "A refund"], False),
-        (["--persona", "refund-request"], False),
-        (["--persona", "You are Ada."], True),
-        (["--persona", "You are Ada.", "--persona", "refund-request"], False),
-    ],
-)
-def test_a_goal_or_a_persona_of_the_library_is_judged(arguments: list[str], said: bool) -> None:
-    served = gateway(**NO_CRITERIA)
-    result = invoke(served, "scale", "run", "a1", *arguments, "--detach")
-    assert ("Nobody judges" in result.stdout) is said
-
-
-def test_a_run_that_nobody_judged_reached_no_goal_and_missed_none() -> None:
-    events = [event("conversation.ended", n, **(ended(n, reached=False) | {"goalReached": None})) for n in (1, 2)]
-    ready = event("report.ready", 8, status="ready", reason="unjudged", successRate=None)
-    bare = report(reason="unjudged", summary=None, revisedPrompt=None, failureModes=[], stats={"total": 2})
-    routes = {
-        f"GET__/api/runs/{RUN}/events": stream(*whole_run()[:1], *events, ready, event("run.ended", 9, **status())),
-        f"GET__/api/runs/{RUN}/report": httpx.Response(200, json=bare),
-    }
-    result = invoke(gateway(**routes), "scale", "run", "a1", "--runs", "2")
-    assert "2 of 2 ended, none judged" in result.stdout
-    assert "report ready: statistics only, nobody judged" in result.stdout
-    assert "nobody judged: the run had neither a goal nor criteria" in result.stdout
-    assert "reached the goal" not in result.stdout
 
 
 @pytest.mark.parametrize("outcome", ["failed", "canceled"])
@@ -199,52 +106,6 @@ def test_an_address_that_is_none_is_status_two() -> None:
     assert invoke(gateway(), "--url", "nonsense", "runs", "list").exit_code == 2
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("scale", "run", "a1", "--runs", "2"),
-        ("scale", "run", "--prompt", "You are.", "--name", "N"),
-        ("battle", "run", "a1"),
-        ("runs", "show", RUN),
-        ("report", RUN),
-        ("agents", "show", "a1"),
-        ("agents", "create", "N", "--prompt", "You are."),
-        ("scale", "run", "a1", "--detach"),
-    ],
-)
-def test_json_prints_one_object_and_nothing_else(arguments: tuple[str, ...]) -> None:
-    result = invoke(gateway(), *arguments, "--json")
-    assert result.exit_code == 0
-    assert isinstance(only_json(result), dict)
-
-
-def test_json_of_a_run_is_its_final_status_with_its_report() -> None:
-    answered = only_json(invoke(gateway(), "--json", "scale", "run", "a1"))
-    assert (answered["status"], answered["usage"]["costUsd"]) == ("complete", 0.0042)
-    assert answered["report"] == report()
-
-
-def test_json_with_follow_is_one_line_an_event() -> None:
-    result = invoke(gateway(), "scale", "run", "a1", "--json", "--follow")
-    told = [json.loads(line)["type"] for line in result.stdout.splitlines()]
-    assert (told[0], told[-1], len(told)) == ("run.started", "run.ended", 9)
-
-
-def test_json_errors_stand_on_standard_error() -> None:
-    result = invoke(ScriptedGateway({}), "runs", "show", RUN, "--json")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert json.loads(result.stderr)["error"] == "not_found"
-
-
-def test_json_is_ascii_whatever_a_model_wrote() -> None:
-    page = {"messages": [message(1, 1, "\x1b[31m\x9b\u202e€")], "hasMore": False}
-    served = ScriptedGateway({f"GET /api/conversations/{RUN}-1/messages": httpx.Response(200, json=page)})
-    result = invoke(served, "runs", "messages", f"{RUN}-1", "--json")
-    assert result.stdout.isascii()
-    assert "\x1b" not in result.stdout
-    assert only_json(result)["items"][0]["content"] == "\x1b[31m\x9b\u202e€"
-
-
 def test_a_prompt_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "prompt.md").write_text("You are from a file.\n", encoding="utf-8")
     served = gateway()
@@ -296,88 +157,6 @@ def test_a_report_in_another_format_is_written_as_it_came() -> None:
     served = gateway(**{f"GET__/api/runs/{RUN}/report": httpx.Response(200, text="<testsuite/>\n")})
     result = invoke(served, "report", RUN, "--format", "junit")
     assert (result.stdout, served.requests[-1].url.params["format"]) == ("<testsuite/>\n", "junit")
-
-
-def test_assist_prints_the_whole_text() -> None:
-    told = (event("token", token="You "), event("token", token="are."), event("done", text="You are.", usage={}))
-    served = ScriptedGateway({"POST /api/promptbro/assist": stream(*told)})
-    result = invoke(served, "assist", "rewrite", "--input", "be nice", "--tone", "calm")
-    assert (result.exit_code, result.stdout) == (0, "You are.\n")
-    sent = served.body("/api/promptbro/assist")
-    assert sent == {"step": "rewrite", "input": "be nice", "context": {"tone": "calm"}}
-
-
-def test_assist_keeps_what_was_written() -> None:
-    served = ScriptedGateway(
-        {
-            "POST /api/promptbro/assist": stream(event("done", text="You are.", usage={})),
-            "POST /api/promptbro/save": httpx.Response(201, json={"id": "a1", "name": "Kettle", "version": 4}),
-        }
-    )
-    result = invoke(served, "assist", "rewrite", "--input", "be nice", "--save-agent", "a1")
-    assert (result.exit_code, result.stdout) == (0, "You are.\n")
-    assert served.body("/api/promptbro/save") == {"as": "agent", "agentId": "a1", "text": "You are."}
-    assert "Kept as agent Kettle (a1), version 4." in result.stderr
-
-
-def reported(**changes: Any) -> ScriptedGateway:
-    """A gateway whose PromptBro writes from a report."""
-    written = stream(event("done", text="You are kind.\n- Confirm the refund.", usage={}))
-    routes = {
-        "POST /api/promptbro/assist": written,
-        "POST /api/promptbro/save": httpx.Response(201, json={"id": "a1", "name": "Kettle", "version": 4}),
-        "GET /api/agents/a1": httpx.Response(200, json=AGENT),
-    }
-    return ScriptedGateway(routes | changes)
-
-
-FROM_REPORT = ("assist", "from-report", "--report-run", RUN)
-
-
-@pytest.mark.parametrize("kept", [("--save-agent", "a1"), ("--save-template", "Mine")])
-@pytest.mark.parametrize("form", [(), ("--json",)])
-def test_what_was_written_from_a_report_is_not_kept_where_nobody_can_be_asked(
-    kept: tuple[str, ...], form: tuple[str, ...]
-) -> None:
-    served = reported()
-    result = invoke(served, *FROM_REPORT, *kept, *form)
-    assert result.exit_code == 2
-    assert "--yes" in result.stderr
-    assert served.requests == []
-
-
-def test_what_was_written_from_a_report_is_kept_by_an_explicit_yes() -> None:
-    served = reported()
-    assert invoke(served, *FROM_REPORT, "--save-agent", "a1", "--yes").exit_code == 0
-    assert served.body("/api/promptbro/save") == {
-        "as": "agent",
-        "agentId": "a1",
-        "text": "You are kind.\n- Confirm the refund.",
-        "reportRunId": RUN,
-    }
-
-
-@pytest.mark.parametrize(("answer", "kept"), [("y\n", True), ("n\n", False), ("\n", False)])
-def test_on_a_terminal_the_change_is_shown_and_a_person_asked(
-    answer: str, kept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agentwars.commands.assist.check_terminal", lambda _: None)
-    served = reported()
-    session = Session(transport=served.transport)
-    result = CliRunner().invoke(cli, [*FROM_REPORT, "--save-agent", "a1"], obj=session, input=answer)
-    assert result.exit_code == 0
-    assert "+- Confirm the refund." in result.stdout
-    assert "Keep this as a new version of agent a1?" in result.stdout
-    assert bool(served.asked("/api/promptbro/save")) is kept
-
-
-def test_an_assist_that_fails_says_why() -> None:
-    served = ScriptedGateway(
-        {"POST /api/promptbro/assist": stream(event("failed", error="x", message="No model left."))}
-    )
-    result = invoke(served, "assist", "brief", "--input", "x")
-    assert result.exit_code == 3
-    assert "No model left." in result.stderr
 
 
 def test_the_demo_falls_back_to_the_first_model_and_ends_with_what_to_try() -> None:

@@ -7,14 +7,13 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-import gateway.app  # every schema there is
-from gateway.openai_wire.requests import CompletionBody, Wire
+from gateway.openai_wire.requests import CompletionBody
 from gateway.plain.asking import QuestionBody
 from gateway.schemas.agents import AgentBody
 from gateway.schemas.chat import ChatBody
-from gateway.schemas.fields import Body
 from gateway.schemas.starts import BattleStart, ScaleStart
 from gateway.validation import KINDS, SENTENCES, problems
+from unit.gateway.request_schemas import request_schemas
 
 USER = {"role": "user", "content": "Hello"}
 WIRE: dict[str, Any] = {"model": "fast", "messages": [USER]}
@@ -128,15 +127,6 @@ QUIET = {
 """Kinds of schemas that raise nothing of their own; functions raise our own words."""
 
 
-def schemas() -> Iterator[type[BaseModel]]:
-    waiting: list[type[BaseModel]] = [Body, Wire]
-    while waiting:
-        found = waiting.pop()
-        waiting += found.__subclasses__()
-        if found.__module__.startswith("gateway."):
-            yield found
-
-
 def kinds_in(schema: object) -> Iterator[str]:
     """The kinds of every schema inside of a core schema."""
     if isinstance(schema, dict):
@@ -151,8 +141,7 @@ def kinds_in(schema: object) -> Iterator[str]:
 
 
 def test_every_error_that_a_schema_can_raise_has_words() -> None:
-    assert gateway.app.ROUTES
-    used = {kind for one in schemas() for kind in kinds_in(one.__pydantic_core_schema__)}
+    used = {kind for one in request_schemas() for kind in kinds_in(one.__pydantic_core_schema__)}
     assert used - QUIET <= RAISED_BY.keys()
     assert len(used) > 8
     raised = {error for kind in used - QUIET for error in RAISED_BY[kind]}
