@@ -12,7 +12,7 @@ import uvicorn
 
 from gateway.app import Gateway, create_app
 from gateway.event_stream import Streams
-from gateway.http.server import http_options
+from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import (

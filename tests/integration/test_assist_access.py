@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from gateway.access import Caller
-from gateway.plain.asking import QuestionBody, question
-from gateway.plain.runs import answer_run, estimated_nanos
+from gateway.access.callers import Caller
 from gateway.promptbro.steps import AssistBody, assist_settings
 from gateway.settings import GatewaySettings
+from gateway.single_answers.requests import QuestionBody, question
+from gateway.single_answers.runs import answer_run, estimated_nanos
 from gateway_harness import REGISTRY, gateway, prepared
 from shared.contracts.identity import new_id
 from shared.contracts.money import to_usd

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.chat.door import ChatDoor
+from gateway.chat.service import ChatDoor
 from integration.event_stream_world import Instance, until
 from integration.gateway_chat_world import CHAT, ChatWorld, asked, chat_world, eventually, said
 from sample_runs import ANYBODY

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.errors import TooManyStreams
 from gateway.event_stream.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings

@@ -267,7 +267,7 @@ async def test_text_over_64_kb_is_whole(here: ChatWorld) -> None:
 async def test_readers_hold_a_lease_and_note_what_they_have_read(
     here: ChatWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.chat.readings.RENEW_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.answers.reader_leases.RENEW_SECONDS", 0.05)
     async with reading(here.gateways[0], asked(said("Count"))) as reader:
         engine = await here.engine()
 

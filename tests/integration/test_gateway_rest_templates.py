@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from gateway.access import Caller
-from gateway.plain.asking import QuestionBody, question
-from gateway.plain.runs import answer_run
+from gateway.access.callers import Caller
 from gateway.settings import GatewaySettings
+from gateway.single_answers.requests import QuestionBody, question
+from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY, gateway, prepared
 from sample_runs import ANYBODY
 from sample_runs import run as sample_run

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
-from gateway.plain.runs import answer_run
 from gateway.settings import GatewaySettings
+from gateway.single_answers.runs import answer_run
 from integration.llm_runner_world import turn, world
 from sample_runs import message
 from shared.contracts.words import Purpose, Side

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from gateway.chat.data import DataStream
-from gateway.chat.formats import About, Format
-from gateway.chat.pieces import Answered, Closed, Discarded, Opened, Piece, Text, escaped
-from gateway.chat.plain import ContentEvents, PlainText
-from gateway.chat.positions import Frames, Position
-from gateway.chat.ui import UiStream
+from gateway.answers.answer_events import Answered, Closed, Discarded, Opened, Piece, Text, escaped
+from gateway.answers.formats import About, Format
+from gateway.answers.positions import Frames, Position
+from gateway.chat.formats.data_stream import DataStream
+from gateway.chat.formats.text import ContentEvents, PlainText
+from gateway.chat.formats.ui_stream import UiStream
 
 PREFIX = "abc-01234567-"
 BEFORE = 10

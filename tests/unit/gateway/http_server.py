@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.body_limit import BodyLimit
-from gateway.http.bounded_http import BoundedHttp
+from gateway.server.bounded_http import BoundedHttp
 
 LIMIT = 1024 * 1024
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import structlog
 
-from gateway.store_watch import StoreWatch
+from gateway.health.store_watch import StoreWatch
 from shared.cancellation import cancel_all
 from shared.errors import StoreUnavailable
 

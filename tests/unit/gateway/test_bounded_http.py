@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.http import bounded_http
-from gateway.http.bounded_http import LARGEST_HEAD
+from gateway.server import bounded_http
+from gateway.server.bounded_http import LARGEST_HEAD
 from unit.gateway.http_server import connected
 
 

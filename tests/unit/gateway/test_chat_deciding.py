@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.chat.deciding import (
+from gateway.chat.decide import (
     AnswerAgain,
     Attach,
     Busy,
@@ -16,7 +16,7 @@ from gateway.chat.deciding import (
     known,
     shown_id,
 )
-from gateway.chat.incoming import Line, read_messages
+from gateway.chat.wire_messages import Line, read_messages
 from gateway.errors import InvalidRequest
 from shared.contracts.record import now
 from shared.contracts.settings import GivenMessage

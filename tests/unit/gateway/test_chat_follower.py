@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.chat.follower import AnswerFollower
-from gateway.chat.pieces import Answered, Closed, Opened, Piece, Text, read_piece
+from gateway.answers.answer_events import Answered, Closed, Opened, Piece, Text, read_piece
+from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.hub import Hub
 from gateway.event_stream.settings import StreamSettings
 from gateway.event_stream.views import DELTA, Heard

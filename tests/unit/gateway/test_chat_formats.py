@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.chat.pieces import Answered
+from gateway.answers.answer_events import Answered
 from unit.gateway.chat_fakes import Told, bodies, data, events, kinds, shown_text, text, ui, written
 
 TEXT = ["start", "start-step", "text-start", "text-delta"]

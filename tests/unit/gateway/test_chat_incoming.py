@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.chat.bounds import check_line, check_new
-from gateway.chat.incoming import merged, read_body, read_message, read_messages, system_prompt
+from gateway.chat.wire_messages import merged, read_body, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
 from shared.contracts.transcript import ToolCall, ToolResult

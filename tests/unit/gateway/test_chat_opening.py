@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.access import Caller
-from gateway.chat.incoming import read_body
-from gateway.chat.opening import new_chat
+from gateway.access.callers import Caller
+from gateway.chat.new_chats import new_chat
+from gateway.chat.wire_messages import read_body
 from gateway.errors import ContextTooLong, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.settings import GatewaySettings

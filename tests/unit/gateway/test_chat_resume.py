@@ -6,8 +6,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.chat.pieces import Answered, Piece
-from gateway.chat.positions import Position, read_position
+from gateway.answers.answer_events import Answered, Piece
+from gateway.answers.positions import Position, read_position
 from unit.gateway.chat_fakes import Told, events, frames, shown_text, ui, written
 
 TEXTS = st.lists(st.text(min_size=1, max_size=8), min_size=0, max_size=5)

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from gateway.conditional import conditional, etag_of, prefers_event_stream
+from gateway.http.conditional import conditional, etag_of, prefers_event_stream
 from gateway.schemas.answers import Alive
 
 BODY = Alive(status="ok")

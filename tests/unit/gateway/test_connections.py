@@ -2,7 +2,7 @@
 
 import socket
 
-from gateway.http.connections import PROBE_SECONDS, PROBES, SILENT_SECONDS, UNACKNOWLEDGED_MILLISECONDS, bounded
+from gateway.server.tcp_options import PROBE_SECONDS, PROBES, SILENT_SECONDS, UNACKNOWLEDGED_MILLISECONDS, bounded
 
 
 def test_connections_inherit_how_long_a_silent_peer_may_be_gone() -> None:

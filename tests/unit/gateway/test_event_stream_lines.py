@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from gateway.chat.formats import compact
-from gateway.chat.pieces import Text, escaped, read_piece, unescaped
+from gateway.answers.answer_events import Text, escaped, read_piece, unescaped
+from gateway.answers.formats import compact
 from gateway.event_stream.frames import named
 from gateway.event_stream.lines import one_line
 

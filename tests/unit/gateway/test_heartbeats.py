@@ -8,7 +8,7 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
-from gateway.heartbeats import ERROR_CHARACTERS, Heartbeats, ProviderVitals
+from gateway.health.heartbeats import ERROR_CHARACTERS, Heartbeats, ProviderVitals
 
 
 async def _heard(data: bytes) -> Heartbeats:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.http import bounded_http
-from gateway.http.bounded_http import LARGEST_HEAD
+from gateway.server import bounded_http
+from gateway.server.bounded_http import LARGEST_HEAD
 from unit.gateway.http_server import LIMIT, Deed, Echo, answer_of, connected, serving
 
 SIZES = [0, 1, 1_000, 60_000, 65_535, 65_536, 65_537, 70_000, 100_000, 131_072, 200_000, 262_143, 500_000, LIMIT]

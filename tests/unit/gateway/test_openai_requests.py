@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.errors import InvalidRequest
+from gateway.http.validation import problems
 from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
-from gateway.validation import problems
 from gateway_harness import REGISTRY
 from shared.contracts.settings import Participant
 

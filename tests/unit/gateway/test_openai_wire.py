@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from gateway.access import Caller
-from gateway.chat.pieces import Answered, Closed, Opened, Text, escaped
+from gateway.access.callers import Caller
+from gateway.answers.answer_events import Answered, Closed, Opened, Text, escaped
 from gateway.errors import ApiError, ContextTooLong
 from gateway.openai_wire.answers import CompletionChunks, completion
 from gateway.openai_wire.asked import completion_settings, route_of
 from gateway.openai_wire.errors import openai_error, openai_status
 from gateway.openai_wire.requests import CompletionBody
-from gateway.plain.runs import answer_run
 from gateway.settings import GatewaySettings
+from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.chat.pieces import Answered, Closed, Discarded, Opened, Piece, Text, escaped
-from gateway.plain.formats import BROKE_OFF, PlainFormat, TokenMessages, read_id
+from gateway.answers.answer_events import Answered, Closed, Discarded, Opened, Piece, Text, escaped
 from gateway.promptbro.events import AssistEvents
+from gateway.single_answers.formats import BROKE_OFF, PlainFormat, TokenMessages, read_id
 
 SID = "01sid"
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
+from gateway.access.stream_tokens import Grant, sign, verify
 from gateway.errors import InvalidRequest
-from gateway.plain.asking import QuestionBody, question
-from gateway.plain.runs import answer_run
 from gateway.promptbro.material import material, prompt_under_test
 from gateway.promptbro.quota import is_enforced
 from gateway.promptbro.saving import read_criteria
 from gateway.promptbro.steps import FAILURES, AssistBody, assist_settings, check_input
 from gateway.schemas.templates import TemplateBody, variables_of
 from gateway.settings import GatewaySettings
-from gateway.stream_tokens import Grant, sign, verify
+from gateway.single_answers.requests import QuestionBody, question
+from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY
 from shared.contracts.record import now
 from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Report, Statistics

@@ -6,7 +6,7 @@ import socket
 import pytest
 import uvicorn
 
-from gateway.http import server
+from gateway.server import process
 
 
 @pytest.fixture
@@ -14,16 +14,16 @@ def served(monkeypatch: pytest.MonkeyPatch) -> uvicorn.Config:
     """The configuration of a start that serves nothing."""
     given: list[uvicorn.Config] = []
 
-    def run(self: server.Server, sockets: list[socket.socket]) -> None:
+    def run(self: process.Server, sockets: list[socket.socket]) -> None:
         given.append(self.config)
         for one in sockets:
             one.close()
 
     monkeypatch.setenv("AGENTWARS_PORT", "0")
-    monkeypatch.setattr(server, "configure", lambda *_: logging.getLogger("a gateway"))
+    monkeypatch.setattr(process, "configure", lambda *_: logging.getLogger("a gateway"))
     monkeypatch.setattr(logging.getLogger("uvicorn.error"), "filters", [])
-    monkeypatch.setattr(server.Server, "run", run)
-    server.main()
+    monkeypatch.setattr(process.Server, "run", run)
+    process.main()
     return given[0]
 
 

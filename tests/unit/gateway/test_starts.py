@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway.acceptance import body_hash
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.errors import BudgetExceeded, InvalidRequest
 from gateway.schemas.starts import BattleStart, EstimateStart, ScaleStart
 from gateway.settings import GatewaySettings
-from gateway.starts import Plan, Planner, new_run
+from gateway.starts.idempotency import body_hash
+from gateway.starts.planning import Plan, Planner, new_run
 from gateway_harness import REGISTRY
 from shared.contracts.agents import Agent
 from shared.contracts.record import now

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.chat.formats import compact, input_of
+from gateway.answers.formats import compact, input_of
 from gateway.errors import InvalidRequest
-from gateway.messages import point
 from gateway.promptbro.saving import read_criteria
+from gateway.runs.messages import point
 from gateway.schemas.agents import Tool
 from gateway.schemas.starts import BattleStart
-from gateway.storable import NESTING, flaw, flaw_within, storable
+from gateway.schemas.storable import NESTING, flaw, flaw_within, storable
 
 
 def nested(depth: int) -> Any:

@@ -7,12 +7,12 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from gateway.http.validation import KINDS, SENTENCES, problems
 from gateway.openai_wire.requests import CompletionBody
-from gateway.plain.asking import QuestionBody
 from gateway.schemas.agents import AgentBody
 from gateway.schemas.chat import ChatBody
 from gateway.schemas.starts import BattleStart, ScaleStart
-from gateway.validation import KINDS, SENTENCES, problems
+from gateway.single_answers.requests import QuestionBody
 from unit.gateway.request_schemas import request_schemas
 
 USER = {"role": "user", "content": "Hello"}

@@ -1,5 +1,5 @@
 """`python -m gateway`."""
 
-from gateway.http.server import main
+from gateway.server.process import main
 
 main()

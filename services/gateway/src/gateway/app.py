@@ -10,24 +10,23 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 from starlette.types import ASGIApp
 
-from gateway.acceptance import Acceptance
+from gateway.access.token_gate import TokenGate
+from gateway.answers.reader_leases import Readings
 from gateway.chat.chats import Chats
-from gateway.chat.commanding import ChatCommands
-from gateway.chat.deleting import DeletedChats
-from gateway.chat.door import ChatDoor
-from gateway.chat.readings import Readings
-from gateway.commands import Commands
-from gateway.control import ControlOfRuns
+from gateway.chat.commands import ChatCommands
+from gateway.chat.deletes import DeletedChats
+from gateway.chat.service import ChatDoor
 from gateway.document import document, operation_id
-from gateway.error_answers import ErrorBody, add_error_answers
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
-from gateway.heartbeats import Heartbeats
+from gateway.health.heartbeats import Heartbeats
+from gateway.health.store_watch import StoreWatch
+from gateway.health.system_health import Vitality
 from gateway.http.body_limit import BodyLimit
 from gateway.http.cors import CrossOriginAnswers, cors_of
 from gateway.http.envelope import Envelope
+from gateway.http.error_responses import ErrorBody, add_error_answers
 from gateway.http.foreign_pages import foreign_pages
 from gateway.http.head_requests import HeadRequests
-from gateway.parts import Parts
 from gateway.routes import (
     agents,
     battles,
@@ -50,11 +49,12 @@ from gateway.routes import (
     streams,
     templates,
 )
+from gateway.runs.commands import Commands
+from gateway.runs.control import ControlOfRuns
+from gateway.services import Parts
 from gateway.settings import GatewaySettings
-from gateway.starts import Planner
-from gateway.store_watch import StoreWatch
-from gateway.token_gate import TokenGate
-from gateway.vitality import Vitality
+from gateway.starts.idempotency import Acceptance
+from gateway.starts.planning import Planner
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging import subjects

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.chat.incoming import Line, Sent
 from gateway.chat.media import seen_or_heard
+from gateway.chat.wire_messages import Line, Sent
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
-from gateway.storable import flaw, flaw_within
+from gateway.schemas.storable import flaw, flaw_within
 from shared.contracts.bounds import json_bytes
 from shared.contracts.settings import GivenMessage
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from gateway.access import Caller
-from gateway.chat.commanding import ChatCommands
-from gateway.chat.deciding import AnswerAgain, Attach, Busy, Decision, Known, Say, answer_id, known
+from gateway.access.callers import Caller
+from gateway.chat.cache import RememberedChats
+from gateway.chat.commands import ChatCommands
+from gateway.chat.decide import AnswerAgain, Attach, Busy, Decision, Known, Say, answer_id, known
 from gateway.chat.entries import message_entry, rewind_entry
-from gateway.chat.remembered import RememberedChats
-from gateway.commands import Commands
 from gateway.errors import Conflict, NotFound
+from gateway.runs.commands import Commands
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry

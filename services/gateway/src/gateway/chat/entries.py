@@ -1,6 +1,6 @@
 """The entries that a decision adds to a chat. Made at the moment they are asked for."""
 
-from gateway.chat.deciding import Say
+from gateway.chat.decide import Say
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.chat.deciding import Known, known
+from gateway.chat.decide import Known, known
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.storage import Store

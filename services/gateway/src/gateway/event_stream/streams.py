@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.errors import TooManyStreams
 from gateway.event_stream.admission import Admission
 from gateway.event_stream.asked import last_event_id, read_asked

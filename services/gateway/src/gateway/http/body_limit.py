@@ -11,8 +11,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.error_answers import answer, http_answer
 from gateway.errors import CompressedBody
+from gateway.http.error_responses import answer, http_answer
 from gateway.http.request_bytes import content_length
 
 TOO_LARGE: Final = 413

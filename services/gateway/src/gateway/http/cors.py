@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.error_answers import answer
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.http.error_responses import answer
 from gateway.settings import LOOPBACK_ORIGINS, GatewaySettings
 
 EXPOSED: Final = (

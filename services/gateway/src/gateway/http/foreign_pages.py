@@ -13,10 +13,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.error_answers import answer
+from gateway.access.loopback import is_loopback
 from gateway.errors import Forbidden
 from gateway.http.cors import Cors
-from gateway.http.loopback import is_loopback
+from gateway.http.error_responses import answer
 from gateway.settings import GatewaySettings
 
 READS: Final = ("GET", "HEAD", "OPTIONS")

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from gateway.chat.formats import compact
-from gateway.chat.pieces import Answered
+from gateway.answers.answer_events import Answered
+from gateway.answers.formats import compact
 from gateway.openai_wire.errors import openai_error
-from gateway.plain.formats import PlainFormat
+from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
 
 FINISH_REASONS: Final = {"length": "length", "tool-calls": "tool_calls", "content-filter": "content_filter"}

@@ -9,9 +9,9 @@ from typing import Final
 from gateway.chat.bounds import check_given
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.openai_wire.requests import SYSTEM, CompletionBody, WireMessage
-from gateway.plain.runs import UNREAD_AT_ONCE, answer_settings, check_window
-from gateway.plain.voices import max_tokens_of
 from gateway.settings import GatewaySettings
+from gateway.single_answers.runs import UNREAD_AT_ONCE, answer_settings, check_window
+from gateway.single_answers.voices import max_tokens_of
 from shared.contracts.settings import GivenMessage, Participant, RunSettings
 from shared.contracts.transcript import ToolCall, ToolResult
 from shared.contracts.words import Side, Tier

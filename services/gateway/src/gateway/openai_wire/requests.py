@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from gateway.openai_wire import offered
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature, with_whole_numbers
-from gateway.storable import FreeObject, checked
+from gateway.schemas.storable import FreeObject, checked
 from shared.contracts.bounds import LARGEST_INTEGER
 
 MESSAGES: Final = 500

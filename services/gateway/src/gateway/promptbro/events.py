@@ -1,8 +1,8 @@
 """PromptBro's events: `token` ..., then `done` with the whole text, or `failed` (`error` is EventSource's own)."""
 
-from gateway.chat.pieces import Answered
+from gateway.answers.answer_events import Answered
 from gateway.event_stream.frames import named_json
-from gateway.plain.formats import ResumableFormat, cut_short
+from gateway.single_answers.formats import ResumableFormat, cut_short
 
 
 class AssistEvents(ResumableFormat):

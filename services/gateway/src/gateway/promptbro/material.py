@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.errors import Conflict, NotFound
-from gateway.lookups import find_run
+from gateway.runs.lookups import find_run
 from shared.contracts.framing import READING, behind, one_line
 from shared.contracts.reports import CriterionRate, FailureMode, Report
 from shared.contracts.runs import Run

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateway.access.loopback import is_loopback
 from gateway.errors import RateLimited
-from gateway.http.loopback import is_loopback
-from gateway.parts import Parts
-from gateway.plain.runs import estimated_nanos
+from gateway.services import Parts
 from gateway.settings import GatewaySettings
+from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run

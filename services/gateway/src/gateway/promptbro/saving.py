@@ -6,15 +6,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from gateway.access import Caller
+from gateway.access.callers import Caller
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from gateway.lookups import find_run
-from gateway.parts import Parts
-from gateway.plain.runs import answer_seq
+from gateway.runs.lookups import find_run
 from gateway.schemas.agents import Criteria, criteria_of
 from gateway.schemas.conditions import exactly_one, if_sent, sent, sent_as
 from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
 from gateway.schemas.templates import TemplateBody
+from gateway.services import Parts
+from gateway.single_answers.runs import answer_seq
 from gateway.templates import new_template
 from shared.contracts.agents import Agent
 from shared.contracts.fences import unfenced

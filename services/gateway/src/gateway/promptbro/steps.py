@@ -8,10 +8,10 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.plain.runs import answer_settings, check_window
-from gateway.plain.voices import VoiceFields, voice_of
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NOT_BLANK, PROMPT_LENGTH, Body, ClientId, Goal, Name
+from gateway.single_answers.runs import answer_settings, check_window
+from gateway.single_answers.voices import VoiceFields, voice_of
 from shared.contracts.framing import behind, one_line
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import FailureTag, Side

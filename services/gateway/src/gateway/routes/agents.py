@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from gateway.paging import Cursor, Limit, VersionCursor, page_size, version_before
-from gateway.parts import PartsOfApp
+from gateway.health.store_watch import NeedsStore
+from gateway.http.paging import Cursor, Limit, VersionCursor, page_size, version_before
 from gateway.schemas.agents import AgentBody, AgentView, criteria_of
 from gateway.schemas.answers import AgentPage
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
 from shared.contracts.record import now

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Response
 
-from gateway.access import CallerOfRequest
-from gateway.parts import PartsOfApp
+from gateway.access.callers import CallerOfRequest
+from gateway.health.store_watch import NeedsStore
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart
-from gateway.starting import Asked, IdempotencyKey, start
-from gateway.starts import battles_of
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
+from gateway.starts.planning import battles_of
+from gateway.starts.start import Asked, IdempotencyKey, start
 from shared.contracts.words import RunKind
 
 router = APIRouter(prefix="/api/battles", tags=["battles"], dependencies=[NeedsStore])

@@ -4,21 +4,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access import Caller, CallerOfRequest
-from gateway.chat.deleting import DeletedChats
-from gateway.chat.door import ChatDoor
+from gateway.access.callers import Caller, CallerOfRequest
+from gateway.access.token_gate import ReadByToken
+from gateway.chat.deletes import DeletedChats
 from gateway.chat.pages import read_page
-from gateway.chat.shown import ChatPage, ChatView, chat_item, chat_view
+from gateway.chat.service import ChatDoor
+from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
 from gateway.event_stream.clients import Client
-from gateway.messages import LARGEST_SEQ
-from gateway.paging import Cursor, Limit, page_size
-from gateway.parts import PartsOfApp
+from gateway.health.store_watch import NeedsStore
+from gateway.http.paging import Cursor, Limit, page_size
 from gateway.routes.streams import streams_of
+from gateway.runs.messages import LARGEST_SEQ
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
 from gateway.schemas.events import as_events
-from gateway.store_watch import NeedsStore
-from gateway.token_gate import ReadByToken
+from gateway.services import PartsOfApp
 from shared.contracts.record import Record
 from shared.contracts.words import RunKind, Wanted
 from shared.errors import BrokerUnavailable, StoreUnavailable

@@ -4,17 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
+from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.health.store_watch import NeedsStore
 from gateway.http.head_requests import is_head
-from gateway.lookups import find_conversation
-from gateway.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
-from gateway.paging import Limit, page_size
-from gateway.parts import PartsOfApp
+from gateway.http.paging import Limit, page_size
 from gateway.routes.streams import FOLDERS as KINDS
+from gateway.runs.lookups import find_conversation
+from gateway.runs.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.schemas.answers import MessagePage, MessagesView
-from gateway.store_watch import NeedsStore
-from gateway.token_gate import ReadByToken
+from gateway.services import PartsOfApp
 
 FOLDERS = {"conversations": "conversation"} | KINDS
 LARGEST_PAGE = 1_000_000

@@ -4,19 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway import dead_letters, replaying
-from gateway.access import CallerOfRequest
-from gateway.paging import Limit, page_size
-from gateway.parts import PartsOfApp
+from gateway.access.callers import CallerOfRequest
+from gateway.dead_letters import letters, replays
+from gateway.health.store_watch import NeedsStore
+from gateway.http.paging import Limit, page_size
 from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
 
 LetterCursor = Annotated[
     str | None,
     Query(
         max_length=100,
         description="`nextCursor` of the page before.",
-        json_schema_extra={"pattern": f"^{dead_letters.SEQUENCE.pattern}$"},
+        json_schema_extra={"pattern": f"^{letters.SEQUENCE.pattern}$"},
     ),
 ]
 
@@ -27,15 +27,15 @@ router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], depend
 async def list_dead_letters(
     parts: PartsOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
 ) -> DeadLetterPage:
-    client = dead_letters.client_of(parts.connection)
-    return await dead_letters.page(client, parts.store, caller.owner, cursor, page_size(parts.settings, limit))
+    client = letters.client_of(parts.connection)
+    return await letters.page(client, parts.store, caller.owner, cursor, page_size(parts.settings, limit))
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
 async def get_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> DeadLetterView:
-    client = dead_letters.client_of(parts.connection)
-    letter = await dead_letters.find_letter(client, parts.store, caller.owner, letter_id)
-    return dead_letters.view(letter)
+    client = letters.client_of(parts.connection)
+    letter = await letters.find_letter(client, parts.store, caller.owner, letter_id)
+    return letters.view(letter)
 
 
 @router.post(
@@ -45,4 +45,4 @@ async def get_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfReq
     response_model=Replayed,
 )
 async def replay_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> Replayed:
-    return await replaying.replay(parts, caller, letter_id)
+    return await replays.replay(parts, caller, letter_id)

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter
 
-from gateway.access import CallerOfRequest
-from gateway.parts import PartsOfApp
+from gateway.access.callers import CallerOfRequest
+from gateway.health.store_watch import NeedsStore
 from gateway.schemas.answers import EstimateView
 from gateway.schemas.starts import BattleStart, EstimateStart
-from gateway.starting import load_agents
-from gateway.starts import battles_of
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
+from gateway.starts.planning import battles_of
+from gateway.starts.start import load_agents
 
 router = APIRouter(prefix="/api/estimates", tags=["scale tests"], dependencies=[NeedsStore])
 

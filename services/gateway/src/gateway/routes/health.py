@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from gateway.errors import NotReady
-from gateway.parts import PartsOfApp
 from gateway.schemas.answers import AiHealthView, Alive, HealthView
+from gateway.services import PartsOfApp
 
 router = APIRouter(tags=["health"])
 

@@ -5,21 +5,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
+from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.health.store_watch import NeedsStore, watch_of
 from gateway.http.head_requests import is_head
-from gateway.parts import PartsOfApp
-from gateway.plain.asking import QuestionBody, question
-from gateway.plain.formats import TokenMessages
-from gateway.plain.runs import answer_run, begin
-from gateway.plain.serving import streamed_answer
-from gateway.plain.sessions import SessionView, read_session, reconnect, session
+from gateway.http.validation import problems
 from gateway.routes.streams import LastEventId, streams_of
 from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH, Prompt
-from gateway.store_watch import NeedsStore, watch_of
-from gateway.token_gate import ReadByToken
-from gateway.validation import problems
+from gateway.services import PartsOfApp
+from gateway.single_answers.formats import TokenMessages
+from gateway.single_answers.requests import QuestionBody, question
+from gateway.single_answers.runs import answer_run, begin
+from gateway.single_answers.serving import streamed_answer
+from gateway.single_answers.sessions import SessionView, read_session, reconnect, session
 from shared.contracts.words import Tier
 from shared.errors import BrokerUnavailable, StoreUnavailable
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from gateway.parts import PartsOfApp
 from gateway.schemas.answers import ModelLimits, ModelList, ModelView
+from gateway.services import PartsOfApp
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 

@@ -5,19 +5,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
 from gateway.errors import InvalidModel
+from gateway.health.store_watch import NeedsStore
 from gateway.openai_wire.answers import CompletionChunks, completion
 from gateway.openai_wire.asked import completion_settings, route_of
 from gateway.openai_wire.requests import CompletionBody
-from gateway.parts import PartsOfApp
-from gateway.plain.runs import answer_run, begin
-from gateway.plain.serving import streamed_answer, whole_answer
-from gateway.plain.voices import route_headers
 from gateway.routes.streams import streams_of
 from gateway.schemas.completions import Completion, Model, Models, Refusal
 from gateway.schemas.events import as_events
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
+from gateway.single_answers.runs import answer_run, begin
+from gateway.single_answers.serving import streamed_answer, whole_answer
+from gateway.single_answers.voices import route_headers
 from shared.routing import Registry, UnknownModel
 
 AS_COMPLETION: dict[int | str, dict[str, Any]] = {

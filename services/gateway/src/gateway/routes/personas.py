@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from gateway.personas import LIBRARY
 from gateway.schemas.answers import PersonaList
+from gateway.starts.personas import LIBRARY
 
 router = APIRouter(prefix="/api/personas", tags=["personas"])
 

@@ -4,11 +4,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access import Caller, CallerOfRequest
-from gateway.parts import Parts, PartsOfApp
-from gateway.plain.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run, begin, check_broker
-from gateway.plain.serving import streamed_answer
-from gateway.plain.sessions import SessionView, read_session, session
+from gateway.access.callers import Caller, CallerOfRequest
+from gateway.access.token_gate import ReadByToken
+from gateway.health.store_watch import NeedsStore
 from gateway.promptbro import quota
 from gateway.promptbro.events import AssistEvents
 from gateway.promptbro.material import material, prompt_under_test, report_of
@@ -19,8 +17,10 @@ from gateway.schemas.agents import AgentView
 from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateView
-from gateway.store_watch import NeedsStore
-from gateway.token_gate import ReadByToken
+from gateway.services import Parts, PartsOfApp
+from gateway.single_answers.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run, begin, check_broker
+from gateway.single_answers.serving import streamed_answer
+from gateway.single_answers.sessions import SessionView, read_session, session
 from shared.contracts.settings import RunSettings
 
 PATH = "/api/promptbro/assist"

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.exports import EXPORTS
-from gateway.lookups import find_run
-from gateway.parts import PartsOfApp
+from gateway.health.store_watch import NeedsStore
 from gateway.routes.streams import FOLDERS
+from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ReportPending
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
 from shared.contracts.reports import Report
 from shared.contracts.words import RunKind
 

@@ -6,19 +6,19 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access import CallerOfRequest
-from gateway.conditional import conditional, prefers_event_stream
-from gateway.conversations import conversation_page
+from gateway.access.callers import CallerOfRequest
+from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.listing import runs_page
-from gateway.lookups import find_run
-from gateway.paging import Cursor, Limit, page_size
-from gateway.parts import PartsOfApp
+from gateway.health.store_watch import NeedsStore, watch_of
+from gateway.http.conditional import conditional, prefers_event_stream
+from gateway.http.paging import Cursor, Limit, page_size
 from gateway.routes.streams import ENDED, FOLDERS, streams_of
+from gateway.runs.conversations import conversation_page
+from gateway.runs.listing import runs_page
+from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
 from gateway.schemas.events import as_events
-from gateway.store_watch import NeedsStore, watch_of
-from gateway.token_gate import ReadByToken
+from gateway.services import PartsOfApp
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted

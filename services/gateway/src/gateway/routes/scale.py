@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Response
 
-from gateway.access import CallerOfRequest
-from gateway.parts import PartsOfApp
-from gateway.retrying import retry_failed
+from gateway.access.callers import CallerOfRequest
+from gateway.health.store_watch import NeedsStore
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import RetryStart, ScaleStart
-from gateway.starting import Asked, IdempotencyKey, start
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
+from gateway.starts.retries import retry_failed
+from gateway.starts.start import Asked, IdempotencyKey, start
 from shared.contracts.words import RunKind
 
 router = APIRouter(prefix="/api/scale", tags=["scale tests"], dependencies=[NeedsStore])

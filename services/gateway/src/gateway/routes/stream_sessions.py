@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from gateway.access import CallerOfRequest
-from gateway.parts import PartsOfApp
-from gateway.plain.runs import begin, find_answer
+from gateway.access.callers import CallerOfRequest
+from gateway.health.store_watch import NeedsStore
 from gateway.routes.chat import door_of
 from gateway.schemas.fields import NAME_LENGTH
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
+from gateway.single_answers.runs import begin, find_answer
 from shared.contracts.runs import Control, StatusView, status_view
 from shared.contracts.words import Wanted
 

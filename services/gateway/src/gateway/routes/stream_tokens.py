@@ -5,15 +5,15 @@ from typing import Annotated, Final
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from gateway.access import Caller, CallerOfRequest
+from gateway.access.callers import Caller, CallerOfRequest
+from gateway.access.token_grants import token_for
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
-from gateway.granting import token_for
-from gateway.lookups import find_run
-from gateway.parts import Parts, PartsOfApp
-from gateway.plain.runs import find_answer
+from gateway.health.store_watch import NeedsStore
+from gateway.runs.lookups import find_run
 from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, Name
-from gateway.store_watch import NeedsStore
+from gateway.services import Parts, PartsOfApp
+from gateway.single_answers.runs import find_answer
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.runs import Run
 

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
+from gateway.access.token_gate import ReadByToken
 from gateway.event_stream import Streams
 from gateway.event_stream.asked import TYPES_LISTED
-from gateway.lookups import find_conversation, find_run
-from gateway.parts import PartsOfApp
+from gateway.runs.lookups import find_conversation, find_run
 from gateway.schemas.events import as_events
-from gateway.token_gate import ReadByToken
+from gateway.services import PartsOfApp
 from shared.errors import StoreUnavailable
 
 FOLDERS = {"runs": "run", "battles": "battle", "scale": "scale_test", "comparisons": "comparison"}

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from gateway.access import CallerOfRequest
+from gateway.access.callers import CallerOfRequest
 from gateway.errors import Conflict, NotFound
-from gateway.paging import Cursor, Limit, VersionCursor, page_size, version_before
-from gateway.parts import PartsOfApp
+from gateway.health.store_watch import NeedsStore
+from gateway.http.paging import Cursor, Limit, VersionCursor, page_size, version_before
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateBody, TemplatePage, TemplateView
-from gateway.store_watch import NeedsStore
+from gateway.services import PartsOfApp
 from gateway.templates import changed_template, new_template
 from shared.contracts.templates import PromptTemplate
 

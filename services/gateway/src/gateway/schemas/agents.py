@@ -17,7 +17,7 @@ from gateway.schemas.fields import (
     TierWord,
     text_as,
 )
-from gateway.storable import FreeObject
+from gateway.schemas.storable import FreeObject
 from shared.contracts.agents import Agent
 from shared.contracts.origin import Origin
 from shared.contracts.record import Record, Timestamp

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from gateway.access.token_gate import USER_LENGTH
 from gateway.schemas.agents import Stop
 from gateway.schemas.conditions import not_both, sent, sent_as
 from gateway.schemas.fields import (
@@ -18,8 +19,7 @@ from gateway.schemas.fields import (
     Version,
 )
 from gateway.schemas.posted import MESSAGE_ID, Posted, PostedAlone
-from gateway.storable import is_text
-from gateway.token_gate import USER_LENGTH
+from gateway.schemas.storable import is_text
 from shared.contracts.record import Record
 from shared.contracts.words import Tier
 

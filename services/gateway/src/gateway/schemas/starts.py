@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
-from gateway.personas import BY_ID
 from gateway.schemas.agents import Criteria, Stop
 from gateway.schemas.conditions import if_sent, not_both, sent, sent_as
 from gateway.schemas.fields import (
@@ -28,7 +27,8 @@ from gateway.schemas.fields import (
     Version,
     text_as,
 )
-from gateway.storable import FreeObject
+from gateway.schemas.storable import FreeObject
+from gateway.starts.personas import BY_ID
 
 _OF_THE_LIBRARY: Final = tuple(BY_ID)
 

@@ -1,0 +1,63 @@
+"""One reader of an answer: its pieces in the reader's format, and what follows from how the reader left."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from gateway.answers.answer_events import Answered, Piece
+from gateway.answers.follower import AnswerFollower
+from gateway.answers.formats import Format
+from gateway.answers.reader_leases import Readings
+from gateway.event_stream.clients import Client
+
+
+class AnswerReader:
+    """Serves one client.
+
+    `finished` is called with an answer that is written to its end, `left` where the last reader here went before.
+    """
+
+    def __init__(
+        self,
+        follower: AnswerFollower,
+        written: Format,
+        readings: Readings,
+        run_id: str,
+        finished: Callable[[Answered], None],
+        left: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._follower = follower
+        self._format = written
+        self._readings = readings
+        self._run_id = run_id
+        self._finished = finished
+        self._left = left
+
+    async def __call__(self, client: Client) -> bool:
+        """Writes the answer; says whether it was written to its end. Raises BrokerUnavailable, StoreUnavailable."""
+        try:
+            with self._readings.reading(self._run_id):
+                await client.write(self._format.begin(self._follower.after))
+                await self._write(client)
+        finally:
+            if self._left and not (self._format.ended or client.leaving or self._readings.is_read(self._run_id)):
+                await self._left()
+        return self._format.ended and not self._format.broken
+
+    async def _write(self, client: Client) -> None:
+        async with aclosing(self._follower.pieces(client)) as batches:
+            async for batch in batches:
+                written, last = self._written(batch)
+                await client.write(written)
+                if self._format.ended:
+                    if isinstance(last, Answered):
+                        self._finished(last)
+                    return
+
+    def _written(self, batch: list[Piece]) -> tuple[bytes, Piece]:
+        """The batch as bytes, and the last piece in them: a format may come to its end before the answer does."""
+        chunks: list[bytes] = []
+        for piece in batch:
+            chunks.append(self._format.write(piece))
+            if self._format.ended:
+                break
+        return b"".join(chunks), piece

@@ -1,0 +1,1 @@
+"""The formats a chat's answer is written in."""

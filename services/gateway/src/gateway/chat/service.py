@@ -1,0 +1,262 @@
+"""What the chat routes do: a posted message becomes an answer that is followed, in the format that was asked for."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.access.callers import Caller
+from gateway.answers.answer_events import Answered
+from gateway.answers.follower import AnswerFollower
+from gateway.answers.formats import About, Format
+from gateway.answers.json_answer import whole_answer
+from gateway.answers.positions import Frames, Position, read_position
+from gateway.answers.reader import AnswerReader
+from gateway.answers.reader_leases import Readings
+from gateway.answers.response import AnswerResponse
+from gateway.chat.bounds import check_line, check_new
+from gateway.chat.chats import Answer, Chats, message_id
+from gateway.chat.decide import Say, decide
+from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_of, knows_resets, written_as
+from gateway.chat.formats.text import ContentEvents
+from gateway.chat.new_chats import new_chat
+from gateway.chat.wire_messages import Sent, read_body
+from gateway.errors import Conflict, InvalidAgent, InvalidRequest
+from gateway.event_stream import Streams
+from gateway.event_stream.asked import last_event_id
+from gateway.event_stream.cursors import run_tag
+from gateway.event_stream.views import View
+from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
+from gateway.services import Parts
+from shared.contracts.agents import Agent
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.words import Side, Wanted
+from shared.errors import BrokerUnavailable, NotYet
+from shared.logs import Logger
+
+DECISIONS: Final = 5
+
+
+class ChatDoor:
+    """Serves chats with the parts of this process."""
+
+    def __init__(self, chats: Chats, readings: Readings, parts: Parts, streams: Streams, log: Logger) -> None:
+        self.chats = chats
+        self._readings = readings
+        self._parts = parts
+        self._streams = streams
+        self._log = log
+        self._tiers = {
+            f"{name}/{model}": entry.tier.value
+            for name, provider in parts.registry.providers.items()
+            for model, entry in provider.models.items()
+        }
+
+    async def post(self, request: Request, caller: Caller, body: ChatBody, format_: FormatWord) -> Response:
+        """Answers a posted message. Everything that can be refused is refused before the first byte."""
+        sent = read_body(body)
+        if not self._parts.connection.connected:
+            raise BrokerUnavailable("an answer", ConnectionError("not connected"))
+        await self._streams.check(caller)
+        # Before anything is stored: 503 says that nothing was.
+        facts = await self._streams.hub.source.facts()
+        answer = await self._answer(caller, body, sent, format_, facts.last)
+        if format_ == "json":
+            return await self._whole(request, answer)
+        return await self._streamed(request, caller, answer, format_, facts.epoch)
+
+    async def resume(self, request: Request, caller: Caller, reference: str, format_: FormatWord) -> Response:
+        """Goes on with an answer, or tells one whole that nobody has read to its end; 204 where there is nothing.
+
+        Raises TooManyStreams, BrokerUnavailable, StoreUnavailable.
+        """
+        await self._streams.check(caller)
+        run = await self.chats.find(caller, reference)
+        if run is None or run.control.wanted is Wanted.CANCEL:
+            return Response(status_code=204)
+        answer, facts = await asyncio.gather(self.chats.last_answer(run), self._streams.hub.source.facts())
+        since = read_position(last_event_id(request)) if answer else None
+        if answer is not None and since is not None:
+            facts = await self._streams.hub.source.facts(since.cursor.sequence)
+            if since.cursor.epoch == facts.epoch and since.cursor.sequence <= facts.last:
+                there = _there(answer, since)
+                if there is not None:
+                    if since.at_end:
+                        return Response(status_code=204)
+                    return await self._streamed(request, caller, there, format_, facts.epoch, since)
+        if answer is None or (answer.standing and await self._readings.read_seq(run.id) >= answer.seq):
+            return Response(status_code=204)
+        return await self._streamed(request, caller, answer, format_, facts.epoch)
+
+    async def recover(self, request: Request, caller: Caller, body: RecoverBody) -> Response:
+        """What follows a text of the last answer that a client has; 204 where there is no answer.
+
+        Raises NotFound, TooManyStreams, BrokerUnavailable, StoreUnavailable.
+        """
+        await self._streams.check(caller)
+        run = await self.chats.get(caller, body.conversation_id)
+        answer = await self.chats.last_answer(run)
+        if answer is None:
+            return Response(status_code=204)
+        # Without ids: a position does not say which text was known.
+        written = ContentEvents(Frames(None, answer.seq), body.last_content)
+        return await self._serve(caller, answer, written, "sse", stops=False)
+
+    async def stop(self, caller: Caller, reference: str) -> tuple[Run, int | None]:
+        """Has the answer that is owed end with what it has; its seq, None where none is owed. Raises NotFound."""
+        run = await self.chats.get(caller, reference)
+        answer = await self.chats.last_answer(run)
+        if answer is None or answer.standing:
+            return run, None
+        await self.chats.stop(run.id, answer.seq)
+        return run, answer.seq
+
+    async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord, last: int) -> Answer:
+        """The answer to follow. Every round that loses an insert reads what won and decides anew.
+
+        `last` is the stream's last sequence, as of late: nothing of an answer that is not asked for yet stands below.
+        """
+        if body.chat and (at_once := await self._at_once(caller, body.chat, body, sent, last)):
+            return at_once
+        found = await self.chats.open(caller, body.chat) if body.chat else None
+        if found is None:
+            answer = await self._begun(caller, body, sent, format_)
+            if answer is not None:
+                return answer
+            run = await self.chats.get(caller, body.chat or "")
+            found = run, await self.chats.read(run)
+        run, chat = found
+        for _ in range(DECISIONS):
+            if run.control.wanted is Wanted.CANCEL or chat.closed:
+                raise Conflict("already_ended", f"Chat {run.id} was deleted: begin another one under a new id.")
+            decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
+            if isinstance(decision, Say):
+                check_line(decision.line, sent[-1].where)
+            answer = await self.chats.go_on(run, chat, decision, last)
+            if answer is not None:
+                return answer
+            chat = await self.chats.wait_for_change(run, chat)
+        raise NotYet(f"chat {run.id} keeps changing")
+
+    async def _at_once(
+        self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent], last: int
+    ) -> Answer | None:
+        """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
+        remembered = self.chats.remembered.chat(caller.owner, reference)
+        if remembered is None:
+            return None
+        run, chat = remembered
+        try:
+            decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
+        except InvalidRequest:
+            # Perhaps about what came since.
+            return None
+        if not isinstance(decision, Say) or decision.rewind_to is not None:
+            return None
+        check_line(decision.line, sent[-1].where)
+        # What the answer before it was made of need not be read again.
+        above = max(last, self._streams.hub.position(View(run.id, texts=True)))
+        return await self.chats.say_at_once(run, chat, decision, above)
+
+    async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
+        check_new(sent)
+        agent = await self._agent(caller, body)
+        orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._parts.settings.chat_orphan_seconds
+        run = new_chat(body, sent, agent, caller, self._parts.registry, self._parts.settings, now(), orphan)
+        return await self.chats.begin(run)
+
+    async def _agent(self, caller: Caller, body: ChatBody) -> Agent | None:
+        if body.agent_id is None:
+            return None
+        agent = await self._parts.store.agents.get(caller.tenant, body.agent_id)
+        if agent is not None and body.agent_version not in (None, agent.version):
+            agent = await self._parts.store.agents.get(caller.tenant, body.agent_id, body.agent_version)
+        if agent is None:
+            raise InvalidAgent(body.agent_id, body.agent_version)
+        return agent
+
+    async def _whole(self, request: Request, answer: Answer) -> Response:
+        follower = await self._follower(answer)
+        about = self._about(answer)
+
+        async def left() -> None:
+            await self.chats.stop(answer.run.id, answer.seq)
+
+        return await whole_answer(request, follower, about, self._readings, headers_of(about, "json"), left)
+
+    async def _streamed(
+        self,
+        request: Request,
+        caller: Caller,
+        answer: Answer,
+        format_: FormatWord,
+        epoch: str,
+        since: Position | None = None,
+    ) -> Response:
+        frames = Frames(f"{epoch}-{run_tag(answer.run.id)}-", answer.seq, since)
+        written = written_as(format_, self._about(answer), frames, knows_resets(request))
+        recorded = since.cursor.sequence if since else 0
+        stops = format_ in LEAVES_FOR_GOOD
+        return await self._serve(caller, answer, written, format_, stops=stops, recorded=recorded)
+
+    async def _serve(
+        self,
+        caller: Caller,
+        answer: Answer,
+        written: Format,
+        format_: FormatWord,
+        *,
+        stops: bool,
+        recorded: int = 0,
+    ) -> Response:
+        async def left() -> None:
+            await self.chats.stop(answer.run.id, answer.seq)
+
+        def finished(answered: Answered) -> None:
+            self._readings.finished(answer.run.id, answer.seq)
+            self.chats.remembered.answered(answer.run, answer.chat, answer.seq, answered.message)
+
+        follower = await self._follower(answer, recorded)
+        reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)
+        self._streams.begin()
+        headers = headers_of(self._about(answer), format_)
+        return AnswerResponse(
+            self._streams.clients,
+            reader,
+            headers,
+            self._log,
+            events=format_ in WITH_COMMENTS,
+            counted=self._streams.admission.holding(caller),
+        )
+
+    async def _follower(self, answer: Answer, recorded: int = 0) -> AnswerFollower:
+        try:
+            after = await self.chats.beginning_of(answer)
+        except BrokerUnavailable:
+            # The question is stored: where the broker stays away the stream breaks off, and can be gone on with.
+            after = 0
+        return AnswerFollower(
+            self._streams.hub,
+            self._parts.store,
+            answer.run,
+            answer.seq,
+            after,
+            standing=answer.standing,
+            recorded=recorded,
+        )
+
+    def _about(self, answer: Answer) -> About:
+        voice = answer.run.settings.scenarios[0].agent
+        return About(answer.run.id, answer.seq, message_id(answer), voice.provider, voice.model, self._tiers)
+
+
+def _there(answer: Answer, since: Position) -> Answer | None:
+    """The answer a position is of; None where it is no position of this chat."""
+    if since.cursor.tag != run_tag(answer.run.id) or not 1 <= since.seq <= answer.chat.next_seq:
+        return None
+    there = Answer(answer.run, answer.chat, since.seq)
+    if there.standing is None:
+        return there if answer.chat.owed else None
+    return there if there.standing.side is Side.AGENT else None

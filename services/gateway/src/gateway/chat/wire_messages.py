@@ -1,0 +1,270 @@
+"""The messages a client posts, in the shapes of AI SDK 4 to 7 and of plain clients. Pure.
+
+{role, content: "..."}                                   plain
+{id?, role, content, toolInvocations?, parts?}           AI SDK 4
+{id, role, parts: [{type: "text" | "file" | "data-*" | "tool-<name>" | "dynamic-tool", ...}]}    5, 6, 7
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gateway.chat.media import attachments, seen_or_heard
+from gateway.errors import FieldProblem, InvalidRequest
+from gateway.schemas.chat import MESSAGE_ID_LENGTH, ChatBody, message_id
+from gateway.schemas.storable import DEEP, HALF, NO_NUMBER, is_text
+from shared.contracts.bounds import json_bytes
+from shared.contracts.settings import GivenMessage
+from shared.contracts.transcript import ToolCall, ToolResult
+from shared.contracts.words import Side
+
+ROLES: Final = ("user", "assistant", "system")
+KEPT_PARTS: Final = ("file", "source-url", "source-document")
+ANSWERED: Final = ("output-available", "output-error", "result")
+
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one side says before the other one speaks; tools that were asked for end an agent's."""
+
+    side: Side
+    text: str = ""
+    parts: tuple[Raw, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not (self.text or self.parts or self.calls or self.results)
+
+    @property
+    def bytes_beside(self) -> int:
+        """Bytes of all that is not text, as an event tells it. Raises NotStorable for what is no JSON."""
+        kept = (self.parts, self.calls, self.results)
+        return json_bytes(kept) if any(kept) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message as it was posted; `where` is its path in the request. An assistant's may be several lines."""
+
+    role: Literal["user", "assistant", "system"]
+    id: str | None
+    lines: tuple[Line, ...]
+    where: str
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(line.text for line in self.lines if line.text)
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """What tools gave, as far as the message tells."""
+        return tuple(result for line in self.lines for result in line.results)
+
+
+def read_messages(messages: Sequence[Raw], where: str = "messages") -> list[Sent]:
+    """Every message. Raises InvalidRequest for what is no message."""
+    return [_read(raw, f"{where}.{position}") for position, raw in enumerate(messages)]
+
+
+def read_message(message: str | Raw, where: str = "message") -> Sent:
+    """The one message of `{message}`: a text, or an object whose role may be left out. Raises InvalidRequest."""
+    raw = {"content": message} if isinstance(message, str) else message
+    return _read({"role": "user"} | raw, where)
+
+
+def read_body(body: ChatBody) -> list[Sent]:
+    """The messages of a request, whichever way they came. Raises InvalidRequest."""
+    if body.id and body.conversation_id and body.id != body.conversation_id:
+        raise InvalidRequest(FieldProblem("conversationId", "is another name of id: send one of them"))
+    if body.message is not None and body.messages is not None:
+        raise InvalidRequest(FieldProblem("message", "is the last of messages, alone: send one of them"))
+    if body.message is not None:
+        return [read_message(body.message)]
+    if body.messages is None and body.trigger == "regenerate-message":
+        return []
+    if body.messages is None:
+        raise InvalidRequest(FieldProblem("messages", "is required (or message)"))
+    return read_messages(body.messages)
+
+
+def merged(messages: Sequence[Sent]) -> list[GivenMessage]:
+    """The messages as a transcript begins with them: sides alternate, what one says in a row is one message."""
+    given: list[GivenMessage] = []
+    for message in messages:
+        for line in message.lines:
+            if message.role == "system" or line.empty:
+                continue
+            new = as_given(line, message.id)
+            given.append(_joined(given.pop(), new) if given and given[-1].side is new.side else new)
+    return given
+
+
+def as_given(line: Line, client_message_id: str | None) -> GivenMessage:
+    """A line as a message of a transcript; only a person's message is known by its client's id."""
+    return GivenMessage(
+        side=line.side,
+        content=line.text,
+        client_message_id=client_message_id if line.side is Side.OPPONENT and not line.results else None,
+        parts=line.parts,
+        tool_calls=line.calls,
+        tool_results=line.results,
+    )
+
+
+def system_prompt(messages: Sequence[Sent]) -> str:
+    """What system messages say, in their order."""
+    return "\n\n".join(message.text for message in messages if message.role == "system")
+
+
+def _joined(first: GivenMessage, second: GivenMessage) -> GivenMessage:
+    changes: dict[str, object] = {
+        "content": "\n\n".join(text for text in (first.content, second.content) if text),
+        "client_message_id": second.client_message_id or first.client_message_id,
+        "parts": first.parts + second.parts,
+        "tool_calls": first.tool_calls + second.tool_calls,
+        "tool_results": first.tool_results + second.tool_results,
+    }
+    return first.model_copy(update=changes)
+
+
+def _read(raw: Raw, where: str) -> Sent:
+    role = raw.get("role")
+    if role not in ROLES:
+        raise InvalidRequest(FieldProblem(f"{where}.role", f"must be one of {', '.join(ROLES)}", list(ROLES)))
+    side = Side.AGENT if role == "assistant" else Side.OPPONENT
+    return Sent(role, _id(raw.get("id"), where), tuple(_lines(raw, side, where)), where)
+
+
+def _id(value: object, where: str) -> str | None:
+    if value is None or value == "":
+        return None
+    try:
+        return message_id(value) if isinstance(value, str) else _refuse_id(where)
+    except ValueError:
+        return _refuse_id(where)
+
+
+def _refuse_id(where: str) -> str:
+    message = f"must be a text of 1 to {MESSAGE_ID_LENGTH} printable characters, without #"
+    raise InvalidRequest(FieldProblem(f"{where}.id", message, MESSAGE_ID_LENGTH))
+
+
+def _lines(raw: Raw, side: Side, where: str) -> Iterator[Line]:
+    """A message's lines: text that follows tools was said after they answered."""
+    said: list[str] = []
+    parts: list[Raw] = []
+    calls: list[ToolCall] = []
+    results: list[ToolResult] = []
+    for part in _parts(raw, where):
+        kind = part.get("type")
+        if kind == "text" and calls:
+            yield from _turn(side, said, parts, calls, results)
+            said, parts, calls, results = [], [], [], []
+        if kind == "text":
+            said.append(part["text"])
+        elif side is Side.AGENT and (tool := _tool(part, where)) is not None:
+            calls.append(tool[0])
+            results += tool[1:]
+        elif _is_kept(part):
+            parts.append(part)
+    yield from _turn(side, said, parts, calls, results)
+
+
+def _is_kept(part: Raw) -> bool:
+    """Whether a part that is no text counts; what a model would have to see or hear does, for it is refused."""
+    kind = part.get("type")
+    known = isinstance(kind, str) and (kind in KEPT_PARTS or kind.startswith("data-"))
+    return known or seen_or_heard(part) is not None
+
+
+def _turn(
+    side: Side, said: list[str], parts: list[Raw], calls: list[ToolCall], results: list[ToolResult]
+) -> Iterator[Line]:
+    line = Line(side, "".join(said), tuple(parts), tuple(calls))
+    if not line.empty:
+        yield line
+    if results:
+        yield Line(Side.OPPONENT, results=tuple(results))
+
+
+def _parts(raw: Raw, where: str) -> list[Raw]:
+    """The message as parts, whatever its shape."""
+    parts, content = _objects(raw, "parts", where), _content(raw, where)
+    asked = [{"type": "tool-invocation", "toolInvocation": call} for call in _list(raw, "toolInvocations", where)]
+    if not parts and isinstance(raw.get("content"), list):
+        asked = []
+    # AI SDK 4 shows a message's text behind the tools it was written from.
+    return [*(parts or [*asked, *content]), *attachments(raw)]
+
+
+def _content(raw: Raw, where: str) -> list[Raw]:
+    content = raw.get("content")
+    if content is None or isinstance(content, list):
+        return _objects(raw, "content", where)
+    return [{"type": "text", "text": _text(content, f"{where}.content")}]
+
+
+def _objects(raw: Raw, name: str, where: str) -> list[Raw]:
+    """A field of parts. Raises InvalidRequest where one is none."""
+    found = _list(raw, name, where)
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in found):
+        raise InvalidRequest(FieldProblem(f"{where}.{name}", "must be a list of objects, each with its type"))
+    for part in found:
+        if part["type"] == "text":
+            _text(part.get("text"), f"{where}.{name}")
+    return found
+
+
+def _list(raw: Raw, name: str, where: str) -> list[Any]:
+    found = raw.get(name)
+    if not isinstance(found, list | None):
+        raise InvalidRequest(FieldProblem(f"{where}.{name}", "must be a list"))
+    return found or []
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(FieldProblem(where, "must be a text, or a list of parts"))
+    return value
+
+
+def _tool(part: Raw, where: str) -> tuple[ToolCall] | tuple[ToolCall, ToolResult] | None:
+    """A tool that was asked for, and what it gave if it has answered; None for any other part."""
+    kind = part.get("type")
+    if kind == "tool-invocation":
+        held = part.get("toolInvocation")
+        part = held if isinstance(held, dict) else {}
+        name, given, output = part.get("toolName"), part.get("args"), part.get("result")
+    elif kind == "dynamic-tool" or (isinstance(kind, str) and kind.startswith("tool-")):
+        name, given, output = part.get("toolName") or kind.removeprefix("tool-"), part.get("input"), part.get("output")
+    else:
+        return None
+    identity, state = part.get("toolCallId"), part.get("state")
+    if not (isinstance(identity, str) and identity and isinstance(name, str)):
+        return None
+    if not (is_text(identity) and is_text(name)):
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *HALF))
+    call = ToolCall(id=identity, name=name, input=_json_of(given if given is not None else {}, where))
+    if state not in ANSWERED:
+        return (call,)
+    failed = state == "output-error"
+    shown = part.get("errorText") if failed else output
+    return call, ToolResult(tool_call_id=identity, output=_json_of(shown, where), is_error=failed)
+
+
+def _json_of(value: object, where: str) -> str:
+    """What a tool was given or gave, as JSON. Raises InvalidRequest for what is none."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *DEEP)) from None
+    except ValueError:
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *NO_NUMBER)) from None
+    if not is_text(text):
+        raise InvalidRequest(FieldProblem(f"{where}.parts", *HALF))
+    return text

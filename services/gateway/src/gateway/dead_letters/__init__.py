@@ -1,0 +1,1 @@
+"""Work that was given up: shown, and put back."""

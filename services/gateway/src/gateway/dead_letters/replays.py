@@ -1,0 +1,137 @@
+"""Putting given-up work back on its queue, where it can still change something.
+
+One result for ever stands under a generation key, and the engine acts on it at once, a final failure too. So
+
+    letter                              what a replay does
+    turn, answer, report                the job again, as a re-route of the same generation: what stands is acted on,
+                                        what never got a result (its run was unknown, say) is made
+    judge                               a later pass of the judge, whose judgement the report counts: the failure of
+                                        the first one stands as `unknown`, and no later pass ends a conversation
+    trigger of a look or a report       the trigger again: its service looks again, where the run has not ended
+    any of what has ended               409 `already_ended`: closed is closed, what is owed then is a new run
+"""
+
+from nats.js.api import PubAck
+from pydantic import ValidationError
+
+from gateway.access.callers import Caller
+from gateway.dead_letters.letters import Letter, client_of, find_letter
+from gateway.errors import Conflict
+from gateway.schemas.dead_letters import Replayed
+from gateway.services import Parts
+from shared.contracts.generations import Generation
+from shared.contracts.identity import conversation_index
+from shared.contracts.runs import Run
+from shared.contracts.words import Purpose
+from shared.contracts.work import (
+    DeadLetter,
+    GenerationRequested,
+    GenerationStored,
+    LookGivenUp,
+    ReportGivenUp,
+    ReportRequested,
+    RunCommanded,
+)
+from shared.messaging import subjects
+from shared.messaging.publisher import Publisher
+from shared.routing import Route
+from shared.routing.estimates import judge_prompt_tokens, reserved_nanos
+
+TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
+    subjects.COMMANDS: RunCommanded,
+    subjects.DONE_ORCHESTRATOR: GenerationStored,
+    subjects.REPORTS: ReportRequested,
+    subjects.DONE_SUMMARIZER: GenerationStored,
+}
+
+
+async def replay(parts: Parts, caller: Caller, letter_id: str) -> Replayed:
+    """Puts the work of a letter of the caller's back; the same again within a quarter of an hour is the same replay.
+
+    Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
+    """
+    letter = await find_letter(client_of(parts.connection), parts.store, caller.owner, letter_id)
+    if isinstance(letter.work, DeadLetter):
+        return await _replay_job(parts, letter, letter.work.job)
+    if isinstance(letter.work, LookGivenUp | ReportGivenUp):
+        return await _replay_trigger(parts, letter, letter.work)
+    raise Conflict(
+        "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
+    )
+
+
+async def _replay_job(parts: Parts, letter: Letter, job: GenerationRequested) -> Replayed:
+    run = await _open_run(parts, job.run_id)
+    if job.conversation_id is not None:
+        ends = await parts.store.entries.ends([job.conversation_id])
+        last = ends.get(job.conversation_id)
+        if last is not None and last.ended:
+            raise _already_ended(f"Conversation {job.conversation_id} has ended", job.run_id)
+    again = await _as_later_pass(parts, run, job) if job.purpose is Purpose.JUDGE else None
+    again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
+    message_id = str(again.message_id)
+    ack = await _publisher(parts).again(again.subject, again, message_id)
+    return _replayed(letter, run, again.subject, message_id, ack)
+
+
+async def _as_later_pass(parts: Parts, run: Run, job: GenerationRequested) -> GenerationRequested | None:
+    """The judge's job under the next free key; None where nothing stands under its own. Raises Conflict."""
+    made = await parts.store.generations.of_conversation(str(job.conversation_id))
+    passes = [one.pass_number for one in made if _is_same_judge(one, job)]
+    if job.pass_number not in passes:
+        return None
+    _check_budget(parts, run, job)
+    return job.model_copy(update={"pass_number": max(passes) + 1, "hop": 0, "repeat": True})
+
+
+def _is_same_judge(one: Generation, job: GenerationRequested) -> bool:
+    return (one.purpose, one.seq, one.stage) == (Purpose.JUDGE, job.seq, job.stage)
+
+
+def _check_budget(parts: Parts, run: Run, job: GenerationRequested) -> None:
+    """A later pass holds no slot, so that it reserves nothing: it must fit into what is neither spent nor reserved."""
+    limits, route = parts.settings, Route(provider=job.provider, model=job.model)
+    played = run.settings.conversation(conversation_index(str(job.conversation_id)))
+    prompt = judge_prompt_tokens(played, job.seq, limits.expected_output_tokens)
+    nanos = reserved_nanos(parts.registry, route, job.max_tokens, prompt, limits.reserved_output_tokens)
+    if run.budget.spent + run.budget.open + nanos > run.budget.max:
+        raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
+
+
+async def _replay_trigger(parts: Parts, letter: Letter, given_up: LookGivenUp | ReportGivenUp) -> Replayed:
+    contract = TRIGGERS.get(given_up.trigger)
+    try:
+        trigger = contract.model_validate_json(given_up.payload) if contract else None
+    except ValidationError:
+        trigger = None
+    if trigger is None:
+        raise Conflict("not_replayable", f"Dead letter {letter.id} holds a message that nobody could read.")
+    run = await _open_run(parts, trigger.run_id)
+    message_id = f"{given_up.message_id}:replay"
+    ack = await _publisher(parts).again(given_up.trigger, trigger, message_id)
+    return _replayed(letter, run, given_up.trigger, message_id, ack)
+
+
+async def _open_run(parts: Parts, run_id: str) -> Run:
+    """A run that has not ended. Raises Conflict."""
+    run = await parts.store.runs.get(run_id)
+    if run is None:
+        raise Conflict("run_unknown", f"Run {run_id} is not in the store: its work would be given up again.")
+    if run.terminal or await parts.store.reports.get(run_id) is not None:
+        raise _already_ended(f"Run {run_id} has ended", run_id)
+    return run
+
+
+def _already_ended(what: str, run_id: str) -> Conflict:
+    return Conflict(
+        "already_ended", f"{what}, and closed is closed: POST /api/scale/{run_id}/retry-failed plays again."
+    )
+
+
+def _publisher(parts: Parts) -> Publisher:
+    return Publisher(client_of(parts.connection))
+
+
+def _replayed(letter: Letter, run: Run, subject: str, message_id: str, ack: PubAck) -> Replayed:
+    duplicate = bool(ack.duplicate)
+    return Replayed(id=letter.id, run_id=run.id, subject=subject, message_id=message_id, duplicate=duplicate)

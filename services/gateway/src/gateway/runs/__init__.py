@@ -1,0 +1,1 @@
+"""Runs as their owners find, read and control them."""

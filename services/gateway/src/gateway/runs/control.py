@@ -1,0 +1,62 @@
+"""Cancel, pause and resume: what is wanted of a run (docs/protocol.md section 6)."""
+
+from gateway.access.callers import Caller
+from gateway.errors import Conflict
+from gateway.runs.commands import Commands
+from gateway.runs.lookups import find_run
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.words import RunKind, Wanted
+from shared.errors import NotYet
+from shared.logs import Logger
+from shared.storage import Store
+
+ATTEMPTS = 5
+PAUSABLE = frozenset({RunKind.BATTLE, RunKind.SCALE, RunKind.COMPARISON})
+
+
+class ControlOfRuns:
+    """Sets what is wanted, then tells the engine: the document decides, the message only wakes."""
+
+    def __init__(self, store: Store, commands: Commands, log: Logger) -> None:
+        self._store = store
+        self._commands = commands
+        self._log = log
+
+    async def want(self, caller: Caller, reference: str, wanted: Wanted) -> Run:
+        """The run with the wish made. The same wish twice is no new version.
+
+        Raises NotFound, and Conflict where the run has ended, is being cancelled or cannot pause.
+        """
+        for _ in range(ATTEMPTS):
+            run = await find_run(self._store, caller, reference)
+            _refuse(run, wanted)
+            if run.control.wanted is wanted:
+                return await self._tell(run)
+            changed = await self._store.runs.set_wanted(run.tenant, run.id, wanted, run.control.version, now())
+            if changed is not None:
+                self._log.info("control changed", run_id=run.id, wanted=wanted, version=changed.control.version)
+                return await self._tell(changed)
+        raise NotYet(f"control of run {reference} keeps changing")
+
+    async def give_up(self, run: Run) -> None:
+        """Has a run end, and nobody shown it from now on."""
+        marked = await self._store.runs.give_up(run.id, now())
+        if marked is not None:
+            self._log.info("run given up", run_id=run.id, version=marked.control.version)
+            await self._tell(marked)
+
+    async def _tell(self, run: Run) -> Run:
+        await self._commands.signal(run)
+        if run.control.handled < run.control.version:
+            await self._commands.announce(run)
+        return run
+
+
+def _refuse(run: Run, wanted: Wanted) -> None:
+    if run.terminal:
+        raise Conflict("already_ended", f"Run {run.id} has ended ({run.status}): nothing about it can be changed.")
+    if run.control.wanted is Wanted.CANCEL and wanted is not Wanted.CANCEL:
+        raise Conflict("not_pausable", f"Run {run.id} is being cancelled, and a cancel is never taken back.")
+    if wanted is Wanted.PAUSE and run.kind not in PAUSABLE:
+        raise Conflict("not_pausable", f"A run of kind {run.kind} cannot be paused; it can be cancelled.")

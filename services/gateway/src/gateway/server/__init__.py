@@ -1,0 +1,1 @@
+"""The gateway's process: uvicorn, with the bounds it lacks."""

@@ -1,0 +1,145 @@
+"""Formats that can add text and never take it back; and the plainest of them, of /api/llm."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.answers.answer_events import Answered, Closed, Piece, unescaped
+from gateway.answers.answer_text import ERROR, Telling
+from gateway.answers.formats import compact, failure
+from gateway.event_stream.frames import unnamed
+
+BROKE_OFF: Final = ("provider_error", "The model broke off, and what it had said does not count any more: try again.")
+LOST: Final = ("unavailable", "The answer cannot be followed any more: try again.")
+_WRITTEN: Final = re.compile(r"(.+)-([0-9]{1,10})")
+
+
+class PlainFormat(ABC):
+    """Writes one answer. `length` is how many characters of it are out.
+
+    `had` is how many of them the client has already. `mends` says that the end brings the whole text: then text that
+    does not count any more is no harm. `abandoned` says that the end was written before the answer came to its own.
+    """
+
+    mends = False
+    broken = False
+
+    def __init__(self, had: int = 0) -> None:
+        self.ended = False
+        self.abandoned = False
+        self.length = 0
+        self._had = had
+        self._telling = Telling()
+        self._diverged = False
+
+    def begin(self, sequence: int) -> bytes:
+        return b""
+
+    def write(self, piece: Piece) -> bytes:
+        """What the piece becomes; nothing follows the end."""
+        return b"" if self.ended else b"".join(self._frames(piece))
+
+    def lose(self) -> bytes:
+        """The end of an answer that cannot be followed any more."""
+        return b"" if self.ended else self._abandon(*LOST)
+
+    @abstractmethod
+    def text(self, text: str) -> bytes:
+        """What a part of the text is written as."""
+
+    @abstractmethod
+    def done(self, answered: Answered) -> bytes:
+        """What the end of an answer is written as."""
+
+    @abstractmethod
+    def failed(self, code: str, sentence: str) -> bytes:
+        """What a failure is written as."""
+
+    def _frames(self, piece: Piece) -> Iterator[bytes]:
+        told = self._telling.hear(piece)
+        self._diverged = self._diverged or told.anew
+        if self._diverged and not self.mends:
+            yield self._abandon(*BROKE_OFF)
+            return
+        if told.text and not self._diverged:
+            yield self._add(unescaped(told.text))
+        if isinstance(piece, Closed):
+            yield self._fail(piece.code, piece.sentence)
+        elif isinstance(piece, Answered):
+            yield self._end(piece)
+
+    def _add(self, text: str) -> bytes:
+        missed = text[max(0, self._had - self.length) :]
+        self.length += len(text)
+        return self.text(missed) if missed else b""
+
+    def _end(self, answered: Answered) -> bytes:
+        if answered.finish_reason == ERROR:
+            return self._fail(*failure(answered))
+        self.ended = True
+        return self.done(answered)
+
+    def _abandon(self, code: str, sentence: str) -> bytes:
+        self.abandoned = True
+        return self._fail(code, sentence)
+
+    def _fail(self, code: str, sentence: str) -> bytes:
+        self.ended = True
+        return self.failed(code, sentence)
+
+
+class ResumableFormat(PlainFormat):
+    """A format whose events have ids: `<sid>-<n>`, opaque to clients.
+
+    n is twice the characters that are out, for these are the same on every replica however the text was cut; an odd n
+    says that the end is out, too.
+    """
+
+    def __init__(self, sid: str, had: int = 0) -> None:
+        super().__init__(had)
+        self._sid = sid
+
+    @property
+    def identity(self) -> str:
+        """The id of what is written now."""
+        return f"{self._sid}-{2 * self.length + self.ended}"
+
+
+def cut_short(answered: Answered) -> dict[str, object]:
+    """Why the answer ends where it does, where that is not its own end: `length`, `stopped` ..."""
+    reason = answered.finish_reason
+    return {} if reason in (None, "stop") else {"finishReason": reason}
+
+
+def read_id(written: str | None) -> tuple[str, int, bool] | None:
+    """The sid in a last id, how many characters its client has, and whether it has the end; None where it is none."""
+    found = _WRITTEN.fullmatch(written or "")
+    return (found[1], int(found[2]) // 2, int(found[2]) % 2 == 1) if found else None
+
+
+class TokenMessages(ResumableFormat):
+    """`data: {"token"}` ... `data: {"done":true}`, for `onmessage`; a failure is `data: {"error","message"}`.
+
+    `announced` is for a reader whose URL does not name the answer: one that is cut off before the first token has an
+    id to come again with, too, that of a token without text. An id alone is an empty event to some clients.
+    """
+
+    def __init__(self, sid: str, had: int = 0, *, announced: bool = False) -> None:
+        super().__init__(sid, had)
+        self._announced = announced
+
+    def begin(self, sequence: int) -> bytes:
+        return self.text("") if self._announced else b""
+
+    def text(self, text: str) -> bytes:
+        return self._message({"token": text})
+
+    def done(self, answered: Answered) -> bytes:
+        return self._message({"done": True, **cut_short(answered)})
+
+    def failed(self, code: str, sentence: str) -> bytes:
+        return self._message({"error": code, "message": sentence})
+
+    def _message(self, value: dict[str, object]) -> bytes:
+        return unnamed(compact(value), self.identity)

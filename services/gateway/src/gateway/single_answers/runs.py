@@ -1,0 +1,149 @@
+"""A question as a run: a conversation with one answer, kept for an hour (docs/protocol.md section 9)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from gateway.access.callers import Caller
+from gateway.errors import ContextTooLong
+from gateway.services import Parts
+from gateway.starts.planning import new_run
+from gateway.starts.start import new_seed
+from shared.contracts.money import to_nanos
+from shared.contracts.record import now
+from shared.contracts.runs import Run
+from shared.contracts.sessions import Session
+from shared.contracts.settings import ConversationSettings, GivenMessage, Participant, RunSettings
+from shared.contracts.words import RunKind
+from shared.errors import BrokerUnavailable, NotYet, Taken
+from shared.routing import Registry, Route
+from shared.routing.estimates import reserved_nanos, text_tokens
+from shared.settings import LimitSettings
+
+KEPT: Final = timedelta(hours=1)
+SESSION_KEPT: Final = timedelta(minutes=10)
+BUDGET_USD: Final = 10.0
+"""No bound but a net: an answer costs what its tokens cost, and they are bounded."""
+
+UNREAD_AT_ONCE: Final = 0.0
+UNREAD_FOR_A_RECONNECT: Final = 20.0
+
+
+def answer_settings(
+    voice: Participant,
+    given: Sequence[GivenMessage],
+    *,
+    time_limit_seconds: float,
+    orphan_seconds: float = UNREAD_AT_ONCE,
+    budget_usd: float = BUDGET_USD,
+) -> RunSettings:
+    """How a question is answered: by `voice`, after what is `given`, the person's last message included.
+
+    Where the voice has no seed of its own the same question may get another answer each time.
+    """
+    scenario = ConversationSettings(
+        agent=voice,
+        opponent=voice.model_copy(update={"name": "Person", "system_prompt": "", "tools": ()}),
+        given=tuple(given),
+        message_limit=len(given) + 1,
+        time_limit_seconds=time_limit_seconds,
+        orphan_seconds=orphan_seconds,
+    )
+    return RunSettings(
+        kind=RunKind.ASSIST,
+        total=1,
+        concurrency=1,
+        scenarios=(scenario,),
+        seed=new_seed(),
+        max_budget_nanos=to_nanos(budget_usd),
+        time_limit_seconds=time_limit_seconds,
+    )
+
+
+def answer_run(settings: RunSettings, caller: Caller, parent: str | None = None) -> Run:
+    """The run of a question; `parent` is the run whose report it is about."""
+    moment = now()
+    return new_run(settings, caller, moment, parent=parent).model_copy(update={"expires_at": moment + KEPT})
+
+
+def answer_seq(run: Run) -> int:
+    """Where the answer of a run of one answer stands."""
+    return len(run.settings.scenarios[0].given) + 1
+
+
+def prompt_tokens(settings: RunSettings) -> int:
+    """The tokens a question is expected to have, by its length."""
+    scenario = settings.scenarios[0]
+    texts = [scenario.agent.system_prompt, *(given.content for given in scenario.given)]
+    outputs = [result.output for given in scenario.given for result in given.tool_results]
+    return sum(text_tokens(text) for text in [*texts, *outputs])
+
+
+def check_window(settings: RunSettings, registry: Registry) -> None:
+    """Raises ContextTooLong for a question that its model cannot take."""
+    voice = settings.scenarios[0].agent
+    window = registry.entry(Route(provider=voice.provider, model=voice.model)).context_window
+    tokens = prompt_tokens(settings)
+    if tokens > window:
+        raise ContextTooLong(voice.model, tokens, window)
+
+
+def estimated_nanos(settings: RunSettings, registry: Registry, limits: LimitSettings) -> int:
+    """What an answer is expected to cost."""
+    voice = settings.scenarios[0].agent
+    route = Route(provider=voice.provider, model=voice.model)
+    return reserved_nanos(registry, route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)
+
+
+def check_broker(parts: Parts) -> None:
+    """Raises BrokerUnavailable: an answer that somebody waits for now is not begun without a broker."""
+    if not parts.connection.connected:
+        raise BrokerUnavailable("an answer", ConnectionError("not connected"))
+
+
+async def begin(parts: Parts, run: Run) -> Run:
+    """Stores the run and announces it, once: whoever comes second gets the run that stands.
+
+    Raises BrokerUnavailable (nothing is stored then: somebody waits for the answer now), StoreUnavailable.
+    """
+    check_broker(parts)
+    try:
+        await parts.store.runs.insert(run)
+    except Taken:
+        standing = await parts.store.runs.get(run.id)
+        if standing is None:
+            raise NotYet(f"run {run.id}") from None
+        return standing
+    await parts.commands.announce(run)
+    return run
+
+
+async def keep(parts: Parts, run: Run) -> datetime:
+    """Keeps a question for its reader, under the id its run will have. Returns until when it waits."""
+    until = now() + SESSION_KEPT
+    session = Session(
+        id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, parent=run.parent, expires_at=until
+    )
+    await parts.store.sessions.insert(session)
+    return until
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The run of a `sid`; one that has not `begun` is not stored yet."""
+
+    run: Run
+    begun: bool
+
+
+async def find_answer(parts: Parts, caller: Caller, sid: str) -> Found | None:
+    """The run of the caller's own `sid`; None where there is none, or its time is over."""
+    run = await parts.store.runs.find(caller.owner, sid)
+    if run is not None:
+        return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
+    session = await parts.store.sessions.get(caller.owner, sid, now())
+    if session is None:
+        return None
+    asked = answer_run(session.settings, caller, session.parent)
+    return Found(asked.model_copy(update={"id": session.id}), begun=False)

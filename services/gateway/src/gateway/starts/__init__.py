@@ -1,0 +1,1 @@
+"""How a start becomes a run: planned, estimated, accepted once."""
