@@ -78,7 +78,7 @@ async def gateway_without_store(nats_url: str) -> AsyncIterator[AsyncClient]:
 async def _connected(app: Gateway) -> None:
     """Returns once the gateway has its broker: nats-py leaks the socket of a connect that is cancelled half-way."""
     for _ in range(1000):
-        if app.state.parts.connection.connected:
+        if app.state.services.connection.connected:
             return
         await sleep(0.01)
     raise AssertionError("the gateway found no broker in 10 seconds")
@@ -87,7 +87,7 @@ async def _connected(app: Gateway) -> None:
 async def _store_found_away(app: Gateway) -> None:
     for _ in range(1000):
         try:
-            app.state.store_watch.check()
+            app.state.services.store_watch.check()
         except StoreUnavailable:
             return
         await sleep(0.01)
@@ -100,7 +100,7 @@ async def alone() -> AsyncIterator[tuple[Gateway, AsyncClient]]:
     app = gateway_app(DEAD_NATS, DEAD_MONGO)
     async with client_of(app) as client:
         yield app, client
-    app.state.parts.store.close()
+    app.state.services.store.close()
 
 
 def gateway_app(nats_url: str, mongo_url: str, database: str = "gateway_rest", **settings: Any) -> Gateway:

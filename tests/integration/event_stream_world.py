@@ -154,7 +154,7 @@ class Instance:
 
     @property
     def streams(self) -> Streams:
-        streams = self.app.state.streams
+        streams = self.app.state.services.streams
         assert isinstance(streams, Streams)
         return streams
 
@@ -173,7 +173,7 @@ class Instance:
 
     async def connected(self) -> None:
         """Returns when the gateway has its broker."""
-        await until(lambda: self.app.state.parts.connection.connected)
+        await until(lambda: self.app.state.services.connection.connected)
 
 
 @asynccontextmanager

@@ -98,7 +98,7 @@ async def end(here: ChatWorld, run_id: str) -> None:
 
 def remembers(gateway: Instance, run_id: str) -> bool:
     """Whether a gateway holds anything of a chat in memory."""
-    door = gateway.app.state.chat_door
+    door = gateway.app.state.services.chat
     assert isinstance(door, ChatDoor)
     views = [view for view in gateway.streams.hub.views if view.run_id == run_id]
     return bool(views) or door.chats.remembered.chat(ANYBODY, "chat-1") is not None

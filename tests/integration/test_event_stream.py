@@ -251,7 +251,7 @@ async def test_stop_of_the_server_ends_every_stream_with_advice(here: World) -> 
     ):
         await events.until_comment("connected")
         await status.take(1)
-        here.gateways[0].app.state.shutting_down.set()
+        here.gateways[0].app.state.services.shutting_down.set()
         async with asyncio.timeout(1):
             assert await events.rest() == []
             await status.rest()

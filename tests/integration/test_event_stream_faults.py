@@ -85,7 +85,7 @@ async def test_cursor_stays_good_over_a_restart_of_the_broker(here: World, nats_
 async def test_without_broker_a_stream_is_200_with_advice_and_the_end(here: World, nats_server: NatsServer) -> None:
     story = await here.story()
     nats_server.process.hold()
-    await until(lambda: not here.gateways[0].app.state.parts.connection.connected)
+    await until(lambda: not here.gateways[0].app.state.services.connection.connected)
     async with here.gateways[0].open(path(story)) as client:
         assert client.response.status_code == 200
         assert await client.rest() == []

@@ -105,7 +105,7 @@ async def test_control_that_changed_without_an_event_is_seen_by_the_next_look(
 async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> None:
     story = await here.story()
     reads = 0
-    store = here.gateways[0].app.state.parts.store
+    store = here.gateways[0].app.state.services.store
     get = store.runs.get
 
     async def counted(run_id: str) -> Any:

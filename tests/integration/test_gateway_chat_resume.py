@@ -214,7 +214,7 @@ async def test_server_that_goes_down_breaks_the_answer_off(here: ChatWorld) -> N
         await engine.open()
         await engine.write(WORDS[0])
         had = await reader.until_text(WORDS[0])
-        here.gateways[0].app.state.shutting_down.set()
+        here.gateways[0].app.state.services.shutting_down.set()
         await reader.rest()
     assert reader.broken
     await finish(engine, 1)
@@ -227,8 +227,8 @@ async def test_whole_answer_of_a_server_that_goes_down_is_asked_for_again(here: 
     body = asked(said("Count"), format="json")
     asking = asyncio.create_task(here.gateways[0].http.post(CHAT, json=body))
     engine = await here.engine()
-    await until(lambda: here.gateways[0].app.state.readings.is_read(engine.run_id))
-    here.gateways[0].app.state.shutting_down.set()
+    await until(lambda: here.gateways[0].app.state.services.readings.is_read(engine.run_id))
+    here.gateways[0].app.state.services.shutting_down.set()
     sent_away = await asking
     assert (sent_away.status_code, sent_away.json()["error"], "retry-after" in sent_away.headers) == (
         503,

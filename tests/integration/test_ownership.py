@@ -117,7 +117,7 @@ async def here(nats_url: str, mongo_url: str) -> AsyncIterator[tuple[AsyncClient
         app = gateway_app(nats_url, mongo_url, database)
         async with client_of(app) as client:
             yield client, store
-        app.state.parts.store.close()
+        app.state.services.store.close()
         await store.database.client.drop_database(database)
 
 

@@ -16,7 +16,7 @@ RUN_FOLDERS = ("runs", "battles", "scale", "comparisons")
 @pytest.fixture(scope="module")
 def document() -> Json:
     app = gateway_app(DEAD_NATS, DEAD_MONGO)
-    app.state.parts.store.close()
+    app.state.services.store.close()
     return app.openapi()
 
 

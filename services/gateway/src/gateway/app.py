@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from starlette.datastructures import State
 from starlette.types import ASGIApp
 
 from gateway.access.token_gate import TokenGate
@@ -51,7 +50,7 @@ from gateway.routes import (
 )
 from gateway.runs.commands import Commands
 from gateway.runs.control import ControlOfRuns
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.starts.idempotency import Acceptance
 from gateway.starts.planning import Planner
@@ -101,8 +100,8 @@ class Gateway(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, made when it is first asked for."""
         if self.openapi_schema is None:
-            parts: Parts = self.state.parts
-            self.openapi_schema = document(self, parts.settings, parts.registry)
+            services: Services = self.state.services
+            self.openapi_schema = document(self, services.settings, services.registry)
         return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -117,9 +116,6 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
 
     `shutting_down` is set when the process is asked to stop: streams and long polls end at once.
     """
-    connection = Connection("gateway", settings, log)
-    store = Store(settings)
-    heartbeats = Heartbeats(log)
     app = Gateway(
         title="Agent Wars",
         version="0.1.0",
@@ -133,75 +129,67 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         generate_unique_id_function=operation_id,
     )
     app.settings = settings
-    app.state.heartbeats = heartbeats
-    app.state.store_watch = StoreWatch(store, log)
-    app.state.shutting_down = shutting_down
-    app.state.parts = _parts(settings, registry, connection, store, heartbeats, log)
-    stream_settings = StreamSettings()
-    limit = streams_per_user(stream_settings, settings.host)
-    app.state.streams = Streams(connection, store, stream_settings, limit, shutting_down, log)
-    app.state.readings = Readings(store, log)
-    app.state.chat_door = _chat_door(app.state.parts, app.state.streams, app.state.readings, log)
-    app.state.deleted_chats = _deleted_chats(app.state.parts, app.state.streams, app.state.chat_door, log)
-    add_error_answers(app)
+    app.state.services = services = services_of(settings, registry, shutting_down, log)
+    routes = [route for resource in ROUTES for route in resource.router.routes]
+    add_error_answers(app, routes, services.store_watch.doubt)
     app.add_middleware(TokenGate, settings=settings)
     for resource in ROUTES:
         app.include_router(resource.router)
-    app.state.routes = [route for resource in ROUTES for route in resource.router.routes]
     return app
 
 
-def _parts(
-    settings: GatewaySettings,
-    registry: Registry,
-    connection: Connection,
-    store: Store,
-    heartbeats: Heartbeats,
-    log: Logger,
-) -> Parts:
+def services_of(settings: GatewaySettings, registry: Registry, shutting_down: asyncio.Event, log: Logger) -> Services:
+    """Every object of the process, each made of those before it."""
+    connection = Connection("gateway", settings, log)
+    store = Store(settings)
+    heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands = Commands(connection, settings.publish_timeout_seconds, log)
-    return Parts(
+    control = ControlOfRuns(store, commands, log)
+    readings = Readings(store, log)
+    stream_settings = StreamSettings()
+    limit = streams_per_user(stream_settings, settings.host)
+    streams = Streams(connection, store, stream_settings, limit, shutting_down, log)
+    said = ChatCommands(connection, settings.publish_timeout_seconds, log)
+    chats = Chats(store, connection, commands, said, settings.chat_days_kept, log)
+    return Services(
         settings=settings,
         registry=registry,
         connection=connection,
         store=store,
-        commands=commands,
-        acceptance=Acceptance(store, commands, log),
-        control=ControlOfRuns(store, commands, log),
-        planner=Planner(registry, settings),
-        vitality=Vitality(connection, store, readiness, heartbeats, registry),
+        store_watch=StoreWatch(store, log),
+        heartbeats=heartbeats,
         readiness=readiness,
+        vitality=Vitality(connection, store, readiness, heartbeats, registry),
+        commands=commands,
+        control=control,
+        acceptance=Acceptance(store, commands, log),
+        planner=Planner(registry, settings),
+        streams=streams,
+        readings=readings,
+        chat=ChatDoor(chats, readings, streams, connection, store, registry, settings, log),
+        deleted_chats=DeletedChats(store, connection, control, chats, streams.hub, log),
+        shutting_down=shutting_down,
     )
-
-
-def _chat_door(parts: Parts, streams: Streams, readings: Readings, log: Logger) -> ChatDoor:
-    said = ChatCommands(parts.connection, parts.settings.publish_timeout_seconds, log)
-    chats = Chats(parts.store, parts.connection, parts.commands, said, parts.settings.chat_days_kept, log)
-    return ChatDoor(chats, readings, parts, streams, log)
-
-
-def _deleted_chats(parts: Parts, streams: Streams, door: ChatDoor, log: Logger) -> DeletedChats:
-    return DeletedChats(parts.store, parts.connection, parts.control, door.chats, streams.hub, log)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connects in the background: the broker may come later than the first request."""
-    parts: Parts = app.state.parts
+    services: Services = app.state.services
     background = [
-        asyncio.create_task(_stay_connected(parts.connection, app.state), name="heartbeats"),
-        asyncio.create_task(app.state.store_watch.run(), name="store watch"),
+        asyncio.create_task(_stay_connected(services), name="heartbeats"),
+        asyncio.create_task(services.store_watch.run(), name="store watch"),
     ]
     for task in background:
         task.add_done_callback(_say_if_failed)
     yield
-    app.state.shutting_down.set()
-    await app.state.streams.close()
-    await app.state.readings.close()
+    services.shutting_down.set()
+    await services.streams.close()
+    await services.readings.close()
     await cancel_all(background)
-    await parts.connection.close()
-    parts.store.close()
+    await services.connection.close()
+    services.store.close()
 
 
 def _say_if_failed(task: asyncio.Task[None]) -> None:
@@ -210,7 +198,7 @@ def _say_if_failed(task: asyncio.Task[None]) -> None:
         _log.error("background task ended", task=task.get_name(), error=described(error))
 
 
-async def _stay_connected(connection: Connection, state: State) -> None:
-    client = await connection.open()
-    await state.deleted_chats.listen()
-    await state.heartbeats.run(client)
+async def _stay_connected(services: Services) -> None:
+    client = await services.connection.open()
+    await services.deleted_chats.listen()
+    await services.heartbeats.run(client)

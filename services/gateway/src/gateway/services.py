@@ -1,10 +1,17 @@
-"""What the routes work with, built once in `app.py`."""
+"""What the routes work with: every object of this process, built once in `app.py`. Rooms take what they need of it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from gateway.answers.reader_leases import Readings
+from gateway.chat.deletes import DeletedChats
+from gateway.chat.service import ChatDoor
+from gateway.event_stream import Streams
+from gateway.health.heartbeats import Heartbeats
+from gateway.health.store_watch import StoreWatch
 from gateway.health.system_health import Vitality
 from gateway.runs.commands import Commands
 from gateway.runs.control import ControlOfRuns
@@ -18,25 +25,42 @@ from shared.storage import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The objects of this process."""
+class Services:
+    """The objects of this process; `shutting_down` is set when it is asked to stop."""
 
     settings: GatewaySettings
     registry: Registry
     connection: Connection
     store: Store
-    commands: Commands
-    acceptance: Acceptance
-    control: ControlOfRuns
-    planner: Planner
-    vitality: Vitality
+    store_watch: StoreWatch
+    heartbeats: Heartbeats
     readiness: Readiness
+    vitality: Vitality
+    commands: Commands
+    control: ControlOfRuns
+    acceptance: Acceptance
+    planner: Planner
+    streams: Streams
+    readings: Readings
+    chat: ChatDoor
+    deleted_chats: DeletedChats
+    shutting_down: asyncio.Event
 
 
-async def _parts(request: Request) -> Parts:
-    parts = request.app.state.parts
-    assert isinstance(parts, Parts)
-    return parts
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
 
 
-PartsOfApp = Annotated[Parts, Depends(_parts)]
+async def _of_request(request: Request) -> Services:
+    return _services(request)
+
+
+async def _store_answers(request: Request) -> None:
+    _services(request).store_watch.check()
+
+
+ServicesOfApp = Annotated[Services, Depends(_of_request)]
+NeedsStore = Depends(_store_answers)
+"""Refuses a request at once while the store is away."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.access.callers import Caller
 from gateway.access.stream_tokens import Grant, sign
-from gateway.services import Parts
+from gateway.services import Services
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 
@@ -15,10 +15,10 @@ LONGEST: Final = timedelta(days=8)
 """A run lasts a day at most, and may be paused for seven; a chat has no end, and takes a new token."""
 
 
-async def token_for(parts: Parts, caller: Caller, runs: Sequence[Run]) -> tuple[str, datetime]:
+async def token_for(services: Services, caller: Caller, runs: Sequence[Run]) -> tuple[str, datetime]:
     """A token by which the caller's runs are read, and when its time is over."""
     moment = now()
-    names = [name for run in runs for name in await _names(parts, caller, run)]
+    names = [name for run in runs for name in await _names(services, caller, run)]
     grant = Grant(
         tenant=caller.tenant,
         user=caller.user,
@@ -26,16 +26,16 @@ async def token_for(parts: Parts, caller: Caller, runs: Sequence[Run]) -> tuple[
         conversations={run.id: run.total for run in runs if not run.kind.answers},
         expires_at=min(max(_last_use(run) for run in runs), moment + LONGEST),
     )
-    secret = parts.settings.stream_token_secret
+    secret = services.settings.stream_token_secret
     # Without a secret nobody checks them: they are made all the same, so that clients are written once.
     return sign(grant, secret.get_secret_value() if secret else ""), grant.expires_at
 
 
-async def _names(parts: Parts, caller: Caller, run: Run) -> list[str]:
+async def _names(services: Services, caller: Caller, run: Run) -> list[str]:
     """What the run is called: not by a name that means another of the caller's runs."""
     if run.client_id is None:
         return [run.id]
-    named = await parts.store.runs.find(caller.owner, run.client_id)
+    named = await services.store.runs.find(caller.owner, run.client_id)
     return [run.id, run.client_id] if named is not None and named.id == run.id else [run.id]
 
 

@@ -41,24 +41,35 @@ class Patience:
 
 
 async def whole_answer(
-    request: Request, follower: AnswerFollower, about: About, readings: Readings, headers: dict[str, str], left: Left
+    request: Request,
+    follower: AnswerFollower,
+    about: About,
+    readings: Readings,
+    stopping: asyncio.Event,
+    headers: dict[str, str],
+    left: Left,
 ) -> Response:
     """The answer as JSON, when it is there. Raises as `await_answer`."""
-    end = await await_answer(request, follower, about.chat_id, about.seq, readings, left)
+    end = await await_answer(request, follower, about.chat_id, about.seq, readings, stopping, left)
     fallback = (end.message.get("provider"), end.message.get("model")) != (about.provider, about.model)
     known = {"X-Model-Name": end.message.get("model") or about.model, "X-Fallback-Used": str(fallback).lower()}
     return JSONResponse(_shown(about, end), headers=headers | known)
 
 
 async def await_answer(
-    request: Request, follower: AnswerFollower, run_id: str, seq: int, readings: Readings, left: Left
+    request: Request,
+    follower: AnswerFollower,
+    run_id: str,
+    seq: int,
+    readings: Readings,
+    stopping: asyncio.Event,
+    left: Left,
 ) -> Answered:
     """The answer when it is there. A caller that leaves stops it, where nobody else reads it here.
 
     Raises AnswerFailed, also where it cannot be followed here any more, and StoreUnavailable.
     """
     patience = Patience()
-    stopping: asyncio.Event = request.app.state.shutting_down
     watching = [
         asyncio.create_task(_leave_when_gone(request, patience)),
         asyncio.create_task(_leave_when_stopping(stopping, patience)),

@@ -28,36 +28,52 @@ from gateway.event_stream.asked import last_event_id
 from gateway.event_stream.cursors import run_tag
 from gateway.event_stream.views import View
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
-from gateway.services import Parts
+from gateway.settings import GatewaySettings
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Side, Wanted
 from shared.errors import BrokerUnavailable, NotYet
 from shared.logs import Logger
+from shared.messaging.connection import Connection
+from shared.routing import Registry
+from shared.storage import Store
 
 DECISIONS: Final = 5
 
 
 class ChatDoor:
-    """Serves chats with the parts of this process."""
+    """Serves chats."""
 
-    def __init__(self, chats: Chats, readings: Readings, parts: Parts, streams: Streams, log: Logger) -> None:
+    def __init__(
+        self,
+        chats: Chats,
+        readings: Readings,
+        streams: Streams,
+        connection: Connection,
+        store: Store,
+        registry: Registry,
+        settings: GatewaySettings,
+        log: Logger,
+    ) -> None:
         self.chats = chats
         self._readings = readings
-        self._parts = parts
         self._streams = streams
+        self._connection = connection
+        self._store = store
+        self._registry = registry
+        self._settings = settings
         self._log = log
         self._tiers = {
             f"{name}/{model}": entry.tier.value
-            for name, provider in parts.registry.providers.items()
+            for name, provider in registry.providers.items()
             for model, entry in provider.models.items()
         }
 
     async def post(self, request: Request, caller: Caller, body: ChatBody, format_: FormatWord) -> Response:
         """Answers a posted message. Everything that can be refused is refused before the first byte."""
         sent = read_body(body)
-        if not self._parts.connection.connected:
+        if not self._connection.connected:
             raise BrokerUnavailable("an answer", ConnectionError("not connected"))
         await self._streams.check(caller)
         # Before anything is stored: 503 says that nothing was.
@@ -163,16 +179,16 @@ class ChatDoor:
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)
         agent = await self._agent(caller, body)
-        orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._parts.settings.chat_orphan_seconds
-        run = new_chat(body, sent, agent, caller, self._parts.registry, self._parts.settings, now(), orphan)
+        orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._settings.chat_orphan_seconds
+        run = new_chat(body, sent, agent, caller, self._registry, self._settings, now(), orphan)
         return await self.chats.begin(run)
 
     async def _agent(self, caller: Caller, body: ChatBody) -> Agent | None:
         if body.agent_id is None:
             return None
-        agent = await self._parts.store.agents.get(caller.tenant, body.agent_id)
+        agent = await self._store.agents.get(caller.tenant, body.agent_id)
         if agent is not None and body.agent_version not in (None, agent.version):
-            agent = await self._parts.store.agents.get(caller.tenant, body.agent_id, body.agent_version)
+            agent = await self._store.agents.get(caller.tenant, body.agent_id, body.agent_version)
         if agent is None:
             raise InvalidAgent(body.agent_id, body.agent_version)
         return agent
@@ -184,7 +200,9 @@ class ChatDoor:
         async def left() -> None:
             await self.chats.stop(answer.run.id, answer.seq)
 
-        return await whole_answer(request, follower, about, self._readings, headers_of(about, "json"), left)
+        return await whole_answer(
+            request, follower, about, self._readings, self._streams.stopping, headers_of(about, "json"), left
+        )
 
     async def _streamed(
         self,
@@ -239,7 +257,7 @@ class ChatDoor:
             after = 0
         return AnswerFollower(
             self._streams.hub,
-            self._parts.store,
+            self._store,
             answer.run,
             answer.seq,
             after,

@@ -33,7 +33,7 @@ CHANGE_LOOK_SECONDS = 1.0
 class Streams:
     """Event streams of runs, status streams, and waiting for a run to move. One a process.
 
-    `limit` is how many streams a user may have, over all gateways.
+    `limit` is how many streams a user may have, over all gateways; `stopping` is set when the process is asked to stop.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Streams:
         self._source = NatsSource(connection)
         self._board = StatusBoard(store, settings)
         self._tasks: list[asyncio.Task[None]] = []
+        self.stopping = stopping
         self.hub = Hub(self._source, settings, log)
         self.clients = OpenClients(settings, stopping)
         self.admission = Admission(store.stream_leases, limit, log)

@@ -7,8 +7,6 @@ each other. So one probe waits for all: while it has no answer, requests are ref
 import asyncio
 from typing import Protocol
 
-from fastapi import Depends, Request
-
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
 
@@ -62,17 +60,3 @@ class StoreWatch:
             if self._failure is not None:
                 self._log.info("store back")
             self._failure = None
-
-
-def watch_of(request: Request) -> StoreWatch:
-    """The watch of this process."""
-    watch = request.app.state.store_watch
-    assert isinstance(watch, StoreWatch)
-    return watch
-
-
-async def _store_answers(request: Request) -> None:
-    watch_of(request).check()
-
-
-NeedsStore = Depends(_store_answers)

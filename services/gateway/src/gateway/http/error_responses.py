@@ -1,6 +1,7 @@
 """Every error as the one shape of the contract, whatever raised it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -9,10 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from gateway.errors import ApiError, FieldProblem, InvalidModel, InvalidRequest, UnsupportedMediaType
-from gateway.health.store_watch import watch_of
 from gateway.http.error_shapes import error_content
 from gateway.http.validation import problems
 from shared.errors import NotStorable, StoreUnavailable, TransientError
@@ -80,21 +80,21 @@ def _is_json(content_type: str) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
-def _methods_of(request: Request) -> list[str]:
+def _methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
     """Every method of the path; a route that takes another one knows only its own."""
-    routes = [route for route in request.app.state.routes if route.matches(request.scope)[0] is not Match.NONE]
-    routes = [route for route in routes if route.path == request.url.path] or routes
-    found = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    named = [route for route in matching if getattr(route, "path", None) == request.url.path] or matching
+    found = {method for route in named for method in getattr(route, "methods", None) or ()}
     return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
+async def _on_http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
         return answer(InvalidRequest(FieldProblem("body", "cannot be read as JSON")), request)
     headers = dict(error.headers or {})
     if "Allow" in headers:
-        headers["Allow"] = ", ".join(_methods_of(request))
+        headers["Allow"] = ", ".join(_methods_of(routes, request))
     return http_answer(request, error.status_code, str(error.detail), headers)
 
 
@@ -110,11 +110,11 @@ async def _on_unknown_model(request: Request, error: Exception) -> Response:
     return answer(InvalidModel(str(error)), request)
 
 
-async def _on_transient(request: Request, error: Exception) -> Response:
+async def _on_transient(store_away: Callable[[], None], request: Request, error: Exception) -> Response:
     assert isinstance(error, TransientError)
     log.warning("request refused", error=described(error), path=request.url.path)
     if isinstance(error, StoreUnavailable):
-        watch_of(request).doubt()
+        store_away()
     seconds = max(1, round(error.retry_after.total_seconds()))
     message = "A part of the system does not answer at the moment; nothing was changed. Try again in a moment."
     return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})
@@ -135,12 +135,12 @@ async def _on_unforeseen(request: Request, error: Exception) -> Response:
     return _answer(request, 500, "internal_error", message)
 
 
-def add_error_answers(app: FastAPI) -> None:
-    """Has the app answer every error in the one shape."""
+def add_error_answers(app: FastAPI, routes: Sequence[BaseRoute], store_away: Callable[[], None]) -> None:
+    """Has the app answer every error in the one shape; `store_away` is told of a store that did not answer."""
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPException, partial(_on_http, routes))
     app.add_exception_handler(UnknownModel, _on_unknown_model)
-    app.add_exception_handler(TransientError, _on_transient)
+    app.add_exception_handler(TransientError, partial(_on_transient, store_away))
     app.add_exception_handler(NotStorable, _on_not_storable)
     app.add_exception_handler(Exception, _on_unforeseen)

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.access.loopback import is_loopback
 from gateway.errors import RateLimited
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
@@ -22,33 +22,33 @@ def is_enforced(settings: GatewaySettings) -> bool:
     return bool(SETTINGS & settings.model_fields_set) or not is_loopback(settings.host)
 
 
-async def take(parts: Parts, run: Run) -> None:
+async def take(services: Services, run: Run) -> None:
     """Counts a run against its user's day before it begins. Raises RateLimited where nothing is left of it.
 
     Its estimate is reserved. What the runs before it really cost is looked up when the day seems to be used up.
     """
-    if not is_enforced(parts.settings):
+    if not is_enforced(services.settings):
         return
     moment = now()
     key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
     allowance = Allowance(
-        requests=parts.settings.assist_daily_requests, cost_nanos=to_nanos(parts.settings.assist_daily_usd)
+        requests=services.settings.assist_daily_requests, cost_nanos=to_nanos(services.settings.assist_daily_usd)
     )
-    estimate = estimated_nanos(run.settings, parts.registry, parts.settings)
-    quotas = parts.store.quotas
+    estimate = estimated_nanos(run.settings, services.registry, services.settings)
+    quotas = services.store.quotas
     if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
         return
-    await _settle(parts, key)
+    await _settle(services, key)
     if not await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
-        raise _refused(allowance, moment, parts.settings.assist_daily_usd)
+        raise _refused(allowance, moment, services.settings.assist_daily_usd)
 
 
-async def _settle(parts: Parts, key: str) -> None:
+async def _settle(services: Services, key: str) -> None:
     """What runs that have ended really cost takes the place of their estimates."""
-    for run_id in (await parts.store.quotas.get(key)).open:
-        run = await parts.store.runs.get(run_id)
+    for run_id in (await services.store.quotas.get(key)).open:
+        run = await services.store.runs.get(run_id)
         if run is not None and run.terminal:
-            await parts.store.quotas.settle(key, run_id, run.usage.cost_nanos)
+            await services.store.quotas.settle(key, run_id, run.usage.cost_nanos)
 
 
 def _refused(allowance: Allowance, moment: datetime, usd: float) -> RateLimited:

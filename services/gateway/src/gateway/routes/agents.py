@@ -6,11 +6,10 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access.callers import CallerOfRequest
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
-from gateway.health.store_watch import NeedsStore
 from gateway.http.paging import Cursor, Limit, VersionCursor, page_size, version_before
 from gateway.schemas.agents import AgentBody, AgentView, criteria_of
 from gateway.schemas.answers import AgentPage
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, Services, ServicesOfApp
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
@@ -24,21 +23,23 @@ router = APIRouter(prefix="/api/agents", tags=["agents"], dependencies=[NeedsSto
 
 @router.get("", summary="List agents, newest first", response_model=AgentPage)
 async def list_agents(
-    parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+    services: ServicesOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> AgentPage:
-    size = page_size(parts.settings, limit)
-    found = await parts.store.agents.newest(caller.tenant, cursor, size)
+    size = page_size(services.settings, limit)
+    found = await services.store.agents.newest(caller.tenant, cursor, size)
     items = [AgentView.of(agent) for agent in found]
     return AgentPage(items=items, next_cursor=items[-1].id if found.more else None)
 
 
 @router.post("", status_code=201, summary="Create an agent", response_model=AgentView)
-async def create_agent(body: AgentBody, parts: PartsOfApp, caller: CallerOfRequest, response: Response) -> AgentView:
+async def create_agent(
+    body: AgentBody, services: ServicesOfApp, caller: CallerOfRequest, response: Response
+) -> AgentView:
     moment = now()
     agent = Agent(
-        id=new_id(), tenant=caller.tenant, created_at=moment, updated_at=moment, **_values(body, parts.registry)
+        id=new_id(), tenant=caller.tenant, created_at=moment, updated_at=moment, **_values(body, services.registry)
     )
-    await parts.store.agents.insert(agent)
+    await services.store.agents.insert(agent)
     response.headers["Location"] = f"/api/agents/{agent.id}"
     return AgentView.of(agent)
 
@@ -46,47 +47,47 @@ async def create_agent(body: AgentBody, parts: PartsOfApp, caller: CallerOfReque
 @router.get("/{agent_id}", summary="Show an agent, as it is or in one version", response_model=AgentView)
 async def get_agent(
     agent_id: str,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> AgentView:
-    return AgentView.of(await _agent(parts, caller.tenant, agent_id, version))
+    return AgentView.of(await _agent(services, caller.tenant, agent_id, version))
 
 
 @router.put("/{agent_id}", summary="Replace an agent: makes a new version", response_model=AgentView)
-async def replace_agent(agent_id: str, body: AgentBody, parts: PartsOfApp, caller: CallerOfRequest) -> AgentView:
-    values = _values(body, parts.registry)
+async def replace_agent(agent_id: str, body: AgentBody, services: ServicesOfApp, caller: CallerOfRequest) -> AgentView:
+    values = _values(body, services.registry)
     for _ in range(REPLACE_ATTEMPTS):
-        current = await _agent(parts, caller.tenant, agent_id)
+        current = await _agent(services, caller.tenant, agent_id)
         same_words = (current.system_prompt, current.criteria) == (values["system_prompt"], values["criteria"])
         origin = current.written_from if same_words else None
         step = {"version": current.version + 1, "updated_at": now(), "written_from": origin}
         changed = current.model_copy(update=values | step)
-        if await parts.store.agents.replace(changed):
+        if await services.store.agents.replace(changed):
             return AgentView.of(changed)
     raise Conflict("busy", f"Agent {agent_id} is being changed by others all the time: try again in a moment.")
 
 
 @router.delete("/{agent_id}", status_code=204, summary="Archive an agent; runs that have it go on")
-async def archive_agent(agent_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> None:
-    if not await parts.store.agents.archive(caller.tenant, agent_id):
+async def archive_agent(agent_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> None:
+    if not await services.store.agents.archive(caller.tenant, agent_id):
         raise NotFound("agent", agent_id)
 
 
 @router.get("/{agent_id}/versions", summary="List an agent's versions, newest first", response_model=AgentPage)
 async def list_agent_versions(
-    agent_id: str, parts: PartsOfApp, caller: CallerOfRequest, cursor: VersionCursor = None, limit: Limit = None
+    agent_id: str, services: ServicesOfApp, caller: CallerOfRequest, cursor: VersionCursor = None, limit: Limit = None
 ) -> AgentPage:
-    size, before = page_size(parts.settings, limit), version_before(cursor)
-    found = await parts.store.agents.versions(caller.tenant, agent_id, before, size)
+    size, before = page_size(services.settings, limit), version_before(cursor)
+    found = await services.store.agents.versions(caller.tenant, agent_id, before, size)
     if not found and before is None:
         raise NotFound("agent", agent_id)
     items = [AgentView.of(agent) for agent in found]
     return AgentPage(items=items, next_cursor=str(items[-1].version) if found.more else None)
 
 
-async def _agent(parts: PartsOfApp, tenant: str, agent_id: str, version: int | None = None) -> Agent:
-    agent = await parts.store.agents.get(tenant, agent_id, version)
+async def _agent(services: Services, tenant: str, agent_id: str, version: int | None = None) -> Agent:
+    agent = await services.store.agents.get(tenant, agent_id, version)
     if agent is None:
         raise NotFound("agent", agent_id if version is None else f"{agent_id} in version {version}")
     return agent

@@ -6,19 +6,15 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_gate import ReadByToken
-from gateway.chat.deletes import DeletedChats
 from gateway.chat.pages import read_page
-from gateway.chat.service import ChatDoor
 from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
 from gateway.event_stream.clients import Client
-from gateway.health.store_watch import NeedsStore
 from gateway.http.paging import Cursor, Limit, page_size
-from gateway.routes.streams import streams_of
 from gateway.runs.messages import LARGEST_SEQ
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
 from gateway.schemas.events import as_events
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from shared.contracts.record import Record
 from shared.contracts.words import RunKind, Wanted
 from shared.errors import BrokerUnavailable, StoreUnavailable
@@ -70,14 +66,16 @@ class Stopping(Record):
     stopping: bool
 
 
-async def post_message(body: ChatBody, request: Request, caller: CallerOfRequest) -> Response:
-    return await door_of(request).post(request, _named(caller, request, body.user_id), body, body.format or "ui")
+async def post_message(body: ChatBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
+    return await services.chat.post(request, _named(caller, request, body.user_id), body, body.format or "ui")
 
 
-async def post_message_as_events(body: EventsChatBody, request: Request, caller: CallerOfRequest) -> Response:
+async def post_message_as_events(
+    body: EventsChatBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
+) -> Response:
     if body.format not in (None, "sse"):
         raise InvalidRequest(FieldProblem("format", "is sse under this path; /api/chat takes every format", ["sse"]))
-    return await door_of(request).post(request, _named(caller, request, body.user_id), body, "sse")
+    return await services.chat.post(request, _named(caller, request, body.user_id), body, "sse")
 
 
 for _path in POSTS:
@@ -110,15 +108,19 @@ router.add_api_route(
     responses=RESUMED,
     dependencies=[NeedsStore],
 )
-async def recover_chat_answer(body: RecoverBody, request: Request, caller: CallerOfRequest) -> Response:
-    return await door_of(request).recover(request, _named(caller, request, body.user_id), body)
+async def recover_chat_answer(
+    body: RecoverBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
+) -> Response:
+    return await services.chat.recover(request, _named(caller, request, body.user_id), body)
 
 
 @router.get("/api/chats", summary="List chats, newest first", response_model=ChatPage, dependencies=[NeedsStore])
 async def list_chats(
-    parts: PartsOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
+    services: ServicesOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> ChatPage:
-    found = await parts.store.runs.newest(caller.owner, RunKind.CHAT, (), cursor, page_size(parts.settings, limit))
+    found = await services.store.runs.newest(
+        caller.owner, RunKind.CHAT, (), cursor, page_size(services.settings, limit)
+    )
     items = [chat_item(run) for run in found if run.control.wanted is not Wanted.CANCEL]
     return ChatPage(items=items, next_cursor=found[-1].id if found.more else None)
 
@@ -128,28 +130,28 @@ async def list_chats(
 )
 async def get_chat(
     chat_id: str,
-    request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     before: Before = None,
     limit: MessageLimit = None,
 ) -> ChatView:
-    most = page_size(parts.settings, limit or parts.settings.list_limit_ceiling)
-    run = await door_of(request).chats.get(caller, chat_id)
-    return chat_view(run, await read_page(parts.store, run, before, most))
+    most = page_size(services.settings, limit or services.settings.list_limit_ceiling)
+    run = await services.chat.chats.get(caller, chat_id)
+    return chat_view(run, await read_page(services.store, run, before, most))
 
 
 @router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])
-async def delete_chat(chat_id: str, request: Request, caller: CallerOfRequest) -> None:
-    run = await door_of(request).chats.find(caller, chat_id)
+async def delete_chat(chat_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> None:
+    run = await services.chat.chats.find(caller, chat_id)
     if run is None:
         raise NotFound("chat", chat_id)
-    await deleted_chats_of(request).delete(run)
+    await services.deleted_chats.delete(run)
 
 
 async def resume_answer(
     chat_id: str,
     request: Request,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     format: Format = "ui",
     last_event_id: LastEventId = None,
@@ -157,18 +159,18 @@ async def resume_answer(
     if format == "json":
         raise InvalidRequest(FieldProblem("format", "must be a stream's: ui, data, text or sse"))
     try:
-        return await door_of(request).resume(request, caller, chat_id, format)
+        return await services.chat.resume(request, caller, chat_id, format)
     except NotFound:
         # To `useChat` any status but 2xx is an error on every load of its page.
         return Response(status_code=204)
     except (StoreUnavailable, BrokerUnavailable) as error:
-        return streams_of(request).come_again(error)
+        return services.streams.come_again(error)
     except TooManyStreams:
-        return streams_of(request).response(_nothing, caller=caller)
+        return services.streams.response(_nothing, caller=caller)
 
 
-async def stop_answer(chat_id: str, request: Request, caller: CallerOfRequest) -> Stopping:
-    run, seq = await door_of(request).stop(caller, chat_id)
+async def stop_answer(chat_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> Stopping:
+    run, seq = await services.chat.stop(caller, chat_id)
     return Stopping(id=run.id, conversation_id=run.id, seq=seq, stopping=seq is not None)
 
 
@@ -199,18 +201,6 @@ for _path in POSTS:
 
 async def _nothing(client: Client) -> None:
     """What one stream too many gets; it is told to come again."""
-
-
-def deleted_chats_of(request: Request) -> DeletedChats:
-    deleted = request.app.state.deleted_chats
-    assert isinstance(deleted, DeletedChats)
-    return deleted
-
-
-def door_of(request: Request) -> ChatDoor:
-    door = request.app.state.chat_door
-    assert isinstance(door, ChatDoor)
-    return door
 
 
 def _named(caller: Caller, request: Request, user_id: str | None) -> Caller:

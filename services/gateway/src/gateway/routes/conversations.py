@@ -7,14 +7,13 @@ from fastapi import APIRouter, Query, Request
 from gateway.access.callers import CallerOfRequest
 from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.health.store_watch import NeedsStore
 from gateway.http.head_requests import is_head
 from gateway.http.paging import Limit, page_size
 from gateway.routes.streams import FOLDERS as KINDS
 from gateway.runs.lookups import find_conversation
 from gateway.runs.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.schemas.answers import MessagePage, MessagesView
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 
 FOLDERS = {"conversations": "conversation"} | KINDS
 LARGEST_PAGE = 1_000_000
@@ -39,7 +38,7 @@ Page = Annotated[int | None, Query(ge=1, le=LARGEST_PAGE, description="Pages 1, 
 async def list_messages(
     conversation_id: str,
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     sinceSeq: SinceSeq = None,  # noqa: N803 - the name on the wire
     since: Since = None,
@@ -47,17 +46,17 @@ async def list_messages(
     page: Page = None,
     limit: Limit = None,
 ) -> MessagesView | MessagePage:
-    size = page_size(parts.settings, limit)
-    if wait > parts.settings.wait_ceiling_seconds:
-        ceiling = parts.settings.wait_ceiling_seconds
+    size = page_size(services.settings, limit)
+    if wait > services.settings.wait_ceiling_seconds:
+        ceiling = services.settings.wait_ceiling_seconds
         raise InvalidRequest(FieldProblem("wait", f"must be at most {ceiling:g}", ceiling))
     named = point(since or "0")
     after = named if sinceSeq is None else sinceSeq
-    run, conversation = await find_conversation(parts.store, caller, conversation_id)
+    run, conversation = await find_conversation(services.store, caller, conversation_id)
     if page is not None:
-        return await messages_page(parts.store, conversation, page, size)
+        return await messages_page(services.store, conversation, page, size)
     seconds = 0.0 if is_head(request.scope) else wait
-    return await wait_for_messages(request, parts.store, run, conversation, after, size, seconds)
+    return await wait_for_messages(request, services.store, services.streams, run, conversation, after, size, seconds)
 
 
 for _folder, _kind in FOLDERS.items():

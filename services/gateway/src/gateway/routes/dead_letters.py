@@ -6,10 +6,9 @@ from fastapi import APIRouter, Query
 
 from gateway.access.callers import CallerOfRequest
 from gateway.dead_letters import letters, replays
-from gateway.health.store_watch import NeedsStore
 from gateway.http.paging import Limit, page_size
 from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 
 LetterCursor = Annotated[
     str | None,
@@ -25,16 +24,16 @@ router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], depend
 
 @router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)
 async def list_dead_letters(
-    parts: PartsOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
+    services: ServicesOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
 ) -> DeadLetterPage:
-    client = letters.client_of(parts.connection)
-    return await letters.page(client, parts.store, caller.owner, cursor, page_size(parts.settings, limit))
+    client = letters.client_of(services.connection)
+    return await letters.page(client, services.store, caller.owner, cursor, page_size(services.settings, limit))
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
-async def get_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> DeadLetterView:
-    client = letters.client_of(parts.connection)
-    letter = await letters.find_letter(client, parts.store, caller.owner, letter_id)
+async def get_dead_letter(letter_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> DeadLetterView:
+    client = letters.client_of(services.connection)
+    letter = await letters.find_letter(client, services.store, caller.owner, letter_id)
     return letters.view(letter)
 
 
@@ -44,5 +43,5 @@ async def get_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfReq
     summary="Put given-up work back on its queue, where it can still change something",
     response_model=Replayed,
 )
-async def replay_dead_letter(letter_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> Replayed:
-    return await replays.replay(parts, caller, letter_id)
+async def replay_dead_letter(letter_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> Replayed:
+    return await replays.replay(services, caller, letter_id)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from gateway.errors import NotReady
 from gateway.schemas.answers import AiHealthView, Alive, HealthView
-from gateway.services import PartsOfApp
+from gateway.services import ServicesOfApp
 
 router = APIRouter(tags=["health"])
 
@@ -19,18 +19,18 @@ async def healthz() -> Alive:
     summary="Say whether broker, store, streams and indexes are there",
     response_model=Alive,
 )
-async def readyz(parts: PartsOfApp) -> Alive:
-    missing = await parts.readiness()
+async def readyz(services: ServicesOfApp) -> Alive:
+    missing = await services.readiness()
     if missing:
         raise NotReady(missing)
     return Alive(status="ready")
 
 
 @router.get("/api/health", summary="Show how broker, store and every service are", response_model=HealthView)
-async def get_health(parts: PartsOfApp) -> HealthView:
-    return await parts.vitality.everything()
+async def get_health(services: ServicesOfApp) -> HealthView:
+    return await services.vitality.everything()
 
 
 @router.get("/api/health/ai", summary="Show whether models answer, by provider", response_model=AiHealthView)
-async def get_model_health(parts: PartsOfApp) -> AiHealthView:
-    return parts.vitality.models()
+async def get_model_health(services: ServicesOfApp) -> AiHealthView:
+    return services.vitality.models()

@@ -8,13 +8,12 @@ from pydantic import ValidationError
 from gateway.access.callers import CallerOfRequest
 from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.health.store_watch import NeedsStore, watch_of
 from gateway.http.head_requests import is_head
 from gateway.http.validation import problems
-from gateway.routes.streams import LastEventId, streams_of
+from gateway.routes.streams import LastEventId
 from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH, Prompt
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from gateway.single_answers.formats import TokenMessages
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run, begin
@@ -38,9 +37,9 @@ router = APIRouter(tags=["plain generations"])
     PATH, status_code=201, summary="Ask; the answer is read by EventSource", response_model=SessionView,
     dependencies=[NeedsStore],
 )  # fmt: skip
-async def ask_model(body: QuestionBody, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
-    settings = question(body, parts.registry, parts.settings)
-    return await session(parts, caller, answer_run(settings, caller), PATH)
+async def ask_model(body: QuestionBody, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
+    settings = question(body, services.registry, services.settings)
+    return await session(services, caller, answer_run(settings, caller), PATH)
 
 
 @router.get(
@@ -52,7 +51,7 @@ async def ask_model(body: QuestionBody, parts: PartsOfApp, caller: CallerOfReque
 )
 async def read_model_answer(
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     prompt: Text = None,
     sid: ShortText = None,
@@ -67,15 +66,15 @@ async def read_model_answer(
     begun = reconnect(request, sid)
     if sid is not None or begun is not None:
         # The id of an event names the answer: asked for once, it is never asked for again.
-        return await read_session(request, parts, caller, sid or (begun[0] if begun else ""), TokenMessages)
+        return await read_session(request, services, caller, sid or (begun[0] if begun else ""), TokenMessages)
     body = _body(prompt=prompt, system=system, provider=provider, model=model, tier=tier)
-    run = answer_run(question(body, parts.registry, parts.settings), caller)
+    run = answer_run(question(body, services.registry, services.settings), caller)
     try:
-        watch_of(request).check()
-        run = run if is_head(request.scope) else await begin(parts, run)
+        services.store_watch.check()
+        run = run if is_head(request.scope) else await begin(services, run)
     except (StoreUnavailable, BrokerUnavailable) as error:
-        return streams_of(request).come_again(error)
-    return streamed_answer(request, parts, caller, run, TokenMessages(run.id, announced=True), resumes=True)
+        return services.streams.come_again(error)
+    return streamed_answer(request, services, caller, run, TokenMessages(run.id, announced=True), resumes=True)
 
 
 def _body(**named: object) -> QuestionBody:

@@ -3,23 +3,23 @@
 from fastapi import APIRouter
 
 from gateway.schemas.answers import ModelLimits, ModelList, ModelView
-from gateway.services import PartsOfApp
+from gateway.services import ServicesOfApp
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 
 
 @router.get("", summary="List the models of the registry, with prices and limits", response_model=ModelList)
-async def list_models(parts: PartsOfApp) -> ModelList:
+async def list_models(services: ServicesOfApp) -> ModelList:
     return ModelList(
         items=[
             ModelView(
                 name=name,
                 provider=provider_name,
                 limits=ModelLimits(concurrency=provider.concurrency, live_concurrency=provider.live_concurrency),
-                status=parts.vitality.model_status(provider_name),
+                status=services.vitality.model_status(provider_name),
                 **model.model_dump(),
             )
-            for provider_name, provider in parts.registry.providers.items()
+            for provider_name, provider in services.registry.providers.items()
             for name, model in provider.models.items()
         ]
     )

@@ -7,14 +7,12 @@ from starlette.responses import JSONResponse
 
 from gateway.access.callers import CallerOfRequest
 from gateway.errors import InvalidModel
-from gateway.health.store_watch import NeedsStore
 from gateway.openai_wire.answers import CompletionChunks, completion
 from gateway.openai_wire.asked import completion_settings, route_of
 from gateway.openai_wire.requests import CompletionBody
-from gateway.routes.streams import streams_of
 from gateway.schemas.completions import Completion, Model, Models, Refusal
 from gateway.schemas.events import as_events
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from gateway.single_answers.runs import answer_run, begin
 from gateway.single_answers.serving import streamed_answer, whole_answer
 from gateway.single_answers.voices import route_headers
@@ -40,26 +38,26 @@ router = APIRouter(prefix="/v1", tags=["OpenAI wire format"], responses=ERRORS)
     dependencies=[NeedsStore],
 )
 async def create_chat_completion(
-    body: CompletionBody, request: Request, parts: PartsOfApp, caller: CallerOfRequest
+    body: CompletionBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
 ) -> Response:
-    await streams_of(request).check(caller)
-    run = await begin(parts, answer_run(completion_settings(body, parts.registry, parts.settings), caller))
+    await services.streams.check(caller)
+    run = await begin(services, answer_run(completion_settings(body, services.registry, services.settings), caller))
     if body.stream:
         form = CompletionChunks(run, includes_usage=body.includes_usage)
-        return streamed_answer(request, parts, caller, run, form, advised=False)
-    answered = await whole_answer(request, parts, caller, run)
-    headers = route_headers(run.settings.scenarios[0].agent, parts.registry, run.id)
+        return streamed_answer(request, services, caller, run, form, advised=False)
+    answered = await whole_answer(request, services, caller, run)
+    headers = route_headers(run.settings.scenarios[0].agent, services.registry, run.id)
     return JSONResponse(completion(run, answered), headers=headers)
 
 
 @router.get("/models", summary="List the models, in OpenAI's shape", response_model=Models)
-async def list_openai_models(parts: PartsOfApp) -> Models:
-    return Models(data=[_model(name) for name in parts.registry.known()])
+async def list_openai_models(services: ServicesOfApp) -> Models:
+    return Models(data=[_model(name) for name in services.registry.known()])
 
 
 @router.get("/models/{model:path}", summary="Show a model, in OpenAI's shape", response_model=Model)
-async def get_openai_model(model: str, parts: PartsOfApp) -> Model:
-    return _model(_known(parts.registry, model))
+async def get_openai_model(model: str, services: ServicesOfApp) -> Model:
+    return _model(_known(services.registry, model))
 
 
 def _known(registry: Registry, model: str) -> str:

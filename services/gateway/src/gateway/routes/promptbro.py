@@ -6,18 +6,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_gate import ReadByToken
-from gateway.health.store_watch import NeedsStore
 from gateway.promptbro import quota
 from gateway.promptbro.events import AssistEvents
 from gateway.promptbro.material import material, prompt_under_test, report_of
 from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_template
 from gateway.promptbro.steps import AssistBody, assist_settings, check_input
-from gateway.routes.streams import LastEventId, streams_of
+from gateway.routes.streams import LastEventId
 from gateway.schemas.agents import AgentView
 from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateView
-from gateway.services import Parts, PartsOfApp
+from gateway.services import NeedsStore, Services, ServicesOfApp
 from gateway.single_answers.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run, begin, check_broker
 from gateway.single_answers.serving import streamed_answer
 from gateway.single_answers.sessions import SessionView, read_session, session
@@ -47,22 +46,22 @@ router = APIRouter(prefix="/api/promptbro", tags=["promptbro"])
 async def assist(
     body: AssistBody,
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     mode: Annotated[Literal["session"] | None, Query(description="`session`: answer with a `sid` to read by.")] = None,
 ) -> Response:
     if mode is None:
         # Before it counts against the quota.
-        await streams_of(request).check(caller)
-        check_broker(parts)
+        await services.streams.check(caller)
+        check_broker(services)
     orphan_seconds = UNREAD_FOR_A_RECONNECT if mode else UNREAD_AT_ONCE
-    reported, settings = await _settings(body, parts, caller, orphan_seconds)
+    reported, settings = await _settings(body, services, caller, orphan_seconds)
     run = answer_run(settings, caller, parent=reported)
-    await quota.take(parts, run)
+    await quota.take(services, run)
     if mode is not None:
-        return await session(parts, caller, run, PATH)
-    run = await begin(parts, run)
-    return streamed_answer(request, parts, caller, run, AssistEvents(run.id))
+        return await session(services, caller, run, PATH)
+    run = await begin(services, run)
+    return streamed_answer(request, services, caller, run, AssistEvents(run.id))
 
 
 @router.get(
@@ -74,12 +73,12 @@ async def assist(
 )
 async def read_assistance(
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     sid: Annotated[str, Query(max_length=NAME_LENGTH)],
     last_event_id: LastEventId = None,
 ) -> Response:
-    return await read_session(request, parts, caller, sid, AssistEvents)
+    return await read_session(request, services, caller, sid, AssistEvents)
 
 
 @router.post(
@@ -89,22 +88,24 @@ async def read_assistance(
     response_model=TemplateView | AgentView,
     dependencies=[NeedsStore],
 )
-async def save_prompt(body: SaveBody, parts: PartsOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
-    written = await result_of(parts, caller, body)
+async def save_prompt(body: SaveBody, services: ServicesOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
+    written = await result_of(services, caller, body)
     if body.kept_as == "template":
-        return TemplateView.of(await save_template(parts, caller, body, written))
-    return AgentView.of(await save_agent(parts, caller, body, written))
+        return TemplateView.of(await save_template(services, caller, body, written))
+    return AgentView.of(await save_agent(services, caller, body, written))
 
 
 async def _settings(
-    body: AssistBody, parts: Parts, caller: Caller, orphan_seconds: float
+    body: AssistBody, services: Services, caller: Caller, orphan_seconds: float
 ) -> tuple[str | None, RunSettings]:
     """The run whose report it begins with, and how it is played."""
     check_input(body)
     reported = found = None
     if body.step == "from-report" and body.report_run_id is not None:
-        run, report = await report_of(parts.store, caller, body.report_run_id)
+        run, report = await report_of(services.store, caller, body.report_run_id)
         reported, found = run.id, material(run, report)
         body = body if body.input.strip() else body.model_copy(update={"input": prompt_under_test(run)})
-    settings = assist_settings(body, parts.registry, parts.settings, orphan_seconds=orphan_seconds, material=found)
+    settings = assist_settings(
+        body, services.registry, services.settings, orphan_seconds=orphan_seconds, material=found
+    )
     return reported, settings

@@ -8,11 +8,10 @@ from fastapi.responses import PlainTextResponse
 from gateway.access.callers import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.exports import EXPORTS
-from gateway.health.store_watch import NeedsStore
 from gateway.routes.streams import FOLDERS
 from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ReportPending
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from shared.contracts.reports import Report
 from shared.contracts.words import RunKind
 
@@ -33,16 +32,16 @@ router = APIRouter(tags=["reports"], dependencies=[NeedsStore])
 
 async def show_report(
     run_id: str,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     format: Format = "json",
 ) -> Response:
     if format != "json" and format not in EXPORTS:
         raise InvalidRequest(FieldProblem("format", f"must be json, {', '.join(EXPORTS)}", ["json", *EXPORTS]))
-    run = await find_run(parts.store, caller, run_id)
+    run = await find_run(services.store, caller, run_id)
     if run.kind in WITHOUT_REPORT:
         raise NotFound("report of run", run_id)
-    report = await parts.store.reports.get(run.id)
+    report = await services.store.reports.get(run.id)
     if report is None:
         pending = ReportPending().to_json()
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -9,16 +9,15 @@ from fastapi import APIRouter, Query, Request, Response
 from gateway.access.callers import CallerOfRequest
 from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.health.store_watch import NeedsStore, watch_of
 from gateway.http.conditional import conditional, prefers_event_stream
 from gateway.http.paging import Cursor, Limit, page_size
-from gateway.routes.streams import ENDED, FOLDERS, streams_of
+from gateway.routes.streams import ENDED, FOLDERS
 from gateway.runs.conversations import conversation_page
 from gateway.runs.listing import runs_page
 from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
 from gateway.schemas.events import as_events
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
@@ -42,42 +41,42 @@ router = APIRouter(tags=["runs"])
 
 @router.get("/api/runs", summary="List runs, newest first", response_model=RunPage, dependencies=[NeedsStore])
 async def list_runs(
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     kind: RunKind | None = None,
     status: RunStatus | None = None,
     cursor: Cursor = None,
     limit: Limit = None,
 ) -> RunPage:
-    return await runs_page(parts.store, caller, kind, status, cursor, page_size(parts.settings, limit))
+    return await runs_page(services.store, caller, kind, status, cursor, page_size(services.settings, limit))
 
 
-async def show_status(run_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
+async def show_status(run_id: str, request: Request, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
     streamed = prefers_event_stream(request.headers.get("accept"))
     try:
-        watch_of(request).check()
-        run = await find_run(parts.store, caller, run_id)
+        services.store_watch.check()
+        run = await find_run(services.store, caller, run_id)
     except StoreUnavailable as error:
         # An EventSource gives up for good on 503.
         if streamed:
-            return streams_of(request).come_again(error)
+            return services.streams.come_again(error)
         raise
     if streamed:
-        return await streams_of(request).status(request, caller, run)
+        return await services.streams.status(request, caller, run)
     return conditional(request, status_view(run))
 
 
 async def list_conversations(
     run_id: str,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     status: Annotated[ConversationStatus | None, Query()] = None,
     cursor: ConversationCursor = None,
     limit: Limit = None,
 ) -> ConversationPage:
-    run = await find_run(parts.store, caller, run_id)
-    size = page_size(parts.settings, limit)
-    return await conversation_page(parts.store, run, _index_of(cursor), status, size)
+    run = await find_run(services.store, caller, run_id)
+    size = page_size(services.settings, limit)
+    return await conversation_page(services.store, run, _index_of(cursor), status, size)
 
 
 def _index_of(cursor: str | None) -> int:
@@ -90,8 +89,8 @@ def _index_of(cursor: str | None) -> int:
 
 
 def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:
-    async def set_wanted(run_id: str, parts: PartsOfApp, caller: CallerOfRequest) -> StatusView:
-        return status_view(await parts.control.want(caller, run_id, wanted))
+    async def set_wanted(run_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> StatusView:
+        return status_view(await services.control.want(caller, run_id, wanted))
 
     return set_wanted
 

@@ -3,10 +3,9 @@
 from fastapi import APIRouter, Response
 
 from gateway.access.callers import CallerOfRequest
-from gateway.health.store_watch import NeedsStore
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import RetryStart, ScaleStart
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from gateway.starts.retries import retry_failed
 from gateway.starts.start import Asked, IdempotencyKey, start
 from shared.contracts.words import RunKind
@@ -22,10 +21,10 @@ router = APIRouter(prefix="/api/scale", tags=["scale tests"], dependencies=[Need
     responses={200: {"model": Started, "description": "The same request was made before: its run."}},
 )
 async def start_scale_test(
-    body: ScaleStart, parts: PartsOfApp, caller: CallerOfRequest, key: IdempotencyKey, response: Response
+    body: ScaleStart, services: ServicesOfApp, caller: CallerOfRequest, key: IdempotencyKey, response: Response
 ) -> Started:
-    asked = Asked(RunKind.SCALE, body, [body], lambda agents, seed: parts.planner.scale(body, agents, seed), key)
-    return await start(parts, caller, asked, response)
+    asked = Asked(RunKind.SCALE, body, [body], lambda agents, seed: services.planner.scale(body, agents, seed), key)
+    return await start(services, caller, asked, response)
 
 
 @router.post(
@@ -37,10 +36,10 @@ async def start_scale_test(
 )
 async def retry_failed_conversations(
     run_id: str,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     key: IdempotencyKey,
     response: Response,
     body: RetryStart | None = None,
 ) -> Started:
-    return await retry_failed(parts, caller, run_id, body or RetryStart(), key, response)
+    return await retry_failed(services, caller, run_id, body or RetryStart(), key, response)

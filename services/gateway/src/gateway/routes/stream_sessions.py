@@ -2,13 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 
 from gateway.access.callers import CallerOfRequest
-from gateway.health.store_watch import NeedsStore
-from gateway.routes.chat import door_of
 from gateway.schemas.fields import NAME_LENGTH
-from gateway.services import PartsOfApp
+from gateway.services import NeedsStore, ServicesOfApp
 from gateway.single_answers.runs import begin, find_answer
 from shared.contracts.runs import Control, StatusView, status_view
 from shared.contracts.words import Wanted
@@ -23,15 +21,17 @@ router = APIRouter(prefix="/api/streams", tags=["plain generations"], dependenci
     response_model=StatusView,
 )
 async def stop_stream(
-    sid: Annotated[str, Path(max_length=NAME_LENGTH)], request: Request, parts: PartsOfApp, caller: CallerOfRequest
+    sid: Annotated[str, Path(max_length=NAME_LENGTH)],
+    services: ServicesOfApp,
+    caller: CallerOfRequest,
 ) -> StatusView:
-    found = await find_answer(parts, caller, sid)
+    found = await find_answer(services, caller, sid)
     if found is None:
         # The X-Stream-Id of a chat's answer is the chat's id.
-        chat, _ = await door_of(request).stop(caller, sid)
+        chat, _ = await services.chat.stop(caller, sid)
         return status_view(chat)
     if not found.begun:
         # It begins cancelled, so that no reader begins it after this.
         canceled = Control(wanted=Wanted.CANCEL, changed_at=found.run.created_at)
-        await begin(parts, found.run.model_copy(update={"control": canceled}))
-    return status_view(await parts.control.want(caller, sid, Wanted.CANCEL))
+        await begin(services, found.run.model_copy(update={"control": canceled}))
+    return status_view(await services.control.want(caller, sid, Wanted.CANCEL))

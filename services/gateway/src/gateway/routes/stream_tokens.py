@@ -8,11 +8,10 @@ from pydantic import ConfigDict, Field
 from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_grants import token_for
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
-from gateway.health.store_watch import NeedsStore
 from gateway.runs.lookups import find_run
 from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, Name
-from gateway.services import Parts, PartsOfApp
+from gateway.services import NeedsStore, Services, ServicesOfApp
 from gateway.single_answers.runs import find_answer
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.runs import Run
@@ -39,18 +38,20 @@ class StreamTokenView(Record):
 
 
 @router.post("", status_code=201, summary="Make a token for the URLs of streams", response_model=StreamTokenView)
-async def create_stream_token(body: StreamTokenBody, parts: PartsOfApp, caller: CallerOfRequest) -> StreamTokenView:
-    token, expires_at = await token_for(parts, caller, await _runs(parts, caller, body))
+async def create_stream_token(
+    body: StreamTokenBody, services: ServicesOfApp, caller: CallerOfRequest
+) -> StreamTokenView:
+    token, expires_at = await token_for(services, caller, await _runs(services, caller, body))
     return StreamTokenView(token=token, expires_at=expires_at)
 
 
-async def _runs(parts: Parts, caller: Caller, body: StreamTokenBody) -> list[Run]:
+async def _runs(services: Services, caller: Caller, body: StreamTokenBody) -> list[Run]:
     """The runs that are named. Raises InvalidRequest, and NotFound for any that is not the caller's."""
     if (body.run_ids is None) == (body.sid is None):
         raise InvalidRequest(FieldProblem("runIds", "is required, or sid in its place: send one of them"))
     if body.sid is None:
-        return [await find_run(parts.store, caller, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
-    found = await find_answer(parts, caller, body.sid)
+        return [await find_run(services.store, caller, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
+    found = await find_answer(services, caller, body.sid)
     if found is None:
         raise NotFound("answer", body.sid)
     return [found.run]

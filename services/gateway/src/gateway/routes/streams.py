@@ -6,11 +6,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import CallerOfRequest
 from gateway.access.token_gate import ReadByToken
-from gateway.event_stream import Streams
 from gateway.event_stream.asked import TYPES_LISTED
 from gateway.runs.lookups import find_conversation, find_run
 from gateway.schemas.events import as_events
-from gateway.services import PartsOfApp
+from gateway.services import ServicesOfApp
 from shared.errors import StoreUnavailable
 
 FOLDERS = {"runs": "run", "battles": "battle", "scale": "scale_test", "comparisons": "comparison"}
@@ -45,19 +44,18 @@ router = APIRouter(tags=["event streams"])
 async def stream_events(
     run_id: str,
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     types: Types = None,
     conversation: Conversation = None,
     start: From = None,
     last_event_id: LastEventId = None,
 ) -> Response:
-    streams = streams_of(request)
     try:
-        run = await find_run(parts.store, caller, run_id)
+        run = await find_run(services.store, caller, run_id)
     except StoreUnavailable as error:
-        return streams.come_again(error)
-    return await streams.events(request, caller, run)
+        return services.streams.come_again(error)
+    return await services.streams.events(request, caller, run)
 
 
 for _folder, _kind in FOLDERS.items():
@@ -83,21 +81,20 @@ for _folder, _kind in FOLDERS.items():
 async def follow_conversation_events(
     conversation_id: str,
     request: Request,
-    parts: PartsOfApp,
+    services: ServicesOfApp,
     caller: CallerOfRequest,
     types: Types = None,
     start: From = None,
     last_event_id: LastEventId = None,
 ) -> Response:
-    streams = streams_of(request)
     try:
-        named = await parts.store.runs.find(caller.owner, conversation_id)
+        named = await services.store.runs.find(caller.owner, conversation_id)
         if named is not None:
-            return await streams.events(request, caller, named)
-        run, conversation = await find_conversation(parts.store, caller, conversation_id)
+            return await services.streams.events(request, caller, named)
+        run, conversation = await find_conversation(services.store, caller, conversation_id)
     except StoreUnavailable as error:
-        return streams.come_again(error)
-    return await streams.events(request, caller, run, conversation)
+        return services.streams.come_again(error)
+    return await services.streams.events(request, caller, run, conversation)
 
 
 @router.get(
@@ -107,16 +104,11 @@ async def follow_conversation_events(
     responses=AS_STATUSES,
     dependencies=[ReadByToken],
 )
-async def follow_job_status(job_id: str, request: Request, parts: PartsOfApp, caller: CallerOfRequest) -> Response:
-    streams = streams_of(request)
+async def follow_job_status(
+    job_id: str, request: Request, services: ServicesOfApp, caller: CallerOfRequest
+) -> Response:
     try:
-        run = await find_run(parts.store, caller, job_id)
+        run = await find_run(services.store, caller, job_id)
     except StoreUnavailable as error:
-        return streams.come_again(error)
-    return await streams.status(request, caller, run)
-
-
-def streams_of(request: Request) -> Streams:
-    streams = request.app.state.streams
-    assert isinstance(streams, Streams)
-    return streams
+        return services.streams.come_again(error)
+    return await services.streams.status(request, caller, run)

@@ -1,5 +1,6 @@
 """The messages of a conversation: after a seq or a time, waited for, or page by page."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 class Wakes(Protocol):
     """What tells that a run has moved, or may have: it returns within a second in any case."""
+
+    @property
+    def stopping(self) -> asyncio.Event: ...
 
     async def wait_for_change(self, run_id: str, seconds: float) -> bool: ...
 
@@ -68,15 +72,21 @@ async def messages_page(store: Store, conversation: str, page: int, limit: int) 
 
 
 async def wait_for_messages(
-    request: Request, store: Store, run: Run, conversation: str, since: int | datetime, limit: int, seconds: float
+    request: Request,
+    store: Store,
+    wakes: Wakes,
+    run: Run,
+    conversation: str,
+    since: int | datetime,
+    limit: int,
+    seconds: float,
 ) -> MessagesView:
     """As `messages_after`, but while there is none and one may come it waits, at most `seconds`."""
-    wakes: Wakes = request.app.state.streams
     until = time.monotonic() + seconds
     while True:
         view = await messages_after(store, conversation, since, limit)
         left = until - time.monotonic()
-        if view.messages or left <= 0 or request.app.state.shutting_down.is_set():
+        if view.messages or left <= 0 or wakes.stopping.is_set():
             return view
         if await _ended(store, run, conversation) or await request.is_disconnected():
             return view

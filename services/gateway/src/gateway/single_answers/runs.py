@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.access.callers import Caller
 from gateway.errors import ContextTooLong
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.starts.planning import new_run
 from gateway.starts.start import new_seed
 from shared.contracts.money import to_nanos
@@ -96,36 +96,36 @@ def estimated_nanos(settings: RunSettings, registry: Registry, limits: LimitSett
     return reserved_nanos(registry, route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)
 
 
-def check_broker(parts: Parts) -> None:
+def check_broker(services: Services) -> None:
     """Raises BrokerUnavailable: an answer that somebody waits for now is not begun without a broker."""
-    if not parts.connection.connected:
+    if not services.connection.connected:
         raise BrokerUnavailable("an answer", ConnectionError("not connected"))
 
 
-async def begin(parts: Parts, run: Run) -> Run:
+async def begin(services: Services, run: Run) -> Run:
     """Stores the run and announces it, once: whoever comes second gets the run that stands.
 
     Raises BrokerUnavailable (nothing is stored then: somebody waits for the answer now), StoreUnavailable.
     """
-    check_broker(parts)
+    check_broker(services)
     try:
-        await parts.store.runs.insert(run)
+        await services.store.runs.insert(run)
     except Taken:
-        standing = await parts.store.runs.get(run.id)
+        standing = await services.store.runs.get(run.id)
         if standing is None:
             raise NotYet(f"run {run.id}") from None
         return standing
-    await parts.commands.announce(run)
+    await services.commands.announce(run)
     return run
 
 
-async def keep(parts: Parts, run: Run) -> datetime:
+async def keep(services: Services, run: Run) -> datetime:
     """Keeps a question for its reader, under the id its run will have. Returns until when it waits."""
     until = now() + SESSION_KEPT
     session = Session(
         id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, parent=run.parent, expires_at=until
     )
-    await parts.store.sessions.insert(session)
+    await services.store.sessions.insert(session)
     return until
 
 
@@ -137,12 +137,12 @@ class Found:
     begun: bool
 
 
-async def find_answer(parts: Parts, caller: Caller, sid: str) -> Found | None:
+async def find_answer(services: Services, caller: Caller, sid: str) -> Found | None:
     """The run of the caller's own `sid`; None where there is none, or its time is over."""
-    run = await parts.store.runs.find(caller.owner, sid)
+    run = await services.store.runs.find(caller.owner, sid)
     if run is not None:
         return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
-    session = await parts.store.sessions.get(caller.owner, sid, now())
+    session = await services.store.sessions.get(caller.owner, sid, now())
     if session is None:
         return None
     asked = answer_run(session.settings, caller, session.parent)

@@ -17,8 +17,7 @@ from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import Readings
 from gateway.errors import Conflict
 from gateway.event_stream.clients import Client
-from gateway.routes.streams import streams_of
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.single_answers.formats import PlainFormat
 from gateway.single_answers.runs import answer_seq
 from gateway.single_answers.voices import route_headers
@@ -84,7 +83,7 @@ class AnswerStream:
 
 def streamed_answer(
     request: Request,
-    parts: Parts,
+    services: Services,
     caller: Caller,
     run: Run,
     form: PlainFormat,
@@ -93,27 +92,21 @@ def streamed_answer(
     advised: bool = True,
 ) -> Response:
     """The answer of a run that has begun, as a stream. One that is posted for was admitted before it began."""
-    streams = streams_of(request)
-    follower = AnswerFollower(streams.hub, parts.store, run, answer_seq(run), 0)
+    streams = services.streams
+    follower = AnswerFollower(streams.hub, services.store, run, answer_seq(run), 0)
     counted = nullcontext() if resumes else streams.admission.holding(caller)
-    stop = stop_of(parts, caller, run)
-    serve = AnswerStream(follower, form, _readings(request), run, stop, counted, resumes=resumes)
-    headers = route_headers(run.settings.scenarios[0].agent, parts.registry, run.id)
+    stop = stop_of(services, caller, run)
+    serve = AnswerStream(follower, form, services.readings, run, stop, counted, resumes=resumes)
+    headers = route_headers(run.settings.scenarios[0].agent, services.registry, run.id)
     return streams.response(serve, headers, advised=advised, caller=caller if resumes else None)
 
 
-def _readings(request: Request) -> Readings:
-    readings = request.app.state.readings
-    assert isinstance(readings, Readings)
-    return readings
-
-
-def stop_of(parts: Parts, caller: Caller, run: Run) -> Stop:
+def stop_of(services: Services, caller: Caller, run: Run) -> Stop:
     """What stops an answer: the call to its model is closed at once."""
 
     async def stop() -> None:
         try:
-            await parts.control.want(caller, run.id, Wanted.CANCEL)
+            await services.control.want(caller, run.id, Wanted.CANCEL)
         except (Conflict, TransientError) as error:
             # It ended by itself meanwhile, or will for want of readers.
             log.info("answer not stopped", run_id=run.id, reason=str(error))
@@ -121,17 +114,17 @@ def stop_of(parts: Parts, caller: Caller, run: Run) -> Stop:
     return stop
 
 
-async def whole_answer(request: Request, parts: Parts, caller: Caller, run: Run) -> Answered:
+async def whole_answer(request: Request, services: Services, caller: Caller, run: Run) -> Answered:
     """The answer when it is there; a caller that leaves stops it.
 
     Raises AnswerFailed, BrokerUnavailable, StoreUnavailable.
     """
-    streams = streams_of(request)
+    streams = services.streams
     streams.begin()
-    seq, stop = answer_seq(run), stop_of(parts, caller, run)
-    follower = AnswerFollower(streams.hub, parts.store, run, seq, 0)
+    seq, stop = answer_seq(run), stop_of(services, caller, run)
+    follower = AnswerFollower(streams.hub, services.store, run, seq, 0)
     try:
         async with asyncio.timeout(run.settings.time_limit_seconds + GRACE_SECONDS):
-            return await await_answer(request, follower, run.id, seq, _readings(request), stop)
+            return await await_answer(request, follower, run.id, seq, services.readings, services.shutting_down, stop)
     except TimeoutError:
         raise AnswerFailed(*CODES[EndedReason.TIMEOUT], {"streamId": run.id}) from None

@@ -6,10 +6,8 @@ from gateway.access.callers import Caller
 from gateway.access.token_grants import token_for
 from gateway.errors import NotFound
 from gateway.event_stream.asked import last_event_id
-from gateway.health.store_watch import watch_of
 from gateway.http.head_requests import is_head
-from gateway.routes.streams import streams_of
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.single_answers.formats import ResumableFormat, read_id
 from gateway.single_answers.runs import begin, find_answer, keep
 from gateway.single_answers.serving import streamed_answer
@@ -26,16 +24,16 @@ class SessionView(Record):
     expires_at: Timestamp
 
 
-async def session(parts: Parts, caller: Caller, run: Run, path: str) -> Response:
+async def session(services: Services, caller: Caller, run: Run, path: str) -> Response:
     """Keeps a question for its reader: 201 with its `sid`.
 
     An EventSource cannot say whose it is: where that has to be said, its URL says so by a token.
     """
     url = f"{path}?sid={run.id}"
     if caller != Caller():
-        token, _ = await token_for(parts, caller, [run])
+        token, _ = await token_for(services, caller, [run])
         url += f"&token={token}"
-    view = SessionView(sid=run.id, url=url, expires_at=await keep(parts, run))
+    view = SessionView(sid=run.id, url=url, expires_at=await keep(services, run))
     return Response(view.to_json(), 201, {"Location": view.url}, media_type="application/json")
 
 
@@ -46,7 +44,7 @@ def reconnect(request: Request, sid: str | None = None) -> tuple[str, int, bool]
 
 
 async def read_session(
-    request: Request, parts: Parts, caller: Caller, sid: str, form: type[ResumableFormat]
+    request: Request, services: Services, caller: Caller, sid: str, form: type[ResumableFormat]
 ) -> Response:
     """The answer of a `sid`: begun by its first reader, gone on with for every later one, 204 for who has its end.
 
@@ -55,15 +53,14 @@ async def read_session(
     had = reconnect(request, sid)
     if had is not None and had[2]:
         return Response(status_code=204)
-    streams = streams_of(request)
     try:
-        watch_of(request).check()
-        found = await find_answer(parts, caller, sid)
+        services.store_watch.check()
+        found = await find_answer(services, caller, sid)
         if found is None and had is not None:
             return Response(status_code=204)
         if found is None:
             raise NotFound("answer", sid)
-        run = found.run if found.begun or is_head(request.scope) else await begin(parts, found.run)
+        run = found.run if found.begun or is_head(request.scope) else await begin(services, found.run)
     except (StoreUnavailable, BrokerUnavailable) as error:
-        return streams.come_again(error)
-    return streamed_answer(request, parts, caller, run, form(run.id, had[1] if had else 0), resumes=True)
+        return services.streams.come_again(error)
+    return streamed_answer(request, services, caller, run, form(run.id, had[1] if had else 0), resumes=True)

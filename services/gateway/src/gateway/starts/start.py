@@ -12,7 +12,7 @@ from gateway.access.callers import Caller
 from gateway.errors import FieldProblem, InvalidAgent, InvalidRequest
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleFields, BattleStart, RetryStart, ScaleStart
-from gateway.services import Parts
+from gateway.services import Services
 from gateway.starts.idempotency import body_hash
 from gateway.starts.planning import AgentKey, Plan, agents_named, new_run
 from shared.contracts.agents import Agent
@@ -57,16 +57,16 @@ class Asked:
     parent: str | None = None
 
 
-async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) -> Started:
+async def start(services: Services, caller: Caller, asked: Asked, response: Response) -> Started:
     """Starts the run that is asked for, or answers with the one that the same request has made (then 200).
 
     Raises what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
     asked_hash = body_hash(asked.kind, asked.body, asked.parent)
-    run = await parts.acceptance.earlier(caller.owner, asked.body.id, asked.key, asked_hash)
+    run = await services.acceptance.earlier(caller.owner, asked.body.id, asked.key, asked_hash)
     is_new = False
     if run is None:
-        plan = asked.plan(await load_agents(parts.store, caller, asked.fields), new_seed()).fit()
+        plan = asked.plan(await load_agents(services.store, caller, asked.fields), new_seed()).fit()
         planned = new_run(
             plan.settings,
             caller,
@@ -77,7 +77,7 @@ async def start(parts: Parts, caller: Caller, asked: Asked, response: Response) 
             estimated_nanos=plan.estimate.nanos,
             parent=asked.parent,
         )
-        run, is_new = await parts.acceptance.accept(planned)
+        run, is_new = await services.acceptance.accept(planned)
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = links_of(run).status
     return started(run)
