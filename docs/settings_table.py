@@ -74,6 +74,9 @@ variables it declares and what any program needs (`PATH` and the like), no other
 }
 ```
 
+`dialect` is the wire format a provider is called in: `openai` (chat completions) unless it says another; llm-runner
+ends at its start at one it does not know, and names those it does ([extending](extending.md)).
+
 `concurrency` is how many calls may be in flight over all replicas; `liveConcurrency` is the part of it that is kept for
 people who wait. After a change run the bootstrap (`python -m shared.topology`): it changes the lanes in place.
 """

@@ -16,12 +16,14 @@ from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
 from llm_runner.providers.client import HttpProvider
+from llm_runner.providers.dialects import dialect_of
 from llm_runner.providers.provider import Provider
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.rhythm import Rhythm
+from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
-from llm_runner.vitals import SERVICE, Vitals, WatchedProvider
+from llm_runner.vitals import SERVICE, Vitals
 from shared.cancellation import cancel_all
 from shared.contracts.words import Lane
 from shared.health import HealthServer
@@ -43,12 +45,16 @@ LEAVING_SECONDS = 5.0
 
 
 class Runner:
-    """llm-runner as one object: `run` works until `stopping` is set, then leaves no job unsettled."""
+    """llm-runner as one object: `run` works until `stopping` is set, then leaves no job unsettled.
+
+    Raises UnknownDialect for a provider that nobody here can call.
+    """
 
     def __init__(
         self, registry: Registry, keys: Mapping[str, str], log: Logger, settings: RunnerSettings | None = None
     ) -> None:
         self._registry = registry
+        self._dialects = {name: dialect_of(name, entry) for name, entry in registry.providers.items()}
         self._keys = keys
         self._redaction = Redaction.of(registry.providers, keys)
         self._log = log
@@ -152,7 +158,7 @@ class Runner:
         """A provider whose key is missing stays: its jobs fail with a sentence that names the variable."""
         key = self._keys.get(entry.key_variable) if entry.key_variable else None
         connect_seconds = self._settings.calls.call_connect_seconds
-        provider = HttpProvider(name, entry, key, connect_seconds, rhythm, self._redaction)
+        provider = HttpProvider(name, entry, self._dialects[name], key, connect_seconds, rhythm, self._redaction)
         stack.push_async_callback(provider.close)
         unusable = provider.unusable()
         if unusable:

@@ -1,6 +1,6 @@
 """The registry of providers and models, from settings. It names where a key is found, never the key."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -38,12 +38,13 @@ class ModelEntry(Record):
 class ProviderEntry(Record):
     """Who is called. `key_variable` names the environment variable of llm-runner that holds the key.
 
+    `dialect` is the wire format it is called in: llm-runner knows which there are, and ends at its start at any other.
     `concurrency` is how many calls may be in flight over all replicas, `live_concurrency` the part of it that is
     kept for people who wait.
     """
 
     base_url: str
-    dialect: Literal["openai"] = "openai"
+    dialect: str = "openai"
     key_variable: str | None = None
     concurrency: int = Field(default=32, ge=2)
     live_concurrency: int = Field(default=8, ge=1)

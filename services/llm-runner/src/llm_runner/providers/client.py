@@ -8,13 +8,12 @@ from http import HTTPStatus
 import aiohttp
 import certifi
 
-from llm_runner.providers import openai_dialect
 from llm_runner.providers.answer import IncomingAnswer
-from llm_runner.providers.http_errors import misconfigured, refused, unreachable
-from llm_runner.providers.provider import PROVIDER_ERROR, Prompt, ProviderFailure, TakeChunk
+from llm_runner.providers.connection_errors import misconfigured, unreachable
+from llm_runner.providers.dialect import Dialect
+from llm_runner.providers.provider import PROVIDER_ERROR, Malformed, Prompt, ProviderFailure, TakeChunk
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.rhythm import Reading, Rhythm
-from llm_runner.providers.sse import EventReader, EventTooLong
 from shared.routing import ProviderEntry
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -41,16 +40,17 @@ class UnusableKey(ProviderFailure):
 
 
 class HttpProvider:
-    """One provider of the registry, with a connection pool of its own.
+    """One provider of the registry, called in its dialect, with a connection pool of its own.
 
-    `key` is sent as a bearer token and stands nowhere else; `redaction` takes it, and every other, out of what is said
-    of a call. First-token, between-token and total times are its caller's; connecting is bounded here.
+    `key` is given to the dialect's headers and stands nowhere else; `redaction` takes it, and every other, out of what
+    is said of a call. First-token, between-token and total times are its caller's; connecting is bounded here.
     """
 
     def __init__(
         self,
         name: str,
         entry: ProviderEntry,
+        dialect: Dialect,
         key: str | None,
         connect_seconds: float,
         rhythm: Rhythm,
@@ -58,6 +58,7 @@ class HttpProvider:
     ) -> None:
         self.name = name
         self.entry = entry
+        self._dialect = dialect
         self._key = key.strip() if key else None
         self._rhythm = rhythm
         self._redaction = redaction or Redaction.of({name: entry}, {entry.key_variable or "": key or ""})
@@ -66,14 +67,8 @@ class HttpProvider:
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        self._url = entry.base_url.rstrip("/") + openai_dialect.PATH
-        self._headers = {
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream",
-            "Accept-Encoding": "identity",
-        }
-        if self._key:
-            self._headers["Authorization"] = f"Bearer {self._key}"
+        self._base_url = entry.base_url.rstrip("/")
+        self._headers = {**dialect.headers(self._key), "Accept-Encoding": "identity"}
 
     async def close(self) -> None:
         await self._session.close()
@@ -105,38 +100,33 @@ class HttpProvider:
         except aiohttp.ClientError as error:
             if not answer.finished:
                 raise unreachable(self.name, error) from error
-        except EventTooLong as error:
+        except Malformed as error:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name}: {error}") from error
         if not answer.finished:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.name} ended its answer without saying why; it is incomplete")
         answer.end()
 
     async def _read(self, answer: IncomingAnswer, model: str, prompt: Prompt, attempt: str) -> None:
-        body = openai_dialect.request_body(model, prompt)
-        async with await self._post(body, attempt) as response:
+        async with await self._post(model, prompt, attempt) as response:
             if response.status != HTTPStatus.OK:
                 raise await self._refusal(response)
-            content, reader = response.content, EventReader()
+            content, decoder = response.content, self._dialect.decoder(self.name)
             reading = Reading(self._rhythm, content)
-            while piece := await content.readany():
-                events = reader.feed(piece)
-                if openai_dialect.END in events:
-                    self._take(answer, events[: events.index(openai_dialect.END)])
-                    await _drain(content)
-                    return
-                self._take(answer, events)
-                reading.text_began = answer.text_began
-                await reading.next()
-            self._take(answer, [data for data in reader.end() if data != openai_dialect.END])
+            while not decoder.ended and (piece := await content.readany()):
+                for chunk in decoder.feed(piece):
+                    answer.take(chunk)
+                if not decoder.ended:
+                    reading.text_began = answer.text_began
+                    await reading.next()
+            for chunk in decoder.end():
+                answer.take(chunk)
+            await _drain(content)
 
-    def _take(self, answer: IncomingAnswer, events: list[bytes]) -> None:
-        for chunk in openai_dialect.read_events(events, self.name):
-            answer.take(chunk)
-
-    async def _post(self, body: bytes, attempt: str) -> aiohttp.ClientResponse:
+    async def _post(self, model: str, prompt: Prompt, attempt: str) -> aiohttp.ClientResponse:
+        url, body = self._base_url + self._dialect.path(model), self._dialect.body(model, prompt)
         headers = {**self._headers, "X-Client-Request-Id": attempt}
         try:
-            return await self._session.post(self._url, data=body, headers=headers, allow_redirects=False)
+            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
         except aiohttp.ClientError:
             raise
         except ValueError as error:
@@ -149,7 +139,7 @@ class HttpProvider:
             body += piece
             if len(body) > ERROR_BODY_LIMIT:
                 break
-        return refused(self.name, response.status, body, response.headers)
+        return self._dialect.refusal(self.name, response.status, response.headers, body)
 
 
 def _trusted() -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""The reader of event streams, wherever the network cuts them."""
+"""The decoder of event streams, wherever the network cuts them."""
 
 import itertools
 
@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_runner.providers.sse import LONGEST_EVENT, EventReader, EventTooLong
+from llm_runner.providers.dialects.sse import LONGEST_EVENT, EventTooLong, SseDecoder
 
 STREAM = b': hello\n\ndata: {"a":1}\n\nevent: x\ndata: {"b":2}\nid: 7\n\ndata:[DONE]\n\n'
 EVENTS = [b'{"a":1}', b'{"b":2}', b"[DONE]"]
 
 
 def _read(pieces: list[bytes]) -> list[bytes]:
-    reader = EventReader()
-    return [event for piece in pieces for event in reader.feed(piece)] + reader.end()
+    decoder = SseDecoder()
+    return [event for piece in pieces for event in decoder.feed(piece)] + decoder.end()
 
 
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12), ending=st.sampled_from([b"\n", b"\r\n", b"\r"]))
@@ -38,9 +38,9 @@ def test_comments_and_empty_events_are_nothing() -> None:
 
 
 def test_an_event_without_an_end_is_refused() -> None:
-    reader = EventReader()
+    decoder = SseDecoder()
     with pytest.raises(EventTooLong):
-        reader.feed(b"data: " + b"x" * LONGEST_EVENT)
+        decoder.feed(b"data: " + b"x" * LONGEST_EVENT)
 
 
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 1000 + b"\n", b"data:xy\n", b"data:\n"])

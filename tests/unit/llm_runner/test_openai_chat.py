@@ -1,13 +1,14 @@
-"""What is sent in OpenAI's wire format, and what is understood of it."""
+"""What is sent as a chat completion of OpenAI's, and what is understood of its answer."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import orjson
 import pytest
 
-from llm_runner.providers.openai_dialect import read_events, request_body
+from llm_runner.providers.dialects.openai_chat.decoder import ChatDecoder
+from llm_runner.providers.dialects.openai_chat.request import request_body
 from llm_runner.providers.provider import (
     Chunk,
     Malformed,
@@ -17,6 +18,13 @@ from llm_runner.providers.provider import (
     TokenCount,
     ToolCallDelta,
 )
+
+
+def _decoded(events: Iterable[bytes]) -> list[Chunk]:
+    """The chunks of an answer with these events."""
+    decoder = ChatDecoder("demo")
+    return [*decoder.feed(b"".join(b"data: " + event + b"\n\n" for event in events)), *decoder.end()]
+
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), temperature=0.5, max_tokens=9, seed=4)
 
@@ -69,14 +77,14 @@ def test_tools_are_sent_as_functions_whatever_form_they_came_in(
     ],
 )
 def test_a_chunk_is_read(event: bytes, chunk: Chunk) -> None:
-    assert list(read_events([event], "demo")) == [chunk]
+    assert _decoded([event]) == [chunk]
 
 
 def test_texts_that_follow_each_other_are_one() -> None:
     texts = [b'{"choices":[{"delta":{"content":"%s"}}]}' % text for text in (b"a", b"b", b"c")]
     stop = b'{"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}'
-    assert list(read_events([*texts, stop, texts[0]], "demo")) == [Chunk("abc"), Chunk("!", "stop"), Chunk("a")]
-    assert list(read_events([], "demo")) == []
+    assert _decoded([*texts, stop, texts[0]]) == [Chunk("abc"), Chunk("!", "stop"), Chunk("a")]
+    assert _decoded([]) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +107,7 @@ def test_texts_that_follow_each_other_are_one() -> None:
 )
 def test_pieces_of_tool_calls_are_read(pieces: bytes, deltas: list[ToolCallDelta]) -> None:
     event = b'{"choices":[{"delta":{"tool_calls":' + pieces + b"}}]}"
-    assert list(read_events([event], "demo")) == [Chunk(tool_calls=tuple(deltas))]
+    assert _decoded([event]) == [Chunk(tool_calls=tuple(deltas))]
 
 
 MALFORMED_PIECES = [
@@ -127,7 +135,7 @@ def repr_of(event: bytes) -> str:
 )  # fmt: skip
 def test_a_malformed_chunk_is_a_failure_that_is_tried_again(event: bytes) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        list(read_events([event], "demo"))
+        _decoded([event])
     assert (caught.value.retryable, caught.value.charged) == (True, True)
 
 
@@ -143,7 +151,7 @@ ODD_COMPLETIONS: list[object] = [None, "12", 2.0, -1, False, 10**9]
 )  # fmt: skip
 def test_counts_that_are_none_are_as_if_nothing_was_said(counts: object) -> None:
     event = orjson.dumps({"choices": []})[:-1] + b',"usage":' + json.dumps(counts).encode() + b"}"
-    assert list(read_events([event], "demo")) == [Chunk()]
+    assert _decoded([event]) == [Chunk()]
 
 
 @pytest.mark.parametrize(
@@ -154,19 +162,19 @@ def test_counts_that_are_none_are_as_if_nothing_was_said(counts: object) -> None
 )  # fmt: skip
 def test_how_an_answer_ended_is_a_short_word_whatever_is_said(said: object, read: str | None) -> None:
     event = orjson.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": said}]})
-    assert list(read_events([event], "demo")) == [Chunk("a", read)]
+    assert _decoded([event]) == [Chunk("a", read)]
 
 
 def test_an_answer_that_ended_by_an_error_is_none() -> None:
     with pytest.raises(ProviderFailure) as caught:
-        list(read_events([b'{"choices":[{"delta":{},"finish_reason":"error"}]}'], "demo"))
+        _decoded([b'{"choices":[{"delta":{},"finish_reason":"error"}]}'])
     assert caught.value.retryable
 
 
 @pytest.mark.parametrize("odd", [7, 1.5, True, [], {"a": 1}, "", "i" * 5000], ids=lambda value: repr(value)[:9])
 def test_an_id_that_is_none_is_as_if_there_was_none(odd: object) -> None:
     event = orjson.dumps({"choices": [{"delta": {"tool_calls": [{"index": 0, "id": odd, "function": {"name": "x"}}]}}]})
-    assert list(read_events([event], "demo")) == [Chunk(tool_calls=(ToolCallDelta(0, None, "x"),))]
+    assert _decoded([event]) == [Chunk(tool_calls=(ToolCallDelta(0, None, "x"),))]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +217,7 @@ def test_the_ports_types_cannot_be_made_of_anything_else(make: Callable[[], obje
 )
 def test_an_error_frame_inside_a_stream_is_a_failure(frame: bytes, retryable: bool) -> None:
     with pytest.raises(ProviderFailure) as caught:
-        list(read_events([frame], "demo"))
+        _decoded([frame])
     assert caught.value.retryable is retryable
 
 
@@ -222,3 +230,28 @@ def test_sampling_is_sent_where_it_was_asked_for() -> None:
     # Without tools providers refuse it.
     assert "parallel_tool_calls" not in orjson.loads(request_body("m", replace(PROMPT, sampling=sampling)))
     assert not {"top_p", "presence_penalty"} & orjson.loads(request_body("m", PROMPT)).keys()
+
+
+TEXTS = [b'{"choices":[{"delta":{"content":"%s"}}]}' % text for text in (b"a", b"b")]
+
+
+@pytest.mark.parametrize("broken", [b"{", b'{"error":{"code":500}}'])
+def test_what_came_before_a_broken_event_counts(broken: bytes) -> None:
+    decoder = ChatDecoder("demo")
+    assert decoder.feed(b"".join(b"data: %s\n\n" % event for event in (*TEXTS, broken, TEXTS[0]))) == [Chunk("ab")]
+    assert decoder.ended
+    with pytest.raises(ProviderFailure):
+        decoder.end()
+
+
+def test_nothing_is_read_behind_the_mark_of_the_end() -> None:
+    decoder = ChatDecoder("demo")
+    assert decoder.feed(b"data: %s\n\ndata: [DONE]\n\ndata: {\n\ndata: " % TEXTS[0]) == [Chunk("a")]
+    assert decoder.ended
+    assert decoder.end() == []
+
+
+def test_the_last_event_may_lack_its_empty_line() -> None:
+    decoder = ChatDecoder("demo")
+    assert decoder.feed(b"data: " + TEXTS[0]) == []
+    assert (decoder.ended, decoder.end()) == (False, [Chunk("a")])

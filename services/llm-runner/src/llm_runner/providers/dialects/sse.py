@@ -1,18 +1,20 @@
 """Server-sent events as providers send them: only `data` matters, everything else is skipped."""
 
+from llm_runner.providers.provider import Malformed
+
 LONGEST_EVENT = 4 * 1024 * 1024
 LINE_BYTES = 64
 """What a line takes in memory beside its bytes, about: an event of many short ones is long, too."""
 
 
-class EventTooLong(ValueError):
+class EventTooLong(Malformed):
     """An event without an end: no provider's chunk is that long."""
 
     def __init__(self) -> None:
         super().__init__(f"an event of the stream is longer than {LONGEST_EVENT} bytes")
 
 
-class EventReader:
+class SseDecoder:
     """Cuts a stream's bytes into the `data` of its events, wherever the network cut them.
 
     Comments and other fields are skipped; lines end with LF, CRLF or CR; lines of one event are joined by LF.

@@ -4,13 +4,13 @@ from contextlib import suppress
 
 import pytest
 
-from llm_runner.providers.http_errors import error_frame, refused
+from llm_runner.providers.dialects.openai_chat.errors import error_frame, refused
 from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure
-from llm_runner.vitals import DOWN_AFTER, WatchedProvider
+from llm_runner.providers.watched import DOWN_AFTER, WatchedProvider
 from unit.llm_runner.fakes import ScriptedProvider
 
 PROMPT = Prompt(({"role": "user", "content": "Hi"},), 0.0, 10, 1)
-BROKEN = refused("demo", 500, b"", {})
+BROKEN = refused("demo", 500, {}, b"")
 
 
 async def _after(*outcomes: Exception | None) -> str:
@@ -21,17 +21,17 @@ async def _after(*outcomes: Exception | None) -> str:
         script[:] = [Chunk("Hi"), outcome or Chunk("", "stop")]
         with suppress(ProviderFailure):
             await watched.stream("demo-fast", PROMPT, "a", lambda _: None)
-    return str(watched.vitals(0)["status"])
+    return str(watched.health(0)["status"])
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 async def test_what_one_caller_asked_for_makes_nobodys_provider_down(status: int) -> None:
-    assert await _after(*[refused("demo", status, b"", {})] * 20) == "up"
+    assert await _after(*[refused("demo", status, {}, b"")] * 20) == "up"
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 async def test_several_calls_that_fail_in_a_row_make_it_down(status: int) -> None:
-    failure = refused("demo", status, b"", {})
+    failure = refused("demo", status, {}, b"")
     assert await _after(*[failure] * (DOWN_AFTER - 1)) == "up"
     assert await _after(*[failure] * DOWN_AFTER) == "down"
 
@@ -47,4 +47,4 @@ async def test_a_call_that_goes_well_makes_it_up_again() -> None:
 
 
 async def test_what_was_asked_wrongly_clears_nothing() -> None:
-    assert await _after(BROKEN, BROKEN, refused("demo", 400, b"", {}), BROKEN) == "down"
+    assert await _after(BROKEN, BROKEN, refused("demo", 400, {}, b""), BROKEN) == "down"

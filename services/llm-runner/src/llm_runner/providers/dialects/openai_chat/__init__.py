@@ -1,0 +1,28 @@
+"""OpenAI's chat completions, which many providers speak more or less."""
+
+from collections.abc import Mapping
+
+from llm_runner.providers.dialects.openai_chat.decoder import ChatDecoder
+from llm_runner.providers.dialects.openai_chat.errors import refused
+from llm_runner.providers.dialects.openai_chat.request import request_body
+from llm_runner.providers.provider import Prompt, ProviderFailure
+
+
+class OpenAIChat:
+    """`POST /chat/completions` with `stream`: one answer as server-sent events."""
+
+    def path(self, model: str) -> str:
+        return "/chat/completions"
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        return headers | ({"Authorization": f"Bearer {key}"} if key else {})
+
+    def body(self, model: str, prompt: Prompt) -> bytes:
+        return request_body(model, prompt)
+
+    def decoder(self, provider: str) -> ChatDecoder:
+        return ChatDecoder(provider)
+
+    def refusal(self, provider: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
+        return refused(provider, status, headers, body)
