@@ -225,7 +225,13 @@ class Writer:
         stats = Statistics(
             total=1, succeeded=1, unsuccessful=0, errored=0, failed=0, success_rate=1.0, success_interval=(0.2, 1.0)
         )
-        report = {"run_id": self._run_id, "status": "ready", "stats": stats, "created_at": now()} | values
+        report = {
+            "run_id": self._run_id,
+            "tenant": "default",
+            "status": "ready",
+            "stats": stats,
+            "created_at": now(),
+        } | values
         await self._store.reports.insert(Report.model_validate(report))
 
     async def finish(self, status: RunStatus = RunStatus.COMPLETE) -> None:

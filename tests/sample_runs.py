@@ -85,6 +85,7 @@ def run(
     )
     common: dict[str, object] = {
         "id": new_id(),
+        **ANYBODY._asdict(),
         "kind": kind,
         "settings": settings,
         "control": Control(changed_at=moment),

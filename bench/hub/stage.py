@@ -213,6 +213,8 @@ def _run(conversations: int) -> Run:
     moment = now()
     return Run(
         id=new_id(),
+        tenant="default",
+        user="anonymous",
         kind=RunKind.SCALE,
         settings=settings,
         control=Control(changed_at=moment),

@@ -332,6 +332,8 @@ def new_run(total: int = 1) -> Run:
     moment = now()
     return Run(
         id=new_id(),
+        tenant="default",
+        user="anonymous",
         kind=kind,
         settings=RunSettings(kind=kind, total=total, concurrency=1, scenarios=(scenario,), max_budget_nanos=10**9),
         control=Control(changed_at=moment),

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from gateway.access.callers import Caller
 from gateway.promptbro.steps import AssistBody, assist_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run, estimated_nanos
 from gateway_harness import REGISTRY, gateway, prepared
+from sample_callers import caller
 from shared.contracts.identity import new_id
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
@@ -70,7 +70,7 @@ async def test_day_holds_so_much_money_and_estimates_give_way_to_costs(nats_url:
         sids = [(await ask(client)).json()["sid"] for _ in range(2)]
         assert (await ask(client)).status_code == 429
         settings = assist_settings(AssistBody.model_validate(ASKED), REGISTRY, GatewaySettings(), orphan_seconds=0)
-        await store.runs.insert(answer_run(settings, Caller(user="me")).model_copy(update={"id": sids[0]}))
+        await store.runs.insert(answer_run(settings, caller("me")).model_copy(update={"id": sids[0]}))
         await store.runs.finish(sids[0], RunStatus.COMPLETE, now(), report_ready=False, usage=Usage(cost_nanos=1))
         # The first run cost next to nothing, but not nothing: the next estimate does not fit yet.
         assert (await ask(client)).status_code == 429
@@ -107,7 +107,7 @@ async def token(client: AsyncClient, **body: Any) -> str:
 
 
 async def stored(store: Store, user: str = "me") -> str:
-    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), Caller(user=user))
+    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), caller(user))
     await store.runs.insert(run)
     return run.id
 

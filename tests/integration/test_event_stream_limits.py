@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.errors import TooManyStreams
 from gateway.event_stream.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
 from integration.event_stream_world import PATIENCE_SECONDS, Client, Instance, Story, World, until, world
+from sample_callers import caller
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 
@@ -55,7 +55,7 @@ async def until_known(here: World, holder: str, streams: int) -> None:
 
 async def admitted(gateway: Instance, user: str = ANNA.user) -> bool:
     try:
-        await gateway.streams.check(Caller(user=user))
+        await gateway.streams.check(caller(user))
     except TooManyStreams:
         return False
     return True

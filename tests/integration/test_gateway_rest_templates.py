@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from gateway.access.callers import Caller
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY, gateway, prepared
+from sample_callers import caller
 from sample_runs import ANYBODY
 from sample_runs import run as sample_run
 from shared.contracts.record import now
@@ -39,7 +39,7 @@ async def client(store: Store, nats_url: str, mongo_url: str) -> AsyncIterator[A
 
 async def answered(store: Store, text: str, finish_reason: str = "stop", parent: str | None = None) -> Run:
     """A question whose answer stands."""
-    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), Caller(), parent)
+    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), caller(), parent)
     await store.runs.insert(run)
     await store.entries.insert(
         Entry(
@@ -169,7 +169,7 @@ async def test_what_cannot_be_kept_is_refused(client: AsyncClient, body: dict[st
 
 
 async def test_answer_that_is_not_there_cannot_be_kept(client: AsyncClient, store: Store) -> None:
-    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), Caller())
+    run = answer_run(question(QuestionBody(prompt="Hi"), REGISTRY, GatewaySettings()), caller())
     await store.runs.insert(run)
     failed = await answered(store, "", "error")
     for sid in (run.id, failed.id):
@@ -191,7 +191,7 @@ async def test_report_of_ones_own_run_is_material(client: AsyncClient, store: St
     )
     mode = FailureMode(tag=FailureTag.GAVE_UP, count=1, share=1.0, description="It never asks.")
     await store.reports.insert(
-        Report(run_id=run.id, status="ready", stats=stats, failure_modes=(mode,), created_at=now())
+        Report(run_id=run.id, tenant=run.tenant, status="ready", stats=stats, failure_modes=(mode,), created_at=now())
     )
     asked = await client.post(f"{ASSIST}?mode=session", json=body)
     assert asked.status_code == 201, asked.text

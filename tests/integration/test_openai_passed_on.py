@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from integration.llm_runner_world import turn, world
+from sample_callers import caller
 from sample_runs import message
 from shared.contracts.words import Purpose, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry
@@ -32,7 +32,7 @@ async def reaches_the_provider(nats_url: str, mongo_url: str, **fields: Any) -> 
         engine.registry = Registry(providers={"bytes": known})
         await bootstrap(engine.client, engine.store, NatsSettings(nats_url=nats_url), engine.registry)
         body = CompletionBody.model_validate({"model": "m", "messages": [USER | {"name": "ann"}]} | fields)
-        run = answer_run(completion_settings(body, engine.registry, GatewaySettings()), Caller())
+        run = answer_run(completion_settings(body, engine.registry, GatewaySettings()), caller())
         await engine.store.runs.insert(run)
         (given,) = run.settings.scenarios[0].given
         asked = message(run.id, 1, given.content, author=given.author, run_id=run.id)

@@ -12,6 +12,7 @@ from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
+from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Failure, Usage
 from shared.contracts.words import EntryKind, Finding, JudgementStatus, Purpose, Stage, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested, UsageAppeared
@@ -120,7 +121,7 @@ class StandInSummarizer:
         asked = ReportRequested.model_validate_json(message.data)
         run = await self._store.runs.get(asked.run_id)
         assert run is not None
-        report = _report(run.id, run.total)
+        report = _report(run)
         try:
             await self._store.reports.insert(report)
         except Taken:
@@ -130,11 +131,12 @@ class StandInSummarizer:
         await message.ack_sync(timeout=5)
 
 
-def _report(run_id: str, total: int) -> Report:
+def _report(run: Run) -> Report:
+    total = run.total
     statistics = Statistics(
         total=total, succeeded=0, unsuccessful=total, errored=0, failed=0, success_rate=0.0, success_interval=None
     )
-    return Report(run_id=run_id, status="ready", stats=statistics, created_at=now())
+    return Report(run_id=run.id, tenant=run.tenant, status="ready", stats=statistics, created_at=now())
 
 
 def _attempt_started(job: GenerationRequested, attempt: str) -> AttemptStarted:

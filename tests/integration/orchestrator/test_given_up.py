@@ -259,7 +259,7 @@ async def test_run_with_odd_settings_ends_and_others_are_swept(
         await store.runs.insert(left)
         if wanted is not None:
             await store.runs.set_wanted("default", spoiled.id, wanted, 1, now())
-        store.runs._settings.forget(spoiled.id)
+        store.runs._assignments.forget(spoiled.id)
         await store.collection("runs").update_one({"_id": spoiled.id}, {"$set": odd})
         await played.sweeper.sweep()
         assert (await at_rest(played, left.id)).status is RunStatus.COMPLETE

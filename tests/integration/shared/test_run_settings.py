@@ -29,7 +29,7 @@ def many_personas(personas: int = 50) -> Run:
 
 async def reread(store: Store, run_id: str) -> Run:
     """The run as a process reads it that has not seen it before."""
-    store.runs._settings.forget(run_id)
+    store.runs._assignments.forget(run_id)
     found = await store.runs.get(run_id)
     assert found is not None
     return found

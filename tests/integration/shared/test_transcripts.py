@@ -151,7 +151,15 @@ async def test_real_figures_stand_over_an_estimate_in_any_order(store: Store, or
 
 
 def agent(version: int = 1, prompt: str = "sell") -> Agent:
-    return Agent(id="a1", version=version, name="seller", system_prompt=prompt, created_at=now(), updated_at=now())
+    return Agent(
+        id="a1",
+        tenant="default",
+        version=version,
+        name="seller",
+        system_prompt=prompt,
+        created_at=now(),
+        updated_at=now(),
+    )
 
 
 async def test_change_of_an_agent_makes_a_version_and_keeps_the_old_ones(store: Store) -> None:

@@ -10,7 +10,14 @@ from shared.storage import Store
 def template(version: int = 1, content: str = "first") -> PromptTemplate:
     moment = now()
     return PromptTemplate(
-        id="t1", version=version, name="n", kind="k", content=content, created_at=moment, updated_at=moment
+        id="t1",
+        tenant="default",
+        version=version,
+        name="n",
+        kind="k",
+        content=content,
+        created_at=moment,
+        updated_at=moment,
     )
 
 

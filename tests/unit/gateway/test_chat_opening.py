@@ -22,6 +22,7 @@ SETTINGS = GatewaySettings()
 PREMIUM = {"tier": "premium", "contextWindow": 4_000, "maxOutputTokens": 100}
 AGENT = Agent(
     id="a1",
+    tenant="t1",
     version=3,
     name="Kettle",
     system_prompt="Be kind.",

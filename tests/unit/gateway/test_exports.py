@@ -27,6 +27,7 @@ def report(**values: Any) -> Report:
     mode = FailureMode(tag=FailureTag.TONE, count=1, share=1.0, description=HOSTILE, evidence=(proof,))
     known: dict[str, Any] = {
         "run_id": "r",
+        "tenant": "default",
         "status": "ready",
         "summary": HOSTILE,
         "revised_prompt": f"Be kind.\n````\n{HOSTILE}",

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.answers.answer_events import Answered, Closed, Opened, Text, escaped
 from gateway.errors import ApiError, ContextTooLong
 from gateway.openai_wire.answers import CompletionChunks, completion
@@ -15,6 +14,7 @@ from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY
+from sample_callers import caller
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import RunKind, Side
@@ -26,7 +26,7 @@ USER = {"role": "user", "content": "Where is my kettle?"}
 
 def run_of(**fields: Any) -> Run:
     body = CompletionBody.model_validate({"model": "demo/demo-fast", "messages": [USER]} | fields)
-    return answer_run(completion_settings(body, REGISTRY, GatewaySettings()), Caller())
+    return answer_run(completion_settings(body, REGISTRY, GatewaySettings()), caller())
 
 
 def scenario_of(**fields: Any) -> ConversationSettings:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.access.stream_tokens import Grant, sign, verify
 from gateway.errors import InvalidRequest
 from gateway.promptbro.material import material, prompt_under_test
@@ -18,19 +17,20 @@ from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
 from gateway_harness import REGISTRY
+from sample_callers import caller
 from shared.contracts.record import now
 from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Report, Statistics
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import FailureTag, Side
 
-RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), REGISTRY, GatewaySettings()), Caller())
+RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), REGISTRY, GatewaySettings()), caller())
 
 
 def report(**fields: Any) -> Report:
     stats = Statistics(
         total=4, succeeded=1, unsuccessful=2, errored=1, failed=1, success_rate=1 / 3, success_interval=(0.1, 0.7)
     )
-    return Report(run_id=RUN.id, status="ready", stats=stats, created_at=now(), **fields)
+    return Report(run_id=RUN.id, tenant=RUN.tenant, status="ready", stats=stats, created_at=now(), **fields)
 
 
 def played(material: str | None = None, **fields: Any) -> ConversationSettings:

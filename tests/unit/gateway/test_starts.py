@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.errors import BudgetExceeded, InvalidRequest
 from gateway.schemas.starts import BattleStart, EstimateStart, ScaleStart
 from gateway.settings import GatewaySettings
 from gateway.starts.idempotency import body_hash
 from gateway.starts.planning import Plan, Planner, new_run
 from gateway_harness import REGISTRY
+from sample_callers import caller
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.settings import Criterion
@@ -22,8 +22,8 @@ from shared.routing import Registry, UnknownModel
 
 def agent(**values: Any) -> Agent:
     moment = now()
-    known = {"id": "a", "name": "Agent", "system_prompt": "Be kind.", "created_at": moment, "updated_at": moment}
-    return Agent.model_validate(known | values)
+    made = {"id": "a", "tenant": "default", "created_at": moment, "updated_at": moment}
+    return Agent.model_validate(made | {"name": "Agent", "system_prompt": "Be kind."} | values)
 
 
 def battle(found: Agent | None = None, others: dict[str, Agent] | None = None, **body: Any) -> Plan:
@@ -213,7 +213,7 @@ def test_plan_over_its_budget_does_not_fit() -> None:
 def test_new_run_is_queued_and_wanted() -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     plan = scale(runs=2, goal="g")
-    run = new_run(plan.settings, Caller(user="ada"), moment, client_id="mine", body_hash="h")
+    run = new_run(plan.settings, caller("ada"), moment, client_id="mine", body_hash="h")
     assert (run.status, run.control.wanted, run.control.version, run.control.handled) == (
         RunStatus.QUEUED,
         Wanted.RUN,

@@ -8,7 +8,7 @@ from shared.contracts.settings import RunSettings
 from shared.contracts.transcript import Entry
 from shared.kept import Kept, held_bytes
 from shared.storage.driver import to_document
-from shared.storage.kept_settings import KeptSettings
+from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.run_settings import unfolded
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
 
@@ -70,9 +70,9 @@ def test_what_small_settings_take_is_told_as_well() -> None:
 
 
 def test_settings_of_large_agents_are_kept_as_far_as_they_fit() -> None:
-    kept = KeptSettings(MEBIBYTE)
+    kept = KeptAssignments(MEBIBYTE)
     for number in range(500):
-        kept.keep(f"run-{number}", large_settings())
+        kept.keep(f"run-{number}", Assignment(sample_runs.ANYBODY, large_settings()))
     assert kept.bytes <= MEBIBYTE
     assert "run-499" in kept
     assert "run-0" not in kept

@@ -34,6 +34,8 @@ def scenario(
 def run_of(total: int, *, played: ConversationSettings | None = None, kind: RunKind = RunKind.SCALE) -> Run:
     return Run(
         id=RUN,
+        tenant="default",
+        user="anonymous",
         kind=kind,
         settings=RunSettings(
             kind=kind,

@@ -11,7 +11,7 @@ from shared.storage import Store
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A run's owner, the settings of the job's conversation (None for a run's own generations), the seed.
+    """A run's tenant, the settings of the job's conversation (None for a run's own generations), the seed.
 
     One seed for all that is generated of a conversation: a sampler that is seeded is one person throughout.
     """
@@ -23,10 +23,11 @@ class JobFacts:
 
 async def job_facts(store: Store, job: GenerationRequested) -> JobFacts:
     """Raises UnknownRun, StoreUnavailable."""
-    settings = await store.runs.settings(job.run_id)
-    if settings is None:
+    assignment = await store.runs.assignment(job.run_id)
+    if assignment is None:
         raise UnknownRun(job.run_id)
+    tenant, settings = assignment.owner.tenant, assignment.settings
     if job.conversation_id is None:
-        return JobFacts(settings.tenant, None, settings.seed)
+        return JobFacts(tenant, None, settings.seed)
     conversation = settings.conversation(conversation_index(job.conversation_id))
-    return JobFacts(settings.tenant, conversation, conversation.seed)
+    return JobFacts(tenant, conversation, conversation.seed)

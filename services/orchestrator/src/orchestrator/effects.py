@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.asking import Asking, Request
 from orchestrator.closing import Closing
 from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
-from orchestrator.facts import Gathered, run_settings
+from orchestrator.facts import Gathered, tenant_of
 from orchestrator.giving import Giving
 from orchestrator.known import Known
 from orchestrator.settings import OrchestratorSettings
@@ -73,7 +73,7 @@ class Effects:
         generation = Generation(
             id=generation_key(conversation, effect.seq, Purpose.JUDGE, effect.stage.value),
             run_id=run_id,
-            tenant=(await run_settings(self._store, run_id)).tenant,
+            tenant=await tenant_of(self._store, run_id),
             conversation_id=conversation,
             seq=effect.seq,
             purpose=Purpose.JUDGE,
@@ -139,7 +139,7 @@ class Effects:
         entry = Entry(
             conversation_id=conversation,
             run_id=run_id,
-            tenant=(await run_settings(self._store, run_id)).tenant,
+            tenant=await tenant_of(self._store, run_id),
             seq=effect.seq,
             kind=EntryKind.MESSAGE,
             created_at=now(),
@@ -157,7 +157,7 @@ class Effects:
         entry = Entry(
             conversation_id=conversation,
             run_id=run_id,
-            tenant=(await run_settings(self._store, run_id)).tenant,
+            tenant=await tenant_of(self._store, run_id),
             seq=effect.seq,
             kind=EntryKind.ENDED,
             created_at=now(),

@@ -16,6 +16,7 @@ from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store
 from shared.storage.accounts import Spent
+from shared.storage.kept_assignments import Assignment
 
 PURPOSE_OF_KIND = {RunKind.CHAT: Purpose.CHAT, RunKind.ASSIST: Purpose.ASSIST}
 KEPT_VERBATIM = 3
@@ -53,10 +54,19 @@ async def settings_of(store: Store, conversation: str) -> tuple[ConversationSett
 
 async def run_settings(store: Store, run_id: str) -> RunSettings:
     """What a run was asked to do. Raises UnknownRun."""
-    settings = await store.runs.settings(run_id)
-    if settings is None:
+    return (await _assignment(store, run_id)).settings
+
+
+async def tenant_of(store: Store, run_id: str) -> str:
+    """Whose everything is that is stored of a run. Raises UnknownRun."""
+    return (await _assignment(store, run_id)).owner.tenant
+
+
+async def _assignment(store: Store, run_id: str) -> Assignment:
+    assignment = await store.runs.assignment(run_id)
+    if assignment is None:
         raise UnknownRun(run_id)
-    return settings
+    return assignment
 
 
 def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> Gathered:

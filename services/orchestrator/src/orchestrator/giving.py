@@ -1,6 +1,6 @@
 """The messages a conversation begins with, which nobody generates."""
 
-from orchestrator.facts import run_settings
+from orchestrator.facts import tenant_of
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import run_of
 from shared.contracts.record import now
@@ -29,7 +29,7 @@ class Giving:
 
     async def _stored(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> list[Entry]:
         """Stores the given messages from seq `begin` on, each after the one before it; returns those that stand."""
-        tenant = (await run_settings(self._store, run_of(conversation))).tenant
+        tenant = await tenant_of(self._store, run_of(conversation))
         waiting = [
             _given_entry(conversation, tenant, seq, given)
             for seq, given in enumerate(settings.given[begin - 1 :], begin)

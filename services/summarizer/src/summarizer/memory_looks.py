@@ -59,13 +59,13 @@ class MemoryLooks:
 
     async def give_up(self, request: MemoryRequested, failure: Failure) -> None:
         """There will be no summary up to this message: stored, so that what is reserved for it is set free."""
-        run = await self._store.runs.settings(request.run_id)
-        if run is None:
+        assignment = await self._store.runs.assignment(request.run_id)
+        if assignment is None:
             raise StaleMessage(f"{request.conversation_id} is forgotten")
         failed = Generation(
             id=_key(request),
             run_id=request.run_id,
-            tenant=run.tenant,
+            tenant=assignment.owner.tenant,
             conversation_id=request.conversation_id,
             seq=request.seq,
             purpose=Purpose.MEMORY,

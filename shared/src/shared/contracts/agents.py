@@ -12,7 +12,7 @@ class Agent(Record):
     """
 
     id: str
-    tenant: str = "default"
+    tenant: str
     version: int = 1
     name: str
     description: str | None = None

@@ -3,6 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.words import EndedReason, FailureTag
@@ -86,7 +87,7 @@ class Report(Record):
     """
 
     run_id: str
-    tenant: str = "default"
+    tenant: SkipJsonSchema[str]
     status: Literal["ready", "unavailable"]
     reason: str | None = None
     summary: str | None = None

@@ -52,8 +52,8 @@ class Run(Record):
     """
 
     id: str
-    tenant: str = "default"
-    user: str = "anonymous"
+    tenant: str
+    user: str
     kind: RunKind
     client_id: str | None = None
     idempotency_key: str | None = None

@@ -118,7 +118,6 @@ class RunSettings(Record):
     """
 
     kind: RunKind
-    tenant: str = "default"
     total: int = Field(ge=1)
     concurrency: int = Field(ge=1)
     scenarios: tuple[ConversationSettings, ...]

@@ -12,7 +12,7 @@ class PromptTemplate(Record):
     """
 
     id: str
-    tenant: str = "default"
+    tenant: str
     version: int = 1
     name: str
     kind: str

@@ -12,12 +12,13 @@ from shared.contracts.words import PLAYED, RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
-from shared.storage.kept_settings import KeptSettings
+from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.paging import Page, read_page
 from shared.storage.run_settings import unfolded
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
+ASSIGNMENT = {"tenant": 1, "user": 1, "settings": 1}
 INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
 ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
@@ -26,21 +27,21 @@ _UNFINISHED = {"ended_at": None, "kind": {"$in": [kind.value for kind in RunKind
 
 
 class RunReads:
-    """What is asked of runs. Settings never change, so they are kept in process."""
+    """What is asked of runs. Whose they are and their settings never change, so both are kept in process."""
 
     def __init__(self, collection: Collection) -> None:
         self._runs = collection
-        self._settings = KeptSettings()
+        self._assignments = KeptAssignments()
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
         self._finds: Batcher[tuple[Owner, str], Run | None] = Batcher(self._find_batch)
 
     async def get(self, run_id: str) -> Run | None:
         """The run with its (cached) settings, or None."""
-        known = run_id in self._settings
+        known = run_id in self._assignments
         with mapped_errors():
             document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
         if document is not None and not known:
-            self._settings.keep(run_id, unfolded(document["settings"]))
+            self._assignments.keep(run_id, _assignment(document))
         return await self._with_settings(document) if document else None
 
     async def find(self, owner: Owner, reference: str, *, forgotten: bool = False) -> Run | None:
@@ -81,16 +82,19 @@ class RunReads:
         # With their settings, which are none of those that looks ask for again and again: the cache stays theirs.
         return await read_page(self._runs, query, limit, _whole, shown=WHOLE)
 
-    async def settings(self, run_id: str) -> RunSettings | None:
-        """What the run was asked to do, from the process's cache after the first read."""
-        kept = self._settings.get(run_id)
+    async def assignment(self, run_id: str) -> Assignment | None:
+        """Whose the run is and what it was asked to do, from the process's cache after the first read."""
+        kept = self._assignments.get(run_id)
         if kept is not None:
             return kept
         with mapped_errors():
-            document = await self._runs.find_one({"_id": run_id}, {"settings": 1})
-        if document is None:
-            return None
-        return self._settings.keep(run_id, unfolded(document["settings"]))
+            document = await self._runs.find_one({"_id": run_id}, ASSIGNMENT)
+        return None if document is None else self._assignments.keep(run_id, _assignment(document))
+
+    async def settings(self, run_id: str) -> RunSettings | None:
+        """What the run was asked to do, as `assignment` has it."""
+        assignment = await self.assignment(run_id)
+        return None if assignment is None else assignment.settings
 
     async def control(self, run_id: str) -> Control | None:
         """What is wanted of the run now; reads of many runs share a query."""
@@ -141,19 +145,19 @@ class RunReads:
             )
         return [document["_id"] for document in documents]
 
-    async def _read_settings(self, run_ids: Sequence[str]) -> None:
-        """Has the settings of many runs in the cache, by one query; those of one are read where they are needed."""
-        unknown = [run_id for run_id in run_ids if run_id not in self._settings]
+    async def _read_assignments(self, run_ids: Sequence[str]) -> None:
+        """Has the assignments of many runs in the cache, by one query; that of one is read where it is needed."""
+        unknown = [run_id for run_id in run_ids if run_id not in self._assignments]
         if len(unknown) < 2:
             return
         with mapped_errors():
-            documents = await self._runs.find({"_id": {"$in": unknown}}, {"settings": 1}).to_list(None)
+            documents = await self._runs.find({"_id": {"$in": unknown}}, ASSIGNMENT).to_list(None)
         for document in documents:
-            self._settings.keep(document["_id"], unfolded(document["settings"]))
+            self._assignments.keep(document["_id"], _assignment(document))
 
     def forget_known(self, run_id: str) -> None:
         """Nothing of the run is kept in process any more."""
-        self._settings.forget(run_id)
+        self._assignments.forget(run_id)
 
     async def _one(self, query: dict[str, Any]) -> Run | None:
         with mapped_errors():
@@ -184,7 +188,7 @@ class RunReads:
     async def _found(self, query: dict[str, Any]) -> list[Run]:
         with mapped_errors():
             documents = await self._runs.find(query, LIGHT).to_list(None)
-        await self._read_settings([document["_id"] for document in documents])
+        await self._read_assignments([document["_id"] for document in documents])
         return [await self._with_settings(document) for document in documents]
 
     async def _with_settings(self, document: Document) -> Run:
@@ -214,6 +218,10 @@ def _is_shown(document: Document, owner: Owner, at: datetime) -> bool:
 
 def _is_of(owner: Owner, run: Run | None) -> bool:
     return run is not None and run.is_of(owner)
+
+
+def _assignment(document: Document) -> Assignment:
+    return Assignment(Owner(document["tenant"], document["user"]), unfolded(document["settings"]))
 
 
 def _whole(document: Document) -> Run:

@@ -135,7 +135,7 @@ class Runs(RunReads):
 
     async def delete(self, run_id: str) -> None:
         """Forgets the run's own document: the last thing that is deleted of a run."""
-        self._settings.forget(run_id)
+        self._assignments.forget(run_id)
         with mapped_errors():
             await self._runs.delete_one({"_id": run_id})
 

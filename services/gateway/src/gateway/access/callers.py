@@ -1,21 +1,24 @@
 """Who calls. Authentication is off on loopback: one tenant; keys will name it here, and nowhere else."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request
 
 from gateway.access.stream_tokens import Grant
-from gateway.access.token_gate import USER_LENGTH
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.owner import Owner
 from shared.contracts.record import Record
+
+USER_LENGTH: Final = 128
+ANYBODY: Final = Owner("default", "anonymous")
+"""Whose everything is where nobody says who calls."""
 
 
 class Caller(Record):
     """Whose data it is, and who acts."""
 
-    tenant: str = "default"
-    user: str = "anonymous"
+    tenant: str
+    user: str
 
     @property
     def owner(self) -> Owner:
@@ -40,7 +43,7 @@ async def caller(
     user = (x_user_id or "").strip()
     if len(user) > USER_LENGTH:
         raise InvalidRequest(FieldProblem("X-User-Id", f"must have at most {USER_LENGTH} characters", USER_LENGTH))
-    return Caller(user=user) if user else Caller()
+    return Caller(tenant=ANYBODY.tenant, user=user or ANYBODY.user)
 
 
 CallerOfRequest = Annotated[Caller, Depends(caller)]

@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access.callers import ANYBODY, USER_LENGTH
 from gateway.access.stream_tokens import Grant, read, verify
 from gateway.errors import ApiError, Forbidden, Unauthorized
 from gateway.http.error_responses import answer
@@ -20,7 +21,6 @@ from gateway.settings import GatewaySettings
 from shared.contracts.record import now
 
 TOKEN_LENGTH: Final = 16_000
-USER_LENGTH: Final = 128
 READING: Final = ("GET", "HEAD")
 RUNS: Final = ("runs", "battles", "scale", "comparisons")
 CHATS: Final = ("chat", *(f"chat/{name}" for name in ("advanced", "routed", "managed", "production")))
@@ -85,7 +85,7 @@ def _said(tokens: list[str], request: Request) -> Grant | None:
     grant = read(tokens[0], now())
     if grant is None or len(grant.user) > USER_LENGTH or not _is_covered(grant, request):
         return None
-    return grant.model_copy(update={"tenant": "default"}) if grant.user.isprintable() else None
+    return grant.model_copy(update={"tenant": ANYBODY.tenant}) if grant.user.isprintable() else None
 
 
 def _is_covered(grant: Grant, request: Request) -> bool:

@@ -50,7 +50,6 @@ def new_chat(
     )
     played = RunSettings(
         kind=RunKind.CHAT,
-        tenant=caller.tenant,
         total=1,
         concurrency=1,
         scenarios=(scenario,),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from gateway.access.token_gate import USER_LENGTH
+from gateway.access.callers import USER_LENGTH
 from gateway.schemas.agents import Stop
 from gateway.schemas.conditions import not_both, sent, sent_as
 from gateway.schemas.fields import (
