@@ -133,3 +133,40 @@ def test_run_is_expected_to_need_its_messages_its_judges_and_its_report() -> Non
         Purpose.REPORT: 1,
     }
     assert all(call.cost_nanos == 1000 * (call.prompt_tokens + call.completion_tokens) for call in calls)
+
+
+AS_EVER = """
+{
+  "openai": {
+    "baseUrl": "https://api.openai.com/v1",
+    "dialect": "openai",
+    "keyVariable": "OPENAI_API_KEY",
+    "concurrency": 32,
+    "liveConcurrency": 8,
+    "models": {
+      "gpt-4o-mini": {
+        "tier": "fast",
+        "contextWindow": 128000,
+        "maxOutputTokens": 16384,
+        "inputUsdPerMillion": 0.15,
+        "outputUsdPerMillion": 0.60
+      },
+      "plain": {}
+    }
+  },
+  "near-by_2": {"baseUrl": "http://127.0.0.1:9/v1", "keyVariable": null, "models": {"own": {"tier": "premium"}}}
+}
+"""
+
+
+def test_the_providers_of_the_first_version_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People have them in their environments (docs/upgrading.md): what they wrote keeps its meaning."""
+    monkeypatch.setenv("AGENTWARS_PROVIDERS", AS_EVER)
+    named, near = load_registry().providers["openai"], load_registry().providers["near-by_2"]
+    assert (named.base_url, named.key_variable) == ("https://api.openai.com/v1", "OPENAI_API_KEY")
+    assert (named.concurrency, named.live_concurrency) == (32, 8)
+    small, plain = named.models["gpt-4o-mini"], named.models["plain"]
+    assert (small.tier, small.context_window, small.max_output_tokens) == (Tier.FAST, 128_000, 16_384)
+    assert (small.cost_nanos(1_000_000, 0), small.cost_nanos(0, 1_000_000)) == (150_000_000, 600_000_000)
+    assert (plain.tier, plain.context_window, plain.cost_nanos(1, 1)) == (Tier.STANDARD, 128_000, 0)
+    assert (near.key_variable, near.concurrency, near.models["own"].tier) == (None, 32, Tier.PREMIUM)
