@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-OWN_STACK = frozenset({"test_clean_stops.py", "test_self_healing.py"})
+OWN_STACK = frozenset({"test_clean_stops.py", "test_recordings.py", "test_self_healing.py"})
 """Modules of tests/e2e with a stack of their own; all others use the session's."""
 
 
