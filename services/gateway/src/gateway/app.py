@@ -15,6 +15,7 @@ from gateway.chat.chats import Chats
 from gateway.chat.commands import ChatCommands
 from gateway.chat.deletes import DeletedChats
 from gateway.chat.service import ChatDoor
+from gateway.dead_letters.replays import Replays
 from gateway.document import document, operation_id
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
 from gateway.health.heartbeats import Heartbeats
@@ -26,6 +27,7 @@ from gateway.http.envelope import Envelope
 from gateway.http.error_responses import ErrorBody, add_error_answers
 from gateway.http.foreign_pages import foreign_pages
 from gateway.http.head_requests import HeadRequests
+from gateway.promptbro.quota import AssistQuota
 from gateway.routes import (
     agents,
     battles,
@@ -52,8 +54,10 @@ from gateway.runs.commands import Commands
 from gateway.runs.control import ControlOfRuns
 from gateway.services import Services
 from gateway.settings import GatewaySettings
+from gateway.single_answers.service import SingleAnswers
 from gateway.starts.idempotency import Acceptance
 from gateway.starts.planning import Planner
+from gateway.starts.start import Starts
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -142,6 +146,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
     """Every object of the process, each made of those before it."""
     connection = Connection("gateway", settings, log)
     store = Store(settings)
+    store_watch = StoreWatch(store, log)
     heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands = Commands(connection, settings.publish_timeout_seconds, log)
@@ -157,18 +162,30 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
         registry=registry,
         connection=connection,
         store=store,
-        store_watch=StoreWatch(store, log),
+        store_watch=store_watch,
         heartbeats=heartbeats,
         readiness=readiness,
         vitality=Vitality(connection, store, readiness, heartbeats, registry),
-        commands=commands,
         control=control,
-        acceptance=Acceptance(store, commands, log),
-        planner=Planner(registry, settings),
+        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, settings)),
         streams=streams,
         readings=readings,
+        single_answers=SingleAnswers(
+            connection=connection,
+            store=store,
+            store_watch=store_watch,
+            commands=commands,
+            control=control,
+            streams=streams,
+            readings=readings,
+            registry=registry,
+            token_secret=settings.stream_token_secret,
+            log=log,
+        ),
+        assist_quota=AssistQuota(store, registry, settings),
         chat=ChatDoor(chats, readings, streams, connection, store, registry, settings, log),
         deleted_chats=DeletedChats(store, connection, control, chats, streams.hub, log),
+        replays=Replays(connection, store, registry, settings),
         shutting_down=shutting_down,
     )
 

@@ -9,15 +9,16 @@ from fastapi import Depends, Request
 from gateway.answers.reader_leases import Readings
 from gateway.chat.deletes import DeletedChats
 from gateway.chat.service import ChatDoor
+from gateway.dead_letters.replays import Replays
 from gateway.event_stream import Streams
 from gateway.health.heartbeats import Heartbeats
 from gateway.health.store_watch import StoreWatch
 from gateway.health.system_health import Vitality
-from gateway.runs.commands import Commands
+from gateway.promptbro.quota import AssistQuota
 from gateway.runs.control import ControlOfRuns
 from gateway.settings import GatewaySettings
-from gateway.starts.idempotency import Acceptance
-from gateway.starts.planning import Planner
+from gateway.single_answers.service import SingleAnswers
+from gateway.starts.start import Starts
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.routing import Registry
@@ -36,14 +37,15 @@ class Services:
     heartbeats: Heartbeats
     readiness: Readiness
     vitality: Vitality
-    commands: Commands
     control: ControlOfRuns
-    acceptance: Acceptance
-    planner: Planner
+    starts: Starts
     streams: Streams
     readings: Readings
+    single_answers: SingleAnswers
+    assist_quota: AssistQuota
     chat: ChatDoor
     deleted_chats: DeletedChats
+    replays: Replays
     shutting_down: asyncio.Event
 
 

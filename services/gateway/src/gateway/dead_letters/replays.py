@@ -18,7 +18,6 @@ from gateway.access.callers import Caller
 from gateway.dead_letters.letters import Letter, client_of, find_letter
 from gateway.errors import Conflict
 from gateway.schemas.dead_letters import Replayed
-from gateway.services import Services
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
 from shared.contracts.runs import Run
@@ -33,9 +32,12 @@ from shared.contracts.work import (
     RunCommanded,
 )
 from shared.messaging import subjects
+from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
-from shared.routing import Route
+from shared.routing import Registry, Route
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos
+from shared.settings import LimitSettings
+from shared.storage import Store
 
 TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
     subjects.COMMANDS: RunCommanded,
@@ -45,91 +47,94 @@ TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
 }
 
 
-async def replay(services: Services, caller: Caller, letter_id: str) -> Replayed:
-    """Puts the work of a letter of the caller's back; the same again within a quarter of an hour is the same replay.
+class Replays:
+    """Puts given-up work back on its queue."""
 
-    Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
-    """
-    letter = await find_letter(client_of(services.connection), services.store, caller.owner, letter_id)
-    if isinstance(letter.work, DeadLetter):
-        return await _replay_job(services, letter, letter.work.job)
-    if isinstance(letter.work, LookGivenUp | ReportGivenUp):
-        return await _replay_trigger(services, letter, letter.work)
-    raise Conflict(
-        "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
-    )
+    def __init__(self, connection: Connection, store: Store, registry: Registry, settings: LimitSettings) -> None:
+        self._connection = connection
+        self._store = store
+        self._registry = registry
+        self._settings = settings
 
+    async def replay(self, caller: Caller, letter_id: str) -> Replayed:
+        """Puts the work of a letter of the caller's back; again within a quarter of an hour it is the same replay.
 
-async def _replay_job(services: Services, letter: Letter, job: GenerationRequested) -> Replayed:
-    run = await _open_run(services, job.run_id)
-    if job.conversation_id is not None:
-        ends = await services.store.entries.ends([job.conversation_id])
-        last = ends.get(job.conversation_id)
-        if last is not None and last.ended:
-            raise _already_ended(f"Conversation {job.conversation_id} has ended", job.run_id)
-    again = await _as_later_pass(services, run, job) if job.purpose is Purpose.JUDGE else None
-    again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
-    message_id = str(again.message_id)
-    ack = await _publisher(services).again(again.subject, again, message_id)
-    return _replayed(letter, run, again.subject, message_id, ack)
+        Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
+        """
+        letter = await find_letter(client_of(self._connection), self._store, caller.owner, letter_id)
+        if isinstance(letter.work, DeadLetter):
+            return await self._replay_job(letter, letter.work.job)
+        if isinstance(letter.work, LookGivenUp | ReportGivenUp):
+            return await self._replay_trigger(letter, letter.work)
+        raise Conflict(
+            "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
+        )
 
+    async def _replay_job(self, letter: Letter, job: GenerationRequested) -> Replayed:
+        run = await self._open_run(job.run_id)
+        if job.conversation_id is not None:
+            ends = await self._store.entries.ends([job.conversation_id])
+            last = ends.get(job.conversation_id)
+            if last is not None and last.ended:
+                raise _already_ended(f"Conversation {job.conversation_id} has ended", job.run_id)
+        again = await self._as_later_pass(run, job) if job.purpose is Purpose.JUDGE else None
+        again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
+        message_id = str(again.message_id)
+        ack = await self._publisher().again(again.subject, again, message_id)
+        return _replayed(letter, run, again.subject, message_id, ack)
 
-async def _as_later_pass(services: Services, run: Run, job: GenerationRequested) -> GenerationRequested | None:
-    """The judge's job under the next free key; None where nothing stands under its own. Raises Conflict."""
-    made = await services.store.generations.of_conversation(str(job.conversation_id))
-    passes = [one.pass_number for one in made if _is_same_judge(one, job)]
-    if job.pass_number not in passes:
-        return None
-    _check_budget(services, run, job)
-    return job.model_copy(update={"pass_number": max(passes) + 1, "hop": 0, "repeat": True})
+    async def _as_later_pass(self, run: Run, job: GenerationRequested) -> GenerationRequested | None:
+        """The judge's job under the next free key; None where nothing stands under its own. Raises Conflict."""
+        made = await self._store.generations.of_conversation(str(job.conversation_id))
+        passes = [one.pass_number for one in made if _is_same_judge(one, job)]
+        if job.pass_number not in passes:
+            return None
+        self._check_budget(run, job)
+        return job.model_copy(update={"pass_number": max(passes) + 1, "hop": 0, "repeat": True})
+
+    def _check_budget(self, run: Run, job: GenerationRequested) -> None:
+        """A later pass holds no slot, so it reserves nothing: it must fit into what is neither spent nor reserved."""
+        limits, route = self._settings, Route(provider=job.provider, model=job.model)
+        played = run.settings.conversation(conversation_index(str(job.conversation_id)))
+        prompt = judge_prompt_tokens(played, job.seq, limits.expected_output_tokens)
+        nanos = reserved_nanos(self._registry, route, job.max_tokens, prompt, limits.reserved_output_tokens)
+        if run.budget.spent + run.budget.open + nanos > run.budget.max:
+            raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
+
+    async def _replay_trigger(self, letter: Letter, given_up: LookGivenUp | ReportGivenUp) -> Replayed:
+        contract = TRIGGERS.get(given_up.trigger)
+        try:
+            trigger = contract.model_validate_json(given_up.payload) if contract else None
+        except ValidationError:
+            trigger = None
+        if trigger is None:
+            raise Conflict("not_replayable", f"Dead letter {letter.id} holds a message that nobody could read.")
+        run = await self._open_run(trigger.run_id)
+        message_id = f"{given_up.message_id}:replay"
+        ack = await self._publisher().again(given_up.trigger, trigger, message_id)
+        return _replayed(letter, run, given_up.trigger, message_id, ack)
+
+    async def _open_run(self, run_id: str) -> Run:
+        """A run that has not ended. Raises Conflict."""
+        run = await self._store.runs.get(run_id)
+        if run is None:
+            raise Conflict("run_unknown", f"Run {run_id} is not in the store: its work would be given up again.")
+        if run.terminal or await self._store.reports.get(run_id) is not None:
+            raise _already_ended(f"Run {run_id} has ended", run_id)
+        return run
+
+    def _publisher(self) -> Publisher:
+        return Publisher(client_of(self._connection))
 
 
 def _is_same_judge(one: Generation, job: GenerationRequested) -> bool:
     return (one.purpose, one.seq, one.stage) == (Purpose.JUDGE, job.seq, job.stage)
 
 
-def _check_budget(services: Services, run: Run, job: GenerationRequested) -> None:
-    """A later pass holds no slot, so that it reserves nothing: it must fit into what is neither spent nor reserved."""
-    limits, route = services.settings, Route(provider=job.provider, model=job.model)
-    played = run.settings.conversation(conversation_index(str(job.conversation_id)))
-    prompt = judge_prompt_tokens(played, job.seq, limits.expected_output_tokens)
-    nanos = reserved_nanos(services.registry, route, job.max_tokens, prompt, limits.reserved_output_tokens)
-    if run.budget.spent + run.budget.open + nanos > run.budget.max:
-        raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
-
-
-async def _replay_trigger(services: Services, letter: Letter, given_up: LookGivenUp | ReportGivenUp) -> Replayed:
-    contract = TRIGGERS.get(given_up.trigger)
-    try:
-        trigger = contract.model_validate_json(given_up.payload) if contract else None
-    except ValidationError:
-        trigger = None
-    if trigger is None:
-        raise Conflict("not_replayable", f"Dead letter {letter.id} holds a message that nobody could read.")
-    run = await _open_run(services, trigger.run_id)
-    message_id = f"{given_up.message_id}:replay"
-    ack = await _publisher(services).again(given_up.trigger, trigger, message_id)
-    return _replayed(letter, run, given_up.trigger, message_id, ack)
-
-
-async def _open_run(services: Services, run_id: str) -> Run:
-    """A run that has not ended. Raises Conflict."""
-    run = await services.store.runs.get(run_id)
-    if run is None:
-        raise Conflict("run_unknown", f"Run {run_id} is not in the store: its work would be given up again.")
-    if run.terminal or await services.store.reports.get(run_id) is not None:
-        raise _already_ended(f"Run {run_id} has ended", run_id)
-    return run
-
-
 def _already_ended(what: str, run_id: str) -> Conflict:
     return Conflict(
         "already_ended", f"{what}, and closed is closed: POST /api/scale/{run_id}/retry-failed plays again."
     )
-
-
-def _publisher(services: Services) -> Publisher:
-    return Publisher(client_of(services.connection))
 
 
 def _replayed(letter: Letter, run: Run, subject: str, message_id: str, ack: PubAck) -> Replayed:

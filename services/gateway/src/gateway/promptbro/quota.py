@@ -5,12 +5,13 @@ from typing import Final
 
 from gateway.access.loopback import is_loopback
 from gateway.errors import RateLimited
-from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.routing import Registry
+from shared.storage import Store
 from shared.storage.quotas import Allowance
 
 KEPT: Final = timedelta(days=2)
@@ -22,33 +23,39 @@ def is_enforced(settings: GatewaySettings) -> bool:
     return bool(SETTINGS & settings.model_fields_set) or not is_loopback(settings.host)
 
 
-async def take(services: Services, run: Run) -> None:
-    """Counts a run against its user's day before it begins. Raises RateLimited where nothing is left of it.
+class AssistQuota:
+    """Counts what a user has of PromptBro in a day."""
 
-    Its estimate is reserved. What the runs before it really cost is looked up when the day seems to be used up.
-    """
-    if not is_enforced(services.settings):
-        return
-    moment = now()
-    key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
-    allowance = Allowance(
-        requests=services.settings.assist_daily_requests, cost_nanos=to_nanos(services.settings.assist_daily_usd)
-    )
-    estimate = estimated_nanos(run.settings, services.registry, services.settings)
-    quotas = services.store.quotas
-    if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
-        return
-    await _settle(services, key)
-    if not await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
-        raise _refused(allowance, moment, services.settings.assist_daily_usd)
+    def __init__(self, store: Store, registry: Registry, settings: GatewaySettings) -> None:
+        self._store = store
+        self._registry = registry
+        self._settings = settings
 
+    async def take(self, run: Run) -> None:
+        """Counts a run against its user's day before it begins. Raises RateLimited where nothing is left of it.
 
-async def _settle(services: Services, key: str) -> None:
-    """What runs that have ended really cost takes the place of their estimates."""
-    for run_id in (await services.store.quotas.get(key)).open:
-        run = await services.store.runs.get(run_id)
-        if run is not None and run.terminal:
-            await services.store.quotas.settle(key, run_id, run.usage.cost_nanos)
+        Its estimate is reserved. What the runs before it really cost is looked up when the day seems to be used up.
+        """
+        settings = self._settings
+        if not is_enforced(settings):
+            return
+        moment = now()
+        key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
+        allowance = Allowance(requests=settings.assist_daily_requests, cost_nanos=to_nanos(settings.assist_daily_usd))
+        estimate = estimated_nanos(run.settings, self._registry, settings)
+        quotas = self._store.quotas
+        if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+            return
+        await self._settle(key)
+        if not await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+            raise _refused(allowance, moment, settings.assist_daily_usd)
+
+    async def _settle(self, key: str) -> None:
+        """What runs that have ended really cost takes the place of their estimates."""
+        for run_id in (await self._store.quotas.get(key)).open:
+            run = await self._store.runs.get(run_id)
+            if run is not None and run.terminal:
+                await self._store.quotas.settle(key, run_id, run.usage.cost_nanos)
 
 
 def _refused(allowance: Allowance, moment: datetime, usd: float) -> RateLimited:

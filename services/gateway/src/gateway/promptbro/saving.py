@@ -13,7 +13,6 @@ from gateway.schemas.agents import Criteria, criteria_of
 from gateway.schemas.conditions import exactly_one, if_sent, sent, sent_as
 from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
 from gateway.schemas.templates import TemplateBody
-from gateway.services import Services
 from gateway.single_answers.runs import answer_seq
 from gateway.templates import new_template
 from shared.contracts.agents import Agent
@@ -23,6 +22,7 @@ from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.templates import PromptTemplate
 from shared.contracts.words import RunKind
+from shared.storage import Store
 
 REPLACE_ATTEMPTS: Final = 5
 KIND: Final = "promptbro"
@@ -57,19 +57,19 @@ class Written:
     origin: Origin | None
 
 
-async def result_of(services: Services, caller: Caller, body: SaveBody) -> Written:
+async def result_of(store: Store, caller: Caller, body: SaveBody) -> Written:
     """What is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
     if (body.sid is None) == (body.text is None):
         raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
     if body.sid is None:
         if body.report_run_id is None:
             return Written(body.text or "", None)
-        reported = await find_run(services.store, caller, body.report_run_id)
+        reported = await find_run(store, caller, body.report_run_id)
         return Written(body.text or "", Origin(report_run_id=reported.id))
-    run = await services.store.runs.find(caller.owner, body.sid)
+    run = await store.runs.find(caller.owner, body.sid)
     if run is None or run.kind is not RunKind.ASSIST:
         raise NotFound("answer", body.sid)
-    entry = await services.store.entries.at(run.id, answer_seq(run))
+    entry = await store.entries.at(run.id, answer_seq(run))
     if entry is None or not (entry.content or "").strip():
         raise Conflict("no_answer", f"Answer {body.sid} is not there yet, or failed: wait for its end, or ask again.")
     if len(entry.content or "") > PROMPT_LENGTH:
@@ -77,18 +77,18 @@ async def result_of(services: Services, caller: Caller, body: SaveBody) -> Writt
     return Written(entry.content or "", Origin(sid=run.id, report_run_id=run.parent))
 
 
-async def save_template(services: Services, caller: Caller, body: SaveBody, written: Written) -> PromptTemplate:
+async def save_template(store: Store, caller: Caller, body: SaveBody, written: Written) -> PromptTemplate:
     """The text as a new template. Raises InvalidRequest without a name."""
     if body.name is None:
         raise InvalidRequest(FieldProblem("name", "is required for a template"))
     named = {"name": body.name, "kind": body.kind, "content": written.text}
     template = new_template(TemplateBody.model_validate(named), caller.tenant)
     template = template.model_copy(update={"written_from": written.origin})
-    await services.store.templates.insert(template)
+    await store.templates.insert(template)
     return template
 
 
-async def save_agent(services: Services, caller: Caller, body: SaveBody, written: Written) -> Agent:
+async def save_agent(store: Store, caller: Caller, body: SaveBody, written: Written) -> Agent:
     """A new version of an agent: with the text as its prompt, or with the criteria where the text is a checklist.
 
     Raises InvalidRequest, NotFound and Conflict.
@@ -99,11 +99,11 @@ async def save_agent(services: Services, caller: Caller, body: SaveBody, written
     changes: dict[str, object] = {"system_prompt": written.text} if criteria is None else {"criteria": criteria}
     changes["written_from"] = written.origin
     for _ in range(REPLACE_ATTEMPTS):
-        current = await services.store.agents.get(caller.tenant, body.agent_id)
+        current = await store.agents.get(caller.tenant, body.agent_id)
         if current is None:
             raise NotFound("agent", body.agent_id)
         changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **changes})
-        if await services.store.agents.replace(changed):
+        if await store.agents.replace(changed):
             return changed
     raise Conflict("busy", f"Agent {body.agent_id} is being changed by others all the time: try again in a moment.")
 

@@ -6,9 +6,7 @@ from gateway.access.callers import CallerOfRequest
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart
 from gateway.services import NeedsStore, ServicesOfApp
-from gateway.starts.planning import battles_of
-from gateway.starts.start import Asked, IdempotencyKey, start
-from shared.contracts.words import RunKind
+from gateway.starts.start import IdempotencyKey, started
 
 router = APIRouter(prefix="/api/battles", tags=["battles"], dependencies=[NeedsStore])
 
@@ -23,6 +21,4 @@ router = APIRouter(prefix="/api/battles", tags=["battles"], dependencies=[NeedsS
 async def start_battle(
     body: BattleStart, services: ServicesOfApp, caller: CallerOfRequest, key: IdempotencyKey, response: Response
 ) -> Started:
-    fields = [battle for _, battle in battles_of(body)]
-    asked = Asked(RunKind.BATTLE, body, fields, lambda agents, seed: services.planner.battle(body, agents, seed), key)
-    return await start(services, caller, asked, response)
+    return started(await services.starts.battle(caller, body, key), response)

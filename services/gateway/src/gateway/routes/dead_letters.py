@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from gateway.access.callers import CallerOfRequest
-from gateway.dead_letters import letters, replays
+from gateway.dead_letters import letters
 from gateway.http.paging import Limit, page_size
 from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
 from gateway.services import NeedsStore, ServicesOfApp
@@ -44,4 +44,4 @@ async def get_dead_letter(letter_id: str, services: ServicesOfApp, caller: Calle
     response_model=Replayed,
 )
 async def replay_dead_letter(letter_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> Replayed:
-    return await replays.replay(services, caller, letter_id)
+    return await services.replays.replay(caller, letter_id)

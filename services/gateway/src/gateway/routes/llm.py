@@ -16,9 +16,8 @@ from gateway.schemas.fields import NAME_LENGTH, Prompt
 from gateway.services import NeedsStore, ServicesOfApp
 from gateway.single_answers.formats import TokenMessages
 from gateway.single_answers.requests import QuestionBody, question
-from gateway.single_answers.runs import answer_run, begin
-from gateway.single_answers.serving import streamed_answer
-from gateway.single_answers.sessions import SessionView, read_session, reconnect, session
+from gateway.single_answers.runs import answer_run
+from gateway.single_answers.sessions import SessionView, reconnect
 from shared.contracts.words import Tier
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
@@ -39,7 +38,7 @@ router = APIRouter(tags=["plain generations"])
 )  # fmt: skip
 async def ask_model(body: QuestionBody, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
     settings = question(body, services.registry, services.settings)
-    return await session(services, caller, answer_run(settings, caller), PATH)
+    return await services.single_answers.session(caller, answer_run(settings, caller), PATH)
 
 
 @router.get(
@@ -66,15 +65,16 @@ async def read_model_answer(
     begun = reconnect(request, sid)
     if sid is not None or begun is not None:
         # The id of an event names the answer: asked for once, it is never asked for again.
-        return await read_session(request, services, caller, sid or (begun[0] if begun else ""), TokenMessages)
+        read = sid or (begun[0] if begun else "")
+        return await services.single_answers.read_session(request, caller, read, TokenMessages)
     body = _body(prompt=prompt, system=system, provider=provider, model=model, tier=tier)
     run = answer_run(question(body, services.registry, services.settings), caller)
     try:
         services.store_watch.check()
-        run = run if is_head(request.scope) else await begin(services, run)
+        run = run if is_head(request.scope) else await services.single_answers.begin(run)
     except (StoreUnavailable, BrokerUnavailable) as error:
         return services.streams.come_again(error)
-    return streamed_answer(request, services, caller, run, TokenMessages(run.id, announced=True), resumes=True)
+    return services.single_answers.streamed(caller, run, TokenMessages(run.id, announced=True), resumes=True)
 
 
 def _body(**named: object) -> QuestionBody:

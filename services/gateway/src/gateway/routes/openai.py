@@ -13,8 +13,7 @@ from gateway.openai_wire.requests import CompletionBody
 from gateway.schemas.completions import Completion, Model, Models, Refusal
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp
-from gateway.single_answers.runs import answer_run, begin
-from gateway.single_answers.serving import streamed_answer, whole_answer
+from gateway.single_answers.runs import answer_run
 from gateway.single_answers.voices import route_headers
 from shared.routing import Registry, UnknownModel
 
@@ -41,11 +40,12 @@ async def create_chat_completion(
     body: CompletionBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
 ) -> Response:
     await services.streams.check(caller)
-    run = await begin(services, answer_run(completion_settings(body, services.registry, services.settings), caller))
+    settings = completion_settings(body, services.registry, services.settings)
+    run = await services.single_answers.begin(answer_run(settings, caller))
     if body.stream:
         form = CompletionChunks(run, includes_usage=body.includes_usage)
-        return streamed_answer(request, services, caller, run, form, advised=False)
-    answered = await whole_answer(request, services, caller, run)
+        return services.single_answers.streamed(caller, run, form, advised=False)
+    answered = await services.single_answers.whole(request, caller, run)
     headers = route_headers(run.settings.scenarios[0].agent, services.registry, run.id)
     return JSONResponse(completion(run, answered), headers=headers)
 

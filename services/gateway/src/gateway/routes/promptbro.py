@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_gate import ReadByToken
-from gateway.promptbro import quota
 from gateway.promptbro.events import AssistEvents
 from gateway.promptbro.material import material, prompt_under_test, report_of
 from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_template
@@ -17,9 +16,8 @@ from gateway.schemas.events import as_events
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.schemas.templates import TemplateView
 from gateway.services import NeedsStore, Services, ServicesOfApp
-from gateway.single_answers.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run, begin, check_broker
-from gateway.single_answers.serving import streamed_answer
-from gateway.single_answers.sessions import SessionView, read_session, session
+from gateway.single_answers.runs import UNREAD_AT_ONCE, UNREAD_FOR_A_RECONNECT, answer_run
+from gateway.single_answers.sessions import SessionView
 from shared.contracts.settings import RunSettings
 
 PATH = "/api/promptbro/assist"
@@ -53,15 +51,15 @@ async def assist(
     if mode is None:
         # Before it counts against the quota.
         await services.streams.check(caller)
-        check_broker(services)
+        services.single_answers.check_broker()
     orphan_seconds = UNREAD_FOR_A_RECONNECT if mode else UNREAD_AT_ONCE
     reported, settings = await _settings(body, services, caller, orphan_seconds)
     run = answer_run(settings, caller, parent=reported)
-    await quota.take(services, run)
+    await services.assist_quota.take(run)
     if mode is not None:
-        return await session(services, caller, run, PATH)
-    run = await begin(services, run)
-    return streamed_answer(request, services, caller, run, AssistEvents(run.id))
+        return await services.single_answers.session(caller, run, PATH)
+    run = await services.single_answers.begin(run)
+    return services.single_answers.streamed(caller, run, AssistEvents(run.id))
 
 
 @router.get(
@@ -78,7 +76,7 @@ async def read_assistance(
     sid: Annotated[str, Query(max_length=NAME_LENGTH)],
     last_event_id: LastEventId = None,
 ) -> Response:
-    return await read_session(request, services, caller, sid, AssistEvents)
+    return await services.single_answers.read_session(request, caller, sid, AssistEvents)
 
 
 @router.post(
@@ -89,10 +87,10 @@ async def read_assistance(
     dependencies=[NeedsStore],
 )
 async def save_prompt(body: SaveBody, services: ServicesOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
-    written = await result_of(services, caller, body)
+    written = await result_of(services.store, caller, body)
     if body.kept_as == "template":
-        return TemplateView.of(await save_template(services, caller, body, written))
-    return AgentView.of(await save_agent(services, caller, body, written))
+        return TemplateView.of(await save_template(services.store, caller, body, written))
+    return AgentView.of(await save_agent(services.store, caller, body, written))
 
 
 async def _settings(

@@ -6,9 +6,7 @@ from gateway.access.callers import CallerOfRequest
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import RetryStart, ScaleStart
 from gateway.services import NeedsStore, ServicesOfApp
-from gateway.starts.retries import retry_failed
-from gateway.starts.start import Asked, IdempotencyKey, start
-from shared.contracts.words import RunKind
+from gateway.starts.start import IdempotencyKey, started
 
 router = APIRouter(prefix="/api/scale", tags=["scale tests"], dependencies=[NeedsStore])
 
@@ -23,8 +21,7 @@ router = APIRouter(prefix="/api/scale", tags=["scale tests"], dependencies=[Need
 async def start_scale_test(
     body: ScaleStart, services: ServicesOfApp, caller: CallerOfRequest, key: IdempotencyKey, response: Response
 ) -> Started:
-    asked = Asked(RunKind.SCALE, body, [body], lambda agents, seed: services.planner.scale(body, agents, seed), key)
-    return await start(services, caller, asked, response)
+    return started(await services.starts.scale(caller, body, key), response)
 
 
 @router.post(
@@ -42,4 +39,4 @@ async def retry_failed_conversations(
     response: Response,
     body: RetryStart | None = None,
 ) -> Started:
-    return await retry_failed(services, caller, run_id, body or RetryStart(), key, response)
+    return started(await services.starts.retry(caller, run_id, body or RetryStart(), key), response)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path
 from gateway.access.callers import CallerOfRequest
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.services import NeedsStore, ServicesOfApp
-from gateway.single_answers.runs import begin, find_answer
 from shared.contracts.runs import Control, StatusView, status_view
 from shared.contracts.words import Wanted
 
@@ -25,7 +24,7 @@ async def stop_stream(
     services: ServicesOfApp,
     caller: CallerOfRequest,
 ) -> StatusView:
-    found = await find_answer(services, caller, sid)
+    found = await services.single_answers.find(caller, sid)
     if found is None:
         # The X-Stream-Id of a chat's answer is the chat's id.
         chat, _ = await services.chat.stop(caller, sid)
@@ -33,5 +32,5 @@ async def stop_stream(
     if not found.begun:
         # It begins cancelled, so that no reader begins it after this.
         canceled = Control(wanted=Wanted.CANCEL, changed_at=found.run.created_at)
-        await begin(services, found.run.model_copy(update={"control": canceled}))
+        await services.single_answers.begin(found.run.model_copy(update={"control": canceled}))
     return status_view(await services.control.want(caller, sid, Wanted.CANCEL))

@@ -12,7 +12,6 @@ from gateway.runs.lookups import find_run
 from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, Name
 from gateway.services import NeedsStore, Services, ServicesOfApp
-from gateway.single_answers.runs import find_answer
 from shared.contracts.record import Record, Timestamp
 from shared.contracts.runs import Run
 
@@ -41,7 +40,8 @@ class StreamTokenView(Record):
 async def create_stream_token(
     body: StreamTokenBody, services: ServicesOfApp, caller: CallerOfRequest
 ) -> StreamTokenView:
-    token, expires_at = await token_for(services, caller, await _runs(services, caller, body))
+    secret = services.settings.stream_token_secret
+    token, expires_at = await token_for(services.store, secret, caller, await _runs(services, caller, body))
     return StreamTokenView(token=token, expires_at=expires_at)
 
 
@@ -51,7 +51,7 @@ async def _runs(services: Services, caller: Caller, body: StreamTokenBody) -> li
         raise InvalidRequest(FieldProblem("runIds", "is required, or sid in its place: send one of them"))
     if body.sid is None:
         return [await find_run(services.store, caller, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
-    found = await find_answer(services, caller, body.sid)
+    found = await services.single_answers.find(caller, body.sid)
     if found is None:
         raise NotFound("answer", body.sid)
     return [found.run]

@@ -1,28 +1,23 @@
 """A question as a run: a conversation with one answer, kept for an hour (docs/protocol.md section 9)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from gateway.access.callers import Caller
 from gateway.errors import ContextTooLong
-from gateway.services import Services
 from gateway.starts.planning import new_run
 from gateway.starts.start import new_seed
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.sessions import Session
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant, RunSettings
 from shared.contracts.words import RunKind
-from shared.errors import BrokerUnavailable, NotYet, Taken
 from shared.routing import Registry, Route
 from shared.routing.estimates import reserved_nanos, text_tokens
 from shared.settings import LimitSettings
 
 KEPT: Final = timedelta(hours=1)
-SESSION_KEPT: Final = timedelta(minutes=10)
 BUDGET_USD: Final = 10.0
 """No bound but a net: an answer costs what its tokens cost, and they are bounded."""
 
@@ -94,56 +89,3 @@ def estimated_nanos(settings: RunSettings, registry: Registry, limits: LimitSett
     voice = settings.scenarios[0].agent
     route = Route(provider=voice.provider, model=voice.model)
     return reserved_nanos(registry, route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)
-
-
-def check_broker(services: Services) -> None:
-    """Raises BrokerUnavailable: an answer that somebody waits for now is not begun without a broker."""
-    if not services.connection.connected:
-        raise BrokerUnavailable("an answer", ConnectionError("not connected"))
-
-
-async def begin(services: Services, run: Run) -> Run:
-    """Stores the run and announces it, once: whoever comes second gets the run that stands.
-
-    Raises BrokerUnavailable (nothing is stored then: somebody waits for the answer now), StoreUnavailable.
-    """
-    check_broker(services)
-    try:
-        await services.store.runs.insert(run)
-    except Taken:
-        standing = await services.store.runs.get(run.id)
-        if standing is None:
-            raise NotYet(f"run {run.id}") from None
-        return standing
-    await services.commands.announce(run)
-    return run
-
-
-async def keep(services: Services, run: Run) -> datetime:
-    """Keeps a question for its reader, under the id its run will have. Returns until when it waits."""
-    until = now() + SESSION_KEPT
-    session = Session(
-        id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, parent=run.parent, expires_at=until
-    )
-    await services.store.sessions.insert(session)
-    return until
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The run of a `sid`; one that has not `begun` is not stored yet."""
-
-    run: Run
-    begun: bool
-
-
-async def find_answer(services: Services, caller: Caller, sid: str) -> Found | None:
-    """The run of the caller's own `sid`; None where there is none, or its time is over."""
-    run = await services.store.runs.find(caller.owner, sid)
-    if run is not None:
-        return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
-    session = await services.store.sessions.get(caller.owner, sid, now())
-    if session is None:
-        return None
-    asked = answer_run(session.settings, caller, session.parent)
-    return Found(asked.model_copy(update={"id": session.id}), begun=False)

@@ -1,7 +1,7 @@
 """The one way a start becomes a run, whatever its kind: once, planned, within its budget, accepted."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -10,11 +10,13 @@ from pydantic.config import JsonDict
 
 from gateway.access.callers import Caller
 from gateway.errors import FieldProblem, InvalidAgent, InvalidRequest
+from gateway.runs.lookups import find_run
 from gateway.schemas.answers import Started
-from gateway.schemas.starts import BattleFields, BattleStart, RetryStart, ScaleStart
-from gateway.services import Services
-from gateway.starts.idempotency import body_hash
-from gateway.starts.planning import AgentKey, Plan, agents_named, new_run
+from gateway.schemas.starts import BattleFields, BattleStart, EstimateStart, RetryStart, ScaleStart
+from gateway.starts.estimates import Estimate
+from gateway.starts.idempotency import Acceptance, body_hash
+from gateway.starts.planning import AgentKey, Plan, Planner, agents_named, battles_of, new_run
+from gateway.starts.retries import failed_conversations
 from shared.contracts.agents import Agent
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
@@ -42,45 +44,96 @@ async def _idempotency_key(
 
 
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
-MakePlan = Callable[[Mapping[AgentKey, Agent], int], Plan]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A start as it was asked for: under which names, naming which agents, from which parent."""
+    """A start as it was asked for: what, under which names, from which parent."""
 
     kind: RunKind
     body: BattleStart | ScaleStart | RetryStart
-    fields: Sequence[BattleFields]
-    plan: MakePlan
     key: str | None
     parent: str | None = None
 
+    @property
+    def hash(self) -> str:
+        return body_hash(self.kind, self.body, self.parent)
 
-async def start(services: Services, caller: Caller, asked: Asked, response: Response) -> Started:
-    """Starts the run that is asked for, or answers with the one that the same request has made (then 200).
 
-    Raises what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The run of a start; not `new` where the same request has made it before."""
+
+    run: Run
+    new: bool
+
+
+class Starts:
+    """Starts runs, each once for its client id or idempotency key.
+
+    All raise what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
-    asked_hash = body_hash(asked.kind, asked.body, asked.parent)
-    run = await services.acceptance.earlier(caller.owner, asked.body.id, asked.key, asked_hash)
-    is_new = False
-    if run is None:
-        plan = asked.plan(await load_agents(services.store, caller, asked.fields), new_seed()).fit()
+
+    def __init__(self, store: Store, acceptance: Acceptance, planner: Planner) -> None:
+        self._store = store
+        self._acceptance = acceptance
+        self._planner = planner
+
+    async def battle(self, caller: Caller, body: BattleStart, key: str | None) -> Accepted:
+        """One battle, or several as one run."""
+        asked = Asked(RunKind.BATTLE, body, key)
+        if earlier := await self._earlier(caller, asked):
+            return earlier
+        agents = await load_agents(self._store, caller, [fields for _, fields in battles_of(body)])
+        return await self._accept(caller, asked, self._planner.battle(body, agents, new_seed()))
+
+    async def scale(self, caller: Caller, body: ScaleStart, key: str | None) -> Accepted:
+        """The same battle many times."""
+        asked = Asked(RunKind.SCALE, body, key)
+        if earlier := await self._earlier(caller, asked):
+            return earlier
+        agents = await load_agents(self._store, caller, [body])
+        return await self._accept(caller, asked, self._planner.scale(body, agents, new_seed()))
+
+    async def retry(self, caller: Caller, reference: str, body: RetryStart, key: str | None) -> Accepted:
+        """What ended by an error in a run that has ended, once more, as a new run with that one as its parent.
+
+        Raises NotFound, and Conflict (`not_ended`, `nothing_failed`, `not_retryable`).
+        """
+        parent = await find_run(self._store, caller, reference)
+        failed = await failed_conversations(self._store, parent)
+        asked = Asked(parent.kind, body, key, parent.id)
+        if earlier := await self._earlier(caller, asked):
+            return earlier
+        return await self._accept(caller, asked, self._planner.retry(parent, failed, body.max_budget_usd))
+
+    async def estimate(self, caller: Caller, body: EstimateStart) -> Estimate:
+        """What a start would cost; nothing is started."""
+        if body.scale:
+            agents = await load_agents(self._store, caller, [body])
+            return self._planner.scale(body, agents, seed=0).estimate
+        start = BattleStart.model_validate(body.model_dump(by_alias=True, exclude_unset=True))
+        agents = await load_agents(self._store, caller, [fields for _, fields in battles_of(start)])
+        return self._planner.battle(start, agents, seed=0).estimate
+
+    async def _earlier(self, caller: Caller, asked: Asked) -> Accepted | None:
+        """The run that the same request has made. Raises Conflict where its names stand for another request."""
+        run = await self._acceptance.earlier(caller.owner, asked.body.id, asked.key, asked.hash)
+        return None if run is None else Accepted(run, new=False)
+
+    async def _accept(self, caller: Caller, asked: Asked, plan: Plan) -> Accepted:
+        plan = plan.fit()
         planned = new_run(
             plan.settings,
             caller,
             now(),
             client_id=asked.body.id,
             idempotency_key=asked.key,
-            body_hash=asked_hash,
+            body_hash=asked.hash,
             estimated_nanos=plan.estimate.nanos,
             parent=asked.parent,
         )
-        run, is_new = await services.acceptance.accept(planned)
-    response.status_code = 202 if is_new else 200
-    response.headers["Location"] = links_of(run).status
-    return started(run)
+        return Accepted(*await self._acceptance.accept(planned))
 
 
 def new_seed() -> int:
@@ -88,8 +141,11 @@ def new_seed() -> int:
     return secrets.randbelow(SEEDS)
 
 
-def started(run: Run) -> Started:
-    """The answer to a start."""
+def started(accepted: Accepted, response: Response) -> Started:
+    """The answer to a start: 202 with the run, 200 where the same request has made it before."""
+    run = accepted.run
+    response.status_code = 202 if accepted.new else 200
+    response.headers["Location"] = links_of(run).status
     shown = range(1, min(run.total, CONVERSATION_IDS_SHOWN) + 1)
     return Started(
         id=run.id,
