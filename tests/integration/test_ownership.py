@@ -17,6 +17,7 @@ from gateway_harness import alone, client_of, gateway_app, prepared
 from integration.gateway_chat_world import asked, chat_world, said
 from sample_runs import conversation, message, run
 from shared.contracts.identity import new_id
+from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -93,7 +94,7 @@ async def keep(store: Store, owner: Owner, kind: RunKind, name: str | None) -> l
     await store.runs.insert(made)
     await store.conversations.insert(conversation(made))
     await store.entries.insert(message(made.conversation_id(1), 1, SECRET, run_id=made.id))
-    return [one for one in (made.id, name, None if kind.answers else made.conversation_id(1)) if one]
+    return [one for one in (made.id, name, None if KINDS[kind].answers else made.conversation_id(1)) if one]
 
 
 async def stored(store: Store) -> Stored:

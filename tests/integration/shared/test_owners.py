@@ -6,6 +6,7 @@ import pytest
 from pymongo import IndexModel
 
 from sample_runs import run
+from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -27,11 +28,11 @@ async def stored(store: Store, owner: Owner, kind: RunKind = RunKind.CHAT, **cha
 async def test_run_is_found_by_whom_it_belongs_to_alone(store: Store, kind: RunKind) -> None:
     made = await stored(store, ANN, kind)
     found = [await store.runs.find(owner, made.id) for owner in (ANN, BEN, STRANGER)]
-    assert [one is not None for one in found] == [True, not kind.answers, False]
+    assert [one is not None for one in found] == [True, not KINDS[kind].answers, False]
     listed = [await store.runs.newest(owner, kind, (), None, 10) for owner in (ANN, BEN, STRANGER)]
-    assert [bool(one) for one in listed] == [True, not kind.answers, False]
+    assert [bool(one) for one in listed] == [True, not KINDS[kind].answers, False]
     everything = [one.id for one in await store.runs.newest(ANN, None, (), None, 10)]
-    assert everything == ([] if kind.answers else [made.id])
+    assert everything == ([] if KINDS[kind].answers else [made.id])
 
 
 async def test_two_users_have_a_chat_of_the_same_name_and_each_finds_the_own(store: Store) -> None:

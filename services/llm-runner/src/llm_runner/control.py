@@ -11,15 +11,14 @@ from nats.aio.msg import Msg
 
 from llm_runner.clock import Interruption
 from llm_runner.held import HeldJobs
+from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.runs import Control
-from shared.contracts.words import Purpose, Wanted
+from shared.contracts.words import Wanted
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 from shared.messaging import subjects
 
 _CANCEL, _STOP = "cancel", "stop"
-ANSWERS = frozenset({Purpose.CHAT, Purpose.ASSIST})
-"""Purposes whose answer somebody waits for: it can be stopped, and is not written on when nobody reads it."""
 
 
 def wish(job: GenerationRequested, control: Control | None) -> Interruption | None:
@@ -28,7 +27,11 @@ def wish(job: GenerationRequested, control: Control | None) -> Interruption | No
         return None
     if control.wanted is Wanted.CANCEL:
         return Interruption.CANCELED
-    return Interruption.STOPPED if job.purpose in ANSWERS and job.seq <= control.stop_seq else None
+    return Interruption.STOPPED if _is_stopped(job, control.stop_seq) else None
+
+
+def _is_stopped(job: GenerationRequested, stop_seq: int) -> bool:
+    return job.purpose in ANSWER_PURPOSES and job.seq <= stop_seq
 
 
 class ControlSignals:
@@ -57,5 +60,5 @@ class ControlSignals:
                 continue
             if wanted == _CANCEL:
                 held.interrupt(Interruption.CANCELED)
-            elif wanted == _STOP and held.job.purpose in ANSWERS and isinstance(seq, int) and held.job.seq <= seq:
+            elif wanted == _STOP and isinstance(seq, int) and _is_stopped(held.job, seq):
                 held.interrupt(Interruption.STOPPED)

@@ -9,18 +9,19 @@ from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.case import Case
 from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
-from llm_runner.control import ANSWERS, wish
+from llm_runner.control import wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
 from llm_runner.past import BROKEN, FAILED, LOST, NOTHING, Past, PastAttempts
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
-from llm_runner.purposes import MESSAGES, build_prompt
+from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
 from shared.contracts.generations import Generation
+from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
@@ -85,7 +86,7 @@ class JobHandler:
 
         What is wanted of an answer that nobody tried yet is read with its call about to begin: somebody waits for it.
         """
-        job, at_once = held.job, held.job.purpose in ANSWERS and not held.repeated
+        job, at_once = held.job, held.job.purpose in ANSWER_PURPOSES and not held.repeated
         read_at = NEVER if at_once else time.monotonic()
         facts, entries, why = await asyncio.gather(
             job_facts(self._store, job), self._transcript(held), _nothing() if at_once else self._wish(job)
@@ -147,7 +148,7 @@ class JobHandler:
 
     def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
         """Only what a person reads is published as it comes."""
-        if job.purpose not in MESSAGES or job.conversation_id is None:
+        if job.purpose not in MESSAGE_PURPOSES or job.conversation_id is None:
             return None
         return self._deltas.attempt(job, job.conversation_id, attempt.id)
 

@@ -14,7 +14,7 @@ from llm_runner.clock import Interruption
 from llm_runner.control import wish
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.orphans import Orphans
-from llm_runner.purposes import MESSAGES
+from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.words import Lane
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
@@ -81,4 +81,4 @@ def _taken(held: HeldJob, ends: dict[str, End]) -> bool:
     last = ends.get(job.conversation_id or "")
     if last is None or job.pass_number:
         return False
-    return last.ended or (job.purpose in MESSAGES and last.seq >= job.seq)
+    return last.ended or (job.purpose in MESSAGE_PURPOSES and last.seq >= job.seq)

@@ -10,8 +10,8 @@ import asyncio
 import time
 from datetime import datetime
 
-from llm_runner.control import ANSWERS
 from llm_runner.held import HeldJob
+from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.storage import Store
 
 RENEWED_SECONDS = 5.0
@@ -32,7 +32,7 @@ class Orphans:
 
     async def among(self, jobs: list[HeldJob]) -> list[HeldJob]:
         """Those of the jobs whose answer nobody reads. Raises StoreUnavailable."""
-        answers = [held for held in jobs if held.job.purpose in ANSWERS and held.call_began is not None]
+        answers = [held for held in jobs if held.job.purpose in ANSWER_PURPOSES and held.call_began is not None]
         if not answers:
             self._seen.clear()
             return []

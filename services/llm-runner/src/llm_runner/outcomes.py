@@ -13,7 +13,7 @@ from llm_runner.letters import letter_of
 from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
 from llm_runner.providers.redaction import Redaction
-from llm_runner.purposes import MESSAGES, judge
+from llm_runner.purposes import judge
 from llm_runner.results import (
     STOPPED,
     Result,
@@ -29,6 +29,7 @@ from llm_runner.results import (
 )
 from llm_runner.retrying import BrokeOff, TryAgain, next_attempt
 from llm_runner.settings import RetrySettings
+from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
@@ -239,7 +240,7 @@ def _own_failure(job: GenerationRequested, attempt: Attempt | None, error: Excep
 
 def _result(case: Case, attempt: Attempt, finish_reason: str | None) -> Result:
     job, facts = case.job, case.facts
-    if job.purpose in MESSAGES:
+    if job.purpose in MESSAGE_PURPOSES:
         return message_entry(job, facts, attempt, case.messages, finish_reason)
     judges = job.purpose is Purpose.JUDGE and facts.settings is not None
     judgement = (

@@ -7,11 +7,11 @@ from llm_runner.attempt import Attempt
 from llm_runner.facts import JobFacts
 from llm_runner.findings import find
 from llm_runner.past import BROKEN, LOST
-from llm_runner.purposes import MESSAGES
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
+from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure, Usage, fold
 from shared.contracts.words import EntryKind, Purpose, Side
@@ -41,7 +41,7 @@ def standing(job: GenerationRequested, entries: Sequence[Entry], generation: Gen
     A rewind in a message's place makes it as pointless as an `ended` does.
     """
     ended = any(entry.kind is EntryKind.ENDED for entry in entries)
-    if job.purpose in MESSAGES:
+    if job.purpose in MESSAGE_PURPOSES:
         for entry in entries:
             if entry.seq == job.seq and entry.kind is not EntryKind.ENDED:
                 return Standing(entry, ended) if entry.kind is EntryKind.MESSAGE else Standing(None, ended=True)
@@ -55,7 +55,7 @@ def seen_messages(job: GenerationRequested, entries: Sequence[Entry]) -> list[En
 
     Message n is written from 1..n-1, a judgement of message n from 1..n. What a rewind took back is not seen.
     """
-    last = job.seq - 1 if job.purpose in MESSAGES else job.seq
+    last = job.seq - 1 if job.purpose in MESSAGE_PURPOSES else job.seq
     seen = [entry for entry in entries if entry.seq <= last]
     if [entry.seq for entry in seen] != list(range(1, last + 1)):
         return None

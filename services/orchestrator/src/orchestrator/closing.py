@@ -78,7 +78,7 @@ class Closing:
         run = await self._store.runs.count(run_id, index, ended.reason is EndedReason.ERROR, outcome)
         if run is None:
             raise UnknownRun(run_id)
-        if run.kind.answers:
+        if run.rules.answers:
             # Its end follows at once, and says all of it.
             return run
         sequence = await self._publisher.event(Progressed.of(run))

@@ -8,17 +8,17 @@ from orchestrator.decide import AgentMessage, ConversationFacts, Ended, JudgeAns
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.judgement import Judgement
+from shared.contracts.kinds import KINDS
 from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.contracts.transcript import Entry, Failure, Usage, fold
-from shared.contracts.words import EntryKind, Purpose, RunKind, Side, Stage
+from shared.contracts.words import EntryKind, Purpose, Side, Stage
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store
 from shared.storage.accounts import Spent
 from shared.storage.kept_assignments import Assignment
 
-PURPOSE_OF_KIND = {RunKind.CHAT: Purpose.CHAT, RunKind.ASSIST: Purpose.ASSIST}
 KEPT_VERBATIM = 3
 
 
@@ -48,8 +48,7 @@ class Gathered:
 async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
     """A conversation's settings and the purpose of its messages. Raises UnknownRun."""
     settings = await run_settings(store, run_of(conversation))
-    purpose = PURPOSE_OF_KIND.get(settings.kind, Purpose.TURN)
-    return settings.conversation(conversation_index(conversation)), purpose
+    return settings.conversation(conversation_index(conversation)), KINDS[settings.kind].purpose
 
 
 async def run_settings(store: Store, run_id: str) -> RunSettings:

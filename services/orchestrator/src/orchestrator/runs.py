@@ -21,14 +21,14 @@ from orchestrator.decide_run import (
     StartConversation,
     decide_run,
 )
-from orchestrator.facts import PURPOSE_OF_KIND, begun
+from orchestrator.facts import begun
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import AgentShown, ControlChanged, RunStarted
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.words import Purpose, RunKind, RunStatus, Wanted
+from shared.contracts.words import RunStatus, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_answer, end_run
 from shared.errors import PermanentError, StaleMessage, Taken, UnknownRun
@@ -38,7 +38,6 @@ from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Begin
 
-REPORTED = frozenset({RunKind.BATTLE, RunKind.SCALE, RunKind.COMPARISON})
 AT_ONCE = 32
 
 
@@ -180,8 +179,7 @@ class RunLooks:
     async def _start(self, run: Run, index: int, first: bool, begin: tuple[Begin, ...]) -> Counted | None:
         """Begins a conversation and looks at it, which gives it its given messages."""
         conversation = _conversation(run, index)
-        purpose = PURPOSE_OF_KIND.get(run.kind, Purpose.TURN)
-        gathered = begun(run.settings.conversation(index), purpose, conversation.clock_started_at)
+        gathered = begun(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
         return await self._conversations.on_start(conversation, gathered, begin, first)
 
     async def _look_at_open(self, run: Run, indexes: set[int], apart: bool) -> None:
@@ -235,7 +233,7 @@ def _facts(run: Run, position: int | None = None) -> RunFacts:
         ended=run.ended,
         wanted=run.control.wanted,
         deadline_at=run.due_at,
-        reported=run.kind in REPORTED,
+        reported=run.rules.reported,
         position=position,
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.contracts.generations import Generation
 from shared.contracts.settings import Participant
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.words import Wanted
 from shared.routing import ModelEntry
 from summarizer import statistics
 from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts
@@ -117,11 +117,11 @@ class Writing:
 def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
     """What `decide` needs of a run whose conversations are counted and whose report does not stand."""
     run = material.run
-    single_battle = run.kind is RunKind.BATTLE and len(material.conversations) == 1
+    has_prose = run.rules.has_prose(len(material.conversations))
     facts = ReportFacts(
         counted=True,
         canceled=run.control.wanted is Wanted.CANCEL,
-        prose_wanted=run.settings.report is not None and run.settings.judged and not single_battle,
+        prose_wanted=run.settings.report is not None and run.settings.judged and has_prose,
         writable=False,
         left_nanos=run.budget.max - material.usage.cost_nanos,
     )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Owner(NamedTuple):
-    """A user of a tenant. Chats and single answers (`RunKind.answers`) are the user's, everything else the tenant's."""
+    """A user of a tenant. Chats and single answers are the user's, everything else the tenant's."""
 
     tenant: str
     user: str

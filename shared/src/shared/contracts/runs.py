@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from shared.contracts.identity import conversation_id
+from shared.contracts.kinds import KINDS, KindRules
 from shared.contracts.money import to_usd
 from shared.contracts.owner import Owner
 from shared.contracts.record import Record, Timestamp
@@ -86,6 +87,11 @@ class Run(Record):
     end_sequence: int | None = None
 
     @property
+    def rules(self) -> KindRules:
+        """What holds for runs of its kind."""
+        return KINDS[self.kind]
+
+    @property
     def due_at(self) -> datetime:
         """When its time is up, pauses that are over included."""
         return self.deadline_at + timedelta(seconds=self.paused_seconds)
@@ -105,7 +111,7 @@ class Run(Record):
 
     def is_of(self, owner: Owner) -> bool:
         """Whether it is the owner's: a chat or an answer is its user's, every other run its whole tenant's."""
-        return self.owner == owner if self.kind.answers else self.tenant == owner.tenant
+        return self.owner == owner if self.rules.answers else self.tenant == owner.tenant
 
     def is_forgotten(self, at: datetime) -> bool:
         """Whether it was not to be kept until `at`: nobody is shown it any more, even where it still stands."""
@@ -113,7 +119,7 @@ class Run(Record):
 
     def conversation_id(self, index: int) -> str:
         """The id of its conversation `index`: its own where somebody waits for the answer."""
-        return self.id if self.kind.answers else conversation_id(self.id, index)
+        return self.id if self.rules.answers else conversation_id(self.id, index)
 
 
 class BudgetView(Record):
@@ -170,8 +176,7 @@ def links_of(run: Run) -> Links:
 
     The messages of several conversations are read one conversation after the other: their list is where to begin.
     """
-    folder = {RunKind.BATTLE: "battles", RunKind.SCALE: "scale", RunKind.COMPARISON: "comparisons"}.get(run.kind)
-    base = f"/api/{folder or 'runs'}/{run.id}"
+    base = f"/api/{run.rules.folder}/{run.id}"
     conversations = f"{base}/conversations"
     return Links(
         status=f"{base}/status",

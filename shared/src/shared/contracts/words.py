@@ -13,15 +13,6 @@ class RunKind(StrEnum):
     CHAT = "chat"
     ASSIST = "assist"
 
-    @property
-    def answers(self) -> bool:
-        """Whether somebody waits for an answer: run and conversation are one then, and have one id."""
-        return self in (RunKind.CHAT, RunKind.ASSIST)
-
-
-PLAYED: Final = tuple(kind for kind in RunKind if not kind.answers)
-"""Kinds of runs that are their tenant's; the others are their user's alone."""
-
 
 class RunStatus(StrEnum):
     """Where a run stands (docs/api.md)."""
@@ -64,11 +55,6 @@ class Lane(StrEnum):
 
     LIVE = "live"
     BATCH = "batch"
-
-
-LANE_OF: Final = {
-    purpose: Lane.LIVE if purpose in (Purpose.CHAT, Purpose.ASSIST) else Lane.BATCH for purpose in Purpose
-}
 
 
 class Side(StrEnum):

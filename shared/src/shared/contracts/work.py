@@ -6,9 +6,10 @@ from pydantic import AfterValidator
 
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
+from shared.contracts.kinds import LANE_OF
 from shared.contracts.record import Message, Record, ShownText, Timestamp, Word
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import LANE_OF, Finding, Lane, Purpose, Side
+from shared.contracts.words import Finding, Lane, Purpose, Side
 
 PAYLOAD_LENGTH: Final = 100_000
 

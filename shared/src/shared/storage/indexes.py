@@ -16,7 +16,8 @@ from typing import Any, Final
 from bson import encode
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from shared.contracts.words import PLAYED, RunKind, Wanted
+from shared.contracts.kinds import ANSWERED, PLAYED
+from shared.contracts.words import RunKind, Wanted
 from shared.errors import PermanentError
 from shared.storage.driver import Collection, Database, mapped_errors
 
@@ -76,7 +77,7 @@ INDEXES: tuple[Index, ...] = (
         "runs",
         "owner_kind_newest",
         (("tenant", UP), ("user", UP), ("kind", UP), ("_id", DOWN)),
-        {"partialFilterExpression": {"kind": {"$in": [kind.value for kind in RunKind if kind.answers]}}},
+        {"partialFilterExpression": {"kind": {"$in": [kind.value for kind in ANSWERED]}}},
     ),
     Index(
         "runs",

@@ -4,11 +4,12 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from shared.contracts.kinds import FINITE, KINDS, PLAYED
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
 from shared.contracts.settings import RunSettings
-from shared.contracts.words import PLAYED, RunKind, Wanted
+from shared.contracts.words import RunKind, Wanted
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
@@ -23,7 +24,7 @@ INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
 ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
 
-_UNFINISHED = {"ended_at": None, "kind": {"$in": [kind.value for kind in RunKind if kind is not RunKind.CHAT]}}
+_UNFINISHED = {"ended_at": None, "kind": {"$in": [kind.value for kind in FINITE]}}
 
 
 class RunReads:
@@ -73,7 +74,7 @@ class RunReads:
         Without a kind: what is played for the tenant, no chats and single answers.
         """
         query: dict[str, Any] = {"tenant": owner.tenant, "kind": kind.value if kind else ONLY_PLAYED}
-        if kind is not None and kind.answers:
+        if kind is not None and KINDS[kind].answers:
             query |= {"user": owner.user, "$nor": [{"expires_at": {"$lte": now()}}]}
         if status:
             query["status"] = {"$in": list(status)}
@@ -180,8 +181,8 @@ class RunReads:
         own = {"kind": RunKind.CHAT.value, "tenant": tenants, "user": users, "client_id": names}
         played = {"kind": ONLY_PLAYED, "tenant": tenants, "client_id": names}
         runs = await self._found({"$or": [own, played]})
-        chats = {(run.owner, run.client_id): run for run in runs if run.kind.answers}
-        teams = {(run.tenant, run.client_id): run for run in runs if not run.kind.answers}
+        chats = {(run.owner, run.client_id): run for run in runs if run.rules.answers}
+        teams = {(run.tenant, run.client_id): run for run in runs if not run.rules.answers}
         found = {(owner, name): chats.get((owner, name)) or teams.get((owner.tenant, name)) for owner, name in wanted}
         return {one: run for one, run in found.items() if run is not None}
 
@@ -210,7 +211,8 @@ class RunReads:
 
 def _is_shown(document: Document, owner: Owner, at: datetime) -> bool:
     """As `Run.is_of` and `Run.is_forgotten`, for a document without its settings."""
-    if document["tenant"] != owner.tenant or (RunKind(document["kind"]).answers and document["user"] != owner.user):
+    private = KINDS[RunKind(document["kind"])].answers
+    if document["tenant"] != owner.tenant or (private and document["user"] != owner.user):
         return False
     until = document.get("expires_at")
     return until is None or until > at

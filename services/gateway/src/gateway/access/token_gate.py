@@ -18,15 +18,15 @@ from gateway.access.stream_tokens import Grant, read, verify
 from gateway.errors import ApiError, Forbidden, Unauthorized
 from gateway.http.error_responses import answer
 from gateway.settings import GatewaySettings
+from shared.contracts.kinds import FOLDERS
 from shared.contracts.record import now
 
 TOKEN_LENGTH: Final = 16_000
 READING: Final = ("GET", "HEAD")
-RUNS: Final = ("runs", "battles", "scale", "comparisons")
 CHATS: Final = ("chat", *(f"chat/{name}" for name in ("advanced", "routed", "managed", "production")))
 READ_BY_PATH: Final = (
-    *(f"/api/{folder}/{{id}}/{what}" for folder in RUNS for what in ("events", "status", "conversations")),
-    *(f"/api/{folder}/{{id}}/messages" for folder in ("conversations", *RUNS)),
+    *(f"/api/{folder}/{{id}}/{what}" for folder in FOLDERS for what in ("events", "status", "conversations")),
+    *(f"/api/{folder}/{{id}}/messages" for folder in ("conversations", *FOLDERS)),
     *(f"/api/{chat}/{{id}}/stream" for chat in CHATS),
     "/api/stream/{id}",
     "/api/jobs/{id}/stream",

@@ -30,7 +30,7 @@ async def token_for(
         tenant=caller.tenant,
         user=caller.user,
         streams=tuple(names),
-        conversations={run.id: run.total for run in runs if not run.kind.answers},
+        conversations={run.id: run.total for run in runs if not run.rules.answers},
         expires_at=min(max(_last_use(run) for run in runs), moment + LONGEST),
     )
     return sign(grant, secret.get_secret_value() if secret else ""), grant.expires_at

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.event_stream.lines import one_line
 from gateway.event_stream.views import DELTA, RUN_ENDED
+from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.words import EndedReason, Side
 
 CONVERSATION_ENDED: Final = "conversation.ended"
@@ -99,7 +100,7 @@ def read_piece(sequence: int, type_: str, payload: bytes, seq: int) -> Piece | N
         return Answered(sequence, body) if body["side"] == Side.AGENT else None
     if type_ == "attempt.started":
         # A judge's or a summary's attempt may be about the same seq.
-        about_it = body["purpose"] in ("chat", "assist")
+        about_it = body["purpose"] in ANSWER_PURPOSES
         return Opened(sequence, body["attempt"], body["provider"], body["model"]) if about_it else None
     return Discarded(sequence, body["attempt"], body["next"])
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.schemas.dead_letters import DeadLetterItem, DeadLetterPage, DeadLetterView
+from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.owner import Owner
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Purpose
@@ -24,7 +25,7 @@ from shared.storage import Store
 
 SEQUENCE: Final = re.compile(r"[1-9][0-9]{0,14}")
 EVERYTHING = ">"
-ANSWERS = frozenset({Purpose.CHAT, Purpose.ASSIST, Purpose.MEMORY})
+OF_ANSWERS = ANSWER_PURPOSES | {Purpose.MEMORY}
 Work = DeadLetter | LookGivenUp | ReportGivenUp
 CONTRACTS: dict[str, type[Work]] = {one.subject: one for one in (DeadLetter, LookGivenUp, ReportGivenUp)}
 
@@ -48,7 +49,7 @@ class Letter:
     def is_played(self) -> bool:
         """Whether it is about a conversation that has an id beside its run's, or about no run at all."""
         if isinstance(self.work, DeadLetter):
-            return self.work.job.conversation_id != self.run_id and self.work.job.purpose not in ANSWERS
+            return self.work.job.conversation_id != self.run_id and self.work.job.purpose not in OF_ANSWERS
         conversation = self.stored.headers.get("Aw-Conversation-Id")
         return self.run_id is None or (self.stored.subject != LookGivenUp.subject and conversation != self.run_id)
 

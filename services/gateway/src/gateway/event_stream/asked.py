@@ -80,7 +80,7 @@ def _types(sent: str | None) -> frozenset[str] | None:
 
 
 def _is_of(run: Run, conversation: str) -> bool:
-    if run.kind.answers:
+    if run.rules.answers:
         return conversation in (run.id, run.client_id)
     index = conversation.rpartition("-")[2]
     if not (index.isascii() and index.isdecimal()) or len(index) > 9:

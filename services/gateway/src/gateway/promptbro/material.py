@@ -20,7 +20,7 @@ TEXT_CHARACTERS: Final = 2_000
 async def report_of(store: Store, caller: Caller, reference: str) -> tuple[Run, Report]:
     """The report of one of the caller's runs. Raises NotFound, and Conflict while it is being written."""
     run = await find_run(store, caller, reference)
-    if run.kind.answers:
+    if not run.rules.reported:
         raise NotFound("report of run", reference)
     report = await store.reports.get(run.id)
     if report is None:

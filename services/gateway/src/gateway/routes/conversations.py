@@ -9,13 +9,13 @@ from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.head_requests import is_head
 from gateway.http.paging import Limit, page_size
-from gateway.routes.streams import FOLDERS as KINDS
 from gateway.runs.lookups import find_conversation
 from gateway.runs.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
 from gateway.schemas.answers import MessagePage, MessagesView
 from gateway.services import NeedsStore, ServicesOfApp
+from shared.contracts.kinds import FOLDERS
 
-FOLDERS = {"conversations": "conversation"} | KINDS
+NOUNS = {"conversations": "conversation"} | FOLDERS
 LARGEST_PAGE = 1_000_000
 
 router = APIRouter(tags=["conversations"], dependencies=[NeedsStore])
@@ -59,13 +59,13 @@ async def list_messages(
     return await wait_for_messages(request, services.store, services.streams, run, conversation, after, size, seconds)
 
 
-for _folder, _kind in FOLDERS.items():
+for _folder, _noun in NOUNS.items():
     router.add_api_route(
         f"/api/{_folder}/{{conversation_id}}/messages",
         list_messages,
         methods=["GET"],
         summary="List a conversation's messages: after a point, waited for, or by page",
         response_model=MessagesView | MessagePage,
-        name=f"list_{_kind}_messages",
+        name=f"list_{_noun}_messages",
         dependencies=[ReadByToken],
     )

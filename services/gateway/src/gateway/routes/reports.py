@@ -8,15 +8,13 @@ from fastapi.responses import PlainTextResponse
 from gateway.access.callers import CallerOfRequest
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.exports import EXPORTS
-from gateway.routes.streams import FOLDERS
 from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ReportPending
 from gateway.services import NeedsStore, ServicesOfApp
+from shared.contracts.kinds import FOLDERS
 from shared.contracts.reports import Report
-from shared.contracts.words import RunKind
 
 RETRY_AFTER_SECONDS = 2
-WITHOUT_REPORT = frozenset({RunKind.CHAT, RunKind.ASSIST})
 
 Format = Annotated[
     str,
@@ -39,7 +37,7 @@ async def show_report(
     if format != "json" and format not in EXPORTS:
         raise InvalidRequest(FieldProblem("format", f"must be json, {', '.join(EXPORTS)}", ["json", *EXPORTS]))
     run = await find_run(services.store, caller, run_id)
-    if run.kind in WITHOUT_REPORT:
+    if not run.rules.reported:
         raise NotFound("report of run", run_id)
     report = await services.store.reports.get(run.id)
     if report is None:
@@ -58,7 +56,7 @@ def _as(report: Report, name: str) -> Response:
     return PlainTextResponse(export.render(report), headers=headers, media_type=export.media_type)
 
 
-for _folder, _kind in FOLDERS.items():
+for _folder, _noun in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/report",
         show_report,
@@ -66,7 +64,7 @@ for _folder, _kind in FOLDERS.items():
         summary="Show a run's report, as JSON or exported",
         response_model=Report,
         response_model_exclude={"tenant"},
-        name=f"get_{_kind}_report",
+        name=f"get_{_noun}_report",
         responses={
             200: {"content": {one.media_type: {"schema": {"type": "string"}} for one in EXPORTS.values()}},
             202: {

@@ -11,7 +11,7 @@ from gateway.access.token_gate import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.conditional import conditional, prefers_event_stream
 from gateway.http.paging import Cursor, Limit, page_size
-from gateway.routes.streams import ENDED, FOLDERS
+from gateway.routes.streams import ENDED
 from gateway.runs.conversations import conversation_page
 from gateway.runs.listing import runs_page
 from gateway.runs.lookups import find_run
@@ -19,6 +19,7 @@ from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPag
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp
 from shared.contracts.identity import conversation_index
+from shared.contracts.kinds import FOLDERS
 from shared.contracts.runs import StatusView, status_view
 from shared.contracts.words import RunKind, RunStatus, Wanted
 from shared.errors import StoreUnavailable
@@ -95,14 +96,14 @@ def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:
     return set_wanted
 
 
-for _folder, _kind in FOLDERS.items():
+for _folder, _noun in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/status",
         show_status,
         methods=["GET"],
         summary="Show a run's status: as JSON with an ETag, or as an event stream",
         response_model=StatusView,
-        name=f"get_{_kind}_status",
+        name=f"get_{_noun}_status",
         responses=ENDED
         | {
             200: {"content": as_events("StatusMessage"), "headers": {"ETag": {"schema": {"type": "string"}}}},
@@ -116,7 +117,7 @@ for _folder, _kind in FOLDERS.items():
         methods=["GET"],
         summary="List a run's conversations by index",
         response_model=ConversationPage,
-        name=f"list_{_kind}_conversations",
+        name=f"list_{_noun}_conversations",
         dependencies=[NeedsStore, ReadByToken],
     )
     for _verb, _wanted in WISHES.items():
@@ -127,6 +128,6 @@ for _folder, _kind in FOLDERS.items():
             status_code=202,
             summary=f"{_verb.capitalize()} a run",
             response_model=StatusView,
-            name=f"{_verb}_{_kind}",
+            name=f"{_verb}_{_noun}",
             dependencies=[NeedsStore],
         )

@@ -10,10 +10,9 @@ from gateway.event_stream.asked import TYPES_LISTED
 from gateway.runs.lookups import find_conversation, find_run
 from gateway.schemas.events import as_events
 from gateway.services import ServicesOfApp
+from shared.contracts.kinds import FOLDERS
 from shared.errors import StoreUnavailable
 
-FOLDERS = {"runs": "run", "battles": "battle", "scale": "scale_test", "comparisons": "comparison"}
-"""The paths of runs by their kind, and what one of that kind is called in the names of operations."""
 ENDED: dict[int | str, dict[str, Any]] = {
     204: {"description": "The run has ended, and `Last-Event-ID` is its last event."}
 }
@@ -58,7 +57,7 @@ async def stream_events(
     return await services.streams.events(request, caller, run)
 
 
-for _folder, _kind in FOLDERS.items():
+for _folder, _noun in FOLDERS.items():
     router.add_api_route(
         f"/api/{_folder}/{{run_id}}/events",
         stream_events,
@@ -66,7 +65,7 @@ for _folder, _kind in FOLDERS.items():
         summary="Follow a run's events",
         response_class=Response,
         responses=AS_EVENTS,
-        name=f"follow_{_kind}_events",
+        name=f"follow_{_noun}_events",
         dependencies=[ReadByToken],
     )
 

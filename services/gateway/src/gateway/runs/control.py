@@ -6,13 +6,12 @@ from gateway.runs.commands import Commands
 from gateway.runs.lookups import find_run
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.words import Wanted
 from shared.errors import NotYet
 from shared.logs import Logger
 from shared.storage import Store
 
 ATTEMPTS = 5
-PAUSABLE = frozenset({RunKind.BATTLE, RunKind.SCALE, RunKind.COMPARISON})
 
 
 class ControlOfRuns:
@@ -58,5 +57,5 @@ def _refuse(run: Run, wanted: Wanted) -> None:
         raise Conflict("already_ended", f"Run {run.id} has ended ({run.status}): nothing about it can be changed.")
     if run.control.wanted is Wanted.CANCEL and wanted is not Wanted.CANCEL:
         raise Conflict("not_pausable", f"Run {run.id} is being cancelled, and a cancel is never taken back.")
-    if wanted is Wanted.PAUSE and run.kind not in PAUSABLE:
+    if wanted is Wanted.PAUSE and not run.rules.pausable:
         raise Conflict("not_pausable", f"A run of kind {run.kind} cannot be paused; it can be cancelled.")

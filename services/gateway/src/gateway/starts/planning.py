@@ -13,6 +13,7 @@ from gateway.starts.participants import Casting
 from gateway.starts.scenarios import Scenarios
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
+from shared.contracts.kinds import KINDS
 from shared.contracts.money import to_nanos
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
@@ -119,8 +120,8 @@ class Planner:
         budget_usd: float,
         seed: int,
     ) -> Plan:
-        # Without a goal or criteria nobody judges: statistics need no writer.
-        reported = (kind is RunKind.SCALE or total > 1) and any(one.judged for one in scenarios)
+        # Without a goal or criteria nobody judges, and statistics need no writer.
+        has_prose = KINDS[kind].has_prose(total) and any(one.judged for one in scenarios)
         settings = RunSettings(
             kind=kind,
             total=total,
@@ -129,7 +130,7 @@ class Planner:
             seed=seed if start.seed is None else start.seed,
             max_budget_nanos=to_nanos(budget_usd),
             time_limit_seconds=max(self._limits.run_time_limit_seconds, start.time_limit_seconds or 0),
-            report=self._casting.report(scenarios[0].agent.provider) if reported else None,
+            report=self._casting.report(scenarios[0].agent.provider) if has_prose else None,
         )
         reserve = report_reserve_nanos(self._registry, settings, self._limits)
         settings = settings.model_copy(update={"report_reserve_nanos": reserve})

@@ -2,10 +2,7 @@
 
 from gateway.errors import Conflict
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind
 from shared.storage import Store
-
-RETRIED = frozenset({RunKind.BATTLE, RunKind.SCALE})
 
 
 async def failed_conversations(store: Store, parent: Run) -> list[int]:
@@ -13,7 +10,7 @@ async def failed_conversations(store: Store, parent: Run) -> list[int]:
 
     Raises Conflict (`not_retryable`, `not_ended`, `nothing_failed`).
     """
-    if parent.kind not in RETRIED:
+    if not parent.rules.retried:
         raise Conflict("not_retryable", f"A run of kind {parent.kind} cannot be retried; start a new one.")
     if not parent.terminal:
         raise Conflict("not_ended", f"Run {parent.id} has not ended: wait for its end, or cancel it first.")

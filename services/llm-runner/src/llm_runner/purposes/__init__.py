@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from llm_runner.providers.provider import Prompt
 from llm_runner.purposes import assist, chat, given, judge, turn
 from shared.contracts.generations import Generation
+from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import PermanentError
-
-MESSAGES = frozenset({Purpose.TURN, Purpose.CHAT, Purpose.ASSIST})
-"""Purposes whose result is an entry of a transcript; every other result is a generation."""
 
 
 class UnpromptedJob(PermanentError):
@@ -40,7 +38,7 @@ def build_prompt(
         return turn.prompt(job, settings, messages, seed)
     if settings is not None and job.purpose is Purpose.CHAT:
         return chat.prompt(job, settings, messages, seed, memory, window_tokens)
-    if settings is not None and job.purpose in MESSAGES:
+    if settings is not None and job.purpose in MESSAGE_PURPOSES:
         return assist.prompt(job, settings, messages, seed)
     if not job.prompt:
         raise UnpromptedJob(job)
