@@ -21,7 +21,7 @@ from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, Purpose, RunStatus, Side, Stage
 from shared.errors import StoreUnavailable
 from shared.messaging.connection import Connection
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.settings import MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
@@ -50,6 +50,7 @@ REGISTRY = Registry.model_validate(
         }
     }
 )
+ROUTER = Router(REGISTRY)
 log = structlog.stdlib.get_logger("gateway-tests")
 
 

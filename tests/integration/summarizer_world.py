@@ -27,7 +27,7 @@ from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.readiness import Readiness
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.settings import MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
@@ -93,7 +93,7 @@ class World:
 
     @property
     def looks(self) -> ReportLooks:
-        return ReportLooks(self.store, Effects(self.store, self.publisher), self.registry, 600, LOG)
+        return ReportLooks(self.store, Effects(self.store, self.publisher), Router(self.registry), 600, LOG)
 
     async def play(self, run: Run, reasons: Sequence[EndedReason], text: str = "No idea.") -> None:
         """Stores a run whose conversations have two messages each and ended for these reasons."""

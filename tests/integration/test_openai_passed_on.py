@@ -12,7 +12,7 @@ from integration.llm_runner_world import turn, world
 from sample_callers import caller
 from sample_runs import message
 from shared.contracts.words import Purpose, Side
-from shared.routing import ModelEntry, ProviderEntry, Registry
+from shared.routing import ModelEntry, ProviderEntry, Registry, Router
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from support.byte_provider import COUNTED, STOP, answer, byte_provider, text
@@ -32,7 +32,7 @@ async def reaches_the_provider(nats_url: str, mongo_url: str, **fields: Any) -> 
         engine.registry = Registry(providers={"bytes": known})
         await bootstrap(engine.client, engine.store, NatsSettings(nats_url=nats_url), engine.registry)
         body = CompletionBody.model_validate({"model": "m", "messages": [USER | {"name": "ann"}]} | fields)
-        run = answer_run(completion_settings(body, engine.registry, GatewaySettings()), caller())
+        run = answer_run(completion_settings(body, Router(engine.registry), GatewaySettings()), caller())
         await engine.store.runs.insert(run)
         (given,) = run.settings.scenarios[0].given
         asked = message(run.id, 1, given.content, author=given.author, run_id=run.id)

@@ -18,7 +18,7 @@ from shared.errors import NotYet
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.settings import NatsSettings
 from summarizer.app import NEEDED, work
 from summarizer.handlers import GiveUps
@@ -207,7 +207,7 @@ async def test_a_request_nobody_can_read_becomes_a_dead_letter(chat: Chat) -> No
 
 async def test_a_request_that_is_given_up_leaves_a_final_failure_and_a_dead_letter(chat: Chat) -> None:
     publisher = chat.here.publisher
-    memories = MemoryLooks(chat.here.store, publisher, PROVIDERS, 200, LOG)
+    memories = MemoryLooks(chat.here.store, publisher, Router(PROVIDERS), 200, LOG)
     request = MemoryRequested(run_id=chat.run.id, at=now(), conversation_id=chat.run.id, seq=2, first_job_at=now())
     reply = "$JS.ACK.WORK.summarizer-memory.100.7.100.0.0"
     given_up = Msg(chat.here.client, subjects.MEMORY, reply, request.to_json(), {"Aw-Run-Id": chat.run.id})

@@ -36,6 +36,7 @@ from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.quick_client import QuickClient
 from shared.messaging.settlement import Settlement
+from shared.routing import Router
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.effects import Effects as ReportEffects
@@ -192,7 +193,7 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     quiet, log = _log()
     store, client = store_of(process, around), client_of(process, around)
     publisher = Publisher(client)
-    effects = Effects(store, publisher, REGISTRY, ORCHESTRATOR)
+    effects = Effects(store, publisher, Router(REGISTRY), ORCHESTRATOR)
     conversations = ConversationLooks(store, effects, ORCHESTRATOR)
     runs = RunLooks(store, publisher, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
@@ -233,8 +234,8 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     quiet, log = _log()
     store = store_of(process, around)
     publisher = Publisher(client_of(process, around))
-    looks = ReportLooks(store, ReportEffects(store, publisher), REGISTRY, 600, log)
-    memories = MemoryLooks(store, publisher, REGISTRY, SUMMARY_TOKENS, log)
+    looks = ReportLooks(store, ReportEffects(store, publisher), Router(REGISTRY), 600, log)
+    memories = MemoryLooks(store, publisher, Router(REGISTRY), SUMMARY_TOKENS, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = ReportHandlers(SharedLooks(looks.look, 2), memories, settlement)

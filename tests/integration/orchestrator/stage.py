@@ -31,7 +31,7 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
@@ -212,7 +212,7 @@ async def stage(
         await gives_up(message, error)
 
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
-    effects = Effects(own_store, own_publisher, providers, settings)
+    effects = Effects(own_store, own_publisher, Router(providers), settings)
     looks = ConversationLooks(own_store, effects, settings)
     runs = RunLooks(own_store, own_publisher, looks)
     gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())

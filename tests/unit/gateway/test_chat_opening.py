@@ -16,7 +16,7 @@ from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import RunKind, Side
-from shared.routing import Registry, UnknownModel
+from shared.routing import Registry, Router, UnknownModel
 
 SETTINGS = GatewaySettings()
 PREMIUM = {"tier": "premium", "contextWindow": 4_000, "maxOutputTokens": 100}
@@ -46,7 +46,7 @@ def registry() -> Registry:
 def chat(agent: Agent | None = None, orphan_seconds: float = 20.0, **body: Any) -> Run:
     posted = ChatBody.model_validate({"id": "c1", "message": "Hello"} | body)
     caller = Caller(tenant="t1", user="ann")
-    return new_chat(posted, read_body(posted), agent, caller, registry(), SETTINGS, now(), orphan_seconds)
+    return new_chat(posted, read_body(posted), agent, caller, Router(registry()), SETTINGS, now(), orphan_seconds)
 
 
 def test_run_of_a_chat_has_no_end_and_is_kept_for_thirty_days() -> None:

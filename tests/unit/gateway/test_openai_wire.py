@@ -8,12 +8,12 @@ import pytest
 from gateway.answers.answer_events import Answered, Closed, Opened, Text, escaped
 from gateway.errors import ApiError, ContextTooLong
 from gateway.openai_wire.answers import CompletionChunks, completion
-from gateway.openai_wire.asked import completion_settings, route_of
+from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.errors import openai_error, openai_status
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
-from gateway_harness import REGISTRY
+from gateway_harness import ROUTER
 from sample_callers import caller
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
@@ -26,7 +26,7 @@ USER = {"role": "user", "content": "Where is my kettle?"}
 
 def run_of(**fields: Any) -> Run:
     body = CompletionBody.model_validate({"model": "demo/demo-fast", "messages": [USER]} | fields)
-    return answer_run(completion_settings(body, REGISTRY, GatewaySettings()), caller())
+    return answer_run(completion_settings(body, ROUTER, GatewaySettings()), caller())
 
 
 def scenario_of(**fields: Any) -> ConversationSettings:
@@ -88,14 +88,13 @@ def test_run_is_one_answer_that_nobody_pays_for_without_a_reader() -> None:
     ],
 )
 def test_model_is_named_in_three_ways(asked: str, meant: str) -> None:
-    route = route_of(REGISTRY, asked)
-    assert f"{route.provider}/{route.model}" == meant
+    assert str(ROUTER.first(ROUTER.wish_of(asked))) == meant
 
 
 @pytest.mark.parametrize("asked", ["nobody", "demo/nobody", "nobody/demo-fast", "/", "demo/"])
 def test_unknown_model_is_none_of_them(asked: str) -> None:
     with pytest.raises(UnknownModel):
-        route_of(REGISTRY, asked)
+        ROUTER.routes(ROUTER.wish_of(asked))
 
 
 def test_question_beyond_the_window_is_refused() -> None:

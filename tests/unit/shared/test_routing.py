@@ -8,8 +8,9 @@ from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from sample_runs import ADDRESS, AGENT, JUDGE, registry, run, scenario
+from shared.contracts.routes import RouteWish
 from shared.contracts.words import Lane, Purpose, Tier
-from shared.routing import ModelEntry, ProviderEntry, Registry, Route, UnknownModel, load_registry
+from shared.routing import ModelEntry, ProviderEntry, Registry, Router, UnknownModel, load_registry
 from shared.routing.estimates import (
     expected_calls,
     judge_prompt_tokens,
@@ -29,6 +30,8 @@ TWO = Registry(
         "two": ProviderEntry(base_url=ADDRESS, concurrency=6, live_concurrency=2, models={"own": ModelEntry()}),
     }
 )
+
+NAMED = [("one", "large"), ("two", "own")]
 
 
 @given(concurrency=some.integers(2, 500), live=some.integers(1, 500))
@@ -52,8 +55,9 @@ def test_shares_of_the_lanes_add_up_and_leave_none_without(concurrency: int, liv
 def test_route_is_the_named_model_or_the_first_of_its_tier(
     provider: str | None, model: str | None, tier: Tier | None, found: str
 ) -> None:
-    route = TWO.route(provider, model, tier)
-    assert f"{route.provider}/{route.model}" == found
+    chain = Router(TWO).routes(RouteWish(provider=provider, model=model, tier=tier))
+    assert [str(route) for route in chain] == [found]
+    assert chain[0].entry is TWO.providers[chain[0].provider].models[chain[0].model]
 
 
 @pytest.mark.parametrize(
@@ -66,20 +70,45 @@ def test_route_is_the_named_model_or_the_first_of_its_tier(
 )
 def test_unknown_model_is_told_with_what_is_known(provider: str | None, model: str | None, sentence: str) -> None:
     with pytest.raises(UnknownModel) as told:
-        TWO.route(provider, model)
+        Router(TWO).routes(RouteWish(provider=provider, model=model))
     assert str(told.value).startswith(sentence)
 
 
 def test_beside_a_model_stands_its_providers_fast_one_or_none_but_itself() -> None:
-    assert TWO.fast_beside(Route(provider="one", model="large")) == Route(provider="one", model="small")
-    assert TWO.fast_beside(Route(provider="two", model="own")) == Route(provider="two", model="own")
+    router = Router(TWO)
+    beside = [router.fast_beside(RouteWish(provider=one, model=model)) for one, model in NAMED]
+    assert [str(chain[0]) for chain in beside] == ["one/small", "two/own"]
     with pytest.raises(UnknownModel):
-        TWO.fast_beside(Route(provider="three", model="own"))
+        router.fast_beside(RouteWish(provider="three", model="own"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wish"),
+    [
+        ("large", RouteWish(model="large")),
+        ("two/own", RouteWish(provider="two", model="own")),
+        ("premium", RouteWish(tier=Tier.PREMIUM)),
+        ("a/slash", RouteWish(model="a/slash")),
+        ("fast", RouteWish(model="fast")),
+        ("nobody/own", RouteWish(model="nobody/own")),
+    ],
+)
+def test_name_alone_means_a_model_before_a_provider_and_a_provider_before_a_tier(name: str, wish: RouteWish) -> None:
+    hub = ProviderEntry(base_url=ADDRESS, models={"a/slash": ModelEntry(), "fast": ModelEntry(), "own": ModelEntry()})
+    router = Router(Registry(providers={**TWO.providers, "a": TWO.providers["two"], "hub": hub}))
+    assert router.wish_of(name) == wish
+
+
+def test_model_of_two_providers_is_the_first_ones_unless_one_is_named() -> None:
+    router = Router(Registry(providers={"one": TWO.providers["two"], "two": TWO.providers["two"]}))
+    wishes = [RouteWish(model="own"), RouteWish(provider="two", model="own"), RouteWish(tier=Tier.STANDARD)]
+    assert [str(router.first(wish)) for wish in wishes] == ["one/own", "two/own", "one/own"]
+    assert [router.has("two", "own"), router.has("two", "large")] == [True, False]
 
 
 def test_empty_registry_says_that_it_knows_none() -> None:
     with pytest.raises(UnknownModel, match="any model is not in the registry; known: none"):
-        Registry(providers={}).route(None, None)
+        Router(Registry(providers={})).routes(RouteWish())
 
 
 @pytest.mark.parametrize("name", ["a.b", "a b", "a>", "*", "", "-"])
@@ -93,7 +122,7 @@ def test_registry_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AGENTWARS_PROVIDERS", json.dumps(providers))
     loaded = load_registry()
     assert loaded.known() == ["lab-1/m"]
-    assert loaded.entry(Route(provider="lab-1", model="m")).tier is Tier.PREMIUM
+    assert Router(loaded).first(RouteWish(model="m")).entry.tier is Tier.PREMIUM
 
 
 def test_ceiling_of_a_run_is_half_of_its_tightest_lane() -> None:
@@ -107,8 +136,8 @@ def test_price_is_counted_in_whole_nanos() -> None:
 
 
 def test_reserve_holds_the_prompt_and_the_lesser_output() -> None:
-    route = Route(provider="demo", model="demo-fast")
-    reserves = [reserved_nanos(registry(), route, most, 100, 600) for most in (50, 2000)]
+    route = Router(registry()).first(RouteWish(model="demo-fast"))
+    reserves = [reserved_nanos(route, most, 100, 600) for most in (50, 2000)]
     assert reserves == [150_000, 700_000]
 
 
@@ -125,7 +154,7 @@ def test_prompts_grow_with_the_transcript() -> None:
 
 def test_run_is_expected_to_need_its_messages_its_judges_and_its_report() -> None:
     wanted = run(total=3, played=scenario(message_limit=4, judge=JUDGE)).settings
-    calls = list(expected_calls(registry(), wanted.model_copy(update={"report": AGENT}), 200))
+    calls = list(expected_calls(Router(registry()), wanted.model_copy(update={"report": AGENT}), 200))
     counted = {purpose: sum(call.purpose is purpose for call in calls) for purpose in Purpose}
     assert {purpose: count for purpose, count in counted.items() if count} == {
         Purpose.TURN: 12,

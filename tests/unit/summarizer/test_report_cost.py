@@ -4,7 +4,7 @@ import pytest
 
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason, Purpose
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.routing.estimates import report_calls
 from summarizer import statistics
 from summarizer.excerpts import BYTES_PER_TOKEN
@@ -28,7 +28,7 @@ def registry() -> Registry:
 @pytest.mark.parametrize("total", [1, 2, 4, 60, 400])
 def test_a_report_asks_for_no_more_than_was_estimated(total: int) -> None:
     run = run_of(total)
-    estimated = list(report_calls(registry(), run.settings, EXPECTED_TOKENS))
+    estimated = list(report_calls(Router(registry()), run.settings, EXPECTED_TOKENS))
     played = tuple(
         conversation(
             index,
@@ -49,4 +49,4 @@ def test_a_report_asks_for_no_more_than_was_estimated(total: int) -> None:
 
 def test_a_run_of_statistics_alone_pays_for_no_report() -> None:
     unjudged = run_of(10, played=scenario(goal=None))
-    assert list(report_calls(registry(), unjudged.settings, EXPECTED_TOKENS)) == []
+    assert list(report_calls(Router(registry()), unjudged.settings, EXPECTED_TOKENS)) == []

@@ -63,7 +63,7 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.storage import Store
 from shared.tracebacks import described
 
@@ -149,7 +149,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
     store_watch = StoreWatch(store, log)
     heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
-    commands = Commands(connection, settings.publish_timeout_seconds, log)
+    commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
     control = ControlOfRuns(store, commands, log)
     readings = Readings(store, log)
     stream_settings = StreamSettings()
@@ -160,6 +160,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
     return Services(
         settings=settings,
         registry=registry,
+        router=router,
         connection=connection,
         store=store,
         store_watch=store_watch,
@@ -167,7 +168,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
         readiness=readiness,
         vitality=Vitality(connection, store, readiness, heartbeats, registry),
         control=control,
-        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, settings)),
+        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, router, settings)),
         streams=streams,
         readings=readings,
         single_answers=SingleAnswers(
@@ -178,14 +179,14 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
             control=control,
             streams=streams,
             readings=readings,
-            registry=registry,
+            router=router,
             token_secret=settings.stream_token_secret,
             log=log,
         ),
-        assist_quota=AssistQuota(store, registry, settings),
-        chat=ChatDoor(chats, readings, streams, connection, store, registry, settings, log),
+        assist_quota=AssistQuota(store, router, settings),
+        chat=ChatDoor(chats, readings, streams, connection, store, router, settings, log),
         deleted_chats=DeletedChats(store, connection, control, chats, streams.hub, log),
-        replays=Replays(connection, store, registry, settings),
+        replays=Replays(connection, store, router, settings),
         shutting_down=shutting_down,
     )
 

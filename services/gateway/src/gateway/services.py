@@ -21,7 +21,7 @@ from gateway.single_answers.service import SingleAnswers
 from gateway.starts.start import Starts
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
-from shared.routing import Registry
+from shared.routing import Registry, Router
 from shared.storage import Store
 
 
@@ -31,6 +31,7 @@ class Services:
 
     settings: GatewaySettings
     registry: Registry
+    router: Router
     connection: Connection
     store: Store
     store_watch: StoreWatch

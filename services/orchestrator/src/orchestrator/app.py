@@ -22,7 +22,7 @@ from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Triggers
 from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
-from shared.routing import Registry, load_registry
+from shared.routing import Registry, Router, load_registry
 from shared.settings import HealthSettings, LogSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.keeper import Keeper
@@ -91,7 +91,7 @@ async def _work(
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> Handlers:
-    effects = Effects(store, publisher, registry, settings)
+    effects = Effects(store, publisher, Router(registry), settings)
     conversations = ConversationLooks(store, effects, settings)
     runs = RunLooks(store, publisher, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)

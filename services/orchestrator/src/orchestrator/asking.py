@@ -8,11 +8,12 @@ from orchestrator.facts import Gathered
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.identity import run_of
 from shared.contracts.record import now
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Purpose, Stage
 from shared.contracts.work import GenerationRequested
-from shared.routing import Registry, Route, UnknownModel
+from shared.routing import Route, Router, UnknownModel
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens
 from shared.storage.accounts import Reserve
 
@@ -33,17 +34,16 @@ class Asked:
 
 
 class Asking:
-    """Knows the registry and what is reserved."""
+    """Chooses who answers, and knows what is reserved."""
 
-    def __init__(self, registry: Registry, settings: OrchestratorSettings) -> None:
-        self._registry = registry
+    def __init__(self, router: Router, settings: OrchestratorSettings) -> None:
+        self._router = router
         self._settings = settings
 
     def reservation(self, settings: ConversationSettings, effect: Request) -> Reserve:
         """What a job reserves before it is published."""
         asked = self._asked(settings, effect)
         nanos = reserved_nanos(
-            self._registry,
             asked.route,
             asked.max_tokens,
             asked.prompt_tokens,
@@ -60,9 +60,8 @@ class Asking:
         found = {}
         for effect in effects:
             if isinstance(effect, RequestMessage):
-                participant = speaker(settings, effect.side)
                 try:
-                    self._registry.entry(Route(provider=participant.provider, model=participant.model))
+                    self._router.routes(speaker(settings, effect.side).pinned)
                 except UnknownModel as error:
                     found[effect.seq] = Failure(code=INVALID_MODEL, message=str(error))
         return found
@@ -96,16 +95,16 @@ class Asking:
         if isinstance(effect, RequestMessage):
             participant = speaker(settings, effect.side)
             return Asked(
-                Route(provider=participant.provider, model=participant.model),
+                self._router.first(participant.pinned),
                 participant.temperature,
                 participant.max_tokens,
                 turn_prompt_tokens(settings, effect.seq, expected, effect.side),
             )
         if isinstance(effect, RequestMemory):
-            agent = Route(provider=settings.agent.provider, model=settings.agent.model)
-            return Asked(self._registry.fast_beside(agent), 0.0, expected, self._settings.summary_starts_tokens)
+            route = self._router.fast_beside(settings.agent.pinned)[0]
+            return Asked(route, 0.0, expected, self._settings.summary_starts_tokens)
         prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
-        return Asked(judge_route(settings, effect.stage), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
+        return Asked(self._router.first(judge_wish(settings, effect.stage)), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
 
 
 def judge_place(seq: int, stage: Stage) -> int:
@@ -113,11 +112,9 @@ def judge_place(seq: int, stage: Stage) -> int:
     return seq * len(Stage) + list(Stage).index(stage)
 
 
-def judge_route(settings: ConversationSettings, stage: Stage) -> Route:
-    """Who answers for a stage. Raises ValueError where nothing is judged."""
-    judge = settings.judge
-    if judge is None:
+def judge_wish(settings: ConversationSettings, stage: Stage) -> RouteWish:
+    """Who is to answer for a stage. Raises ValueError where nothing is judged."""
+    if settings.judge is None:
         raise ValueError("a judge is asked for where none is set")
-    if stage in (Stage.STRONG, Stage.STRONG_REPAIR) and judge.strong_model is not None:
-        return Route(provider=judge.strong_provider or judge.provider, model=judge.strong_model)
-    return Route(provider=judge.provider, model=judge.model)
+    strong = stage in (Stage.STRONG, Stage.STRONG_REPAIR)
+    return settings.judge.strong_pinned if strong else settings.judge.pinned

@@ -20,7 +20,7 @@ from shared.contracts.words import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.work import GenerationStored, MemoryRequested
 from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher
-from shared.routing import Registry
+from shared.routing import Router
 from shared.storage import Store
 from shared.storage.accounts import Noticed
 
@@ -32,10 +32,10 @@ TRIES = 8
 class Effects:
     """What a look can do to a conversation; beginning and closing are parts of their own. No method decides."""
 
-    def __init__(self, store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings) -> None:
+    def __init__(self, store: Store, publisher: Publisher, router: Router, settings: OrchestratorSettings) -> None:
         self._store = store
         self._publisher = publisher
-        self.asking = Asking(registry, settings)
+        self.asking = Asking(router, settings)
         self.closing = Closing(store, publisher)
         self.giving = Giving(store, publisher)
         self._known = Known()

@@ -13,7 +13,7 @@ from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Triggers
 from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
-from shared.routing import Registry, load_registry
+from shared.routing import Registry, Router, load_registry
 from shared.settings import HealthSettings, LogSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.keeper import Keeper
@@ -92,9 +92,9 @@ async def _ready(connection: Connection, keeper: Keeper) -> None:
 def _handlers(
     connection: Connection, store: Store, registry: Registry, settings: SummarizerSettings, log: logs.Logger
 ) -> Handlers:
-    publisher = Publisher(connection.client)
-    looks = ReportLooks(store, Effects(store, publisher), registry, settings.reserved_output_tokens, log)
-    memories = MemoryLooks(store, publisher, registry, settings.summary_max_tokens, log)
+    publisher, router = Publisher(connection.client), Router(registry)
+    looks = ReportLooks(store, Effects(store, publisher), router, settings.reserved_output_tokens, log)
+    memories = MemoryLooks(store, publisher, router, settings.summary_max_tokens, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories, settlement)

@@ -3,13 +3,13 @@
 from shared.contracts.events import ReportReady
 from shared.contracts.record import now
 from shared.contracts.reports import Report
-from shared.contracts.settings import Participant
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.ending import end_run
 from shared.errors import NotYet, Taken
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
+from shared.routing import Route
 from shared.storage import Store
 from summarizer.material import Material
 from summarizer.prompts import Prompt, fitted
@@ -24,9 +24,7 @@ class Effects:
         self._store = store
         self._publisher = publisher
 
-    async def request(
-        self, material: Material, writer: Participant, stage: str | None, prompt: Prompt, repeat: bool
-    ) -> None:
+    async def request(self, material: Material, route: Route, stage: str | None, prompt: Prompt, repeat: bool) -> None:
         """Publishes the job of the report (no stage), of its repair, or of a condensed transcript."""
         await self._publisher.work(
             GenerationRequested(
@@ -34,8 +32,8 @@ class Effects:
                 at=now(),
                 purpose=Purpose.REPORT,
                 stage=stage,
-                provider=writer.provider,
-                model=writer.model,
+                provider=route.provider,
+                model=route.model,
                 repeat=repeat,
                 first_job_at=material.cause_at,
                 done_subject=subjects.DONE_SUMMARIZER,

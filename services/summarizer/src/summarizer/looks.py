@@ -13,7 +13,7 @@ from shared.contracts.runs import Run
 from shared.errors import StaleMessage, UnknownRun
 from shared.kept import Kept
 from shared.logs import Logger
-from shared.routing import Registry, Route, UnknownModel
+from shared.routing import Router, UnknownModel
 from shared.storage import Store
 from summarizer.compose import compose
 from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
@@ -30,10 +30,10 @@ CONVERSATION_BYTES, ANSWER_BYTES = 3_000, 120
 class ReportLooks:
     """Looks at reports. Repeating a look, from any point on, repeats nothing that anybody sees."""
 
-    def __init__(self, store: Store, effects: Effects, registry: Registry, reserved_tokens: int, log: Logger) -> None:
+    def __init__(self, store: Store, effects: Effects, router: Router, reserved_tokens: int, log: Logger) -> None:
         self._store = store
         self._effects = effects
-        self._registry = registry
+        self._router = router
         self._reserved_tokens = reserved_tokens
         self._log = log
         self._read: Kept[str, tuple[Played, ...]] = Kept(READ_BYTES)
@@ -99,7 +99,7 @@ class ReportLooks:
     async def _ask(self, material: Material, writing: Writing, effects: Sequence[Effect], first: bool) -> None:
         for effect in effects:
             stage, prompt = writing.asked(effect)
-            await self._effects.request(material, writing.writer.participant, stage, prompt, repeat=not first)
+            await self._effects.request(material, writing.writer.route, stage, prompt, repeat=not first)
         self._log.info("report generations asked for", run_id=material.run.id, count=len(effects))
 
     async def _finish(self, effects: Sequence[Effect], run_id: str) -> None:
@@ -119,8 +119,8 @@ class ReportLooks:
         if participant is None:
             return None
         try:
-            model = self._registry.entry(Route(provider=participant.provider, model=participant.model))
+            route = self._router.first(participant.pinned)
         except UnknownModel as error:
             self._log.error("report cannot be written", run_id=material.run.id, error=str(error))
             return None
-        return Writing(material, Writer(participant, model, self._reserved_tokens), stored)
+        return Writing(material, Writer(route, self._reserved_tokens), stored)

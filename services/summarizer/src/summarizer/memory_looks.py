@@ -17,7 +17,7 @@ from shared.errors import NotYet, StaleMessage, Taken
 from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
-from shared.routing import Registry, Route, UnknownModel
+from shared.routing import Router, UnknownModel
 from shared.storage import Store
 from summarizer.memory import Folding, folding, memory_prompt
 from summarizer.prompts import fitted
@@ -29,10 +29,10 @@ INVALID_MODEL = "invalid_model"
 class MemoryLooks:
     """Looks at the summaries of chats. Repeating a look repeats nothing that anybody sees."""
 
-    def __init__(self, store: Store, publisher: Publisher, registry: Registry, max_tokens: int, log: Logger) -> None:
+    def __init__(self, store: Store, publisher: Publisher, router: Router, max_tokens: int, log: Logger) -> None:
         self._store = store
         self._publisher = publisher
-        self._registry = registry
+        self._router = router
         self._max_tokens = max_tokens
         self._log = log
 
@@ -86,11 +86,11 @@ class MemoryLooks:
         if isinstance(found, Failure):
             return found
         try:
-            route = self._registry.fast_beside(Route(provider=agent.provider, model=agent.model))
-            model = self._registry.entry(route)
+            route = self._router.fast_beside(agent.pinned)[0]
         except UnknownModel as error:
             return Failure(code=INVALID_MODEL, message=str(error))
-        prompt = memory_prompt(found, model.context_window, min(self._max_tokens, model.max_output_tokens))
+        most = min(self._max_tokens, route.entry.max_output_tokens)
+        prompt = memory_prompt(found, route.entry.context_window, most)
         return GenerationRequested(
             run_id=request.run_id,
             at=now(),

@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import Final
 
 from shared.contracts.generations import Generation
-from shared.contracts.settings import Participant
 from shared.contracts.words import Wanted
-from shared.routing import ModelEntry
+from shared.routing import Route
 from summarizer import statistics
 from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts
 from summarizer.draft import read_draft
@@ -41,18 +40,17 @@ def read_answer(stored: Generation | None) -> Answer | None:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes a report: the participant the run names and the model behind it.
+    """Who writes a report.
 
     A generation reserves at most `reserved_tokens` of output (docs/protocol.md section 8).
     """
 
-    participant: Participant
-    model: ModelEntry
+    route: Route
     reserved_tokens: int
 
     def estimate(self, prompt: Prompt) -> int:
         """What a generation reserves, in nano-dollars."""
-        return self.model.cost_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
+        return self.route.entry.cost_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
 
 
 class Writing:
@@ -63,7 +61,7 @@ class Writing:
         self.answer = read_answer(stored.get(None))
         self.repaired = read_answer(stored.get(REPAIR))
         self._stored = stored
-        window = Window(writer.model.context_window, writer.model.max_output_tokens)
+        window = Window(writer.route.entry.context_window, writer.route.entry.max_output_tokens)
         self._desk = Desk(material, statistics.count(material), window)
 
     @property

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.contracts.record import Record
+from shared.contracts.routes import RouteWish
 from shared.contracts.transcript import ToolCall, ToolResult
 from shared.contracts.words import RunKind, Side
 
@@ -38,6 +39,11 @@ class Participant(Record):
     seed: int | None = None
     parallel_tool_calls: bool | None = None
 
+    @property
+    def pinned(self) -> RouteWish:
+        """The wish of each of its jobs: the model that the run's start resolved."""
+        return RouteWish(provider=self.provider, model=self.model)
+
 
 class JudgeSettings(Record):
     """Who judges. Without `strong_model` there is one stage, and it confirms."""
@@ -52,6 +58,18 @@ class JudgeSettings(Record):
     @property
     def two_stages(self) -> bool:
         return self.strong_model is not None
+
+    @property
+    def pinned(self) -> RouteWish:
+        """The wish of each job of the first stage, as a participant's."""
+        return RouteWish(provider=self.provider, model=self.model)
+
+    @property
+    def strong_pinned(self) -> RouteWish:
+        """The wish of each job of the strong stage: the first stage's where there is no other."""
+        if self.strong_model is None:
+            return self.pinned
+        return RouteWish(provider=self.strong_provider or self.provider, model=self.strong_model)
 
 
 class GivenMessage(Record):

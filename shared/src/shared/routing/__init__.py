@@ -1,12 +1,15 @@
 """Which provider and model answer: pure functions over the registry."""
 
-from shared.routing.registry import (
-    ModelEntry,
-    ProviderEntry,
-    Registry,
-    Route,
-    UnknownModel,
-    load_registry,
-)
+from shared.routing.registry import ModelEntry, ProviderEntry, Registry, load_registry
+from shared.routing.router import Chain, Route, Router, UnknownModel
 
-__all__ = ["ModelEntry", "ProviderEntry", "Registry", "Route", "UnknownModel", "load_registry"]
+__all__ = [
+    "Chain",
+    "ModelEntry",
+    "ProviderEntry",
+    "Registry",
+    "Route",
+    "Router",
+    "UnknownModel",
+    "load_registry",
+]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from shared.contracts.record import Record
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.contracts.words import Purpose, Side
-from shared.routing.registry import Registry, Route
 from shared.routing.report_sizes import expected_condensing, prompt_limit
+from shared.routing.router import Route, Router
 
 CHARACTERS_PER_TOKEN = 4
 PROMPT_FRAME_TOKENS = 150
@@ -33,9 +33,9 @@ def speaker(settings: ConversationSettings, side: Side) -> Participant:
     return settings.agent if side is Side.AGENT else settings.opponent
 
 
-def reserved_nanos(registry: Registry, route: Route, max_tokens: int, prompt_tokens: int, reserved_tokens: int) -> int:
+def reserved_nanos(route: Route, max_tokens: int, prompt_tokens: int, reserved_tokens: int) -> int:
     """What one generation reserves: its prompt, and min(max_tokens, reserved_tokens) of output."""
-    return registry.entry(route).cost_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
+    return route.entry.cost_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
 
 
 def turn_prompt_tokens(
@@ -55,56 +55,54 @@ def judge_prompt_tokens(settings: ConversationSettings, seq: int, tokens_a_messa
     return 2 * PROMPT_FRAME_TOKENS + text_tokens(asked) + seq * tokens_a_message
 
 
-def _conversation_calls(registry: Registry, settings: ConversationSettings, expected: int) -> Iterator[ExpectedCall]:
+def _conversation_calls(router: Router, settings: ConversationSettings, expected: int) -> Iterator[ExpectedCall]:
     for seq in range(len(settings.given) + 1, settings.message_limit + 1):
         participant = speaker(settings, settings.side_of(seq))
-        route = Route(provider=participant.provider, model=participant.model)
         prompt = turn_prompt_tokens(settings, seq, expected)
         output = min(expected, participant.max_tokens)
-        yield _call(registry, route, Purpose.TURN, prompt, output)
+        yield _call(router.first(participant.pinned), Purpose.TURN, prompt, output)
         if settings.judged and settings.judge and settings.side_of(seq) is Side.AGENT:
-            judge = Route(provider=settings.judge.provider, model=settings.judge.model)
-            yield _call(registry, judge, Purpose.JUDGE, judge_prompt_tokens(settings, seq, expected), expected)
+            judge = router.first(settings.judge.pinned)
+            yield _call(judge, Purpose.JUDGE, judge_prompt_tokens(settings, seq, expected), expected)
 
 
-def _call(registry: Registry, route: Route, purpose: Purpose, prompt: int, output: int) -> ExpectedCall:
+def _call(route: Route, purpose: Purpose, prompt: int, output: int) -> ExpectedCall:
     return ExpectedCall(
         purpose=purpose,
         prompt_tokens=prompt,
         completion_tokens=output,
-        cost_nanos=registry.entry(route).cost_nanos(prompt, output),
+        cost_nanos=route.entry.cost_nanos(prompt, output),
     )
 
 
-def expected_calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
+def expected_calls(router: Router, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
     """Every generation the run is expected to need if each conversation reaches its limit, report included."""
     for index in range(1, settings.total + 1):
-        yield from _conversation_calls(registry, settings.conversation(index), expected)
-    yield from report_calls(registry, settings, expected)
+        yield from _conversation_calls(router, settings.conversation(index), expected)
+    yield from report_calls(router, settings, expected)
 
 
-def report_calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
+def report_calls(router: Router, settings: RunSettings, expected: int) -> Iterator[ExpectedCall]:
     """Every generation the run's report is expected to need: transcripts that are condensed first, and its own."""
-    report = report_call(registry, settings, expected)
+    report = report_call(router, settings, expected)
     if report is None or settings.report is None:
         return
-    route = Route(provider=settings.report.provider, model=settings.report.model)
+    route = router.first(settings.report.pinned)
     scenario = settings.scenarios[0]
     asked = (scenario.agent.system_prompt, scenario.goal or "", *(criterion.text for criterion in scenario.criteria))
     head = REPORT_FRAME_TOKENS + sum(map(text_tokens, asked))
-    transcript, window = scenario.message_limit * expected, registry.entry(route).context_window
+    transcript, window = scenario.message_limit * expected, route.entry.context_window
     condensing = expected_condensing(settings.total, transcript, head, window)
     for _ in range(condensing.calls):
         prompt = CONDENSE_FRAME_TOKENS + condensing.prompt
-        yield _call(registry, route, Purpose.REPORT, prompt, min(expected, condensing.answer))
+        yield _call(route, Purpose.REPORT, prompt, min(expected, condensing.answer))
     yield report
 
 
-def report_call(registry: Registry, settings: RunSettings, expected: int) -> ExpectedCall | None:
+def report_call(router: Router, settings: RunSettings, expected: int) -> ExpectedCall | None:
     """The generation the run's report is expected to need; None for a run without one, or of statistics alone."""
     if settings.report is None or not settings.judged:
         return None
-    route = Route(provider=settings.report.provider, model=settings.report.model)
-    window = registry.entry(route).context_window
+    route = router.first(settings.report.pinned)
     transcript = settings.total * settings.scenarios[0].message_limit * expected
-    return _call(registry, route, Purpose.REPORT, min(transcript, prompt_limit(window)), expected)
+    return _call(route, Purpose.REPORT, min(transcript, prompt_limit(route.entry.context_window)), expected)

@@ -8,7 +8,6 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.record import Record
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Lane, Tier
-from shared.errors import AgentWarsError
 from shared.settings import Fragment
 
 
@@ -54,21 +53,6 @@ class ProviderEntry(Record):
         """A lane's share of the concurrency; the shares add up to it."""
         live = min(self.live_concurrency, self.concurrency - 1)
         return live if lane is Lane.LIVE else self.concurrency - live
-
-
-class Route(Record):
-    """Which provider and model answer."""
-
-    provider: str
-    model: str
-
-
-class UnknownModel(AgentWarsError):
-    """The registry holds no such provider or model."""
-
-    def __init__(self, provider: str | None, model: str | None, known: list[str]) -> None:
-        asked = "/".join(part for part in (provider, model) if part) or "any model"
-        super().__init__(f"{asked} is not in the registry; known: {', '.join(known) or 'none'}")
 
 
 OPENAI: dict[str, Any] = {
@@ -117,42 +101,9 @@ class Registry(Fragment):
                 raise ValueError(f"provider name {name!r} may hold letters, digits, - and _ only")
         return providers
 
-    def entry(self, route: Route) -> ModelEntry:
-        """The model a route names. Raises UnknownModel."""
-        found = self.providers.get(route.provider)
-        model = found.models.get(route.model) if found else None
-        if model is None:
-            raise UnknownModel(route.provider, route.model, self.known())
-        return model
-
     def known(self) -> list[str]:
         """Every `provider/model`, in the registry's order."""
         return [f"{name}/{model}" for name, provider in self.providers.items() for model in provider.models]
-
-    def route(self, provider: str | None, model: str | None, tier: Tier | None = None) -> Route:
-        """The route for what was asked: the named model, else the first of the tier, else the first of all.
-
-        Raises UnknownModel.
-        """
-        candidates = [
-            (Route(provider=name, model=known), entry)
-            for name, held in self.providers.items()
-            for known, entry in held.models.items()
-            if provider in (None, name) and model in (None, known)
-        ]
-        if not candidates:
-            raise UnknownModel(provider, model, self.known())
-        wanted = tier or Tier.STANDARD
-        if model is None:
-            for route, entry in candidates:
-                if entry.tier is wanted:
-                    return route
-        return candidates[0][0]
-
-    def fast_beside(self, route: Route) -> Route:
-        """The first fast model of a route's provider, else the route itself. Raises UnknownModel."""
-        found = self.route(route.provider, None, Tier.FAST)
-        return found if self.entry(found).tier is Tier.FAST else route
 
     def half_lane(self, providers: set[str], lane: Lane) -> int:
         """Half of the tightest lane limit: what a run has at once at most (docs/architecture.md)."""

@@ -9,14 +9,15 @@ from gateway.errors import ContextTooLong, FieldProblem, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.schemas.fields import LARGEST_BUDGET_USD
 from gateway.settings import GatewaySettings
-from gateway.starts.participants import choose
+from gateway.starts.participants import own_wish, wished
 from gateway.starts.planning import new_run
 from shared.contracts.agents import Agent
 from shared.contracts.money import to_nanos
+from shared.contracts.routes import RouteWish
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.contracts.words import RunKind, Side, Tier
-from shared.routing import Registry
+from shared.routing import Router
 from shared.routing.estimates import text_tokens
 
 NO_END_SECONDS: Final = 100 * 365 * 86_400.0
@@ -29,7 +30,7 @@ def new_chat(
     sent: list[Sent],
     agent: Agent | None,
     caller: Caller,
-    registry: Registry,
+    router: Router,
     settings: GatewaySettings,
     now: datetime,
     orphan_seconds: float,
@@ -38,8 +39,8 @@ def new_chat(
     given = tuple(merged(sent))
     if not given or given[-1].side is not Side.OPPONENT:
         raise InvalidRequest(FieldProblem("messages", "must end with a message to be answered"))
-    voice = _voice(body, sent, agent, registry, settings)
-    _check_window(voice, given[-1].content, registry.entry(registry.route(voice.provider, voice.model)).context_window)
+    voice = _voice(body, sent, agent, router, settings)
+    _check_window(voice, given[-1].content, router.first(voice.pinned).entry.context_window)
     scenario = ConversationSettings(
         agent=voice,
         opponent=Participant(name="Person", system_prompt="", provider=voice.provider, model=voice.model),
@@ -62,16 +63,14 @@ def new_chat(
 
 
 def _voice(
-    body: ChatBody, sent: list[Sent], agent: Agent | None, registry: Registry, settings: GatewaySettings
+    body: ChatBody, sent: list[Sent], agent: Agent | None, router: Router, settings: GatewaySettings
 ) -> Participant:
     """Who answers: the agent that is named, with what the request says otherwise; else a voice of the request's own."""
     own: dict[str, Any] = agent.model_dump() if agent else {}
-    own_tier = Tier(own["tier"]) if own.get("tier") else Tier.STANDARD
     tier = body.tier or (TIERS[body.complexity] if body.complexity else None)
-    # A tier that is asked for outranks an agent's own model.
-    held = (own.get("provider"), None if tier and not body.model else own.get("model"))
-    route = choose(registry, (body.provider, body.model), held, tier or own_tier)
-    most = registry.entry(route).max_output_tokens
+    asked = RouteWish(provider=body.provider, model=body.model, tier=tier)
+    route = router.first(wished(router, asked, own_wish(agent) if agent else RouteWish()))
+    most = route.entry.max_output_tokens
     if body.max_tokens is not None and body.max_tokens > most:
         raise InvalidRequest(FieldProblem("maxTokens", f"must be at most {most}, the most {route.model} writes", most))
     warmth = next((one for one in (body.temperature, own.get("temperature")) if one is not None), settings.temperature)

@@ -15,6 +15,7 @@ from gateway.answers.positions import Frames, Position, read_position
 from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import Readings
 from gateway.answers.response import AnswerResponse
+from gateway.answers.route_headers import route_headers
 from gateway.chat.bounds import check_line, check_new
 from gateway.chat.chats import Answer, Chats, message_id
 from gateway.chat.decide import Say, decide
@@ -36,7 +37,7 @@ from shared.contracts.words import Side, Wanted
 from shared.errors import BrokerUnavailable, NotYet
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.routing import Registry
+from shared.routing import Router
 from shared.storage import Store
 
 DECISIONS: Final = 5
@@ -52,7 +53,7 @@ class ChatDoor:
         streams: Streams,
         connection: Connection,
         store: Store,
-        registry: Registry,
+        router: Router,
         settings: GatewaySettings,
         log: Logger,
     ) -> None:
@@ -61,14 +62,10 @@ class ChatDoor:
         self._streams = streams
         self._connection = connection
         self._store = store
-        self._registry = registry
+        self._router = router
         self._settings = settings
         self._log = log
-        self._tiers = {
-            f"{name}/{model}": entry.tier.value
-            for name, provider in registry.providers.items()
-            for model, entry in provider.models.items()
-        }
+        self._tiers = router.tiers()
 
     async def post(self, request: Request, caller: Caller, body: ChatBody, format_: FormatWord) -> Response:
         """Answers a posted message. Everything that can be refused is refused before the first byte."""
@@ -180,7 +177,7 @@ class ChatDoor:
         check_new(sent)
         agent = await self._agent(caller, body)
         orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._settings.chat_orphan_seconds
-        run = new_chat(body, sent, agent, caller, self._registry, self._settings, now(), orphan)
+        run = new_chat(body, sent, agent, caller, self._router, self._settings, now(), orphan)
         return await self.chats.begin(run)
 
     async def _agent(self, caller: Caller, body: ChatBody) -> Agent | None:
@@ -195,14 +192,12 @@ class ChatDoor:
 
     async def _whole(self, request: Request, answer: Answer) -> Response:
         follower = await self._follower(answer)
-        about = self._about(answer)
+        about, headers = self._about(answer), self._headers(answer, "json")
 
         async def left() -> None:
             await self.chats.stop(answer.run.id, answer.seq)
 
-        return await whole_answer(
-            request, follower, about, self._readings, self._streams.stopping, headers_of(about, "json"), left
-        )
+        return await whole_answer(request, follower, about, self._readings, self._streams.stopping, headers, left)
 
     async def _streamed(
         self,
@@ -239,11 +234,10 @@ class ChatDoor:
         follower = await self._follower(answer, recorded)
         reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)
         self._streams.begin()
-        headers = headers_of(self._about(answer), format_)
         return AnswerResponse(
             self._streams.clients,
             reader,
-            headers,
+            self._headers(answer, format_),
             self._log,
             events=format_ in WITH_COMMENTS,
             counted=self._streams.admission.holding(caller),
@@ -264,6 +258,10 @@ class ChatDoor:
             standing=answer.standing,
             recorded=recorded,
         )
+
+    def _headers(self, answer: Answer, format_: FormatWord) -> dict[str, str]:
+        route = route_headers(self._router, answer.run.settings.scenarios[0].agent, answer.run.id)
+        return {**route, **headers_of(format_)}
 
     def _about(self, answer: Answer) -> About:
         voice = answer.run.settings.scenarios[0].agent

@@ -20,6 +20,7 @@ from gateway.errors import Conflict
 from gateway.schemas.dead_letters import Replayed
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
+from shared.contracts.routes import RouteWish
 from shared.contracts.runs import Run
 from shared.contracts.words import Purpose
 from shared.contracts.work import (
@@ -34,7 +35,7 @@ from shared.contracts.work import (
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
-from shared.routing import Registry, Route
+from shared.routing import Router
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos
 from shared.settings import LimitSettings
 from shared.storage import Store
@@ -50,10 +51,10 @@ TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
 class Replays:
     """Puts given-up work back on its queue."""
 
-    def __init__(self, connection: Connection, store: Store, registry: Registry, settings: LimitSettings) -> None:
+    def __init__(self, connection: Connection, store: Store, router: Router, settings: LimitSettings) -> None:
         self._connection = connection
         self._store = store
-        self._registry = registry
+        self._router = router
         self._settings = settings
 
     async def replay(self, caller: Caller, letter_id: str) -> Replayed:
@@ -94,10 +95,10 @@ class Replays:
 
     def _check_budget(self, run: Run, job: GenerationRequested) -> None:
         """A later pass holds no slot, so it reserves nothing: it must fit into what is neither spent nor reserved."""
-        limits, route = self._settings, Route(provider=job.provider, model=job.model)
+        limits, wish = self._settings, RouteWish(provider=job.provider, model=job.model)
         played = run.settings.conversation(conversation_index(str(job.conversation_id)))
         prompt = judge_prompt_tokens(played, job.seq, limits.expected_output_tokens)
-        nanos = reserved_nanos(self._registry, route, job.max_tokens, prompt, limits.reserved_output_tokens)
+        nanos = reserved_nanos(self._router.first(wish), job.max_tokens, prompt, limits.reserved_output_tokens)
         if run.budget.spent + run.budget.open + nanos > run.budget.max:
             raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
 

@@ -14,42 +14,29 @@ from gateway.single_answers.runs import UNREAD_AT_ONCE, answer_settings, check_w
 from gateway.single_answers.voices import max_tokens_of
 from shared.contracts.settings import GivenMessage, Participant, RunSettings
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Side, Tier
-from shared.routing import Registry, Route
+from shared.contracts.words import Side
+from shared.routing import Router
 
 TIME_LIMIT_SECONDS: Final = 300.0
 
 
-def completion_settings(body: CompletionBody, registry: Registry, settings: GatewaySettings) -> RunSettings:
+def completion_settings(body: CompletionBody, router: Router, settings: GatewaySettings) -> RunSettings:
     """How the request is answered. Raises InvalidRequest, ContextTooLong and UnknownModel."""
     if body.messages[-1].role not in ("user", "tool"):
         sentence = "must end with a user's or a tool's message, which is answered"
         raise InvalidRequest(FieldProblem("messages", sentence))
     asked = answer_settings(
-        _voice(body, registry, settings),
+        _voice(body, router, settings),
         list(_given(body.messages)),
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=UNREAD_AT_ONCE,
     )
-    check_window(asked, registry)
+    check_window(asked, router)
     return asked
 
 
-def route_of(registry: Registry, model: str) -> Route:
-    """The route a model's name means: a model, `provider/model`, or the first of a tier. Raises UnknownModel."""
-    for provider, held in registry.providers.items():
-        if model in held.models:
-            return Route(provider=provider, model=model)
-    provider, slash, name = model.partition("/")
-    if slash and provider in registry.providers:
-        return registry.route(provider, name)
-    if model in set(Tier):
-        return registry.route(None, None, Tier(model))
-    return registry.route(None, model)
-
-
-def _voice(body: CompletionBody, registry: Registry, settings: GatewaySettings) -> Participant:
-    route = route_of(registry, body.model)
+def _voice(body: CompletionBody, router: Router, settings: GatewaySettings) -> Participant:
+    route = router.first(router.wish_of(body.model))
     most, field = body.most_tokens
     return Participant(
         name="Assistant",
@@ -57,7 +44,7 @@ def _voice(body: CompletionBody, registry: Registry, settings: GatewaySettings) 
         provider=route.provider,
         model=route.model,
         temperature=settings.temperature if body.temperature is None else body.temperature,
-        max_tokens=max_tokens_of(registry, route, most, settings.chat_max_tokens, field),
+        max_tokens=max_tokens_of(route, most, settings.chat_max_tokens, field),
         stop=body.stops,
         tools=body.offered_tools,
         top_p=body.top_p,

@@ -10,7 +10,7 @@ from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.routing import Registry
+from shared.routing import Router
 from shared.storage import Store
 from shared.storage.quotas import Allowance
 
@@ -26,9 +26,9 @@ def is_enforced(settings: GatewaySettings) -> bool:
 class AssistQuota:
     """Counts what a user has of PromptBro in a day."""
 
-    def __init__(self, store: Store, registry: Registry, settings: GatewaySettings) -> None:
+    def __init__(self, store: Store, router: Router, settings: GatewaySettings) -> None:
         self._store = store
-        self._registry = registry
+        self._router = router
         self._settings = settings
 
     async def take(self, run: Run) -> None:
@@ -42,7 +42,7 @@ class AssistQuota:
         moment = now()
         key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
         allowance = Allowance(requests=settings.assist_daily_requests, cost_nanos=to_nanos(settings.assist_daily_usd))
-        estimate = estimated_nanos(run.settings, self._registry, settings)
+        estimate = estimated_nanos(run.settings, self._router, settings)
         quotas = self._store.quotas
         if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
             return

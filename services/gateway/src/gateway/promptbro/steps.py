@@ -15,7 +15,7 @@ from gateway.single_answers.voices import VoiceFields, voice_of
 from shared.contracts.framing import behind, one_line
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import FailureTag, Side
-from shared.routing import Registry
+from shared.routing import Router
 from shared.settings import LimitSettings
 
 Step = Literal["brief", "section", "rewrite", "criteria", "from-report"]
@@ -110,7 +110,7 @@ def check_input(body: AssistBody) -> None:
 
 def assist_settings(
     body: AssistBody,
-    registry: Registry,
+    router: Router,
     limits: LimitSettings,
     *,
     orphan_seconds: float,
@@ -125,7 +125,7 @@ def assist_settings(
     voice = voice_of(
         VoiceFields(provider=body.provider, model=body.model),
         _instructions(body),
-        registry,
+        router,
         temperature=limits.temperature,
         most=limits.assist_max_tokens,
     )
@@ -136,7 +136,7 @@ def assist_settings(
         orphan_seconds=orphan_seconds,
         budget_usd=BUDGET_USD,
     )
-    check_window(settings, registry)
+    check_window(settings, router)
     return settings
 
 

@@ -13,8 +13,9 @@ from gateway.services import NeedsStore, Services, ServicesOfApp
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Criterion
-from shared.routing import Registry
+from shared.routing import Router
 
 REPLACE_ATTEMPTS = 5
 
@@ -37,7 +38,7 @@ async def create_agent(
 ) -> AgentView:
     moment = now()
     agent = Agent(
-        id=new_id(), tenant=caller.tenant, created_at=moment, updated_at=moment, **_values(body, services.registry)
+        id=new_id(), tenant=caller.tenant, created_at=moment, updated_at=moment, **_values(body, services.router)
     )
     await services.store.agents.insert(agent)
     response.headers["Location"] = f"/api/agents/{agent.id}"
@@ -56,7 +57,7 @@ async def get_agent(
 
 @router.put("/{agent_id}", summary="Replace an agent: makes a new version", response_model=AgentView)
 async def replace_agent(agent_id: str, body: AgentBody, services: ServicesOfApp, caller: CallerOfRequest) -> AgentView:
-    values = _values(body, services.registry)
+    values = _values(body, services.router)
     for _ in range(REPLACE_ATTEMPTS):
         current = await _agent(services, caller.tenant, agent_id)
         same_words = (current.system_prompt, current.criteria) == (values["system_prompt"], values["criteria"])
@@ -93,12 +94,12 @@ async def _agent(services: Services, tenant: str, agent_id: str, version: int | 
     return agent
 
 
-def _values(body: AgentBody, registry: Registry) -> dict[str, object]:
+def _values(body: AgentBody, router: Router) -> dict[str, object]:
     """What a body says of an agent, checked against the registry. Raises InvalidRequest and UnknownModel."""
     if body.endpoint is not None:
         raise InvalidRequest(FieldProblem("endpoint", "names no endpoint that is configured here"))
     if body.provider is not None or body.model is not None:
-        registry.route(body.provider, body.model, body.tier)
+        router.routes(RouteWish(provider=body.provider, model=body.model, tier=body.tier))
     values = {name: getattr(body, name) for name in AgentBody.model_fields}
     return values | {"stop": tuple(body.stop), "tools": tuple(body.tools), "criteria": _criteria(body)}
 

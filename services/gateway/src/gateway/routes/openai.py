@@ -6,16 +6,16 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from gateway.access.callers import CallerOfRequest
+from gateway.answers.route_headers import route_headers
 from gateway.errors import InvalidModel
 from gateway.openai_wire.answers import CompletionChunks, completion
-from gateway.openai_wire.asked import completion_settings, route_of
+from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.schemas.completions import Completion, Model, Models, Refusal
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp
 from gateway.single_answers.runs import answer_run
-from gateway.single_answers.voices import route_headers
-from shared.routing import Registry, UnknownModel
+from shared.routing import Router, UnknownModel
 
 AS_COMPLETION: dict[int | str, dict[str, Any]] = {
     200: {
@@ -40,13 +40,13 @@ async def create_chat_completion(
     body: CompletionBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
 ) -> Response:
     await services.streams.check(caller)
-    settings = completion_settings(body, services.registry, services.settings)
+    settings = completion_settings(body, services.router, services.settings)
     run = await services.single_answers.begin(answer_run(settings, caller))
     if body.stream:
         form = CompletionChunks(run, includes_usage=body.includes_usage)
         return services.single_answers.streamed(caller, run, form, advised=False)
     answered = await services.single_answers.whole(request, caller, run)
-    headers = route_headers(run.settings.scenarios[0].agent, services.registry, run.id)
+    headers = route_headers(services.router, run.settings.scenarios[0].agent, run.id)
     return JSONResponse(completion(run, answered), headers=headers)
 
 
@@ -57,15 +57,14 @@ async def list_openai_models(services: ServicesOfApp) -> Models:
 
 @router.get("/models/{model:path}", summary="Show a model, in OpenAI's shape", response_model=Model)
 async def get_openai_model(model: str, services: ServicesOfApp) -> Model:
-    return _model(_known(services.registry, model))
+    return _model(_known(services.router, model))
 
 
-def _known(registry: Registry, model: str) -> str:
+def _known(router: Router, model: str) -> str:
     try:
-        route = route_of(registry, model)
+        return str(router.first(router.wish_of(model)))
     except UnknownModel as error:
         raise InvalidModel(str(error)) from error
-    return f"{route.provider}/{route.model}"
 
 
 def _model(name: str) -> Model:

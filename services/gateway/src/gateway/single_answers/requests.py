@@ -16,7 +16,7 @@ from gateway.single_answers.runs import UNREAD_FOR_A_RECONNECT, answer_settings,
 from gateway.single_answers.voices import VoiceFields, voice_of
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import Side
-from shared.routing import Registry
+from shared.routing import Router
 
 TIME_LIMIT_SECONDS: Final = 300.0
 
@@ -30,13 +30,13 @@ class QuestionBody(VoiceFields):
     messages: Annotated[Posted, Field(max_length=NEW_MESSAGES)] | None = None
 
 
-def question(body: QuestionBody, registry: Registry, settings: GatewaySettings) -> RunSettings:
+def question(body: QuestionBody, router: Router, settings: GatewaySettings) -> RunSettings:
     """How the question is answered. Raises InvalidRequest, ContextTooLong, UnknownModel."""
     given, instructions = _said(body)
     warmth, most = settings.temperature, settings.chat_max_tokens
-    voice = voice_of(body, body.system or instructions, registry, temperature=warmth, most=most)
+    voice = voice_of(body, body.system or instructions, router, temperature=warmth, most=most)
     asked = answer_settings(voice, given, time_limit_seconds=TIME_LIMIT_SECONDS, orphan_seconds=UNREAD_FOR_A_RECONNECT)
-    check_window(asked, registry)
+    check_window(asked, router)
     return asked
 
 

@@ -13,7 +13,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant, RunSettings
 from shared.contracts.words import RunKind
-from shared.routing import Registry, Route
+from shared.routing import Router
 from shared.routing.estimates import reserved_nanos, text_tokens
 from shared.settings import LimitSettings
 
@@ -75,17 +75,17 @@ def prompt_tokens(settings: RunSettings) -> int:
     return sum(text_tokens(text) for text in [*texts, *outputs])
 
 
-def check_window(settings: RunSettings, registry: Registry) -> None:
+def check_window(settings: RunSettings, router: Router) -> None:
     """Raises ContextTooLong for a question that its model cannot take."""
     voice = settings.scenarios[0].agent
-    window = registry.entry(Route(provider=voice.provider, model=voice.model)).context_window
+    window = router.first(voice.pinned).entry.context_window
     tokens = prompt_tokens(settings)
     if tokens > window:
         raise ContextTooLong(voice.model, tokens, window)
 
 
-def estimated_nanos(settings: RunSettings, registry: Registry, limits: LimitSettings) -> int:
+def estimated_nanos(settings: RunSettings, router: Router, limits: LimitSettings) -> int:
     """What an answer is expected to cost."""
     voice = settings.scenarios[0].agent
-    route = Route(provider=voice.provider, model=voice.model)
-    return reserved_nanos(registry, route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)
+    route = router.first(voice.pinned)
+    return reserved_nanos(route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)

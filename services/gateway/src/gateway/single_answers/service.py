@@ -17,6 +17,7 @@ from gateway.answers.failures import AnswerFailed
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.json_answer import await_answer
 from gateway.answers.reader_leases import Readings
+from gateway.answers.route_headers import route_headers
 from gateway.errors import Conflict, NotFound
 from gateway.event_stream import Streams
 from gateway.health.store_watch import StoreWatch
@@ -27,7 +28,6 @@ from gateway.single_answers.formats import PlainFormat, ResumableFormat
 from gateway.single_answers.runs import answer_run, answer_seq
 from gateway.single_answers.serving import GRACE_SECONDS, AnswerStream, Stop
 from gateway.single_answers.sessions import SessionView, reconnect
-from gateway.single_answers.voices import route_headers
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
@@ -35,7 +35,7 @@ from shared.contracts.words import EndedReason, RunKind, Wanted
 from shared.errors import BrokerUnavailable, NotYet, StoreUnavailable, Taken, TransientError
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.routing import Registry
+from shared.routing import Router
 from shared.storage import Store
 
 SESSION_KEPT: Final = timedelta(minutes=10)
@@ -60,7 +60,7 @@ class SingleAnswers:
     control: ControlOfRuns
     streams: Streams
     readings: Readings
-    registry: Registry
+    router: Router
     token_secret: SecretStr | None
     log: Logger
 
@@ -144,7 +144,7 @@ class SingleAnswers:
         counted = nullcontext() if resumes else self.streams.admission.holding(caller)
         stop = self._stop_of(caller, run)
         serve = AnswerStream(self._follower(run), form, self.readings, run, stop, counted, resumes=resumes)
-        headers = route_headers(run.settings.scenarios[0].agent, self.registry, run.id)
+        headers = route_headers(self.router, run.settings.scenarios[0].agent, run.id)
         return self.streams.response(serve, headers, advised=advised, caller=caller if resumes else None)
 
     async def whole(self, request: Request, caller: Caller, run: Run) -> Answered:

@@ -5,9 +5,10 @@ from typing import Final, Literal
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.agents import Stop
 from gateway.schemas.fields import Body, MaxTokens, Name, Prompt, Temperature, TierWord
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Participant
 from shared.contracts.words import Tier
-from shared.routing import Registry, Route
+from shared.routing import Route, Router
 
 TIER_OF: Final = {"simple": Tier.FAST, "medium": Tier.STANDARD, "complex": Tier.PREMIUM}
 
@@ -25,41 +26,27 @@ class VoiceFields(Body):
     stop: Stop | None = None
 
 
-def voice_of(
-    fields: VoiceFields, system_prompt: str, registry: Registry, *, temperature: float, most: int
-) -> Participant:
+def voice_of(fields: VoiceFields, system_prompt: str, router: Router, *, temperature: float, most: int) -> Participant:
     """Who answers; `temperature` and `most` (tokens) stand where the request says nothing.
 
     Raises UnknownModel, and InvalidRequest for more tokens than the model writes.
     """
     tier = fields.tier or TIER_OF.get(fields.complexity or "medium")
-    route = registry.route(fields.provider, fields.model, tier)
+    route = router.first(RouteWish(provider=fields.provider, model=fields.model, tier=tier))
     return Participant(
         name="Assistant",
         system_prompt=system_prompt,
         provider=route.provider,
         model=route.model,
         temperature=temperature if fields.temperature is None else fields.temperature,
-        max_tokens=max_tokens_of(registry, route, fields.max_tokens, most, "maxTokens"),
+        max_tokens=max_tokens_of(route, fields.max_tokens, most, "maxTokens"),
         stop=tuple(fields.stop or ()),
     )
 
 
-def max_tokens_of(registry: Registry, route: Route, asked: int | None, default: int, field: str) -> int:
+def max_tokens_of(route: Route, asked: int | None, default: int, field: str) -> int:
     """The most tokens of an answer. Raises InvalidRequest for more than the model writes."""
-    most = registry.entry(route).max_output_tokens
+    most = route.entry.max_output_tokens
     if asked is not None and asked > most:
         raise InvalidRequest(FieldProblem(field, f"must be at most {most}, the most {route.model} writes", most))
     return asked or min(default, most)
-
-
-def route_headers(voice: Participant, registry: Registry, run_id: str) -> dict[str, str]:
-    """What an answer's headers say of its route at admission, and by which id it is stopped."""
-    tier = registry.entry(Route(provider=voice.provider, model=voice.model)).tier
-    return {
-        "X-Model-Name": voice.model,
-        "X-Model-Tier": tier.value,
-        "X-Fallback-Chain": f"{voice.provider}/{voice.model}",
-        "X-Conversation-Id": run_id,
-        "X-Stream-Id": run_id,
-    }

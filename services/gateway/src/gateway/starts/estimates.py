@@ -8,7 +8,7 @@ from gateway.schemas.answers import EstimateView, PurposeEstimate, Tokens
 from shared.contracts.money import to_usd
 from shared.contracts.settings import RunSettings
 from shared.contracts.words import Purpose
-from shared.routing import Registry, Route
+from shared.routing import Router
 from shared.routing.estimates import ExpectedCall, expected_calls, report_call, report_calls, reserved_nanos
 from shared.settings import LimitSettings
 
@@ -56,31 +56,30 @@ class Estimate:
         )
 
 
-def estimate(registry: Registry, settings: RunSettings, limits: LimitSettings) -> Estimate:
+def estimate(router: Router, settings: RunSettings, limits: LimitSettings) -> Estimate:
     """The cost of a run whose conversations all reach their limit."""
     found = Estimate(settings.judged)
-    for call, times in _calls(registry, settings, limits.expected_output_tokens):
+    for call, times in _calls(router, settings, limits.expected_output_tokens):
         found.total.add(call, times)
         found.by_purpose[call.purpose].add(call, times)
     return found
 
 
-def report_reserve_nanos(registry: Registry, settings: RunSettings, limits: LimitSettings) -> int:
+def report_reserve_nanos(router: Router, settings: RunSettings, limits: LimitSettings) -> int:
     """What a run puts aside for its report at its start (docs/protocol.md section 8)."""
-    call = report_call(registry, settings, limits.expected_output_tokens)
+    call = report_call(router, settings, limits.expected_output_tokens)
     if call is None or settings.report is None:
         return 0
-    route = Route(provider=settings.report.provider, model=settings.report.model)
     tokens = (settings.report.max_tokens, call.prompt_tokens, limits.reserved_output_tokens)
-    return reserved_nanos(registry, route, *tokens)
+    return reserved_nanos(router.first(settings.report.pinned), *tokens)
 
 
-def _calls(registry: Registry, settings: RunSettings, expected: int) -> Iterator[tuple[ExpectedCall, int]]:
+def _calls(router: Router, settings: RunSettings, expected: int) -> Iterator[tuple[ExpectedCall, int]]:
     """Each expected call, and how often: conversations of one scenario differ in nothing that costs."""
     places = Counter(settings.scenario_place(index) for index in range(1, settings.total + 1))
     for place, times in sorted(places.items()):
         alone: dict[str, object] = {"total": 1, "scenarios": (settings.scenarios[place],), "retried": ()}
         once = settings.model_copy(update=alone | {"report": None})
-        for call in expected_calls(registry, once, expected):
+        for call in expected_calls(router, once, expected):
             yield call, times
-    yield from ((call, 1) for call in report_calls(registry, settings, expected))
+    yield from ((call, 1) for call in report_calls(router, settings, expected))

@@ -7,9 +7,10 @@ from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, Person
 from gateway.starts.personas import BY_ID
 from shared.contracts.agents import Agent
 from shared.contracts.framing import behind
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
 from shared.contracts.words import Tier
-from shared.routing import Registry, Route
+from shared.routing import Route, Router
 from shared.settings import LimitSettings
 
 REPORT_MAX_TOKENS = 4_000
@@ -37,20 +38,24 @@ class Persona:
         return f"{self.prompt}\n\nStyle: {behind(self.style)}" if self.style else self.prompt
 
 
-def choose(
-    registry: Registry, asked: tuple[str | None, str | None], own: tuple[str | None, str | None], tier: Tier
-) -> Route:
-    """The route for what was asked (provider, model), else for the participant's own, else of the tier.
+def wished(router: Router, asked: RouteWish, own: RouteWish) -> RouteWish:
+    """Who is to play a participant: what a request asks for, else the participant's own.
 
-    A model without a provider is looked for at the participant's own provider first. Raises UnknownModel.
+    A model without a provider is looked for at the participant's own provider first. A tier that is asked for
+    outranks a model of the participant's own.
     """
-    provider, model = asked
-    if model is not None:
-        held = own[0] is not None and model in getattr(registry.providers.get(own[0]), "models", ())
-        return registry.route(provider or (own[0] if held else None), model)
-    if provider is not None and provider != own[0]:
-        return registry.route(provider, None, tier)
-    return registry.route(own[0], own[1], tier)
+    if asked.model is not None:
+        held = own.provider if own.provider and router.has(own.provider, asked.model) else None
+        return RouteWish(provider=asked.provider or held, model=asked.model)
+    tier = asked.tier or own.tier
+    if asked.provider not in (None, own.provider):
+        return RouteWish(provider=asked.provider, tier=tier)
+    return RouteWish(provider=own.provider, model=None if asked.tier else own.model, tier=tier)
+
+
+def own_wish(agent: Agent) -> RouteWish:
+    """Who plays an agent where nothing else is asked for."""
+    return RouteWish(provider=agent.provider, model=agent.model, tier=Tier(agent.tier) if agent.tier else None)
 
 
 def resolve_persona(body: PersonaBody, where: str) -> Persona:
@@ -82,15 +87,14 @@ def persona_of(opponent: OpponentBody | None, where: str) -> Persona | None:
 
 @dataclass(frozen=True, slots=True)
 class Casting:
-    """Casts participants with the registry and the limits of this installation."""
+    """Casts participants with the router and the limits of this installation."""
 
-    registry: Registry
+    router: Router
     limits: LimitSettings
 
     def agent(self, agent: Agent, body: BattleFields, where: str = "") -> Participant:
         """The agent under test: its own values, overridden by the start's."""
-        tier = Tier(agent.tier) if agent.tier else Tier.STANDARD
-        route = choose(self.registry, (body.provider, body.model), (agent.provider, agent.model), tier)
+        route = self._route(body, own_wish(agent))
         return Participant(
             agent_id=agent.id,
             agent_version=agent.version,
@@ -107,9 +111,7 @@ class Casting:
         self, body: OpponentBody, agent: Agent | None, persona: Persona | None, provider: str, where: str = ""
     ) -> Participant:
         """Another agent, or a simulated user on the fast tier of the provider the agent is called at."""
-        own = (agent.provider, agent.model) if agent else (provider, None)
-        tier = Tier(agent.tier) if agent and agent.tier else Tier.STANDARD if agent else Tier.FAST
-        route = choose(self.registry, (body.provider, body.model), own, tier)
+        route = self._route(body, own_wish(agent) if agent else RouteWish(provider=provider, tier=Tier.FAST))
         return Participant(
             agent_id=agent.id if agent else None,
             agent_version=agent.version if agent else None,
@@ -126,12 +128,10 @@ class Casting:
 
     def judge(self, body: JudgeBody, provider: str) -> JudgeSettings:
         """The judge: the fast tier of the agent's provider where no model is named."""
-        fast = choose(self.registry, (body.provider, body.model), (provider, None), Tier.FAST)
-        strong = (
-            choose(self.registry, (body.provider, body.strong_model), (fast.provider, None), Tier.PREMIUM)
-            if body.strong_model
-            else None
-        )
+        fast = self._route(body, RouteWish(provider=provider, tier=Tier.FAST))
+        asked = RouteWish(provider=body.provider, model=body.strong_model)
+        own = RouteWish(provider=fast.provider)
+        strong = self.router.first(wished(self.router, asked, own)) if body.strong_model else None
         return JudgeSettings(
             enabled=body.enabled,
             provider=fast.provider,
@@ -143,21 +143,24 @@ class Casting:
 
     def report(self, provider: str) -> Participant:
         """Who writes the report: the standard tier of the agent's provider."""
-        route = self.registry.route(provider, None, Tier.STANDARD)
-        most = self.registry.entry(route).max_output_tokens
+        route = self.router.first(RouteWish(provider=provider, tier=Tier.STANDARD))
         return Participant(
             name="report",
             system_prompt="",
             provider=route.provider,
             model=route.model,
-            max_tokens=min(REPORT_MAX_TOKENS, most),
+            max_tokens=min(REPORT_MAX_TOKENS, route.entry.max_output_tokens),
         )
+
+    def _route(self, asked: BattleFields | OpponentBody | JudgeBody, own: RouteWish) -> Route:
+        wish = RouteWish(provider=asked.provider, model=asked.model)
+        return self.router.first(wished(self.router, wish, own))
 
     def _temperature(self, asked: float | None, own: float | None) -> float:
         return next((value for value in (asked, own) if value is not None), self.limits.temperature)
 
     def _max_tokens(self, route: Route, asked: int | None, own: int | None, where: str) -> int:
-        most = self.registry.entry(route).max_output_tokens
+        most = route.entry.max_output_tokens
         if asked is not None and asked > most:
             raise InvalidRequest(FieldProblem(where, f"must be at most {most}, the most {route.model} writes", most))
         return asked or min(own or self.limits.turn_max_tokens, most)

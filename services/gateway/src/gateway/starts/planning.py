@@ -18,7 +18,7 @@ from shared.contracts.money import to_nanos
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.contracts.words import Lane, RunKind
-from shared.routing import Registry
+from shared.routing import Registry, Router
 
 AgentKey = tuple[str, int | None]
 """An agent as it is now (no version), or in one version."""
@@ -64,10 +64,11 @@ def agents_named(fields: Sequence[BattleFields]) -> Iterator[AgentKey]:
 class Planner:
     """Plans runs with the registry and the limits of this installation."""
 
-    def __init__(self, registry: Registry, settings: GatewaySettings) -> None:
+    def __init__(self, registry: Registry, router: Router, settings: GatewaySettings) -> None:
         self._registry = registry
+        self._router = router
         self._limits = settings
-        self._casting = Casting(registry, settings)
+        self._casting = Casting(router, settings)
 
     def battle(self, start: BattleStart, agents: Mapping[AgentKey, Agent], seed: int) -> Plan:
         """One battle, or several as one run. Raises InvalidRequest and UnknownModel."""
@@ -108,7 +109,7 @@ class Planner:
             "max_budget_nanos": budget,
         }
         settings = settings.model_copy(update=changes)
-        return Plan(settings, estimate(self._registry, settings, self._limits))
+        return Plan(settings, estimate(self._router, settings, self._limits))
 
     def _plan(
         self,
@@ -132,9 +133,9 @@ class Planner:
             time_limit_seconds=max(self._limits.run_time_limit_seconds, start.time_limit_seconds or 0),
             report=self._casting.report(scenarios[0].agent.provider) if has_prose else None,
         )
-        reserve = report_reserve_nanos(self._registry, settings, self._limits)
+        reserve = report_reserve_nanos(self._router, settings, self._limits)
         settings = settings.model_copy(update={"report_reserve_nanos": reserve})
-        return Plan(settings, estimate(self._registry, settings, self._limits))
+        return Plan(settings, estimate(self._router, settings, self._limits))
 
     def _at_most(self, field: str, value: int, ceiling: int) -> None:
         if value > ceiling:

@@ -45,13 +45,6 @@ def knows_resets(request: Request) -> bool:
     return version.isascii() and version.isdecimal() and int(version[:4]) >= 7
 
 
-def headers_of(about: About, word: FormatWord) -> dict[str, str]:
-    """The route at admission, and the format's own headers."""
-    return {
-        "X-Model-Name": about.model,
-        "X-Model-Tier": about.tier(about.provider, about.model) or "",
-        "X-Fallback-Chain": f"{about.provider}/{about.model}",
-        "X-Conversation-Id": about.chat_id,
-        "X-Stream-Id": about.chat_id,
-        **_HEADERS.get(word, {}),
-    }
+def headers_of(word: FormatWord) -> Mapping[str, str]:
+    """A format's own headers; what the answer's route says stands beside them."""
+    return _HEADERS.get(word, {})
