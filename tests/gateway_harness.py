@@ -206,7 +206,7 @@ class Writer:
                 seq=messages + 1,
                 kind=EntryKind.ENDED,
                 created_at=now(),
-                reason=reason,
+                ended_reason=reason,
             )
         )
         await self._store.conversations.set_totals(

@@ -22,7 +22,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, ToolCall
-from shared.contracts.words import EndedReason, RunKind, RunStatus, Side, Wanted
+from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Side, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable
 from shared.messaging import history, subjects
@@ -217,7 +217,9 @@ async def test_end_that_was_not_told_before_a_death_is_told(
         await store.runs.insert(begun)
         await store.conversations.insert(conversation(begun))
         await store.runs.abandon(begun.id, Failure(code="internal", message="It failed."), now())
-        done = GenerationStored(run_id=begun.id, at=now(), conversation_id=begun.conversation_id(1), purpose="turn")
+        done = GenerationStored(
+            run_id=begun.id, at=now(), conversation_id=begun.conversation_id(1), purpose=Purpose.TURN
+        )
         await client.jetstream().publish(subjects.DONE_ORCHESTRATOR, done.to_json())
         await at_rest(played, begun.id)
     assert [event.type for event in await events_of(client, begun.id)][-1] == "run.ended"
@@ -330,7 +332,7 @@ UNREADABLE = {
     "of a run nobody knows": RunCommanded(run_id="nobody", at=now()).to_json(),
     "of no run": RunCommanded(run_id=WORDS, at=now(), conversation_id="a-b-c").to_json(),
     "of a conversation nobody knows": GenerationStored(
-        run_id="nobody", at=now(), conversation_id="nobody-x", purpose="turn"
+        run_id="nobody", at=now(), conversation_id="nobody-x", purpose=Purpose.TURN
     ).to_json(),
 }
 

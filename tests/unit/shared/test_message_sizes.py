@@ -16,6 +16,7 @@ from shared.contracts.bounds import BROKER_PAYLOAD_BYTES, HEADER_BYTES, LARGEST_
 from shared.contracts.events import MessageAdded, RunEvent
 from shared.contracts.record import Message, now
 from shared.contracts.transcript import BESIDE_EVENT_LIMIT, MESSAGE_EVENT_LIMIT, Entry, Failure, ToolCall, ToolResult
+from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested, PromptMessage, TriggerGivenUp
 from shared.errors import NotStorable
 from shared.messaging.publisher import _encoded
@@ -81,7 +82,9 @@ def filled(contract: type[BaseModel]) -> Any:
     return contract.model_validate(fields | {"question": None} if "question" in contract.model_fields else fields)
 
 
-JOB = GenerationRequested(run_id="r", at=now(), purpose="turn", provider="demo", model="demo-fast", first_job_at=now())
+JOB = GenerationRequested(
+    run_id="r", at=now(), purpose=Purpose.TURN, provider="demo", model="demo-fast", first_job_at=now()
+)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Prompt templates, from what a body says of them. Pure."""
 
+from typing import Any
+
 from gateway.schemas.templates import TemplateBody, variables_of
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
@@ -19,5 +21,5 @@ def changed_template(template: PromptTemplate, body: TemplateBody) -> PromptTemp
     return template.model_copy(update=_values(body) | changes)
 
 
-def _values(body: TemplateBody) -> dict[str, object]:
+def _values(body: TemplateBody) -> dict[str, Any]:
     return {"name": body.name, "kind": body.kind, "content": body.content, "variables": variables_of(body)}

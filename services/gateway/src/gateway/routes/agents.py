@@ -1,6 +1,6 @@
 """/api/agents: stored, versioned participants."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -94,7 +94,7 @@ async def _agent(services: Services, tenant: str, agent_id: str, version: int | 
     return agent
 
 
-def _values(body: AgentBody, router: Router) -> dict[str, object]:
+def _values(body: AgentBody, router: Router) -> dict[str, Any]:
     """What a body says of an agent, checked against the registry. Raises InvalidRequest and UnknownModel."""
     if body.endpoint is not None:
         raise InvalidRequest(FieldProblem("endpoint", "names no endpoint that is configured here"))
