@@ -7,9 +7,9 @@ import pytest
 
 from gateway.answers.answer_events import Answered, Closed, Opened, Text, escaped
 from gateway.errors import ApiError, ContextTooLong
+from gateway.http.error_shapes import openai_error, openai_status
 from gateway.openai_wire.answers import CompletionChunks, completion
 from gateway.openai_wire.asked import completion_settings
-from gateway.openai_wire.errors import openai_error, openai_status
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run

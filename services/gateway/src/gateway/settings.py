@@ -1,5 +1,7 @@
 """What the gateway reads from its environment."""
 
+from ipaddress import ip_address
+
 from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import LimitSettings, LogSettings, MongoSettings, NatsSettings
@@ -43,3 +45,11 @@ class GatewaySettings(NatsSettings, MongoSettings, LogSettings, LimitSettings):
                 "take what `openssl rand -hex 32` prints, or leave the variable unset where nobody else can connect"
             )
         return secret
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`: then a gateway is for one person alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

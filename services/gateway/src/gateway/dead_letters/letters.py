@@ -10,8 +10,8 @@ import orjson
 from nats.aio.client import Client
 from pydantic import ValidationError
 
+from gateway.dead_letters.views import DeadLetterItem, DeadLetterPage, DeadLetterView
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
-from gateway.schemas.dead_letters import DeadLetterItem, DeadLetterPage, DeadLetterView
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.owner import Owner
 from shared.contracts.transcript import Failure

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from gateway.access.callers import Caller
 from gateway.dead_letters.letters import Letter, client_of, find_letter
+from gateway.dead_letters.views import Replayed
 from gateway.errors import Conflict
-from gateway.schemas.dead_letters import Replayed
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
 from shared.contracts.routes import RouteWish

@@ -21,9 +21,9 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.access.callers import Caller
-from gateway.access.loopback import is_loopback
 from gateway.errors import TooManyStreams
 from gateway.event_stream.settings import StreamSettings
+from gateway.settings import is_loopback
 from shared.contracts.identity import new_id
 from shared.contracts.owner import Owner
 from shared.contracts.record import now

@@ -13,11 +13,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.access.loopback import is_loopback
 from gateway.errors import Forbidden
 from gateway.http.cors import Cors
 from gateway.http.error_responses import answer
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, is_loopback
 
 READS: Final = ("GET", "HEAD", "OPTIONS")
 READS_THAT_ACT: Final = ("/api/llm", "/api/promptbro/assist")

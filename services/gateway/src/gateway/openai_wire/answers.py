@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway.answers.answer_events import Answered
 from gateway.answers.formats import compact
-from gateway.openai_wire.errors import openai_error
+from gateway.http.error_shapes import openai_error
 from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
 

@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from gateway.access.loopback import is_loopback
 from gateway.errors import RateLimited
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, is_loopback
 from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now

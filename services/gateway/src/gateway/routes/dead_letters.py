@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 
 from gateway.access.callers import CallerOfRequest
 from gateway.dead_letters import letters
+from gateway.dead_letters.views import DeadLetterPage, DeadLetterView, Replayed
 from gateway.http.paging import Limit, page_size
-from gateway.schemas.dead_letters import DeadLetterPage, DeadLetterView, Replayed
 from gateway.services import NeedsStore, ServicesOfApp
 
 LetterCursor = Annotated[

@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter
 
-from gateway.schemas.answers import PersonaList
-from gateway.starts.personas import LIBRARY
+from gateway.schemas.personas import LIBRARY, PersonaList
 
 router = APIRouter(prefix="/api/personas", tags=["personas"])
 

@@ -97,21 +97,6 @@ class MessagePage(Record):
     total: int
 
 
-class PersonaView(Record):
-    """A simulated user of the library."""
-
-    id: str
-    name: str
-    prompt: str
-    goal: str
-    opening: str
-    style: str
-
-
-class PersonaList(Record):
-    items: list[PersonaView]
-
-
 class ModelLimits(Record):
     """How many calls may be in flight at the model's provider, and the part kept for people who wait."""
 

@@ -1,4 +1,4 @@
-"""The messages a client posts, for the OpenAPI document; how they are read stands in `chat/incoming.py`.
+"""The messages a client posts, for the OpenAPI document; how they are read stands in `chat/wire_messages.py`.
 
 Nothing is validated by these classes: clients post in many shapes, and what is no part of one is left alone.
 """

@@ -1,5 +1,5 @@
 """What can be started, on the wire (docs/api.md, "Battles" and "Scale tests"). Ceilings that settings move are
-checked where a run is built (`starts.py`); the bounds here are fixed."""
+checked where a run is built (`starts/planning.py`); the bounds here are fixed."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -27,8 +27,8 @@ from gateway.schemas.fields import (
     Version,
     text_as,
 )
+from gateway.schemas.personas import BY_ID
 from gateway.schemas.storable import FreeObject
-from gateway.starts.personas import BY_ID
 
 _OF_THE_LIBRARY: Final = tuple(BY_ID)
 

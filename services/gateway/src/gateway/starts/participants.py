@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.schemas.personas import BY_ID
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
-from gateway.starts.personas import BY_ID
 from shared.contracts.agents import Agent
 from shared.contracts.framing import behind
 from shared.contracts.routes import RouteWish

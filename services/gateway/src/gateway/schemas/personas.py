@@ -1,8 +1,24 @@
-"""The library of personas: simulated users that can be asked for by id."""
+"""The library of personas: simulated users that can be asked for by id, as they are shown."""
 
 from typing import Final
 
-from gateway.schemas.answers import PersonaView
+from shared.contracts.record import Record
+
+
+class PersonaView(Record):
+    """A simulated user of the library."""
+
+    id: str
+    name: str
+    prompt: str
+    goal: str
+    opening: str
+    style: str
+
+
+class PersonaList(Record):
+    items: list[PersonaView]
+
 
 LIBRARY: Final = (
     PersonaView(
