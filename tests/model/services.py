@@ -16,7 +16,8 @@ from llm_runner.heartbeat import Heartbeat
 from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.past import PastAttempts
-from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TakeChunk, TokenCount
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.settling import JobSettlement
 from model.broker import Broker, MemoryClient
@@ -113,7 +114,7 @@ class Ledger:
             return "I think it went well."
         if self.outcome != "complete":
             return '{"status": "incomplete", "confidence": 0.9, "criteria": []}'
-        *_, last = (line for line in prompt.messages[-1]["content"].splitlines() if line.startswith("["))
+        *_, last = (line for line in str(prompt.turns[-1].parts[0]).splitlines() if line.startswith("["))
         number, _, said = last.partition("] ")
         quote = {"id": "goal", "status": "met", "seq": int(number[1:]), "quote": said.partition(": ")[2]}
         return orjson.dumps({"status": "complete", "confidence": 0.9, "criteria": [quote]}).decode()
@@ -139,7 +140,7 @@ class MemoryProvider:
         self._ledger = ledger
 
     async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
-        call = Call(attempt, prompt.json_answer, self._ledger.clock.seconds, self._process)
+        call = Call(attempt, prompt.answer_format is not None, self._ledger.clock.seconds, self._process)
         self._ledger.calls.append(call)
         for chunk in await self._process.outside("model", lambda: self._ledger.answer(call, prompt)):
             if isinstance(chunk, Exception):

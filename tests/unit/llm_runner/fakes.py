@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from llm_runner.providers.provider import Chunk, Prompt, TakeChunk
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import Chunk, TakeChunk
 from sample_runs import registry
 from shared.routing import ProviderEntry
 

@@ -6,14 +6,15 @@ import structlog
 from llm_runner.attempt import Attempt
 from llm_runner.clock import CallClock, CallLimits
 from llm_runner.deltas import DeltaPublisher
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount
+from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
 from sample_runs import run
 from shared.contracts.record import now
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from unit.llm_runner.fakes import FakeClient, ScriptedProvider
+from unit.llm_runner.prompts import plain_prompt
 
-PROMPT = Prompt(({"role": "user", "content": "x" * 40},), 0.0, 100, 1)
+PROMPT = plain_prompt("x" * 40)
 CUT = ProviderFailure("provider_error", "cut")
 HELLO = [Chunk("Hel"), Chunk("lo"), Chunk("", "stop")]
 

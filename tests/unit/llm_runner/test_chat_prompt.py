@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from llm_runner.providers.prompt import Role, Tool, Turn
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import SUMMARY, message_tokens, window_for
-from llm_runner.purposes.spoken import spoken
+from llm_runner.purposes.chat_turns import chat_turns
 from sample_runs import AGENT, message, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
@@ -20,7 +21,6 @@ SETTINGS = scenario()
 WIDE = 8000
 ASKS = ToolCall(id="call-1", name="weather", input='{"city":"Rome"}')
 GAVE = ToolResult(tool_call_id="call-1", output='"sunny"')
-ROME = {"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Rome"}'}}
 
 
 def _said(seq: int, text: str = "", side: Side | None = None, **fields: object) -> Entry:
@@ -66,9 +66,14 @@ def _memory(seq: int, text: str = "Ada wants a kettle.") -> Generation:
 def _shown(
     messages: Sequence[Entry], memory: Generation | None = None, window: int = WIDE
 ) -> tuple[str, list[str], int | None]:
-    """The system message, the texts behind it, and what is folded."""
+    """The instructions, the texts behind them, and what is folded."""
     prompt = build_prompt(_job(messages[-1].seq + 1), SETTINGS, messages, 1, memory, window)
-    return prompt.messages[0]["content"], [one["content"] for one in prompt.messages[1:]], prompt.folded_to
+    return prompt.system, [str(text) for turn in prompt.turns for text in turn.parts], prompt.folded_to
+
+
+def _kinds(turns: Sequence[Turn]) -> list[str]:
+    """Whose each turn is: what tools gave is theirs."""
+    return ["tool" if isinstance(turn.parts[0], ToolResult) else turn.role for turn in turns]
 
 
 def _text(*seqs: int) -> list[str]:
@@ -129,34 +134,29 @@ def test_a_window_leaves_room_for_the_answer(context_window: int, answer: int, w
 def test_a_call_stays_with_what_its_tool_gave() -> None:
     messages = [_said(1), _calls(2, ASKS), _results(3, GAVE), _said(4), _said(5)]
     prompt = build_prompt(_job(6), SETTINGS, messages, 1, None, 10)
-    assert [one["role"] for one in prompt.messages[1:]] == ["assistant", "tool", "assistant", "user"]
+    assert _kinds(prompt.turns) == ["assistant", "tool", "assistant", "user"]
     assert prompt.folded_to == 1
 
 
 def test_tools_reach_the_model_of_a_chat_and_of_an_answer() -> None:
-    tools = ({"name": "weather"},)
+    tools: tuple[dict[str, object], ...] = ({"name": "weather"}, {"type": "function", "function": {"name": "time"}})
     settings = SETTINGS.model_copy(update={"agent": AGENT.model_copy(update={"tools": tools})})
     for purpose in (Purpose.CHAT, Purpose.ASSIST):
-        assert build_prompt(_job(2, purpose), settings, [_said(1)], 1, None, WIDE).tools == tools
+        assert build_prompt(_job(2, purpose), settings, [_said(1)], 1, None, WIDE).tools == tuple(map(Tool, tools))
 
 
 def test_an_answer_shows_its_model_all_that_was_brought() -> None:
     messages = [_said(seq, "x" * 40_000) for seq in range(1, 8)]
-    assert len(build_prompt(_job(8, Purpose.ASSIST), SETTINGS, messages, 1, None, WIDE).messages) == 8
+    assert len(build_prompt(_job(8, Purpose.ASSIST), SETTINGS, messages, 1, None, WIDE).turns) == 7
 
 
 def test_a_tools_result_follows_its_call() -> None:
-    said = spoken([_said(1), _calls(2, ASKS, text="Let me see."), _results(3, GAVE)])
-    assert said == [
-        {"role": "user", "content": "text 1"},
-        {"role": "assistant", "content": "Let me see.", "tool_calls": [ROME]},
-        {"role": "tool", "tool_call_id": "call-1", "content": '"sunny"'},
+    turns = chat_turns([_said(1), _calls(2, ASKS, text="Let me see."), _results(3, GAVE)])
+    assert turns == [
+        Turn(Role.USER, ("text 1",)),
+        Turn(Role.ASSISTANT, ("Let me see.", ASKS)),
+        Turn(Role.USER, (GAVE,)),
     ]
-
-
-def test_a_tools_error_is_told() -> None:
-    failed = GAVE.model_copy(update={"output": "no network", "is_error": True})
-    assert spoken([_calls(2, ASKS), _results(3, failed)])[-1]["content"] == "Error: no network"
 
 
 @pytest.mark.parametrize(
@@ -184,18 +184,17 @@ def test_a_tools_error_is_told() -> None:
     ],
 )
 def test_calls_and_results_are_shown_in_pairs(messages: list[Entry], roles: list[str]) -> None:
-    assert [one["role"] for one in spoken(messages)] == roles
+    assert _kinds(chat_turns(messages)) == roles
 
 
 def test_what_a_person_wrote_in_a_row_is_one_message() -> None:
-    assert spoken([_said(1), _said(2, side=Side.OPPONENT)]) == [{"role": "user", "content": "text 1\n\ntext 2"}]
+    assert chat_turns([_said(1), _said(2, side=Side.OPPONENT)]) == [Turn(Role.USER, ("text 1\n\ntext 2",))]
 
 
 def test_a_file_that_a_person_sent_is_named() -> None:
     parts = ({"type": "file", "filename": "kettle.jpg", "url": "data:,"}, {"type": "file", "mediaType": "image/png"})
-    assert spoken([_said(1, "See here.", parts=(*parts, {"type": "data-x"}))])[0]["content"] == (
-        "See here.\n[attached file, not shown: kettle.jpg]\n[attached file, not shown: image/png]"
-    )
+    (turn,) = chat_turns([_said(1, "See here.", parts=(*parts, {"type": "data-x"}))])
+    assert turn.parts == ("See here.\n[attached file, not shown: kettle.jpg]\n[attached file, not shown: image/png]",)
 
 
 def test_the_length_of_a_prompt_counts_calls_and_tools() -> None:
@@ -204,15 +203,15 @@ def test_the_length_of_a_prompt_counts_calls_and_tools() -> None:
     plain = build_prompt(_job(4), SETTINGS, messages, 1, None, WIDE)
     tooled = build_prompt(_job(4), settings, messages, 1, None, WIDE)
     texts = len(AGENT.system_prompt) + len("text 1") + len(GAVE.output)
-    assert plain.length == texts + len(str([ROME]))
+    assert plain.length == texts + len(ASKS.id + ASKS.name + ASKS.input)
     assert tooled.length == plain.length + len(str({"name": "weather"}))
 
 
 def test_authors_with_names_stay_apart() -> None:
     said = [message("c", seq, f"m{seq}", side=Side.OPPONENT, author=name) for seq, name in enumerate("aab", 1)]
     answered = message("c", 4, "Yes.", side=Side.AGENT, author="clerk")
-    assert spoken([*said, answered]) == [
-        {"role": "user", "content": "m1\n\nm2", "name": "a"},
-        {"role": "user", "content": "m3", "name": "b"},
-        {"role": "assistant", "content": "Yes.", "name": "clerk"},
+    assert chat_turns([*said, answered]) == [
+        Turn(Role.USER, ("m1\n\nm2",), "a"),
+        Turn(Role.USER, ("m3",), "b"),
+        Turn(Role.ASSISTANT, ("Yes.",), "clerk"),
     ]

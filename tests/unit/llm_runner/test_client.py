@@ -8,11 +8,12 @@ import pytest
 
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects.openai_chat import OpenAIChat
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, TokenCount
+from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
 from llm_runner.providers.rhythm import Rhythm
 from shared.routing import ModelEntry, ProviderEntry
+from unit.llm_runner.prompts import plain_prompt
 
-PROMPT = Prompt(({"role": "user", "content": "Hi"},), 0.0, 10, 1)
+PROMPT = plain_prompt()
 TEXT = b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'
 STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'

@@ -4,12 +4,13 @@ import pytest
 
 from llm_runner.attempt import Attempt
 from llm_runner.clock import CallClock, CallLimits
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure, ToolCallDelta
+from llm_runner.providers.provider import Chunk, ProviderFailure, ToolCallDelta
 from llm_runner.tool_calls import MOST_CHARACTERS, MOST_TOOL_CALLS, ToolCallReader
 from shared.contracts.transcript import ToolCall
 from unit.llm_runner.fakes import ScriptedProvider
+from unit.llm_runner.prompts import plain_prompt
 
-PROMPT = Prompt(({"role": "user", "content": "hello"},), 0.0, 100, 1)
+PROMPT = plain_prompt("hello")
 END = Chunk("", "tool_calls")
 
 

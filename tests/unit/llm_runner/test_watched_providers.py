@@ -5,11 +5,12 @@ from contextlib import suppress
 import pytest
 
 from llm_runner.providers.dialects.openai_chat.errors import error_frame, refused
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure
+from llm_runner.providers.provider import Chunk, ProviderFailure
 from llm_runner.providers.watched import DOWN_AFTER, WatchedProvider
 from unit.llm_runner.fakes import ScriptedProvider
+from unit.llm_runner.prompts import plain_prompt
 
-PROMPT = Prompt(({"role": "user", "content": "Hi"},), 0.0, 10, 1)
+PROMPT = plain_prompt()
 BROKEN = refused("demo", 500, {}, b"")
 
 

@@ -4,7 +4,8 @@ import time
 
 from llm_runner.clock import CallClock
 from llm_runner.deltas import AttemptDeltas
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Prompt, Provider, ProviderFailure, TokenCount
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Provider, ProviderFailure, TokenCount
 from llm_runner.tool_calls import ToolCallReader
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import ToolCall, Usage

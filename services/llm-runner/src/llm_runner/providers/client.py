@@ -11,7 +11,8 @@ import certifi
 from llm_runner.providers.answer import IncomingAnswer
 from llm_runner.providers.connection_errors import misconfigured, unreachable
 from llm_runner.providers.dialect import Dialect
-from llm_runner.providers.provider import PROVIDER_ERROR, Malformed, Prompt, ProviderFailure, TakeChunk
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import PROVIDER_ERROR, Malformed, ProviderFailure, TakeChunk
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.rhythm import Reading, Rhythm
 from shared.routing import ProviderEntry

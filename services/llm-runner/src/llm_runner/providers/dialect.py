@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from llm_runner.providers.provider import Chunk, Prompt, ProviderFailure
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import Chunk, ProviderFailure
 
 
 class Decoder(Protocol):

@@ -1,10 +1,11 @@
-"""What is asked of a provider, what comes back, and how it fails: the port between the engine and HTTP."""
+"""Who is asked, what comes back, and how it fails: the port between the engine and HTTP."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
+from llm_runner.providers.prompt import Prompt
 from shared.errors import AgentWarsError
 from shared.routing import ProviderEntry
 
@@ -19,44 +20,6 @@ PROVIDER_ERROR = "provider_error"
 PROVIDER_TIMEOUT = "provider_timeout"
 INVALID_MODEL = "invalid_model"
 CONTEXT_TOO_LONG = "context_too_long"
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """What is sent to a provider only where it was asked for."""
-
-    top_p: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    parallel_tool_calls: bool | None = None
-
-
-PLAIN_SAMPLING = Sampling()
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """All that decides an answer: messages of OpenAI's shape, tools, and how it is sampled. `max_tokens` bounds it.
-
-    `folded_to` is the seq of the last message that is in it as a summary only, or not at all.
-    """
-
-    messages: tuple[dict[str, Any], ...]
-    temperature: float
-    max_tokens: int
-    seed: int
-    stop: tuple[str, ...] = ()
-    json_answer: bool = False
-    tools: tuple[dict[str, object], ...] = ()
-    folded_to: int | None = None
-    sampling: Sampling = PLAIN_SAMPLING
-
-    @property
-    def length(self) -> int:
-        """Characters of all messages and tools, about."""
-        calls = (message["tool_calls"] for message in self.messages if "tool_calls" in message)
-        texts = (message["content"] or "" for message in self.messages)
-        return sum(len(text) for text in texts) + sum(len(str(one)) for one in (*calls, *self.tools))
 
 
 class Malformed(ValueError):
@@ -152,7 +115,7 @@ class ProviderFailure(AgentWarsError):
         self.of_request = of_request
 
     def reworded(self, message: str) -> "ProviderFailure":
-        """The same failure, told in other words."""
+        """The same failure in other words."""
         self.args = (message,)
         return self
 

@@ -2,7 +2,8 @@
 
 import time
 
-from llm_runner.providers.provider import Chunk, Prompt, Provider, ProviderFailure, TakeChunk
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk
 from shared.routing import ProviderEntry
 
 DOWN_AFTER = 3

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llm_runner.providers.provider import Prompt
+from llm_runner.providers.prompt import Prompt
 from llm_runner.purposes import assist, chat, given, judge, turn
 from shared.contracts.generations import Generation
 from shared.contracts.kinds import MESSAGE_PURPOSES

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from llm_runner.providers.provider import Prompt
-from llm_runner.purposes.spoken import spoken
+from llm_runner.providers.prompt import JsonFormat, Prompt, Sampling, Tool
+from llm_runner.purposes.chat_turns import chat_turns
 from shared.contracts.framing import READING, behind
 from shared.contracts.generations import Generation
 from shared.contracts.settings import ConversationSettings
@@ -37,16 +37,12 @@ def prompt(
     instructions = _instructions(settings.agent.system_prompt, memory)
     tools = sum(text_tokens(str(tool)) for tool in settings.agent.tools)
     first = _first_shown(messages, memory, window_tokens - text_tokens(instructions) - tools)
-    # One system message: some models' templates refuse a second.
-    system = [{"role": "system", "content": instructions}] if instructions else []
     return Prompt(
-        messages=(*system, *spoken(messages[first:])),
-        temperature=job.temperature,
-        max_tokens=job.max_tokens,
-        seed=seed,
-        stop=settings.agent.stop,
-        json_answer=job.json_answer,
-        tools=settings.agent.tools,
+        turns=tuple(chat_turns(messages[first:])),
+        sampling=Sampling(job.temperature, job.max_tokens, seed, settings.agent.stop),
+        system=instructions,
+        tools=tuple(map(Tool, settings.agent.tools)),
+        answer_format=JsonFormat() if job.json_answer else None,
         folded_to=messages[first - 1].seq if first else None,
     )
 

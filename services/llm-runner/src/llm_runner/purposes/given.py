@@ -1,15 +1,16 @@
 """Report, criteria, memory: their prompt travels in the job."""
 
-from llm_runner.providers.provider import Prompt
+from llm_runner.providers.prompt import JsonFormat, Prompt, Role, Sampling, Turn
 from shared.contracts.work import GenerationRequested
+
+SYSTEM = "system"
 
 
 def prompt(job: GenerationRequested, seed: int) -> Prompt:
-    """The job's own messages, as they are."""
+    """The job's own messages in their order; those for the system are its instructions."""
     return Prompt(
-        messages=tuple({"role": message.role, "content": message.content} for message in job.prompt),
-        temperature=job.temperature,
-        max_tokens=job.max_tokens,
-        seed=seed,
-        json_answer=job.json_answer,
+        turns=tuple(Turn(Role(message.role), (message.content,)) for message in job.prompt if message.role != SYSTEM),
+        sampling=Sampling(job.temperature, job.max_tokens, seed),
+        system="\n\n".join(message.content for message in job.prompt if message.role == SYSTEM),
+        answer_format=JsonFormat() if job.json_answer else None,
     )

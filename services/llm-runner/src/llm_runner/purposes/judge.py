@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from llm_runner.providers.provider import Prompt
+from llm_runner.providers.prompt import JsonFormat, Prompt, Role, Sampling, Turn
 from shared.contracts.fences import unfenced
 from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.judgement import CriterionJudgement, Judgement
@@ -45,11 +45,10 @@ def prompt(job: GenerationRequested, settings: ConversationSettings, messages: S
     if stage_of(job) in _REPAIRS:
         rules += f"\n\n{_REPAIR}"
     return Prompt(
-        messages=({"role": "system", "content": rules}, {"role": "user", "content": _material(settings, messages)}),
-        temperature=0.0,
-        max_tokens=job.max_tokens,
-        seed=seed,
-        json_answer=True,
+        turns=(Turn(Role.USER, (_material(settings, messages),)),),
+        sampling=Sampling(0.0, job.max_tokens, seed),
+        system=rules,
+        answer_format=JsonFormat(),
     )
 
 

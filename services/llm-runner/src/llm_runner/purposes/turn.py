@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llm_runner.providers.provider import Prompt
+from llm_runner.providers.prompt import Prompt, Role, Sampling, Turn
 from shared.contracts.framing import behind
 from shared.contracts.settings import ConversationSettings, Participant
 from shared.contracts.transcript import Entry
@@ -15,34 +15,29 @@ STYLE = (
     "only what the person would type: no stage directions, no quotation marks around it, no name in front of it. "
     "Answer what you are asked, and say so when you have got what you want."
 )
-BEGIN = {"role": "user", "content": "Begin the conversation."}
+BEGIN = Turn(Role.USER, ("Begin the conversation.",))
 
 
 def prompt(job: GenerationRequested, settings: ConversationSettings, messages: Sequence[Entry], seed: int) -> Prompt:
-    """The prompt of message `job.seq`, spoken by `job.side` (by the settings where the job names none)."""
+    """The prompt of message `job.seq`, which is `job.side`'s (by the settings where the job names none)."""
     side = job.side or settings.side_of(job.seq)
     speaker = settings.agent if side is Side.AGENT else settings.opponent
-    instructions = _instructions(side, settings)
-    system = [{"role": "system", "content": instructions}] if instructions else []
     return Prompt(
-        messages=(*system, *point_of_view(messages, side)),
-        temperature=job.temperature,
-        max_tokens=job.max_tokens,
-        seed=seed,
-        stop=speaker.stop,
+        turns=tuple(point_of_view(messages, side)),
+        sampling=Sampling(job.temperature, job.max_tokens, seed, speaker.stop),
+        system=_instructions(side, settings),
     )
 
 
-def point_of_view(messages: Sequence[Entry], side: Side) -> list[dict[str, str]]:
+def point_of_view(messages: Sequence[Entry], side: Side) -> list[Turn]:
     """The conversation as `side` had it: its own words are the assistant's, the other's the user's.
 
     A side that speaks first, or spoke first, was asked to: providers want a user's message at the head.
     """
     seen = [
-        {"role": "assistant" if message.side is side else "user", "content": message.content or ""}
-        for message in messages
+        Turn(Role.ASSISTANT if message.side is side else Role.USER, (message.content or "",)) for message in messages
     ]
-    return seen if seen and seen[0]["role"] == "user" else [BEGIN, *seen]
+    return seen if seen and seen[0].role is Role.USER else [BEGIN, *seen]
 
 
 def _instructions(side: Side, settings: ConversationSettings) -> str:

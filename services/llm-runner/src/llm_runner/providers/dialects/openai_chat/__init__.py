@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from llm_runner.providers.dialects.openai_chat.decoder import ChatDecoder
 from llm_runner.providers.dialects.openai_chat.errors import refused
 from llm_runner.providers.dialects.openai_chat.request import request_body
-from llm_runner.providers.provider import Prompt, ProviderFailure
+from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.provider import ProviderFailure
 
 
 class OpenAIChat:

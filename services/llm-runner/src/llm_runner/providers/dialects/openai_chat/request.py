@@ -1,47 +1,132 @@
 """A request for a chat completion of OpenAI's, as many providers take it more or less."""
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from llm_runner.providers.provider import PLAIN_SAMPLING, Prompt
+from llm_runner.providers.prompt import (
+    Audio,
+    File,
+    Inline,
+    JsonFormat,
+    NamedTool,
+    Picture,
+    Prompt,
+    Tool,
+    ToolChoice,
+    ToolUse,
+    Turn,
+)
+from shared.contracts.transcript import ToolCall, ToolResult
+
+Message = dict[str, Any]
+Shown = str | Picture | Audio | File
+AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/x-wav": "wav"}
+"""Where OpenAI's name for a format is not the end of its media type."""
 
 
 def request_body(model: str, prompt: Prompt) -> bytes:
     """The body of a streamed request that ends with the usage, where the provider knows how to."""
+    sampling = prompt.sampling
     body: dict[str, Any] = {
         "model": model,
-        "messages": prompt.messages,
-        "temperature": prompt.temperature,
-        "max_tokens": prompt.max_tokens,
-        "seed": prompt.seed,
+        "messages": _messages(prompt),
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_tokens,
+        "seed": sampling.seed,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    if prompt.stop:
-        body["stop"] = prompt.stop
-    if prompt.json_answer:
-        body["response_format"] = {"type": "json_object"}
+    if sampling.stop:
+        body["stop"] = sampling.stop
+    if prompt.answer_format:
+        body["response_format"] = _response_format(prompt.answer_format)
     if prompt.tools:
-        body["tools"] = [_tool(definition) for definition in prompt.tools]
-    if prompt.sampling != PLAIN_SAMPLING:
-        body |= _sampling(prompt)
+        body["tools"] = [_tool(tool) for tool in prompt.tools]
+    if prompt.tools and prompt.tool_choice is not ToolUse.AUTO:
+        body["tool_choice"] = _tool_choice(prompt.tool_choice)
+    for name in ("top_p", "presence_penalty", "frequency_penalty"):
+        if (value := getattr(sampling, name)) is not None:
+            body[name] = value
+    # How tools are asked for means nothing without any, and is refused then.
+    if prompt.tools and prompt.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = prompt.parallel_tool_calls
     return orjson.dumps(body)
 
 
-def _sampling(prompt: Prompt) -> dict[str, Any]:
-    """What was asked for; how tools are asked for means nothing without any, and is refused then."""
-    asked = {name: value for name, value in asdict(prompt.sampling).items() if value is not None}
-    if not prompt.tools:
-        asked.pop("parallel_tool_calls", None)
-    return asked
+def _messages(prompt: Prompt) -> list[Message]:
+    """One system message at the head, where there is any: some models' templates refuse a second."""
+    system: list[Message] = [{"role": "system", "content": prompt.system}] if prompt.system else []
+    return [*system, *(message for turn in prompt.turns for message in _turn(turn))]
 
 
-def _tool(definition: dict[str, object]) -> dict[str, object]:
-    """A tool as OpenAI wants it, from its own form or a plain `{name, description, parameters | inputSchema}`."""
-    if "function" in definition:
-        return definition
-    function = {name: definition[name] for name in ("name", "description") if name in definition}
-    parameters = definition.get("parameters") or definition.get("inputSchema")
-    return {"type": "function", "function": function | ({"parameters": parameters} if parameters else {})}
+def _turn(turn: Turn) -> list[Message]:
+    """A turn as messages: what a tool gave is one of its own, and stands first."""
+    if len(turn.parts) == 1 and isinstance(turn.parts[0], str):
+        return [_message(turn, turn.parts[0])]
+    results = [_result(part) for part in turn.parts if isinstance(part, ToolResult)]
+    calls = [_call(part) for part in turn.parts if isinstance(part, ToolCall)]
+    shown = [part for part in turn.parts if not isinstance(part, ToolCall | ToolResult)]
+    if calls:
+        return [*results, _message(turn, _content(shown) if shown else None) | {"tool_calls": calls}]
+    return [*results, _message(turn, _content(shown))] if shown or not results else results
+
+
+def _message(turn: Turn, content: object) -> Message:
+    """A message in its author's name, where it has one."""
+    message: Message = {"role": turn.role, "content": content}
+    return message | {"name": turn.name} if turn.name else message
+
+
+def _content(shown: Sequence[Shown]) -> str | list[Message]:
+    """One text where there is nothing else: many servers take no parts."""
+    texts = [part for part in shown if isinstance(part, str)]
+    return "\n\n".join(texts) if len(texts) == len(shown) else [_part(part) for part in shown]
+
+
+def _part(part: Shown) -> Message:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if isinstance(part, Picture):
+        source = part.source
+        url = _data_url(source) if isinstance(source, Inline) else source.url
+        return {"type": "image_url", "image_url": {"url": url}}
+    if isinstance(part, Audio):
+        media_type = part.source.media_type
+        written = AUDIO_FORMATS.get(media_type, media_type.rpartition("/")[2])
+        return {"type": "input_audio", "input_audio": {"data": part.source.base64, "format": written}}
+    return {"type": "file", "file": {"filename": part.name, "file_data": _data_url(part.source)}}
+
+
+def _data_url(source: Inline) -> str:
+    return f"data:{source.media_type};base64,{source.base64}"
+
+
+def _call(call: ToolCall) -> Message:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.input or "{}"}}
+
+
+def _result(result: ToolResult) -> Message:
+    """OpenAI has no mark for what failed: its text says so."""
+    content = f"Error: {result.output}" if result.is_error else result.output
+    return {"role": "tool", "tool_call_id": result.tool_call_id, "content": content}
+
+
+def _tool(tool: Tool) -> Mapping[str, Any]:
+    """A tool in OpenAI's own form goes as it came: it may say more than others do."""
+    if "function" in tool.declared:
+        return tool.declared
+    described = {"description": tool.description} if tool.description is not None else {}
+    parameters = {"parameters": tool.parameters} if tool.parameters else {}
+    return {"type": "function", "function": {"name": tool.name} | described | parameters}
+
+
+def _tool_choice(choice: ToolChoice) -> str | Message:
+    return {"type": "function", "function": {"name": choice.name}} if isinstance(choice, NamedTool) else choice
+
+
+def _response_format(wanted: JsonFormat) -> Message:
+    if wanted.schema is None:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": wanted.schema}}

@@ -1,20 +1,16 @@
-"""What is sent as a chat completion of OpenAI's, and what is understood of its answer."""
+"""What is understood of an answer to a chat completion of OpenAI's."""
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import orjson
 import pytest
 
 from llm_runner.providers.dialects.openai_chat.decoder import ChatDecoder
-from llm_runner.providers.dialects.openai_chat.request import request_body
 from llm_runner.providers.provider import (
     Chunk,
     Malformed,
-    Prompt,
     ProviderFailure,
-    Sampling,
     TokenCount,
     ToolCallDelta,
 )
@@ -24,43 +20,6 @@ def _decoded(events: Iterable[bytes]) -> list[Chunk]:
     """The chunks of an answer with these events."""
     decoder = ChatDecoder("demo")
     return [*decoder.feed(b"".join(b"data: " + event + b"\n\n" for event in events)), *decoder.end()]
-
-
-PROMPT = Prompt(({"role": "user", "content": "Hi"},), temperature=0.5, max_tokens=9, seed=4)
-
-
-def test_the_body_asks_for_a_stream_with_usage() -> None:
-    body = orjson.loads(request_body("m", PROMPT))
-    assert body["stream"] is True
-    assert body["stream_options"] == {"include_usage": True}
-    assert (body["model"], body["seed"], body["max_tokens"], body["temperature"]) == ("m", 4, 9, 0.5)
-    assert not {"stop", "response_format", "tools"} & body.keys()
-
-
-def test_stop_and_json_are_sent_where_they_are_asked_for() -> None:
-    prompt = Prompt(PROMPT.messages, 0.0, 9, 4, stop=("END",), json_answer=True)
-    body = orjson.loads(request_body("m", prompt))
-    assert (body["stop"], body["response_format"]) == (["END"], {"type": "json_object"})
-
-
-PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
-WEATHER = {"type": "function", "function": {"name": "weather", "description": "Now.", "parameters": PARAMETERS}}
-
-
-@pytest.mark.parametrize(
-    ("tool", "sent"),
-    [
-        (WEATHER, WEATHER),
-        ({"name": "weather", "description": "Now.", "parameters": PARAMETERS}, WEATHER),
-        ({"name": "weather", "description": "Now.", "inputSchema": PARAMETERS}, WEATHER),
-        ({"name": "weather"}, {"type": "function", "function": {"name": "weather"}}),
-    ],
-)
-def test_tools_are_sent_as_functions_whatever_form_they_came_in(
-    tool: dict[str, object], sent: dict[str, object]
-) -> None:
-    prompt = Prompt(PROMPT.messages, 0.0, 9, 4, tools=(tool,))
-    assert orjson.loads(request_body("m", prompt))["tools"] == [sent]
 
 
 @pytest.mark.parametrize(
@@ -219,17 +178,6 @@ def test_an_error_frame_inside_a_stream_is_a_failure(frame: bytes, retryable: bo
     with pytest.raises(ProviderFailure) as caught:
         _decoded([frame])
     assert caught.value.retryable is retryable
-
-
-def test_sampling_is_sent_where_it_was_asked_for() -> None:
-    sampling = Sampling(top_p=0.5, presence_penalty=0.0, frequency_penalty=None, parallel_tool_calls=False)
-    tools: tuple[dict[str, object], ...] = (dict(WEATHER),)
-    body = orjson.loads(request_body("m", replace(PROMPT, sampling=sampling, tools=tools)))
-    assert (body["top_p"], body["presence_penalty"], body["parallel_tool_calls"]) == (0.5, 0.0, False)
-    assert "frequency_penalty" not in body
-    # Without tools providers refuse it.
-    assert "parallel_tool_calls" not in orjson.loads(request_body("m", replace(PROMPT, sampling=sampling)))
-    assert not {"top_p", "presence_penalty"} & orjson.loads(request_body("m", PROMPT)).keys()
 
 
 TEXTS = [b'{"choices":[{"delta":{"content":"%s"}}]}' % text for text in (b"a", b"b")]
