@@ -23,8 +23,11 @@ from llm_runner.settling import JobSettlement
 from model.broker import Broker, MemoryClient
 from model.documents import MemoryStore, Table
 from model.loops import Clock, Process
+from orchestrator.asking import Asking
+from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
@@ -194,12 +197,17 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     quiet, log = _log()
     store, client = store_of(process, around), client_of(process, around)
     publisher = Publisher(client)
-    effects = Effects(store, publisher, Router(REGISTRY), ORCHESTRATOR)
-    conversations = ConversationLooks(store, effects, ORCHESTRATOR)
-    runs = RunLooks(store, publisher, conversations)
+    asking, closing, giving = (
+        Asking(Router(REGISTRY), ORCHESTRATOR),
+        Closing(store, publisher),
+        Giving(store, publisher),
+    )
+    effects = Effects(store, publisher, asking)
+    conversations = ConversationLooks(store, effects, closing, giving, asking, ORCHESTRATOR)
+    runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = Handlers(store, runs, conversations, effects, settlement)
+    handlers = Handlers(store, runs, conversations, closing, settlement)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
     return Service({"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done}, quiet, sweeper)
 

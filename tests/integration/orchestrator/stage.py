@@ -13,8 +13,11 @@ from nats.js import JetStreamContext
 
 from integration.orchestrator.stand_ins import Script, StandInRunner, StandInSummarizer, small_talk
 from invariants import Witness, assert_all
+from orchestrator.asking import Asking
+from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
@@ -212,16 +215,17 @@ async def stage(
         await gives_up(message, error)
 
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
-    effects = Effects(own_store, own_publisher, Router(providers), settings)
-    looks = ConversationLooks(own_store, effects, settings)
-    runs = RunLooks(own_store, own_publisher, looks)
+    asking, closing = Asking(Router(providers), settings), Closing(own_store, own_publisher)
+    effects = Effects(own_store, own_publisher, asking)
+    looks = ConversationLooks(own_store, effects, closing, Giving(own_store, own_publisher), asking, settings)
+    runs = RunLooks(own_store, own_publisher, effects, looks)
     gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())
     settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
     yield Stage(
         store,
         client,
         publisher,
-        Handlers(own_store, runs, looks, effects, settlement),
+        Handlers(own_store, runs, looks, closing, settlement),
         StandInRunner(store, publisher, script),
         StandInSummarizer(store, publisher),
         Sweeper(store, publisher, client, settings, logger()),

@@ -2,8 +2,11 @@
 
 import asyncio
 
+from orchestrator.asking import Asking
+from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.runs import RunLooks
@@ -91,12 +94,13 @@ async def _work(
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> Handlers:
-    effects = Effects(store, publisher, Router(registry), settings)
-    conversations = ConversationLooks(store, effects, settings)
-    runs = RunLooks(store, publisher, conversations)
+    asking, closing, giving = Asking(Router(registry), settings), Closing(store, publisher), Giving(store, publisher)
+    effects = Effects(store, publisher, asking)
+    conversations = ConversationLooks(store, effects, closing, giving, asking, settings)
+    runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(store, runs, conversations, effects, settlement)
+    return Handlers(store, runs, conversations, closing, settlement)
 
 
 async def _sweep(sweeper: Sweeper, settings: OrchestratorSettings, log: Logger) -> None:

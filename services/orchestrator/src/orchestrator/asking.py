@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from orchestrator.accounting import Request, judge_place
 from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import Gathered
 from orchestrator.settings import OrchestratorSettings
@@ -19,8 +20,6 @@ from shared.storage.accounts import Reserve
 
 JUDGE_MAX_TOKENS = 1000
 INVALID_MODEL = "invalid_model"
-
-Request = RequestMessage | RequestJudge | RequestMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +104,6 @@ class Asking:
             return Asked(route, 0.0, expected, self._settings.summary_starts_tokens)
         prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
         return Asked(self._router.first(judge_wish(settings, effect.stage)), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
-
-
-def judge_place(seq: int, stage: Stage) -> int:
-    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
-    return seq * len(Stage) + list(Stage).index(stage)
 
 
 def judge_wish(settings: ConversationSettings, stage: Stage) -> RouteWish:

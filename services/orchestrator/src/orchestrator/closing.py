@@ -2,7 +2,7 @@
 
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import Gathered, run_settings, spent_figures, total
-from shared.contracts.events import ControlChanged, ConversationEnded, Progressed
+from shared.contracts.events import ConversationEnded, Progressed
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
@@ -56,11 +56,6 @@ class Closing:
         if entry is None:
             raise NotYet(f"the end of {conversation} is not readable")
         return entry
-
-    async def rest(self, run_id: str, version: int) -> None:
-        """Shows a run that is wanted to pause as paused, once nothing of it is in flight."""
-        if await self._store.runs.mark_paused(run_id, version):
-            await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
 
     async def _usage(self, conversation: str) -> Usage:
         """What a conversation cost, late rows included."""

@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass, replace
 
-from orchestrator.asking import judge_place
+from orchestrator.accounting import Owed, result_changes
+from orchestrator.asking import Asking
+from orchestrator.closing import Closing
 from orchestrator.decide import (
     Apologize,
     Close,
@@ -18,7 +20,7 @@ from orchestrator.decide import (
 )
 from orchestrator.effects import Effects
 from orchestrator.facts import Gathered, asked, proven, read, read_after, settings_of
-from orchestrator.glances import granted, with_glance
+from orchestrator.giving import Giving
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.money import UNBOUNDED_NANOS
@@ -26,13 +28,13 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import Purpose, Stage, Wanted
+from shared.contracts.words import Purpose, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable, Taken, TransientError, UnknownRun
 from shared.failing import failure_of
 from shared.settings import ChatSettings
 from shared.storage import Store
-from shared.storage.accounts import AccountChange, Change, Noticed, Settle
+from shared.storage.accounts import AccountChange, Change
 from shared.storage.run_accounts import Glance
 
 PASSES = 8
@@ -51,25 +53,43 @@ class Counted:
     only: Usage | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one pass of a look came to: whether the look must begin anew, and the end that it counted."""
+
+    again: bool = False
+    counted: Counted | None = None
+
+
 class ConversationLooks:
     """Looks at one conversation. A look that closes it answers with the run as counted."""
 
-    def __init__(self, store: Store, effects: Effects, settings: ChatSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        effects: Effects,
+        closing: Closing,
+        giving: Giving,
+        asking: Asking,
+        settings: ChatSettings,
+    ) -> None:
         self._store = store
         self._effects = effects
+        self._closing = closing
+        self._giving = giving
+        self._asking = asking
         self._memory_starts = settings.summary_starts_tokens
 
     async def on_done(self, done: GenerationStored, first: bool) -> Counted | None:
         """A look that a done triggered: `first` where neither it nor its job was delivered before."""
         conversation = str(done.conversation_id)
-        self._effects.heard(done)
         settings, purpose = await settings_of(self._store, conversation)
-        noticed = await self._noticed(conversation, done)
+        changes = result_changes(done, await self._effects.publish_result(conversation, done))
         gathered = await self._gathered(done, settings, purpose) if first else None
-        return await self._look(conversation, gathered, noticed, first)
+        return await self._look(conversation, self._owed(gathered) if gathered else None, changes, first)
 
     async def on_start(
-        self, conversation: Conversation, gathered: Gathered, noticed: tuple[Change, ...], first: bool
+        self, conversation: Conversation, gathered: Gathered, changes: tuple[Change, ...], first: bool
     ) -> Counted | None:
         """A look that begins a conversation: its given messages come first.
 
@@ -77,23 +97,23 @@ class ConversationLooks:
         for before all of them stand. One that has begun already was begun by another look, which may have died before
         it looked: only a repeated one must see to it.
         """
-        gathered, hoped = self._hoped(gathered)
+        owed = self._owed(gathered)
         new, failure, glance = await asyncio.gather(
             self._begin(conversation),
             self._give(conversation.id, gathered.facts.settings),
-            self._account(conversation.id, gathered, hoped, noticed),
+            self._account(conversation.id, owed, changes),
         )
         if failure is not None:
             return await self.end_apart(conversation.id, failure)
         if not new:
             return None if first else await self.on_sign(conversation.id)
-        again, counted = await self._act(conversation.id, gathered, hoped, glance, first)
-        return await self._look(conversation.id, None, (), first) if again else counted
+        looked = await self._act(conversation.id, owed, glance, first)
+        return await self._look(conversation.id, None, (), first) if looked.again else looked.counted
 
     async def _give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
         """Why the given messages cannot stand, or None where they do."""
         try:
-            await self._effects.giving.give(conversation, settings, begin)
+            await self._giving.give(conversation, settings, begin)
         except NotStorable as error:
             return failure_of(error)
         return None
@@ -116,39 +136,37 @@ class ConversationLooks:
         gathered = asked(command, settings, purpose)
         if gathered is None:
             return await self.on_sign(conversation)
-        gathered, owed = self._hoped(gathered)
-        messages = [effect for effect in owed if isinstance(effect, RequestMessage)]
-        if len(messages) < len(owed):
+        owed = self._owed(gathered)
+        messages = [effect for effect in owed.effects if isinstance(effect, RequestMessage)]
+        if len(messages) < len(owed.effects):
             # No runner will publish the message's fact before what is owed: that look does.
             return await self.on_sign(conversation)
         run = await self._store.runs.settings(run_of(conversation))
         if run is None or run.max_budget_nanos < UNBOUNDED_NANOS:
-            return await self._look(conversation, gathered, (), True)
+            return await self._look(conversation, owed, (), True)
         # Where the budget bounds nothing there is nothing to reserve, and what is wanted the runner reads itself: the
         # run's account is left to the look at the answer.
         for effect in messages:
-            await self._effects.request(conversation, gathered, effect, first=True)
+            await self._effects.request(conversation, owed.gathered, effect, first=True)
         return None
 
     async def on_sign(self, conversation: str) -> Counted | None:
         """A look that proves nothing: a command or a sweep. It reads everything."""
         return await self._look(conversation, None, (), first=False)
 
-    async def rest(self, run: Run) -> None:
-        """Shows a run that is wanted to pause as paused where no conversation's look will."""
-        await self._effects.closing.rest(run.id, run.control.version)
-
     async def _look(
-        self, conversation: str, gathered: Gathered | None, noticed: tuple[Change, ...], first: bool
+        self, conversation: str, owed: Owed | None, changes: tuple[Change, ...], first: bool
     ) -> Counted | None:
+        """Passes until nothing new is owed; without an `owed` that its trigger proves it begins by reading."""
         for _ in range(PASSES):
-            if gathered is None:
-                gathered, told = await self._read(conversation, first)
-                noticed = (*noticed, *told)
-            again, counted = await self._pass(conversation, gathered, noticed, first)
-            if not again:
-                return counted
-            gathered, noticed = None, ()
+            if owed is None:
+                gathered, noticed = await self._read(conversation, first)
+                owed, changes = self._owed(gathered), (*changes, *noticed)
+            glance = await self._account(conversation, owed, changes)
+            looked = await self._act(conversation, owed, glance, first)
+            if not looked.again:
+                return looked.counted
+            owed, changes = None, ()
         raise TransientError(f"{conversation} kept changing while it was looked at")
 
     async def _read(self, conversation: str, first: bool) -> tuple[Gathered, tuple[Change, ...]]:
@@ -169,106 +187,72 @@ class ConversationLooks:
             await self._effects.publish_unproven(str(done.conversation_id), gathered, first=True)
         return gathered
 
-    async def _pass(
-        self, conversation: str, gathered: Gathered, noticed: tuple[Change, ...], first: bool
-    ) -> tuple[bool, Counted | None]:
-        """One round; says whether the look must begin anew, and what an end counted.
+    def _owed(self, gathered: Gathered) -> Owed:
+        """What would be owed; a message whose model nobody knows any more has failed for good."""
+        effects = decide(gathered.facts, now())
+        unknown = self._asking.unknown_models(gathered.facts.settings, effects)
+        if not unknown:
+            return Owed(gathered, effects)
+        facts = replace(gathered.facts, failures={**gathered.facts.failures, **unknown})
+        return Owed(replace(gathered, facts=facts), decide(facts, now()))
 
-        What would be owed if control let it is reserved with the same update that brings control and deadline back,
-        so that the common look costs one update; the reservation itself refuses while the run is not wanted to run.
-        """
-        gathered, hoped = self._hoped(gathered)
-        glance = await self._account(conversation, gathered, hoped, noticed)
-        return await self._act(conversation, gathered, hoped, glance, first)
+    async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> Glance:
+        """Tells the run's account what is new, and reserves what is owed."""
+        settings = owed.gathered.facts.settings
+        reserves = (self._asking.reservation(settings, request) for request in owed.requests)
+        change = AccountChange(conversation_index(conversation), (*changes, *owed.gathered.spent, *reserves))
+        glance = await self._store.runs.account(run_of(conversation), change)
+        if glance is None:
+            raise UnknownRun(run_of(conversation))
+        return glance
 
-    async def _act(
-        self, conversation: str, gathered: Gathered, hoped: tuple[Effect, ...], glance: Glance, first: bool
-    ) -> tuple[bool, Counted | None]:
+    async def _act(self, conversation: str, owed: Owed, glance: Glance, first: bool) -> Looked:
         """Performs what is owed by what the run said."""
-        facts = with_glance(gathered, glance, hoped)
+        facts, reserved = owed.facts(glance), owed.reserved(glance)
         if facts.wanted is Wanted.PAUSE:
-            await self._effects.closing.rest(run_of(conversation), glance.control.version)
+            await self._effects.show_paused(run_of(conversation), glance.control.version)
         again = False
-        taken = granted(hoped, glance)
         for effect in decide(facts, now()):
-            if isinstance(effect, RequestMemory) and effect not in taken:
+            if isinstance(effect, RequestMemory) and effect not in reserved:
                 # What the budget does not hold is left to the window: it drops what is oldest.
                 continue
-            if isinstance(effect, RequestJudge) and effect not in taken:
+            if isinstance(effect, RequestJudge) and effect not in reserved:
                 await self._effects.refuse_judge(conversation, effect)
                 again = True
                 continue
-            ended, counted = await self._perform(conversation, replace(gathered, facts=facts), effect, first)
-            if counted is not None:
-                return False, counted
-            again = again or ended
-        return again, None
+            looked = await self._perform(conversation, replace(owed.gathered, facts=facts), effect, first)
+            if looked.counted is not None:
+                return looked
+            again = again or looked.again
+        return Looked(again)
 
-    def _hoped(self, gathered: Gathered) -> tuple[Gathered, tuple[Effect, ...]]:
-        """What would be owed; a message whose model nobody knows any more has failed for good."""
-        hoped = decide(gathered.facts, now())
-        unknown = self._effects.asking.unknown_models(gathered.facts.settings, hoped)
-        if not unknown:
-            return gathered, hoped
-        facts = replace(gathered.facts, failures={**gathered.facts.failures, **unknown})
-        return replace(gathered, facts=facts), decide(facts, now())
-
-    async def _perform(
-        self, conversation: str, gathered: Gathered, effect: Effect, first: bool
-    ) -> tuple[bool, Counted | None]:
+    async def _perform(self, conversation: str, gathered: Gathered, effect: Effect, first: bool) -> Looked:
         if isinstance(effect, Close):
-            run = await self._effects.closing.close(conversation, effect, gathered)
-            return False, Counted(run, conversation_index(conversation), first)
+            return await self._close(conversation, gathered, effect, first)
         if isinstance(effect, End):
             return await self._end(conversation, gathered, effect, first)
         if isinstance(effect, Apologize):
             await self._effects.apologize(conversation, effect)
-            return True, None
+            return Looked(again=True)
         if isinstance(effect, Give):
             failure = await self._give(conversation, gathered.facts.settings, effect.seq)
             if failure is not None:
                 await self.end_apart(conversation, failure)
-            return True, None
+            return Looked(again=True)
         await self._effects.request(conversation, gathered, effect, first)
-        return False, None
+        return Looked()
 
-    async def _end(
-        self, conversation: str, gathered: Gathered, effect: End, first: bool
-    ) -> tuple[bool, Counted | None]:
+    async def _end(self, conversation: str, gathered: Gathered, effect: End, first: bool) -> Looked:
         """Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.
 
         But where one message was all that was ever asked for, and no row says that it cost more, all is known.
         """
         end = await self._effects.end(conversation, effect)
         if end is None or gathered.only is None or await self._store.usage.of_conversation(conversation):
-            return True, None
+            return Looked(again=True)
         close = Close(Ended(effect.seq, effect.reason, effect.decided_by))
-        run = await self._effects.closing.close(conversation, close, replace(gathered, end=end, usage=gathered.only))
-        return False, Counted(run, conversation_index(conversation), first, gathered.only)
+        return await self._close(conversation, replace(gathered, end=end, usage=gathered.only), close, first)
 
-    async def _account(
-        self, conversation: str, gathered: Gathered, hoped: tuple[Effect, ...], noticed: tuple[Change, ...]
-    ) -> Glance:
-        reserves = tuple(
-            self._effects.asking.reservation(gathered.facts.settings, effect)
-            for effect in hoped
-            if isinstance(effect, RequestMessage | RequestJudge | RequestMemory)
-        )
-        change = AccountChange(conversation_index(conversation), (*noticed, *gathered.spent, *reserves))
-        glance = await self._store.runs.account(run_of(conversation), change)
-        if glance is None:
-            raise UnknownRun(run_of(conversation))
-        return glance
-
-    async def _noticed(self, conversation: str, done: GenerationStored) -> tuple[Change, ...]:
-        """A done closes its slot and moves the run's last event; a judge's fact is published here first."""
-        sequence, seq = done.event_sequence, done.seq
-        judged = done.purpose is Purpose.JUDGE and done.stage is not None
-        if done.judgement is not None and done.stored_at is not None:
-            sequence = await self._effects.publish_judgement(conversation, done.judgement, done.stored_at)
-        settle = Settle("judge", judge_place(seq, Stage(str(done.stage)))) if judged else Settle("turn", seq)
-        if done.purpose is Purpose.MEMORY:
-            settle = Settle("judge", seq)
-        if not sequence or done.stored_at is None:
-            return (settle,)
-        return (settle, Noticed(sequence, done.stored_at, 0 if judged else seq))
+    async def _close(self, conversation: str, gathered: Gathered, effect: Close, first: bool) -> Looked:
+        run = await self._closing.close(conversation, effect, gathered)
+        return Looked(counted=Counted(run, conversation_index(conversation), first, gathered.only))

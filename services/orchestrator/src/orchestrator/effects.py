@@ -1,26 +1,21 @@
 """Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2, 5, 8)."""
 
 from contextlib import suppress
-from datetime import datetime
 
-from orchestrator.asking import Asking, Request
-from orchestrator.closing import Closing
+from orchestrator.accounting import Request
+from orchestrator.asking import Asking
 from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
 from orchestrator.facts import Gathered, tenant_of
-from orchestrator.giving import Giving
 from orchestrator.known import Known
-from orchestrator.settings import OrchestratorSettings
-from shared.contracts.events import JudgementMade, MessageAdded
+from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key, message_fact, run_of
-from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.work import GenerationStored, MemoryRequested
 from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher
-from shared.routing import Router
 from shared.storage import Store
 from shared.storage.accounts import Noticed
 
@@ -32,18 +27,24 @@ TRIES = 8
 class Effects:
     """What a look can do to a conversation; beginning and closing are parts of their own. No method decides."""
 
-    def __init__(self, store: Store, publisher: Publisher, router: Router, settings: OrchestratorSettings) -> None:
+    def __init__(self, store: Store, publisher: Publisher, asking: Asking) -> None:
         self._store = store
         self._publisher = publisher
-        self.asking = Asking(router, settings)
-        self.closing = Closing(store, publisher)
-        self.giving = Giving(store, publisher)
+        self._asking = asking
         self._known = Known()
 
-    def heard(self, done: GenerationStored) -> None:
-        """A done proves that the fact of its message stands on the stream."""
-        if done.conversation_id is not None and done.event_sequence:
-            self._known.add(message_fact(done.conversation_id, done.seq))
+    async def publish_result(self, conversation: str, done: GenerationStored) -> int:
+        """Where the fact of a result stands on the stream; 0 where it has none.
+
+        A judgement's is published here. Its runner has published a message's, as the done proves.
+        """
+        if done.judgement is not None and done.stored_at is not None:
+            return await self._tell(
+                JudgementMade.of(run_of(conversation), done.stored_at, conversation, done.judgement)
+            )
+        if done.event_sequence:
+            self._known.add(message_fact(conversation, done.seq))
+        return done.event_sequence
 
     async def request(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> None:
         """Publishes the job for a message or a judge; a `first` look leaves out what was published a moment ago.
@@ -61,7 +62,7 @@ class Effects:
                 )
             )
             return
-        job = self.asking.job(conversation, gathered, effect, first)
+        job = self._asking.job(conversation, gathered, effect, first)
         if first and job.message_id in self._known:
             return
         await self._publisher.work(job)
@@ -125,13 +126,15 @@ class Effects:
         asks = gathered.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
         return (Noticed(sequence, entry.created_at, 0 if asks else entry.seq),)
 
-    async def publish_judgement(self, conversation: str, judgement: Judgement, made_at: datetime) -> int:
-        return await self._tell(JudgementMade.of(run_of(conversation), made_at, conversation, judgement))
-
     async def _tell(self, fact: JudgementMade) -> int:
         sequence = await self._publisher.event(fact)
         self._known.add(fact.message_id)
         return sequence
+
+    async def show_paused(self, run_id: str, version: int) -> None:
+        """Shows a run that is wanted to pause as paused, once nothing of it is in flight."""
+        if await self._store.runs.mark_paused(run_id, version):
+            await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
 
     async def apologize(self, conversation: str, effect: Apologize) -> None:
         """Stores an answer that says why there is none; whatever took its place is the answer then."""

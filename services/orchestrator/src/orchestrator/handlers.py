@@ -3,9 +3,9 @@
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
+from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.decide import Close, Ended
-from orchestrator.effects import Effects
 from orchestrator.facts import settings_of
 from orchestrator.runs import RunLooks
 from shared.contracts.work import GenerationStored, RunCommanded, UsageAppeared
@@ -31,12 +31,12 @@ class Handlers:
     """One handler a trigger; each means "look"."""
 
     def __init__(
-        self, store: Store, runs: RunLooks, conversations: ConversationLooks, effects: Effects, settlement: Settlement
+        self, store: Store, runs: RunLooks, conversations: ConversationLooks, closing: Closing, settlement: Settlement
     ) -> None:
         self._store = store
         self._runs = runs
         self._conversations = conversations
-        self._effects = effects
+        self._closing = closing
         self._settlement = settlement
 
     async def on_command(self, message: Msg) -> None:
@@ -84,4 +84,4 @@ class Handlers:
             raise StaleMessage(f"{conversation} has no totals yet")
         settings, _ = await settings_of(self._store, conversation)
         ended = Ended(stored.messages + 1, stored.ended_reason, stored.decided_by)
-        await self._effects.closing.set_totals(conversation, Close(ended), settings)
+        await self._closing.set_totals(conversation, Close(ended), settings)

@@ -21,6 +21,7 @@ from orchestrator.decide_run import (
     StartConversation,
     decide_run,
 )
+from orchestrator.effects import Effects
 from orchestrator.facts import begun
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import AgentShown, ControlChanged, RunStarted
@@ -44,9 +45,10 @@ AT_ONCE = 32
 class RunLooks:
     """Looks at runs. A look at everything ends by saying which control version it made true."""
 
-    def __init__(self, store: Store, publisher: Publisher, conversations: ConversationLooks) -> None:
+    def __init__(self, store: Store, publisher: Publisher, effects: Effects, conversations: ConversationLooks) -> None:
         self._store = store
         self._publisher = publisher
+        self._effects = effects
         self._conversations = conversations
 
     async def on_command(self, command: RunCommanded, first: bool) -> None:
@@ -193,7 +195,7 @@ class RunLooks:
     async def _tell_control(self, run: Run, version: int) -> None:
         """The hint that a change of control was made true; a pause is told when nothing is in flight any more."""
         if run.control.wanted is Wanted.PAUSE:
-            await self._conversations.rest(run)
+            await self._effects.show_paused(run.id, version)
         elif version > 1:
             kind: Literal["run.resumed", "run.canceled"] = (
                 "run.resumed" if run.control.wanted is Wanted.RUN else "run.canceled"

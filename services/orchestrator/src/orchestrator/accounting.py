@@ -1,0 +1,75 @@
+"""What a look says to its run's account, and what the account answers. Pure.
+
+A look reserves what its conversation would be owed if control let it, with the same update that brings control and
+deadline back: so the common look costs one update. The reservation itself refuses while the run is not wanted to run.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from orchestrator.decide import ConversationFacts, Effect, RequestJudge, RequestMemory, RequestMessage
+from orchestrator.facts import Gathered
+from shared.contracts.words import Purpose, Stage
+from shared.contracts.work import GenerationStored
+from shared.storage.accounts import Change, Noticed, Settle
+from shared.storage.run_accounts import Glance
+
+Request = RequestMessage | RequestJudge | RequestMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a conversation would be owed if its run let it, and what that follows from."""
+
+    gathered: Gathered
+    effects: tuple[Effect, ...]
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Those that reserve something."""
+        return tuple(effect for effect in self.effects if isinstance(effect, Request))
+
+    def reserved(self, glance: Glance) -> frozenset[Request]:
+        """The requests whose slot holds their seq, or has gone past it."""
+        return frozenset(request for request in self.requests if _holds(glance, request))
+
+    def facts(self, glance: Glance) -> ConversationFacts:
+        """The facts with what the run said: control, deadline, and which message the budget refused."""
+        facts = self.gathered.facts
+        limit = timedelta(seconds=facts.settings.time_limit_seconds + glance.paused_seconds)
+        refused = {one.seq for one in self.requests if isinstance(one, RequestMessage) and not _holds(glance, one)}
+        return replace(
+            facts,
+            wanted=glance.control.wanted,
+            deadline_at=min(glance.due_at, self.gathered.clock_started_at + limit),
+            refused=frozenset(refused),
+        )
+
+
+def result_changes(done: GenerationStored, event_sequence: int) -> tuple[Change, ...]:
+    """A result closes its slot, and moves the run's last event to where its fact stands; 0: it has none."""
+    settle, judged = _settle(done), done.purpose is Purpose.JUDGE and done.stage is not None
+    if not event_sequence or done.stored_at is None:
+        return (settle,)
+    return (settle, Noticed(event_sequence, done.stored_at, 0 if judged else done.seq))
+
+
+def _settle(done: GenerationStored) -> Settle:
+    if done.purpose is Purpose.MEMORY:
+        # A chat has no judges: its memory takes their slot.
+        return Settle("judge", done.seq)
+    if done.purpose is Purpose.JUDGE and done.stage is not None:
+        return Settle("judge", judge_place(done.seq, Stage(done.stage)))
+    return Settle("turn", done.seq)
+
+
+def judge_place(seq: int, stage: Stage) -> int:
+    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
+    return seq * len(Stage) + list(Stage).index(stage)
+
+
+def _holds(glance: Glance, request: Request) -> bool:
+    if isinstance(request, RequestMessage):
+        return glance.slots.turn >= request.seq
+    place = judge_place(request.seq, request.stage) if isinstance(request, RequestJudge) else request.seq
+    return glance.slots.judge >= place
