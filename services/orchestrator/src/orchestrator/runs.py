@@ -52,24 +52,34 @@ class RunLooks:
         self._conversations = conversations
 
     async def on_command(self, command: RunCommanded, first: bool) -> None:
-        """A look at a whole run, or at the one conversation the command names.
+        """A command says where to look, never what to do there."""
+        conversation = command.conversation_id
+        if conversation is None:
+            await self.on_run(command.run_id, first)
+        elif first and command.stored_at is not None:
+            await self.on_message(command, conversation)
+        else:
+            await self.on_conversation(command.run_id, conversation)
 
-        A chat's message that comes for the first time needs no look at its run: its account says what is wanted.
-        """
-        if first and command.conversation_id is not None and command.stored_at is not None:
-            await self.on_counted(await self._conversations.on_message(command, command.conversation_id))
-            return
-        run = await self._run(command.run_id)
+    async def on_run(self, run_id: str, first: bool) -> None:
+        """A look at all of a run: it starts, its control has changed, or it is swept."""
+        run = await self._run(run_id)
         if run.ended_at is not None:
-            # Closed is closed; only its last fact may still be owed.
-            if run.end_sequence is None:
-                await end_run(self._store, self._publisher, run.id)
-            await self._forget(run)
-            return
-        if command.conversation_id is not None:
-            await self.on_counted(await self._conversations.on_sign(command.conversation_id))
+            await self._complete_end(run)
             return
         await self._look(run, first)
+
+    async def on_conversation(self, run_id: str, conversation: str) -> None:
+        """A look at one conversation of a run that has not ended."""
+        run = await self._run(run_id)
+        if run.ended_at is not None:
+            await self._complete_end(run)
+            return
+        await self.on_counted(await self._conversations.on_sign(conversation))
+
+    async def on_message(self, command: RunCommanded, conversation: str) -> None:
+        """A chat's message that comes for the first time needs no look at its run: its account says what is wanted."""
+        await self.on_counted(await self._conversations.on_message(command, conversation))
 
     async def look_apart(self, run_id: str) -> None:
         """A look at everything that ends by error each conversation it fails for. Raises what is not one's own."""
@@ -95,7 +105,6 @@ class RunLooks:
                     waiting.append(after)
 
     async def _look(self, run: Run, first: bool, apart: bool = False) -> None:
-        version = run.control.version
         # A run that had not started has no conversation that began before.
         begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
         run, begin = await self._announce(run)
@@ -105,9 +114,14 @@ class RunLooks:
         await self._make_so(run, effects, first, begin, apart)
         if not any(isinstance(effect, EndConversation) for effect in effects):
             await self._look_at_open(run, begun_before, apart)
-        if run.control.handled < version:
-            await self._tell_control(run, version)
-            await self._store.runs.handled(run.id, version)
+        if run.control.handled < run.control.version:
+            await self._handle_control(run)
+        await self._forget(run)
+
+    async def _complete_end(self, run: Run) -> None:
+        """Closed is closed; only its last fact may still be owed."""
+        if run.end_sequence is None:
+            await end_run(self._store, self._publisher, run.id)
         await self._forget(run)
 
     async def _forget(self, run: Run) -> None:
@@ -192,8 +206,9 @@ class RunLooks:
             signs = [(index, self._conversations.on_sign(run.conversation_id(index))) for index in some]
             await self._all([self._one(run, index, sign, apart) for index, sign in signs], apart)
 
-    async def _tell_control(self, run: Run, version: int) -> None:
-        """The hint that a change of control was made true; a pause is told when nothing is in flight any more."""
+    async def _handle_control(self, run: Run) -> None:
+        """A change of control is made true: its hint, which a pause has when nothing is in flight any more."""
+        version = run.control.version
         if run.control.wanted is Wanted.PAUSE:
             await self._effects.show_paused(run.id, version)
         elif version > 1:
@@ -201,6 +216,7 @@ class RunLooks:
                 "run.resumed" if run.control.wanted is Wanted.RUN else "run.canceled"
             )
             await self._publisher.event(ControlChanged(run_id=run.id, at=now(), type=kind, version=version))
+        await self._store.runs.handled(run.id, version)
 
     async def _control_changed(self, run: Run) -> bool:
         control = await self._store.runs.control(run.id)
