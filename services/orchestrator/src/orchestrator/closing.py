@@ -1,8 +1,11 @@
 """The closing effects of a conversation, up to its count (docs/protocol.md section 5): all can be repeated."""
 
+import asyncio
+
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import Gathered, run_settings, spent_figures, total
 from shared.contracts.events import ConversationEnded, Progressed
+from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
@@ -28,6 +31,25 @@ class Closing:
         entry, usage = await self.set_totals(conversation, effect, settings, gathered)
         await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
         return await self._count(conversation, effect.ended, goal_reached)
+
+    async def whole_usage(self, conversation: str, gathered: Gathered) -> Usage | None:
+        """What a conversation that has just ended cost, where its run's account was told all of it; else None.
+
+        The transcript is closed: what was gathered of it holds. What is booked beside it is read after its end, as a
+        look that begins anew would read it.
+        """
+        if not gathered.spent:
+            return None
+        rows, generations = await asyncio.gather(
+            self._store.usage.of_conversation(conversation), self._generations(conversation, gathered)
+        )
+        judged = sum((generation.usage for generation in generations), Usage())
+        told = sum((figure.usage for figure in gathered.spent if figure.part == "judge"), Usage())
+        return total(gathered.spent) if not rows and judged == told else None
+
+    async def _generations(self, conversation: str, gathered: Gathered) -> list[Generation]:
+        """What was generated beside its messages: nothing where one message was all that was ever asked for."""
+        return [] if gathered.only is not None else await self._store.generations.of_conversation(conversation)
 
     async def set_totals(
         self, conversation: str, effect: Close, settings: ConversationSettings, gathered: Gathered | None = None

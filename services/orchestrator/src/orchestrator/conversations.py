@@ -243,15 +243,16 @@ class ConversationLooks:
         return Looked()
 
     async def _end(self, conversation: str, gathered: Gathered, effect: End, first: bool) -> Looked:
-        """Inserted or taken, the look begins anew: it closes what stands there, or sees the message that was faster.
+        """Inserted, it is closed at once where all that it cost is known.
 
-        But where one message was all that was ever asked for, and no row says that it cost more, all is known.
+        Else the look begins anew: it reads what it cost, closes what stands there, or sees the message that was faster.
         """
         end = await self._effects.end(conversation, effect)
-        if end is None or gathered.only is None or await self._store.usage.of_conversation(conversation):
+        usage = await self._closing.whole_usage(conversation, gathered) if end is not None else None
+        if end is None or usage is None:
             return Looked(again=True)
         close = Close(Ended(effect.seq, effect.reason, effect.decided_by))
-        return await self._close(conversation, replace(gathered, end=end, usage=gathered.only), close, first)
+        return await self._close(conversation, replace(gathered, end=end, usage=usage), close, first)
 
     async def _close(self, conversation: str, gathered: Gathered, effect: Close, first: bool) -> Looked:
         run = await self._closing.close(conversation, effect, gathered)

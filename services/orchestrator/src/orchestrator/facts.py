@@ -28,7 +28,7 @@ class Gathered:
 
     `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
     be out. `cause_at` is when the newest entry was made: the cause of what is owed next. `end` is the `ended`, and
-    `usage` all that the conversation cost; both are there only where they were read. `only` is what the one message
+    `usage` all that the conversation cost; both are there only where they are known. `only` is what the one message
     cost that was ever asked for, where the trigger proves that it was the only one. `question` is the message that an
     answer is owed to, where the trigger brought it.
     """
