@@ -114,10 +114,10 @@ ACTS = (ChatWorld.say, ChatWorld.regenerate, ChatWorld.edit, ChatWorld.say)
 
 def converse(world: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
     """A chat of five answers; the `at`-th effect of the engine meets `fault`. Returns how many effects it took."""
-    count = play(world, fault, at)
+    count = len(play(world, fault, at))
     for act in ACTS:
         act(world)
-        count += play(world, fault, at - count)
+        count += len(play(world, fault, at - count))
     return count
 
 

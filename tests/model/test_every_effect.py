@@ -40,16 +40,18 @@ def begun(judged: bool = False, budget: int = DOLLAR) -> Iterator[World]:
             world.bury()
 
 
-def play(world: World, fault: Fault | None = None, at: int = 0) -> int:
-    """Plays until nothing is left to do at once; the `at`-th effect meets `fault`. Returns how many effects it took."""
+def play(world: World, fault: Fault | None = None, at: int = 0) -> list[str]:
+    """Plays until nothing is left to do at once; the `at`-th effect meets `fault`. Returns whose effects it took."""
+    effects: list[str] = []
     for count in range(EFFECTS_MOST):
         waiting = [one for one in world.waiting() if one[0].running]
         if not waiting:
             messages = [one for one in world.deliverable() if any(two.running for two in world.takers(one))]
             if not messages:
-                return count
+                return effects
             world.deliver(messages[0], next(one for one in world.takers(messages[0]) if one.running))
             waiting = [one for one in world.waiting() if one[0].running]
+        effects.append(f"{waiting[0][0].role}: {waiting[0][1].name}")
         if fault is not None and count == at:
             world.met_at = f"{waiting[0][0].name}: {waiting[0][1].name}"
             fault(world, *waiting[0])
@@ -141,7 +143,7 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_at_every_effect(fault: Fault, judged: bool) -> None:
     with begun(judged) as world:
-        effects = play(world)
+        effects = len(play(world))
         world.until_quiet()
         judge(world)
     assert effects > 20
@@ -155,6 +157,16 @@ def test_a_fault_at_every_effect(fault: Fault, judged: bool) -> None:
             except AssertionError as error:
                 told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
                 raise AssertionError(f"{told}: {error}") from error
+
+
+def test_look_that_ends_a_conversation_closes_it_by_what_it_knows() -> None:
+    """Only what is booked is read after the end; the run's account is not told twice."""
+    with begun() as world:
+        effects = play(world)
+    end = effects.index("orchestrator: insert entries")
+    closing = effects[end + 1 : effects.index("orchestrator: publish run-1:ended")]
+    reads = ["orchestrator: find usage", "orchestrator: find generations"]
+    assert closing == [*reads, "orchestrator: update conversations"]
 
 
 def test_work_that_waits_for_long_is_left_alone() -> None:
