@@ -1,26 +1,24 @@
 """Writes docs/settings.md, and which variables the local stack gives to whom, from the settings classes themselves.
 
+What a setting means is the text below its field.
 With --check it only says whether both are up to date.
 """
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
 
 from gateway.event_stream.settings import StreamSettings
 from gateway.settings import GatewaySettings
 from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
+from shared.durations import Duration
 from shared.routing import Registry
-from shared.settings import (
-    ChatSettings,
-    Fragment,
-    HealthSettings,
-    LimitSettings,
-    LogSettings,
-    MongoSettings,
-    NatsSettings,
-)
+from shared.settings import ChatSettings, Fragment, HealthSettings, LogSettings, MongoSettings, NatsSettings
 from summarizer.settings import SummarizerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -34,19 +32,17 @@ SERVICES: dict[str, tuple[type[Fragment], ...]] = {
     "any": _ANY,
 }
 """What each service reads from its environment; `any` is what every one does."""
-SECTIONS: tuple[tuple[str, tuple[type[Fragment], ...]], ...] = (
-    ("Every service", (NatsSettings, MongoSettings, LogSettings)),
-    ("Workers (orchestrator, llm-runner, summarizer)", (HealthSettings, ChatSettings)),
-    ("Gateway", (GatewaySettings, LimitSettings, StreamSettings)),
-    ("Orchestrator", (OrchestratorSettings,)),
-    ("llm-runner", (SlotSettings, CallSettings, RetrySettings)),
-    ("Summarizer", (SummarizerSettings,)),
-)
+TITLES = {"gateway": "Gateway", "orchestrator": "Orchestrator", "llm-runner": "llm-runner", "summarizer": "Summarizer"}
+TABLE = "| variable | default | what it means |\n|---|---|---|"
+BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"))
+PROVIDERS_FIELD = "providers"
+"""Has a section of its own."""
 HEAD = """# Settings
 
 Generated from the settings classes by `python docs/settings_table.py`; `make check` holds it against them.
 Every value is an environment variable. A service reads its settings once, at its start, and says everything that is
-wrong with them at once.
+wrong with them at once. A length of time is written `250ms`, `20s`, `1.5m`, `2h` or `7d`; a plain number counts the
+unit in the variable's name. A list is JSON. A setting stands under every service that reads it.
 """
 PROVIDERS = """## Providers
 
@@ -84,11 +80,11 @@ people who wait. After a change run the bootstrap (`python -m shared.topology`):
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
-    told: set[str] = set()
-    for title, fragments in SECTIONS:
-        rows = [row for fragment in fragments for row in _rows(fragment, told)]
-        parts.append(f"## {title}\n\n| variable | default |\n|---|---|\n" + "\n".join(rows) + "\n")
+    common = _settings(_ANY)
+    parts = [HEAD, _section("Every service", common)]
+    for service, title in TITLES.items():
+        read = _settings(SERVICES[service])
+        parts.append(_section(title, {name: one for name, one in read.items() if not _same(one, common.get(name))}))
     return "\n".join([*parts, PROVIDERS])
 
 
@@ -101,19 +97,55 @@ def declared() -> str:
     return json.dumps(names, indent=2) + "\n"
 
 
-def _rows(fragment: type[Fragment], told: set[str]) -> list[str]:
-    rows = []
-    for name, field in fragment.model_fields.items():
-        inherited = any(name in base.model_fields for base in fragment.__mro__[1:] if issubclass(base, Fragment))
-        sharper = inherited and name in fragment.__annotations__
-        if inherited and not sharper:
-            continue
-        if name in told and not sharper:
-            continue
-        told.add(name)
-        default = str(field.get_default(call_default_factory=True)).replace("|", "\\|")
-        rows.append(f"| `AGENTWARS_{name.upper()}` | `{default}` |")
-    return rows
+def _settings(fragments: Iterable[type[Fragment]]) -> dict[str, FieldInfo]:
+    """What these read, by name; the last one says."""
+    return {name: field for one in fragments for name, field in one.model_fields.items() if name != PROVIDERS_FIELD}
+
+
+def _same(field: FieldInfo, other: FieldInfo | None) -> bool:
+    return other is not None and field.default == other.default
+
+
+def _section(title: str, settings: Mapping[str, FieldInfo]) -> str:
+    rows = [
+        f"| `AGENTWARS_{name.upper()}` | {_default(field)} | {_meaning(name, field)} |"
+        for name, field in settings.items()
+    ]
+    return "\n".join([f"## {title}\n\n{TABLE}", *rows, ""])
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == ():
+        return "none"
+    return f"`{_written(field, value)}`{_in_mebibytes(value)}"
+
+
+def _written(field: FieldInfo, value: Any) -> str:
+    """As a person would write it into the environment."""
+    units = [one for one in field.metadata if isinstance(one, Duration)]
+    return units[0].written(value) if units else str(value).replace("|", "\\|")
+
+
+def _in_mebibytes(value: Any) -> str:
+    """What a large power of two is."""
+    mebibytes, rest = divmod(value, 1024**2) if isinstance(value, int) else (0, 1)
+    if rest or not mebibytes:
+        return ""
+    return f" ({mebibytes // 1024} GiB)" if mebibytes % 1024 == 0 else f" ({mebibytes} MiB)"
+
+
+def _meaning(name: str, field: FieldInfo) -> str:
+    """The text below the field, and its bounds. Raises ValueError for a setting that says nothing."""
+    if not field.description:
+        raise ValueError(f"{name} does not say what it means: write it below the field")
+    bounds = [
+        f"{word} `{_written(field, getattr(one, bound))}`"
+        for one in field.metadata
+        for bound, word in BOUNDS
+        if hasattr(one, bound)
+    ]
+    return " ".join(field.description.split()).replace("|", "\\|") + (f" ({', '.join(bounds)})" if bounds else "")
 
 
 def main() -> int:

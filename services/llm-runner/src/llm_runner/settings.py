@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from shared.contracts.words import Lane, Purpose, Tier
+from shared.durations import Seconds
 from shared.settings import ChatSettings, Fragment, HealthSettings, MongoSettings, NatsSettings
 
 
@@ -12,22 +13,31 @@ class SlotSettings(Fragment):
     """How many jobs one process holds at once, for each provider and lane."""
 
     runner_batch_slots: int = Field(default=256, ge=1)
+    """Jobs of battles and scale tests that one process holds at once, for each provider."""
     runner_live_slots: int = Field(default=256, ge=1)
-    runner_stop_seconds: float = 10.0
+    """Jobs of people who wait that one process holds at once, for each provider."""
+    runner_stop_seconds: Seconds = 10.0
+    """How long calls in flight may take when the process stops; then others repeat them."""
 
     def slots(self, lane: Lane) -> int:
         return self.runner_live_slots if lane is Lane.LIVE else self.runner_batch_slots
 
 
 class CallSettings(Fragment):
-    """How long a call may take, phase by phase, and how often its text is published; all in seconds."""
+    """How long a call may take, phase by phase, and how often its text is published."""
 
-    call_connect_seconds: float = Field(default=5.0, gt=0, le=600)
-    call_first_token_seconds: float = Field(default=30.0, gt=0, le=600)
-    call_between_tokens_seconds: float = Field(default=20.0, gt=0, le=600)
-    call_total_seconds: float = Field(default=300.0, gt=0, le=600)
-    call_assist_total_seconds: float = Field(default=60.0, gt=0, le=600)
-    delta_interval_seconds: float = Field(default=0.03, gt=0)
+    call_connect_seconds: Seconds = Field(default=5.0, gt=0, le=600)
+    """How long a connection to a provider may take."""
+    call_first_token_seconds: Seconds = Field(default=30.0, gt=0, le=600)
+    """How long a provider may take to its first token."""
+    call_between_tokens_seconds: Seconds = Field(default=20.0, gt=0, le=600)
+    """How long a provider may be silent between two tokens."""
+    call_total_seconds: Seconds = Field(default=300.0, gt=0, le=600)
+    """How long a whole call may take."""
+    call_assist_total_seconds: Seconds = Field(default=60.0, gt=0, le=600)
+    """How long a whole call of PromptBro, `/api/llm` or `/v1` may take."""
+    delta_interval_seconds: Seconds = Field(default=0.03, gt=0)
+    """How often the text of an answer is published while it is written; the first token goes at once."""
 
     def total(self, purpose: Purpose) -> float:
         """Seconds a whole call of this purpose may take."""
@@ -38,11 +48,17 @@ class RetrySettings(Fragment):
     """How often a generation is tried again after a provider failed, by the tier of its model, or after a crash."""
 
     retries_fast: int = Field(default=2, ge=0, le=5)
+    """How often a generation of a model of the tier `fast` is tried again after its provider failed."""
     retries_standard: int = Field(default=2, ge=0, le=5)
+    """The same, of the tier `standard`."""
     retries_premium: int = Field(default=1, ge=0, le=5)
+    """The same, of the tier `premium`."""
     attempts_lost_limit: int = Field(default=10, ge=1)
-    backoff_first_seconds: float = Field(default=0.5, gt=0)
-    backoff_in_queue_seconds: float = Field(default=5.0, gt=0)
+    """After how many attempts that died with their process a generation is given up."""
+    backoff_first_seconds: Seconds = Field(default=0.5, gt=0)
+    """How long the first retry waits; each one after it waits twice as long, up to 8s."""
+    backoff_in_queue_seconds: Seconds = Field(default=5.0, gt=0)
+    """The longest wait that is spent in the queue; a longer one is scheduled."""
 
     def retries(self, tier: Tier) -> int:
         return {Tier.FAST: self.retries_fast, Tier.STANDARD: self.retries_standard}.get(tier, self.retries_premium)

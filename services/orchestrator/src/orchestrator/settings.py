@@ -1,22 +1,31 @@
 """What the orchestrator can be told."""
 
+from shared.durations import Seconds
 from shared.settings import ChatSettings
 
 
 class OrchestratorSettings(ChatSettings):
-    """Bounds of looking. `silence_seconds` is longer than the longest turn: 300 s of streaming and 30 s of margin.
-
-    `unanswered_seconds` is for how long a chat may wait although nothing of it is queued.
-    """
+    """Bounds of looking. `silence_seconds`: 300 s of streaming, and 30 s of margin."""
 
     orchestrator_workers: int = 64
-    sweep_period_seconds: float = 5.0
-    control_grace_seconds: float = 5.0
-    silence_seconds: float = 330.0
-    silence_check_seconds: float = 30.0
-    unanswered_seconds: float = 10.0
-    forgetting_seconds: float = 60.0
+    """Triggers of a kind that one process handles at once."""
+    sweep_period_seconds: Seconds = 5.0
+    """How often the sweeper looks for what no trigger covers."""
+    control_grace_seconds: Seconds = 5.0
+    """How long a change of control may stay unhandled before the sweeper takes it up."""
+    silence_seconds: Seconds = 330.0
+    """How long a run may be silent before the sweeper looks at it; longer than its longest turn."""
+    silence_check_seconds: Seconds = 30.0
+    """How often the sweeper looks for silent runs."""
+    unanswered_seconds: Seconds = 10.0
+    """How long a chat may wait for an answer although nothing of it is queued."""
+    forgetting_seconds: Seconds = 60.0
+    """How often what has expired is deleted."""
     sweep_runs: int = 2000
-    pause_limit_seconds: float = 7 * 24 * 3600.0
+    """The most runs that one sweep looks at."""
+    pause_limit_seconds: Seconds = 7 * 24 * 3600.0
+    """How long a pause may last; then the run is canceled."""
     reserved_output_tokens: int = 600
+    """Output tokens of a call that a budget reserves, at most as many as the call may have."""
     expected_output_tokens: int = 200
+    """Output tokens of a message as a reservation expects them of those before it."""

@@ -2,16 +2,18 @@
 
 from pydantic import Field
 
+from shared.durations import Seconds
 from shared.settings import Fragment
 
 
 class SummarizerSettings(Fragment):
-    """Bounds of looking. `summarizer_workers` triggers of a kind are handled at once in a process.
-
-    A report reserves at most `reserved_output_tokens` of output; a chat's summary has at most `summary_max_tokens`.
-    """
+    """Bounds of looking."""
 
     summarizer_workers: int = 8
+    """Triggers of a kind that one process handles at once."""
     reserved_output_tokens: int = 600
+    """Output tokens that a report's budget reserves, at most as many as it may have."""
     summary_max_tokens: int = Field(default=200, ge=50, le=2000)
-    summarizer_heartbeat_seconds: float = 5.0
+    """The most tokens of a summary of a chat."""
+    summarizer_heartbeat_seconds: Seconds = 5.0
+    """How often the process says that it lives."""
