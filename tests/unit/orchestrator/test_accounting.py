@@ -18,7 +18,7 @@ MESSAGE, FAST = RequestMessage(3, Side.OPPONENT), RequestJudge(2, Stage.FAST)
 
 
 def done(purpose: Purpose = Purpose.TURN, **fields: Any) -> GenerationStored:
-    named = {"run_id": "run", "at": NOW, "conversation_id": "run-1", "seq": 2, "stored_at": NOW}
+    named: dict[str, Any] = {"run_id": "run", "at": NOW, "conversation_id": "run-1", "seq": 2, "stored_at": NOW}
     return GenerationStored(purpose=purpose, **(named | fields))
 
 
@@ -28,7 +28,8 @@ def owed(*effects: Any) -> Owed:
 
 
 def glance(turn: int = 0, judge: int = 0, **fields: Any) -> Glance:
-    run = {"control": Control(changed_at=NOW), "budget": Budget(max=1), "status": RunStatus.RUNNING, "due_at": NOW}
+    run: dict[str, Any] = {"control": Control(changed_at=NOW), "budget": Budget(max=1)}
+    run |= {"status": RunStatus.RUNNING, "due_at": NOW}
     return Glance(slots=Slots(turn=turn, judge=judge), **(run | fields))
 
 
