@@ -26,17 +26,16 @@ from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
-from shared.readiness import Readiness
 from shared.routing import Registry, Router
-from shared.settings import MongoSettings, NatsSettings
+from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
-from summarizer.app import NEEDED, work
+from summarizer.app import serve
 from summarizer.effects import Effects
 from summarizer.facts import read_conversations, read_report
 from summarizer.looks import ReportLooks
 from summarizer.material import Material
-from summarizer.settings import SummarizerSettings
+from summarizer.settings import ProcessSettings
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
 from work_left import work_left
 
@@ -81,6 +80,7 @@ class World:
     """One run that is over but for its report, and everything around it."""
 
     store: Store
+    mongo: MongoSettings
     connection: Connection
     registry: Registry
     publisher: Publisher
@@ -225,13 +225,14 @@ def stored_answer(job: GenerationRequested, answer: Answer) -> Generation:
 async def world(nats_url: str, mongo_url: str, context_window: int = 32_000) -> AsyncIterator[World]:
     """Servers with streams, durables and indexes, and a database of its own. Nothing runs yet."""
     nats = NatsSettings(nats_url=nats_url)
-    store = Store(MongoSettings(mongo_url=mongo_url, mongo_database=f"summarizer-{new_id()}"))
+    mongo = MongoSettings(mongo_url=mongo_url, mongo_database=f"summarizer-{new_id()}")
+    store = Store(mongo)
     connection = Connection("summarizer-test", nats, LOG)
     models = registry(context_window)
     client = await connection.open()
     await bootstrap(client, store, nats, models)
     try:
-        yield World(store, connection, models, Publisher(client))
+        yield World(store, mongo, connection, models, Publisher(client))
     finally:
         await connection.close()
         await store.database.client.drop_database(store.database.name)
@@ -251,16 +252,25 @@ async def running(work_to_do: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
-    """The summarizer at work, on a connection of its own, and the stand-in for llm-runner."""
-    connection = Connection("summarizer", NatsSettings(nats_url=nats_url), LOG)
+async def summarizer(nats_url: str, mongo: MongoSettings, models: Registry) -> AsyncIterator[None]:
+    """The summarizer at work, on connections of its own; stopped as SIGTERM stops it."""
+    settings = ProcessSettings(NatsSettings(nats_url=nats_url), mongo, HealthSettings(health_port=-1))
+    stopping = asyncio.Event()
+    at_work = asyncio.create_task(serve(settings, models, LOG, stopping))
     try:
-        readiness = Readiness(connection, here.store, NEEDED)
-        at_work = work(connection, here.store, here.registry, readiness, SummarizerSettings(), LOG, asyncio.Event())
-        async with running(at_work), here.answering():
-            yield
+        yield
+        # What ended by itself failed: shown here, not as a later timeout.
+        assert not at_work.done(), at_work.exception()
     finally:
-        await connection.close()
+        stopping.set()
+        await at_work
+
+
+@asynccontextmanager
+async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
+    """The summarizer at work, and the stand-in for llm-runner."""
+    async with summarizer(nats_url, here.mongo, here.registry), here.answering():
+        yield
 
 
 async def read_material(store: Store, run: Run) -> tuple[Material, dict[str | None, Generation]]:

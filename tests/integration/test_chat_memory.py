@@ -1,6 +1,5 @@
 """A chat that grows, on the real engine and the summarizer: what is old reaches its model as a summary."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,12 +7,8 @@ import pytest
 from integration.chat_world import Chat, begin, chat_settings
 from integration.engine_world import Engine, engine_on
 from integration.orchestrator.stage import eventually
-from integration.summarizer_world import LOG, running
-from shared.messaging.connection import Connection
-from shared.readiness import Readiness
-from shared.settings import NatsSettings
-from summarizer.app import NEEDED, work
-from summarizer.settings import SummarizerSettings
+from integration.summarizer_world import summarizer
+from shared.settings import MongoSettings
 
 RECALL = "What do you remember?"
 # More than the 6,000 tokens (words, for the demo model) at which a summary is due, in two messages.
@@ -23,15 +18,9 @@ LONG = "so " * 3_200
 @pytest.fixture
 async def engine(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[Engine]:
     async with engine_on(fresh_nats_url, mongo_url) as made:
-        connection = Connection("summarizer", NatsSettings(nats_url=fresh_nats_url), LOG)
-        store, registry = made.world.store, made.world.registry
-        readiness = Readiness(connection, store, NEEDED)
-        at_work = work(connection, store, registry, readiness, SummarizerSettings(), LOG, asyncio.Event())
-        try:
-            async with running(at_work):
-                yield made
-        finally:
-            await connection.close()
+        mongo = MongoSettings(mongo_url=mongo_url, mongo_database=made.world.store.database.name)
+        async with summarizer(fresh_nats_url, mongo, made.world.registry):
+            yield made
 
 
 async def remembered(chat: Chat, seq: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from nats.aio.msg import Msg
 
-from integration.summarizer_world import LOG, PATIENCE_SECONDS, POLL_SECONDS, World, running, world
+from integration.summarizer_world import LOG, PATIENCE_SECONDS, POLL_SECONDS, World, summarizer, world
 from sample_runs import AGENT, message, run, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
@@ -16,14 +16,9 @@ from shared.contracts.words import EntryKind, Lane, Purpose, RunKind
 from shared.contracts.work import GenerationRequested, GenerationStored, MemoryRequested
 from shared.errors import NotYet
 from shared.messaging import history, subjects
-from shared.messaging.connection import Connection
-from shared.readiness import Readiness
 from shared.routing import Registry, Router
-from shared.settings import NatsSettings
-from summarizer.app import NEEDED, work
 from summarizer.handlers import GiveUps
 from summarizer.memory_looks import MemoryLooks
-from summarizer.settings import SummarizerSettings
 
 JOBS = subjects.jobs("demo", Lane.BATCH)
 MODELS = {"large": {"tier": "premium"}, "small": {"tier": "fast", "contextWindow": 16_000}}
@@ -97,15 +92,8 @@ class Chat:
 
 @pytest.fixture
 async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made:
-        connection = Connection("summarizer", NatsSettings(nats_url=fresh_nats_url), LOG)
-        try:
-            readiness = Readiness(connection, made.store, NEEDED)
-            at_work = work(connection, made.store, PROVIDERS, readiness, SummarizerSettings(), LOG, asyncio.Event())
-            async with running(at_work):
-                yield made
-        finally:
-            await connection.close()
+    async with world(fresh_nats_url, mongo_url) as made, summarizer(fresh_nats_url, made.mongo, PROVIDERS):
+        yield made
 
 
 @pytest.fixture

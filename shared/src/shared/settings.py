@@ -3,6 +3,8 @@
 The text below a field is what docs/settings.md says of it.
 """
 
+from dataclasses import dataclass, field
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -57,6 +59,15 @@ class HealthSettings(Fragment):
     """The address at which `/healthz` and `/readyz` are answered."""
     health_port: int = -1
     """The port of `/healthz` and `/readyz`; 0 takes a free one, -1 opens none."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker reads from its environment, once, beside the registry."""
+
+    nats: NatsSettings = field(default_factory=NatsSettings)
+    mongo: MongoSettings = field(default_factory=MongoSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
 
 
 class LimitSettings(Fragment):

@@ -62,6 +62,7 @@ from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
+from shared.messaging.heartbeats import HEARTBEAT_SECONDS, publish_heartbeats
 from shared.readiness import Readiness
 from shared.routing import Registry, Router
 from shared.storage import Store
@@ -219,4 +220,5 @@ def _say_if_failed(task: asyncio.Task[None]) -> None:
 async def _stay_connected(services: Services) -> None:
     client = await services.connection.open()
     await services.deleted_chats.listen()
-    await services.heartbeats.run(client)
+    await services.heartbeats.listen(client)
+    await publish_heartbeats(services.connection, "gateway", HEARTBEAT_SECONDS, _log)

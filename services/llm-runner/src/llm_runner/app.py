@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
@@ -23,23 +24,19 @@ from llm_runner.providers.rhythm import Rhythm
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
-from llm_runner.vitals import SERVICE, Vitals
+from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all
 from shared.contracts.words import Lane
-from shared.health import HealthServer
 from shared.logs import Logger, configure
 from shared.messaging import subjects
-from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import WorkPull
 from shared.messaging.quick_client import QuickClient
-from shared.process import stop_or_failure, unless_stopped
-from shared.readiness import Readiness
 from shared.routing import ProviderEntry, Registry, load_registry
 from shared.settings import LogSettings
-from shared.storage import Store
-from shared.topology.keeper import Keeper
+from shared.worker.worker import Work, Worker
 
+SERVICE = "llm-runner"
 HANDLER_MARGIN_SECONDS = 30.0
 LEAVING_SECONDS = 5.0
 
@@ -59,53 +56,26 @@ class Runner:
         self._redaction = Redaction.of(registry.providers, keys)
         self._log = log
         self._settings = settings or RunnerSettings()
-        self._connection = Connection(SERVICE, self._settings.nats, log)
-        self._store = Store(self._settings.mongo)
+        self._worker = Worker(SERVICE, self._needed(), self._settings, registry, log)
+        self._connection, self._store = self._worker.connection, self._worker.store
         self._jobs = HeldJobs()
         self._pulls: list[WorkPull] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
-            stack.callback(self._store.close)
-            readiness = Readiness(self._connection, self._store, self._needed())
-            keeper = Keeper(readiness, self._connection, self._store, self._settings.nats, self._registry, self._log)
-            health = HealthServer(self._settings.health, readiness)
-            await health.start()
-            stack.push_async_callback(health.stop)
-            stack.push_async_callback(self._connection.close)
-            if await unless_stopped(stopping, self._ready(keeper)):
-                everyone = self._registry.providers.items()
-                rhythm = Rhythm(self._settings.calls.delta_interval_seconds)
-                providers = {name: self._provider(name, entry, rhythm, stack) for name, entry in everyone}
-                await self._work(self._connection.client, providers, keeper, stopping)
+            await self._worker.run(partial(self._begin, stack), stopping)
 
-    async def _ready(self, keeper: Keeper) -> None:
-        """Without the unique indexes an insert would be no lock: no job is taken before they stand."""
-        await self._connection.open()
-        await keeper.until_ready()
-
-    async def _work(
-        self, client: QuickClient, providers: dict[str, WatchedProvider], keeper: Keeper, stopping: asyncio.Event
-    ) -> None:
-        deltas = DeltaPublisher(client, self._log)
-        settlement = self._settlement(client, deltas, dict(providers))
+    async def _begin(self, stack: AsyncExitStack) -> Work:
+        client = self._connection.client
+        rhythm = Rhythm(self._settings.calls.delta_interval_seconds)
+        everyone = self._registry.providers.items()
+        providers = {name: self._provider(name, entry, rhythm, stack) for name, entry in everyone}
+        settlement = self._settlement(client, DeltaPublisher(client, self._log), dict(providers))
         self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
-        vitals = Vitals(self._connection, providers, self._jobs, self._log)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
-        everything = [
-            vitals.run,
-            keeper.watch,
-            *(beat.run for beat in beats),
-            *(pull.run for pull in self._pulls),
-        ]
-        running = [asyncio.create_task(loop()) for loop in everything]
-        self._log.info("llm-runner works", providers=list(providers))
-        try:
-            await stop_or_failure(stopping, running)
-        finally:
-            await self._leave()
-            await cancel_all(running)
+        duties = [*(beat.run() for beat in beats), *(pull.run() for pull in self._pulls)]
+        return Work(duties, self._leave, partial(vitals, providers, self._jobs))
 
     async def _leave(self) -> None:
         """Takes no more, lets jobs end for a while, hands the rest over."""

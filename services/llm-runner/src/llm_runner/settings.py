@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.contracts.words import Lane, Purpose, Tier
 from shared.durations import Seconds
-from shared.settings import ChatSettings, Fragment, HealthSettings, MongoSettings, NatsSettings
+from shared.settings import ChatSettings, Fragment, WorkerSettings
 
 
 class SlotSettings(Fragment):
@@ -65,12 +65,9 @@ class RetrySettings(Fragment):
 
 
 @dataclass(frozen=True)
-class RunnerSettings:
-    """Everything the process reads from its environment but the registry and the keys."""
+class RunnerSettings(WorkerSettings):
+    """Everything the process reads from its environment, once, beside the registry and the keys."""
 
-    nats: NatsSettings = field(default_factory=NatsSettings)
-    mongo: MongoSettings = field(default_factory=MongoSettings)
-    health: HealthSettings = field(default_factory=HealthSettings)
     slots: SlotSettings = field(default_factory=SlotSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     retries: RetrySettings = field(default_factory=RetrySettings)

@@ -1,6 +1,6 @@
 """`python -m orchestrator`."""
 
-from orchestrator.app import serve
+from orchestrator.app import main
 from shared.process import run
 
-run(serve)
+run(main)

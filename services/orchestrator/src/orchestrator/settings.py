@@ -1,7 +1,9 @@
 """What the orchestrator can be told."""
 
+from dataclasses import dataclass, field
+
 from shared.durations import Seconds
-from shared.settings import ChatSettings
+from shared.settings import ChatSettings, WorkerSettings
 
 
 class OrchestratorSettings(ChatSettings):
@@ -29,3 +31,10 @@ class OrchestratorSettings(ChatSettings):
     """Output tokens of a call that a budget reserves, at most as many as the call may have."""
     expected_output_tokens: int = 200
     """Output tokens of a message as a reservation expects them of those before it."""
+
+
+@dataclass(frozen=True)
+class ProcessSettings(WorkerSettings):
+    """Everything the process reads from its environment, once, beside the registry."""
+
+    looks: OrchestratorSettings = field(default_factory=OrchestratorSettings)

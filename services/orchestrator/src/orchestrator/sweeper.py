@@ -6,6 +6,7 @@ that several orchestrators publish one. Chats, most of which are idle, are found
 (chat_sweeper.py), and what is not kept for ever is forgotten here (forgetting.py).
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable
@@ -46,6 +47,17 @@ class Sweeper:
         self._chats = ChatSweeper(store, client, settings, self._look)
         self._forgetting = Forgetting(store, publisher, client, settings, self._look, log)
         self.looks: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Sweeps for ever; what is away now is swept next time."""
+        while True:
+            await asyncio.sleep(self._settings.sweep_period_seconds)
+            try:
+                await self.sweep()
+            except TransientError as error:
+                self._log.warning("sweep put off", error=str(error))
+            except Exception as error:  # noqa: BLE001 - the next one may go well
+                self._log.error("sweep failed", error=described(error), exc_info=error)
 
     async def sweep(self) -> None:
         """Publishes the looks that are owed now. Raises TransientError where store or broker are away."""

@@ -1,6 +1,6 @@
 """`python -m summarizer`."""
 
 from shared.process import run
-from summarizer.app import serve
+from summarizer.app import main
 
-run(serve)
+run(main)

@@ -1,9 +1,11 @@
 """What the summarizer can be told."""
 
+from dataclasses import dataclass, field
+
 from pydantic import Field
 
 from shared.durations import Seconds
-from shared.settings import Fragment
+from shared.settings import Fragment, WorkerSettings
 
 
 class SummarizerSettings(Fragment):
@@ -17,3 +19,10 @@ class SummarizerSettings(Fragment):
     """The most tokens of a summary of a chat."""
     summarizer_heartbeat_seconds: Seconds = 5.0
     """How often the process says that it lives."""
+
+
+@dataclass(frozen=True)
+class ProcessSettings(WorkerSettings):
+    """Everything the process reads from its environment, once, beside the registry."""
+
+    looks: SummarizerSettings = field(default_factory=SummarizerSettings)

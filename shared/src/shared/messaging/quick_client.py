@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Any
 
 from faststream.nats import NatsBroker
@@ -202,6 +203,17 @@ class QuickBroker(NatsBroker):
         await client.connect(**self._connection_kwargs)
         self.config.connect(client)
         return client
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        """As FastStream's; a connection that is closed is not drained once more, which raises."""
+        if self._connection is not None and self._connection.is_closed:
+            self._connection = None
+        await super().stop(exc_type, exc_val, exc_tb)
 
 
 class DirectParser(Parser):

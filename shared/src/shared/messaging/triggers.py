@@ -12,6 +12,8 @@ from shared.messaging.connection import Connection
 from shared.messaging.inbox import by_faststream
 from shared.messaging.pull import WorkPull
 
+STOP_SECONDS = 3.0
+
 Handler = Callable[[Msg], Coroutine[Any, Any, None]]
 """Looks and settles; raises nothing. Cancelled, it gives its message back."""
 
@@ -37,7 +39,7 @@ class Triggers:
         """What runs until the stop: one loop a durable."""
         return [pull.run() for pull in self._pulls]
 
-    async def stop(self, seconds: float) -> None:
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Takes no more at once; after so many seconds hands over what has not ended."""
         await asyncio.gather(*(pull.stop() for pull in self._pulls))
         looks = {task for pull in self._pulls for task in pull.tasks}

@@ -1,8 +1,6 @@
 """Which processes are alive, as they say themselves on core NATS. Soft state: a restart relearns it in seconds."""
 
-import asyncio
 import json
-import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +8,12 @@ from typing import Any, Literal
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
-from shared.contracts.record import iso, now
+from shared.contracts.record import now
 from shared.logs import Logger
 from shared.messaging import subjects
 
 SERVICES = ("gateway", "orchestrator", "llm-runner", "summarizer")
-INTERVAL_SECONDS = 5.0
 FRESH_SECONDS = 15.0
 FORGOTTEN_SECONDS = 300.0
 PROCESSES_KEPT = 1000
@@ -54,21 +50,15 @@ class Heartbeat:
 
 
 class Heartbeats:
-    """Hears everybody's heartbeats and sends this process's own."""
+    """Hears everybody's heartbeats."""
 
     def __init__(self, log: Logger) -> None:
         self._log = log
         self._last: dict[tuple[str, str], Heartbeat] = {}
 
-    async def run(self, client: Client) -> None:
-        """Listens and sends until cancelled."""
+    async def listen(self, client: Client) -> None:
+        """Hears them for as long as the connection lasts."""
         await client.subscribe(subjects.heartbeat("*"), cb=self._heard)
-        while True:
-            try:
-                await client.publish(subjects.heartbeat("gateway"), _own())
-            except NatsError as error:
-                self._log.warning("heartbeat not sent", error=repr(error))
-            await asyncio.sleep(INTERVAL_SECONDS)
 
     def fresh(self, service: str) -> list[Heartbeat]:
         """The processes of a service heard of late, the latest first."""
@@ -132,7 +122,3 @@ def _milliseconds(said: object) -> float | None:
     if isinstance(said, bool) or not isinstance(said, int | float):
         return None
     return float(said) if 0 <= said < LONGEST_MILLISECONDS else None
-
-
-def _own() -> bytes:
-    return json.dumps({"service": "gateway", "pid": os.getpid(), "at": iso(now())}).encode()
