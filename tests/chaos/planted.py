@@ -70,7 +70,7 @@ BUGS = {
         "        queued: set[str] = set()\n",
     ),
     "resume-off-by-one": Bug(
-        "gateway/event_stream/beginnings.py",
+        "gateway/event_stream/readers/start_position.py",
         "    return WithSnapshot() if dropped else After(cursor.sequence)\n",
         "    return WithSnapshot() if dropped else After(cursor.sequence + 1)\n",
     ),

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import TooManyStreams
-from gateway.event_stream.admission import streams_per_user
+from gateway.event_stream.connections.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
 from integration.event_stream_world import PATIENCE_SECONDS, Client, Instance, Story, World, until, world
 from sample_callers import caller

@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 
-from gateway.event_stream.ring import Ring
-from gateway.event_stream.run_log import RunLog
-from gateway.event_stream.source import Hear, StreamFacts, Unsubscribe
-from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, Heard, View
+from gateway.event_stream.log.ring import Ring
+from gateway.event_stream.log.run_log import RunLog
+from gateway.event_stream.log.source import Hear, StreamFacts, Unsubscribe
 from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.answers.answer_events import Answered, Closed, Opened, Piece, Text, read_piece
 from gateway.answers.follower import AnswerFollower
-from gateway.event_stream.hub import Hub
+from gateway.event_stream.log.events import DELTA, Heard
+from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.views import DELTA, Heard
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind, Side

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.event_stream.asked import Asked
-from gateway.event_stream.beginnings import After, Beginning, WithSnapshot, begins, is_at_end
-from gateway.event_stream.cursors import Cursor, read_cursor, run_tag
-from gateway.event_stream.frames import Encoder, named, unnamed
-from gateway.event_stream.snapshot import snapshot_position
-from gateway.event_stream.source import StreamFacts, in_order
-from gateway.event_stream.views import EVERYTHING, View
+from gateway.event_stream.log.cursors import Cursor, read_cursor, run_tag
+from gateway.event_stream.log.events import EVERYTHING, View
+from gateway.event_stream.log.frames import Encoder, named, unnamed
+from gateway.event_stream.log.source import StreamFacts, in_order
+from gateway.event_stream.readers.snapshot import snapshot_position
+from gateway.event_stream.readers.start_position import After, Beginning, WithSnapshot, begins, is_at_end
+from gateway.event_stream.readers.stream_request import Asked
 from shared.contracts.words import RunStatus
 from shared.messaging.history import StoredMessage
 from unit.gateway.event_stream_fakes import EPOCH, a_run

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Message
 
-from gateway.event_stream.clients import Client, OpenClients
-from gateway.event_stream.response import EventStreamResponse, Serve
+from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.response import EventStreamResponse, Serve
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from unit.gateway.event_stream_fakes import until

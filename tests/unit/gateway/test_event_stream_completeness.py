@@ -1,7 +1,7 @@
 """What is complete, and what is missing (docs/architecture.md, "Event streams in the gateway")."""
 
-from gateway.event_stream.completeness import Completeness
-from gateway.event_stream.views import DELTA, Heard
+from gateway.event_stream.log.completeness import Completeness
+from gateway.event_stream.log.events import DELTA, Heard
 from shared.messaging import subjects
 from unit.gateway.event_stream_fakes import RUN, WHOLE
 

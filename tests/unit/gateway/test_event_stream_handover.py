@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.event_stream.handover import OutermostLayer, hand_over
+from gateway.event_stream.connections.detach import OutermostLayer, hand_over
 
 
 class Layered:

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 import structlog
 
-from gateway.event_stream import hub as hub_module
-from gateway.event_stream import run_log as log_module
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.ring import Item
+from gateway.event_stream.log import hub as hub_module
+from gateway.event_stream.log import run_log as log_module
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.log.ring import Item
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.views import View
 from unit.gateway.event_stream_fakes import FakeSource, a_run, new_log, until
 
 FRAME = b"x" * 10_000

@@ -6,8 +6,7 @@ import pytest
 
 from gateway.answers.answer_events import Text, escaped, read_piece, unescaped
 from gateway.answers.formats import compact
-from gateway.event_stream.frames import named
-from gateway.event_stream.lines import one_line
+from gateway.event_stream.log.frames import named, one_line
 
 ODD = "one\u2028two\u2029three\u0085four – “five”"
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.event_stream import run_log
-from gateway.event_stream.ring import Item
-from gateway.event_stream.run_log import RunLog
-from gateway.event_stream.views import View
+from gateway.event_stream.log import run_log
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.ring import Item
+from gateway.event_stream.log.run_log import RunLog
 from unit.gateway.event_stream_fakes import RUN, FakeSource, new_log, quiet, shown
 
 

@@ -8,13 +8,13 @@ from typing import cast
 import pytest
 from starlette.types import Message
 
-from gateway.event_stream.asked import Asked
-from gateway.event_stream.clients import Client
-from gateway.event_stream.cursors import Cursor, run_tag
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.reader import EventReader
+from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.log.cursors import Cursor, run_tag
+from gateway.event_stream.log.events import EVERYTHING
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.readers.run_event_stream import EventReader
+from gateway.event_stream.readers.stream_request import Asked
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.views import EVERYTHING
 from shared.errors import BrokerUnavailable
 from shared.storage import Store
 from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet, until

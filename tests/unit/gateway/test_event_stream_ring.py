@@ -1,7 +1,7 @@
 """The bounded log readers hold an index into."""
 
-from gateway.event_stream.ring import BLOCK_BYTES, Item, Ring
-from gateway.event_stream.views import EVERYTHING, Wanted
+from gateway.event_stream.log.events import EVERYTHING, Wanted
+from gateway.event_stream.log.ring import BLOCK_BYTES, Item, Ring
 
 MESSAGES = Wanted(types=frozenset({"message"}))
 

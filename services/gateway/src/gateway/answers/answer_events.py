@@ -9,8 +9,8 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from gateway.event_stream.lines import one_line
-from gateway.event_stream.views import DELTA, RUN_ENDED
+from gateway.event_stream.log.events import DELTA, RUN_ENDED
+from gateway.event_stream.log.frames import one_line
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.words import EndedReason, Side
 

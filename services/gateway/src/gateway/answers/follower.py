@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
 from gateway.answers.answer_events import Answered, Closed, Piece, read_piece
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.ring import Item
-from gateway.event_stream.run_log import RunLog
-from gateway.event_stream.views import View
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.log.ring import Item
+from gateway.event_stream.log.run_log import RunLog
 from shared.contracts.events import MessageAdded
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry

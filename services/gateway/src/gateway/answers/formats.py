@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gateway.answers.answer_events import Answered, Piece
-from gateway.event_stream.lines import one_line
+from gateway.event_stream.log.frames import one_line
 from gateway.schemas.storable import storable
 
 FINISH_REASONS: Final = {

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.event_stream.cursors import Cursor, read_cursor
+from gateway.event_stream.log.cursors import Cursor, read_cursor
 
 END: Final = 9000
 """The place of the first chunk of an ending; tools stand before it."""

@@ -7,7 +7,7 @@ from gateway.answers.answer_events import Answered, Piece
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import Format
 from gateway.answers.reader_leases import Readings
-from gateway.event_stream.clients import Client
+from gateway.event_stream.connections.open_streams import Client
 
 
 class AnswerReader:

@@ -9,10 +9,10 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.event_stream.clients import Client, OpenClients
-from gateway.event_stream.frames import advice
-from gateway.event_stream.handover import hand_over
-from gateway.event_stream.response import HEADERS
+from gateway.event_stream.connections.detach import hand_over
+from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.response import HEADERS
+from gateway.event_stream.log.frames import advice
 from gateway.http.head_requests import is_head
 from shared.errors import TransientError
 from shared.logs import Logger
@@ -60,7 +60,7 @@ class AnswerResponse(Response):
     async def _stream(self, receive: Receive, send: Send) -> None:
         client = self._clients.new(send) if self._events else Client(send, math.inf)
         with self._counted, self._clients.holding(client):
-            watching = asyncio.create_task(_cut_when_gone(receive, client))
+            watching = asyncio.create_task(client.cut_when_gone(receive))
             try:
                 async with asyncio.timeout(LONGEST_SECONDS) as bound:
                     client.bind(bound)
@@ -80,9 +80,3 @@ class AnswerResponse(Response):
         except TransientError as error:
             self._log.info("answer broken off", error=str(error))
             return False
-
-
-async def _cut_when_gone(receive: Receive, client: Client) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    client.cut()

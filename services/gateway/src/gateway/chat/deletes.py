@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from gateway.chat.chats import Chats
-from gateway.event_stream.hub import Hub
+from gateway.event_stream.log.hub import Hub
 from gateway.runs.control import ControlOfRuns
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable

@@ -25,9 +25,9 @@ from gateway.chat.new_chats import new_chat
 from gateway.chat.wire_messages import Sent, read_body
 from gateway.errors import Conflict, InvalidAgent, InvalidRequest
 from gateway.event_stream import Streams
-from gateway.event_stream.asked import last_event_id
-from gateway.event_stream.cursors import run_tag
-from gateway.event_stream.views import View
+from gateway.event_stream.log.cursors import run_tag
+from gateway.event_stream.log.events import View
+from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from gateway.settings import GatewaySettings
 from shared.contracts.agents import Agent

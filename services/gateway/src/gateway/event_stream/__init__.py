@@ -3,8 +3,8 @@
 docs/architecture.md, "Event streams in the gateway".
 """
 
-from gateway.event_stream.admission import streams_per_user
-from gateway.event_stream.handover import OutermostLayer
+from gateway.event_stream.connections.admission import streams_per_user
+from gateway.event_stream.connections.detach import OutermostLayer
 from gateway.event_stream.settings import StreamSettings
 from gateway.event_stream.streams import Streams
 

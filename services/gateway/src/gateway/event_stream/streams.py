@@ -9,17 +9,17 @@ from starlette.responses import Response
 
 from gateway.access.callers import Caller
 from gateway.errors import TooManyStreams
-from gateway.event_stream.admission import Admission
-from gateway.event_stream.asked import last_event_id, read_asked
-from gateway.event_stream.beginnings import is_at_end
-from gateway.event_stream.clients import Client, OpenClients
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.reader import EventReader
-from gateway.event_stream.response import EVERYBODY, EventStreamResponse, Serve
+from gateway.event_stream.connections.admission import Admission
+from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.response import EVERYBODY, EventStreamResponse, Serve
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.log.source import NatsSource
+from gateway.event_stream.readers.run_event_stream import EventReader
+from gateway.event_stream.readers.start_position import is_at_end
+from gateway.event_stream.readers.status_stream import StatusBoard, StatusReader, status_is_at_end
+from gateway.event_stream.readers.stream_request import last_event_id, read_asked
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.source import NatsSource
-from gateway.event_stream.status_stream import StatusBoard, StatusReader, status_is_at_end
-from gateway.event_stream.views import View
 from shared.cancellation import cancel_all
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable

@@ -1,7 +1,7 @@
 """PromptBro's events: `token` ..., then `done` with the whole text, or `failed` (`error` is EventSource's own)."""
 
 from gateway.answers.answer_events import Answered
-from gateway.event_stream.frames import named_json
+from gateway.event_stream.log.frames import named_json
 from gateway.single_answers.formats import ResumableFormat, cut_short
 
 

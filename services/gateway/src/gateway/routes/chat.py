@@ -9,7 +9,7 @@ from gateway.access.token_gate import ReadByToken
 from gateway.chat.pages import read_page
 from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
-from gateway.event_stream.clients import Client
+from gateway.event_stream.connections.open_streams import Client
 from gateway.http.paging import Cursor, Limit, page_size
 from gateway.runs.messages import LARGEST_SEQ
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import CallerOfRequest
 from gateway.access.token_gate import ReadByToken
-from gateway.event_stream.asked import TYPES_LISTED
+from gateway.event_stream.readers.stream_request import TYPES_LISTED
 from gateway.runs.lookups import find_conversation, find_run
 from gateway.schemas.events import as_events
 from gateway.services import ServicesOfApp

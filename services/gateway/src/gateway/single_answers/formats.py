@@ -8,7 +8,7 @@ from typing import Final
 from gateway.answers.answer_events import Answered, Closed, Piece, unescaped
 from gateway.answers.answer_text import ERROR, Telling
 from gateway.answers.formats import compact, failure
-from gateway.event_stream.frames import unnamed
+from gateway.event_stream.log.frames import unnamed
 
 BROKE_OFF: Final = ("provider_error", "The model broke off, and what it had said does not count any more: try again.")
 LOST: Final = ("unavailable", "The answer cannot be followed any more: try again.")

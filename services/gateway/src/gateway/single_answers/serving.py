@@ -11,7 +11,7 @@ from gateway.answers.answer_events import Answered
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import Readings
-from gateway.event_stream.clients import Client
+from gateway.event_stream.connections.open_streams import Client
 from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
 from shared.errors import TransientError

@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 
-from gateway.event_stream.asked import last_event_id
+from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.single_answers.formats import read_id
 from shared.contracts.record import Record, Timestamp
 

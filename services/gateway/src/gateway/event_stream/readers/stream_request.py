@@ -7,8 +7,8 @@ from typing import Final, Literal
 from starlette.requests import Request
 
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
-from gateway.event_stream.cursors import Cursor, read_cursor
-from gateway.event_stream.views import Wanted
+from gateway.event_stream.log.cursors import Cursor, read_cursor
+from gateway.event_stream.log.events import Wanted
 from shared.contracts.runs import Run
 
 TYPES: Final = (

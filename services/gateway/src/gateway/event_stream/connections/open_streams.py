@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from starlette.types import Send
+from starlette.types import Receive, Send
 
-from gateway.event_stream.frames import HEARTBEAT
+from gateway.event_stream.log.frames import HEARTBEAT
 from gateway.event_stream.settings import StreamSettings
 
 LONGEST_ROUND_SECONDS: Final = 0.5
@@ -95,6 +95,12 @@ class Client:
         if not self.cut_off and self._bound is not None:
             self.cut_off = True
             self._bound.reschedule(asyncio.get_running_loop().time())
+
+    async def cut_when_gone(self, receive: Receive) -> None:
+        """Cuts it as soon as its client has left."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.cut()
 
 
 class OpenClients:

@@ -6,10 +6,10 @@ has what it misses read into the log, and the others find it there.
 
 import asyncio
 
-from gateway.event_stream.frames import Encoder
-from gateway.event_stream.ring import Item, Ring
-from gateway.event_stream.source import Source
-from gateway.event_stream.views import Heard, View
+from gateway.event_stream.log.events import Heard, View
+from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.ring import Item, Ring
+from gateway.event_stream.log.source import Source
 from shared.errors import BrokerUnavailable
 
 

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from gateway.event_stream.views import RUN_ENDED, Wanted
+from gateway.event_stream.log.events import RUN_ENDED, Wanted
 
 BLOCK_BYTES: Final = 64 * 1024
 KEPT_WHEN_TRIMMED: Final = 0.75

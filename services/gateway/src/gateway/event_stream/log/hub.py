@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.event_stream.ring import Ring
-from gateway.event_stream.run_log import RunLog
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.ring import Ring
+from gateway.event_stream.log.run_log import RunLog
+from gateway.event_stream.log.source import Source
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.source import Source
-from gateway.event_stream.views import View
 from shared.cancellation import cancel_all
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from gateway.event_stream.views import DELTA, RUN_ENDED, Heard, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, Heard, View
 from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection

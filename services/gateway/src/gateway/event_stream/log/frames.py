@@ -7,8 +7,7 @@ nothing, to widespread clients it is an event without data.
 import json
 from typing import Final
 
-from gateway.event_stream.cursors import run_tag
-from gateway.event_stream.lines import one_line
+from gateway.event_stream.log.cursors import run_tag
 
 RETRY_MILLISECONDS: Final = 1000
 HEARTBEAT: Final = b":\n"
@@ -33,6 +32,20 @@ def named_json(event: str, value: dict[str, object], identity: str | None = None
 def unnamed(payload: bytes, identity: str) -> bytes:
     """One message for `onmessage`."""
     return b"id: %s\ndata: %s\n\n" % (identity.encode(), one_line(payload))
+
+
+def one_line(payload: bytes) -> bytes:
+    """The JSON without line ends, which would end an SSE field.
+
+    Inside JSON strings there are none of the standard's. U+0085, U+2028 and U+2029 may stand there, and clients that
+    split texts by every line end of Unicode (httpx's `aiter_lines`, and what is built on it) would break the event.
+    """
+    if b"\n" in payload or b"\r" in payload:
+        payload = payload.replace(b"\n", b" ").replace(b"\r", b" ")
+    if b"\xe2\x80\xa8" in payload or b"\xe2\x80\xa9" in payload or b"\xc2\x85" in payload:
+        payload = payload.replace(b"\xe2\x80\xa8", rb"\u2028").replace(b"\xe2\x80\xa9", rb"\u2029")
+        payload = payload.replace(b"\xc2\x85", rb"\u0085")
+    return payload
 
 
 class Encoder:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from gateway.event_stream.asked import Asked
-from gateway.event_stream.cursors import Cursor, run_tag
-from gateway.event_stream.source import StreamFacts
+from gateway.event_stream.log.cursors import Cursor, run_tag
+from gateway.event_stream.log.source import StreamFacts
+from gateway.event_stream.readers.stream_request import Asked
 from shared.contracts.runs import Run
 
 

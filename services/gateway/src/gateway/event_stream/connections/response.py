@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import TooManyStreams
-from gateway.event_stream.clients import Client, OpenClients
-from gateway.event_stream.frames import advice
-from gateway.event_stream.handover import hand_over
+from gateway.event_stream.connections.detach import hand_over
+from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.log.frames import advice
 from gateway.http.head_requests import is_head
 from shared.errors import StoreUnavailable, TransientError
 
@@ -78,7 +78,7 @@ class _Stream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         with self._clients.holding(client):
-            watching = asyncio.create_task(_cut_when_gone(receive, client))
+            watching = asyncio.create_task(client.cut_when_gone(receive))
             try:
                 async with asyncio.timeout(None) as bound:
                     client.bind(bound)
@@ -108,12 +108,6 @@ class _Stream:
     async def _advise(self, client: Client, text: str) -> None:
         if self._advised:
             await client.write(advice(text))
-
-
-async def _cut_when_gone(receive: Receive, client: Client) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    client.cut()
 
 
 def _reason(error: TransientError) -> str:

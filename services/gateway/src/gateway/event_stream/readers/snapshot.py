@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.event_stream.frames import named_json
+from gateway.event_stream.log.frames import named_json
 from shared.contracts.conversations import Conversation
 from shared.contracts.record import iso, now
 from shared.contracts.runs import Run, status_view

@@ -5,7 +5,7 @@ out to be missing below what readers have got already is told as `gap`; a missin
 `message` (docs/architecture.md, "Event streams in the gateway").
 """
 
-from gateway.event_stream.views import Heard, View
+from gateway.event_stream.log.events import Heard, View
 
 
 class Completeness:

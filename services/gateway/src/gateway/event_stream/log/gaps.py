@@ -1,6 +1,6 @@
 """The `gap` event: events of a run that its readers never got, and where to read what they said."""
 
-from gateway.event_stream.frames import Encoder, named_json
+from gateway.event_stream.log.frames import Encoder, named_json
 from shared.contracts.record import iso, now
 
 

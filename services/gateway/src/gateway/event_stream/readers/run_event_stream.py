@@ -1,14 +1,14 @@
 """One reader of a run's events: replay and live tail are the same loop, only the bytes come from elsewhere."""
 
-from gateway.event_stream.asked import Asked
-from gateway.event_stream.beginnings import After, begins
-from gateway.event_stream.clients import Client
-from gateway.event_stream.frames import Encoder
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.ring import BLOCK_BYTES
-from gateway.event_stream.run_log import RunLog
-from gateway.event_stream.snapshot import snapshot, snapshot_position
-from gateway.event_stream.views import RUN_ENDED, RUN_STARTED, View
+from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.log.events import RUN_ENDED, RUN_STARTED, View
+from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.log.ring import BLOCK_BYTES
+from gateway.event_stream.log.run_log import RunLog
+from gateway.event_stream.readers.snapshot import snapshot, snapshot_position
+from gateway.event_stream.readers.start_position import After, begins
+from gateway.event_stream.readers.stream_request import Asked
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, UnknownRun
 from shared.storage import Store

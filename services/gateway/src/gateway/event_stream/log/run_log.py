@@ -14,14 +14,14 @@ import time
 from operator import attrgetter
 from typing import Final
 
-from gateway.event_stream.audience import Audience
-from gateway.event_stream.completeness import Completeness
-from gateway.event_stream.earlier import Earlier, item_of
-from gateway.event_stream.frames import Encoder
-from gateway.event_stream.gaps import gap_event
-from gateway.event_stream.ring import Item, Ring
-from gateway.event_stream.source import Source, Unsubscribe
-from gateway.event_stream.views import DELTA, Heard, View
+from gateway.event_stream.log.backfill import Earlier, item_of
+from gateway.event_stream.log.completeness import Completeness
+from gateway.event_stream.log.events import DELTA, Heard, View
+from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.gaps import gap_event
+from gateway.event_stream.log.ring import Item, Ring
+from gateway.event_stream.log.source import Source, Unsubscribe
+from gateway.event_stream.log.waiters import Audience
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 

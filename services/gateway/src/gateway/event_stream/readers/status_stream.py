@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from gateway.event_stream.clients import Client
-from gateway.event_stream.cursors import run_tag
-from gateway.event_stream.frames import unnamed
-from gateway.event_stream.hub import Hub
-from gateway.event_stream.run_log import RunLog
+from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.log.cursors import run_tag
+from gateway.event_stream.log.events import View
+from gateway.event_stream.log.frames import unnamed
+from gateway.event_stream.log.hub import Hub
+from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.settings import StreamSettings
-from gateway.event_stream.views import View
 from shared.contracts.runs import Run, status_view
 from shared.errors import BrokerUnavailable, UnknownRun
 from shared.logs import Logger

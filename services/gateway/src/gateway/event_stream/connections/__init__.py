@@ -1,0 +1,1 @@
+"""Open responses: how many, their writes and wake-ups, their ends."""
