@@ -68,6 +68,11 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def test_the_readme_names_every_page() -> None:
+    named = {found["file"].removeprefix("docs/") for found in LINK.finditer((ROOT / "README.md").read_text())}
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - named == set()
+
+
 def test_what_the_contract_says_is_not_built_is_not(document: dict[str, Any]) -> None:
     """Whoever builds it takes it out of the list."""
     listed = (ROOT / "docs" / "api.md").read_text().partition("## Not built yet")[2]
