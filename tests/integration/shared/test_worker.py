@@ -101,7 +101,7 @@ async def test_it_answers_before_its_broker_is_there_and_leaves_without_it(mongo
 async def test_it_begins_when_all_stands_and_answers_until_all_is_handed_over(
     fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.topology.keeper.BOOTSTRAP_IS_LATE_SECONDS", 0.1)
+    monkeypatch.setattr("shared.worker.topology_repair.BOOTSTRAP_IS_LATE_SECONDS", 0.1)
     worker, handed_over = here(fresh_nats_url, mongo_url), asyncio.Event()
     async with at_work(worker, handed_over.wait) as task:
         ready = await worker.until("/readyz", 200)
@@ -119,7 +119,7 @@ async def test_it_begins_when_all_stands_and_answers_until_all_is_handed_over(
 async def test_a_duty_that_fails_ends_it_with_its_error(
     fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.topology.keeper.BOOTSTRAP_IS_LATE_SECONDS", 0.1)
+    monkeypatch.setattr("shared.worker.topology_repair.BOOTSTRAP_IS_LATE_SECONDS", 0.1)
     worker = here(fresh_nats_url, mongo_url)
 
     async def fails() -> None:

@@ -20,9 +20,9 @@ from shared.readiness import Readiness
 from shared.routing import Registry
 from shared.settings import WorkerSettings
 from shared.storage import Store
-from shared.topology.keeper import Keeper
 from shared.worker.http import serving
 from shared.worker.probes import probe_routes
+from shared.worker.topology_repair import TopologyRepair
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Worker:
         )
         self._service = service
         self._health = settings.health
-        self._keeper = Keeper(readiness, self.connection, self.store, settings.nats, registry, log)
+        self._repair = TopologyRepair(readiness, self.connection, self.store, settings.nats, registry, log)
         self._started = asyncio.Event()
         self._log = log
 
@@ -83,11 +83,11 @@ class Worker:
         """Without the unique indexes an insert would be no lock: nothing is taken before they stand."""
         await self._started.wait()
         await self.connection.open()
-        await self._keeper.until_ready()
+        await self._repair.until_ready()
 
     async def _work(self, work: Work, stopping: asyncio.Event) -> None:
         heartbeats = publish_heartbeats(self.connection, self._service, work.heartbeat_seconds, self._log, work.vitals)
-        duties = (*work.duties, heartbeats, self._keeper.watch())
+        duties = (*work.duties, heartbeats, self._repair.watch())
         running = [asyncio.create_task(duty) for duty in duties]
         self._log.info("serving")
         try:

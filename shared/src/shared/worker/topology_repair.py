@@ -25,7 +25,7 @@ WATCH_SECONDS = 2.0
 BOOTSTRAP_IS_LATE_SECONDS = 10.0
 
 
-class Keeper:
+class TopologyRepair:
     """Looks every other second whether all that `readiness` names is there."""
 
     def __init__(

@@ -14,9 +14,9 @@ from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.settings import NatsSettings
 from shared.storage import Store
-from shared.topology import keeper as module
 from shared.topology.bootstrap import bootstrap
-from shared.topology.keeper import Keeper
+from shared.worker import topology_repair as module
+from shared.worker.topology_repair import TopologyRepair
 
 LOG = structlog.stdlib.get_logger("test")
 NEEDED = [subjects.RUN_EVENTS, f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}"]
@@ -30,9 +30,9 @@ async def connection(fresh_nats_url: str) -> AsyncIterator[Connection]:
     await opened.close()
 
 
-def keeper(connection: Connection, store: Store) -> Keeper:
+def repair(connection: Connection, store: Store) -> TopologyRepair:
     readiness = Readiness(connection, store, NEEDED)
-    return Keeper(readiness, connection, store, NatsSettings(), registry(), LOG)
+    return TopologyRepair(readiness, connection, store, NatsSettings(), registry(), LOG)
 
 
 async def until_there(connection: Connection, durable: str) -> None:
@@ -51,7 +51,7 @@ async def test_a_service_that_waits_longer_than_the_bootstrap_takes_makes_all_of
 ) -> None:
     monkeypatch.setattr(module, "BOOTSTRAP_IS_LATE_SECONDS", 0.1)
     async with asyncio.timeout(10):
-        await keeper(connection, store).until_ready()
+        await repair(connection, store).until_ready()
     assert await bootstrap(connection.client, store, NatsSettings(), registry()) == []
 
 
@@ -65,7 +65,7 @@ async def test_what_is_gone_is_made_again_and_what_stands_is_left_alone(
     raised.max_ack_pending = 7
     await streams.add_consumer(subjects.WORK, raised)
     await streams.delete_consumer(subjects.WORK, subjects.ORCHESTRATOR_DONE)
-    watching = asyncio.create_task(keeper(connection, store).watch())
+    watching = asyncio.create_task(repair(connection, store).watch())
     await until_there(connection, subjects.ORCHESTRATOR_DONE)
     await cancel_all([watching])
     info = await streams.consumer_info(subjects.WORK, subjects.ORCHESTRATOR_COMMANDS)
