@@ -10,6 +10,7 @@ import structlog
 from httpx import ASGITransport, AsyncClient
 
 from gateway.app import Gateway, create_app
+from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation
@@ -51,6 +52,7 @@ REGISTRY = Registry.model_validate(
     }
 )
 ROUTER = Router(REGISTRY)
+CASTING = Casting(ROUTER, temperature=0.7)
 log = structlog.stdlib.get_logger("gateway-tests")
 
 

@@ -13,7 +13,7 @@ from gateway.promptbro.steps import AssistBody, assist_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run, estimated_nanos
-from gateway_harness import ROUTER, gateway, prepared
+from gateway_harness import CASTING, ROUTER, gateway, prepared
 from sample_callers import caller
 from shared.contracts.identity import new_id
 from shared.contracts.money import to_usd
@@ -42,7 +42,7 @@ async def ask(client: AsyncClient, user: str = "me") -> Response:
 
 
 def estimate() -> int:
-    settings = assist_settings(AssistBody.model_validate(ASKED), ROUTER, GatewaySettings(), orphan_seconds=0)
+    settings = assist_settings(AssistBody.model_validate(ASKED), CASTING, GatewaySettings(), orphan_seconds=0)
     return estimated_nanos(settings, ROUTER, GatewaySettings())
 
 
@@ -69,7 +69,7 @@ async def test_day_holds_so_much_money_and_estimates_give_way_to_costs(nats_url:
     async with here(nats_url, mongo_url, assist_daily_usd=twice) as (client, store):
         sids = [(await ask(client)).json()["sid"] for _ in range(2)]
         assert (await ask(client)).status_code == 429
-        settings = assist_settings(AssistBody.model_validate(ASKED), ROUTER, GatewaySettings(), orphan_seconds=0)
+        settings = assist_settings(AssistBody.model_validate(ASKED), CASTING, GatewaySettings(), orphan_seconds=0)
         await store.runs.insert(answer_run(settings, caller("me")).model_copy(update={"id": sids[0]}))
         await store.runs.finish(sids[0], RunStatus.COMPLETE, now(), report_ready=False, usage=Usage(cost_nanos=1))
         # The first run cost next to nothing, but not nothing: the next estimate does not fit yet.
@@ -107,7 +107,7 @@ async def token(client: AsyncClient, **body: Any) -> str:
 
 
 async def stored(store: Store, user: str = "me") -> str:
-    run = answer_run(question(QuestionBody(prompt="Hi"), ROUTER, GatewaySettings()), caller(user))
+    run = answer_run(question(QuestionBody(prompt="Hi"), CASTING, GatewaySettings()), caller(user))
     await store.runs.insert(run)
     return run.id
 

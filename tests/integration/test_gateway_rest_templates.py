@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from gateway_harness import ROUTER, gateway, prepared
+from gateway_harness import CASTING, gateway, prepared
 from sample_callers import caller
 from sample_runs import ANYBODY
 from sample_runs import run as sample_run
@@ -39,7 +39,7 @@ async def client(store: Store, nats_url: str, mongo_url: str) -> AsyncIterator[A
 
 async def answered(store: Store, text: str, finish_reason: str = "stop", parent: str | None = None) -> Run:
     """A question whose answer stands."""
-    run = answer_run(question(QuestionBody(prompt="Hi"), ROUTER, GatewaySettings()), caller(), parent)
+    run = answer_run(question(QuestionBody(prompt="Hi"), CASTING, GatewaySettings()), caller(), parent)
     await store.runs.insert(run)
     await store.entries.insert(
         Entry(
@@ -169,7 +169,7 @@ async def test_what_cannot_be_kept_is_refused(client: AsyncClient, body: dict[st
 
 
 async def test_answer_that_is_not_there_cannot_be_kept(client: AsyncClient, store: Store) -> None:
-    run = answer_run(question(QuestionBody(prompt="Hi"), ROUTER, GatewaySettings()), caller())
+    run = answer_run(question(QuestionBody(prompt="Hi"), CASTING, GatewaySettings()), caller())
     await store.runs.insert(run)
     failed = await answered(store, "", "error")
     for sid in (run.id, failed.id):

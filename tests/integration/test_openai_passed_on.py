@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.casting.participants import Casting
 from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
@@ -32,7 +33,9 @@ async def reaches_the_provider(nats_url: str, mongo_url: str, **fields: Any) -> 
         engine.registry = Registry(providers={"bytes": known})
         await bootstrap(engine.client, engine.store, NatsSettings(nats_url=nats_url), engine.registry)
         body = CompletionBody.model_validate({"model": "m", "messages": [USER | {"name": "ann"}]} | fields)
-        run = answer_run(completion_settings(body, Router(engine.registry), GatewaySettings()), caller())
+        run = answer_run(
+            completion_settings(body, Casting(Router(engine.registry), temperature=0.7), GatewaySettings()), caller()
+        )
         await engine.store.runs.insert(run)
         (given,) = run.settings.scenarios[0].given
         asked = message(run.id, 1, given.content, author=given.author, run_id=run.id)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.access.callers import Caller
+from gateway.casting.participants import Casting
 from gateway.chat.new_chats import new_chat
 from gateway.chat.wire_messages import read_body
 from gateway.errors import ContextTooLong, InvalidRequest
@@ -46,7 +47,16 @@ def registry() -> Registry:
 def chat(agent: Agent | None = None, orphan_seconds: float = 20.0, **body: Any) -> Run:
     posted = ChatBody.model_validate({"id": "c1", "message": "Hello"} | body)
     caller = Caller(tenant="t1", user="ann")
-    return new_chat(posted, read_body(posted), agent, caller, Router(registry()), SETTINGS, now(), orphan_seconds)
+    return new_chat(
+        posted,
+        read_body(posted),
+        agent,
+        caller,
+        Casting(Router(registry()), temperature=0.7),
+        SETTINGS,
+        now(),
+        orphan_seconds,
+    )
 
 
 def test_run_of_a_chat_has_no_end_and_is_kept_for_thirty_days() -> None:

@@ -10,7 +10,7 @@ from gateway.http.validation import problems
 from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
-from gateway_harness import ROUTER
+from gateway_harness import CASTING
 from shared.contracts.settings import Participant
 
 USER = {"role": "user", "content": "Where is my kettle?"}
@@ -24,7 +24,7 @@ def body_of(**fields: Any) -> dict[str, Any]:
 
 def voice_of(**fields: Any) -> Participant:
     body = CompletionBody.model_validate(body_of(**fields))
-    return completion_settings(body, ROUTER, GatewaySettings()).scenarios[0].agent
+    return completion_settings(body, CASTING, GatewaySettings()).scenarios[0].agent
 
 
 def refusal_of(**fields: Any) -> tuple[str, str]:
@@ -106,13 +106,13 @@ def test_null_is_as_if_it_were_not_there(name: str) -> None:
 def test_refusal_of_an_assistant_is_what_it_said() -> None:
     history = [USER, {"role": "assistant", "content": None, "refusal": "No."}, USER]
     body = CompletionBody.model_validate(body_of(messages=history))
-    assert completion_settings(body, ROUTER, GatewaySettings()).scenarios[0].given[1].content == "No."
+    assert completion_settings(body, CASTING, GatewaySettings()).scenarios[0].given[1].content == "No."
 
 
 def test_names_of_authors_are_given() -> None:
     history = [USER | {"name": "ann"}, {"role": "assistant", "content": "At sea.", "name": "clerk"}, USER]
     body = CompletionBody.model_validate(body_of(messages=history))
-    given = completion_settings(body, ROUTER, GatewaySettings()).scenarios[0].given
+    given = completion_settings(body, CASTING, GatewaySettings()).scenarios[0].given
     assert [one.author for one in given] == ["ann", "clerk", None]
 
 

@@ -13,7 +13,7 @@ from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
-from gateway_harness import ROUTER
+from gateway_harness import CASTING, ROUTER
 from sample_callers import caller
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
@@ -26,7 +26,7 @@ USER = {"role": "user", "content": "Where is my kettle?"}
 
 def run_of(**fields: Any) -> Run:
     body = CompletionBody.model_validate({"model": "demo/demo-fast", "messages": [USER]} | fields)
-    return answer_run(completion_settings(body, ROUTER, GatewaySettings()), caller())
+    return answer_run(completion_settings(body, CASTING, GatewaySettings()), caller())
 
 
 def scenario_of(**fields: Any) -> ConversationSettings:

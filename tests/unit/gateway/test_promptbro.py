@@ -16,14 +16,14 @@ from gateway.schemas.templates import TemplateBody, variables_of
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from gateway_harness import ROUTER
+from gateway_harness import CASTING
 from sample_callers import caller
 from shared.contracts.record import now
 from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Report, Statistics
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import FailureTag, Side
 
-RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), ROUTER, GatewaySettings()), caller())
+RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), CASTING, GatewaySettings()), caller())
 
 
 def report(**fields: Any) -> Report:
@@ -35,7 +35,7 @@ def report(**fields: Any) -> Report:
 
 def played(material: str | None = None, **fields: Any) -> ConversationSettings:
     body = AssistBody.model_validate({"step": "rewrite", "input": "You are a bot."} | fields)
-    settings = assist_settings(body, ROUTER, GatewaySettings(), orphan_seconds=0, material=material)
+    settings = assist_settings(body, CASTING, GatewaySettings(), orphan_seconds=0, material=material)
     return settings.scenarios[0]
 
 
@@ -156,16 +156,16 @@ def test_variables_are_those_that_stand_in_a_template() -> None:
 @pytest.mark.parametrize("body", [{}, {"prompt": "a", "messages": [{"role": "user", "content": "b"}]}])
 def test_question_is_a_prompt_or_messages(body: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="send one of them"):
-        question(QuestionBody.model_validate(body), ROUTER, GatewaySettings())
+        question(QuestionBody.model_validate(body), CASTING, GatewaySettings())
 
 
 def test_question_of_messages_keeps_their_system_prompt_and_ends_with_a_person() -> None:
     messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
-    asked = question(QuestionBody(messages=messages), ROUTER, GatewaySettings()).scenarios[0]
+    asked = question(QuestionBody(messages=messages), CASTING, GatewaySettings()).scenarios[0]
     assert (asked.agent.system_prompt, asked.message_limit, asked.orphan_seconds) == ("Be kind.", 2, 20)
     with pytest.raises(InvalidRequest, match="user's message"):
         question(
-            QuestionBody(messages=[*messages, {"role": "assistant", "content": "Yes?"}]), ROUTER, GatewaySettings()
+            QuestionBody(messages=[*messages, {"role": "assistant", "content": "Yes?"}]), CASTING, GatewaySettings()
         )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from gateway.casting.participants import Casting
 from gateway.errors import BudgetExceeded, InvalidRequest
 from gateway.schemas.starts import BattleStart, EstimateStart, ScaleStart
 from gateway.settings import GatewaySettings
 from gateway.starts.idempotency import body_hash
 from gateway.starts.planning import Plan, Planner, new_run
-from gateway_harness import REGISTRY, ROUTER
+from gateway_harness import CASTING, REGISTRY
 from sample_callers import caller
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
@@ -30,12 +31,12 @@ def battle(found: Agent | None = None, others: dict[str, Agent] | None = None, *
     start = BattleStart.model_validate({"agentId": "a"} | body)
     agents: dict[tuple[str, int | None], Agent] = {("a", None): found or agent()}
     agents |= {(name, None): other for name, other in (others or {}).items()}
-    return Planner(REGISTRY, ROUTER, GatewaySettings()).battle(start, agents, seed=3)
+    return Planner(REGISTRY, CASTING, GatewaySettings()).battle(start, agents, seed=3)
 
 
 def scale(**body: Any) -> Plan:
     start = ScaleStart.model_validate({"agentId": "a"} | body)
-    return Planner(REGISTRY, ROUTER, GatewaySettings()).scale(start, {("a", None): agent()}, seed=3)
+    return Planner(REGISTRY, CASTING, GatewaySettings()).scale(start, {("a", None): agent()}, seed=3)
 
 
 def fields_of(refused: InvalidRequest) -> Any:
@@ -135,7 +136,11 @@ def test_scale_test_reserves_its_report() -> None:
 def test_default_budget_of_a_scale_test_holds_at_the_documented_size(prices: Registry) -> None:
     start = ScaleStart.model_validate({"agentId": "a", "runs": 10, "personas": ["refund-request"]})
     prompted = agent(system_prompt="You are the support agent of a shop. " * 50)
-    plan = Planner(prices, Router(prices), GatewaySettings()).scale(start, {("a", None): prompted}, seed=3).fit()
+    plan = (
+        Planner(prices, Casting(Router(prices), temperature=0.7), GatewaySettings())
+        .scale(start, {("a", None): prompted}, seed=3)
+        .fit()
+    )
     assert plan.settings.max_budget_nanos == 500_000_000
     assert plan.estimate.nanos > 100_000_000
 
@@ -143,7 +148,7 @@ def test_default_budget_of_a_scale_test_holds_at_the_documented_size(prices: Reg
 def test_default_budgets_are_for_each_conversation_and_as_set() -> None:
     limits = GatewaySettings(scale_budget_usd=0.2)
     start = ScaleStart.model_validate({"agentId": "a", "runs": 3})
-    plan = Planner(REGISTRY, ROUTER, limits).scale(start, {("a", None): agent()}, seed=3)
+    plan = Planner(REGISTRY, CASTING, limits).scale(start, {("a", None): agent()}, seed=3)
     assert plan.settings.max_budget_nanos == 600_000_000
     assert scale(runs=3, maxBudgetUsd=0.07).settings.max_budget_nanos == 70_000_000
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from gateway.access.token_gate import TokenGate
 from gateway.answers.reader_leases import Readings
+from gateway.casting.participants import Casting
 from gateway.chat.chats import Chats
 from gateway.chat.commands import ChatCommands
 from gateway.chat.deletes import DeletedChats
@@ -151,6 +152,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
     heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
+    casting = Casting(router, settings.temperature)
     control = ControlOfRuns(store, commands, log)
     readings = Readings(store, log)
     stream_settings = StreamSettings()
@@ -162,6 +164,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
         settings=settings,
         registry=registry,
         router=router,
+        casting=casting,
         connection=connection,
         store=store,
         store_watch=store_watch,
@@ -169,7 +172,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
         readiness=readiness,
         vitality=Vitality(connection, store, readiness, heartbeats, registry),
         control=control,
-        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, router, settings)),
+        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, casting, settings)),
         streams=streams,
         readings=readings,
         single_answers=SingleAnswers(
@@ -185,7 +188,7 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
             log=log,
         ),
         assist_quota=AssistQuota(store, router, settings),
-        chat=ChatDoor(chats, readings, streams, connection, store, router, settings, log),
+        chat=ChatDoor(chats, readings, streams, connection, store, casting, settings, log),
         deleted_chats=DeletedChats(store, connection, control, chats, streams.hub, log),
         replays=Replays(connection, store, router, settings),
         shutting_down=shutting_down,

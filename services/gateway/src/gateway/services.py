@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from gateway.answers.reader_leases import Readings
+from gateway.casting.participants import Casting
 from gateway.chat.deletes import DeletedChats
 from gateway.chat.service import ChatDoor
 from gateway.dead_letters.replays import Replays
@@ -32,6 +33,7 @@ class Services:
     settings: GatewaySettings
     registry: Registry
     router: Router
+    casting: Casting
     connection: Connection
     store: Store
     store_watch: StoreWatch

@@ -16,6 +16,8 @@ from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import Readings
 from gateway.answers.response import AnswerResponse
 from gateway.answers.route_headers import route_headers
+from gateway.casting.agents import load_agent
+from gateway.casting.participants import Casting
 from gateway.chat.bounds import check_line, check_new
 from gateway.chat.chats import Answer, Chats, message_id
 from gateway.chat.decide import Say, decide
@@ -23,21 +25,19 @@ from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_
 from gateway.chat.formats.text import ContentEvents
 from gateway.chat.new_chats import new_chat
 from gateway.chat.wire_messages import Sent, read_body
-from gateway.errors import Conflict, InvalidAgent, InvalidRequest
+from gateway.errors import Conflict, InvalidRequest
 from gateway.event_stream import Streams
 from gateway.event_stream.log.cursors import run_tag
 from gateway.event_stream.log.events import View
 from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from gateway.settings import GatewaySettings
-from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Side, Wanted
 from shared.errors import BrokerUnavailable, NotYet
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.routing import Router
 from shared.storage import Store
 
 DECISIONS: Final = 5
@@ -53,7 +53,7 @@ class ChatDoor:
         streams: Streams,
         connection: Connection,
         store: Store,
-        router: Router,
+        casting: Casting,
         settings: GatewaySettings,
         log: Logger,
     ) -> None:
@@ -62,10 +62,10 @@ class ChatDoor:
         self._streams = streams
         self._connection = connection
         self._store = store
-        self._router = router
+        self._casting = casting
         self._settings = settings
         self._log = log
-        self._tiers = router.tiers()
+        self._tiers = casting.router.tiers()
 
     async def post(self, request: Request, caller: Caller, body: ChatBody, format_: FormatWord) -> Response:
         """Answers a posted message. Everything that can be refused is refused before the first byte."""
@@ -175,20 +175,11 @@ class ChatDoor:
 
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)
-        agent = await self._agent(caller, body)
+        key = (body.agent_id, body.agent_version) if body.agent_id else None
+        agent = await load_agent(self._store, caller, key) if key else None
         orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._settings.chat_orphan_seconds
-        run = new_chat(body, sent, agent, caller, self._router, self._settings, now(), orphan)
+        run = new_chat(body, sent, agent, caller, self._casting, self._settings, now(), orphan)
         return await self.chats.begin(run)
-
-    async def _agent(self, caller: Caller, body: ChatBody) -> Agent | None:
-        if body.agent_id is None:
-            return None
-        agent = await self._store.agents.get(caller.tenant, body.agent_id)
-        if agent is not None and body.agent_version not in (None, agent.version):
-            agent = await self._store.agents.get(caller.tenant, body.agent_id, body.agent_version)
-        if agent is None:
-            raise InvalidAgent(body.agent_id, body.agent_version)
-        return agent
 
     async def _whole(self, request: Request, answer: Answer) -> Response:
         follower = await self._follower(answer)
@@ -260,7 +251,7 @@ class ChatDoor:
         )
 
     def _headers(self, answer: Answer, format_: FormatWord) -> dict[str, str]:
-        route = route_headers(self._router, answer.run.settings.scenarios[0].agent, answer.run.id)
+        route = route_headers(self._casting.router, answer.run.settings.scenarios[0].agent, answer.run.id)
         return {**route, **headers_of(format_)}
 
     def _about(self, answer: Answer) -> About:

@@ -6,53 +6,46 @@ The client's history is the run's `given`: system messages are the system prompt
 from collections.abc import Iterator
 from typing import Final
 
+from gateway.casting.participants import Casting, TokenBound
 from gateway.chat.bounds import check_given
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.openai_wire.requests import SYSTEM, CompletionBody, WireMessage
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_AT_ONCE, answer_settings, check_window
-from gateway.single_answers.voices import max_tokens_of
 from shared.contracts.settings import GivenMessage, Participant, RunSettings
 from shared.contracts.transcript import ToolCall, ToolResult
 from shared.contracts.words import Side
-from shared.routing import Router
 
 TIME_LIMIT_SECONDS: Final = 300.0
+SAMPLING: Final = ("top_p", "presence_penalty", "frequency_penalty", "seed", "parallel_tool_calls")
 
 
-def completion_settings(body: CompletionBody, router: Router, settings: GatewaySettings) -> RunSettings:
+def completion_settings(body: CompletionBody, casting: Casting, settings: GatewaySettings) -> RunSettings:
     """How the request is answered. Raises InvalidRequest, ContextTooLong and UnknownModel."""
     if body.messages[-1].role not in ("user", "tool"):
         sentence = "must end with a user's or a tool's message, which is answered"
         raise InvalidRequest(FieldProblem("messages", sentence))
     asked = answer_settings(
-        _voice(body, router, settings),
+        _voice(body, casting, settings),
         list(_given(body.messages)),
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=UNREAD_AT_ONCE,
     )
-    check_window(asked, router)
+    check_window(asked, casting.router)
     return asked
 
 
-def _voice(body: CompletionBody, router: Router, settings: GatewaySettings) -> Participant:
-    route = router.first(router.wish_of(body.model))
+def _voice(body: CompletionBody, casting: Casting, settings: GatewaySettings) -> Participant:
     most, field = body.most_tokens
-    return Participant(
-        name="Assistant",
+    voice = casting.participant(
+        casting.router.wish_of(body.model),
         system_prompt="\n\n".join(message.text for message in body.messages if message.role in SYSTEM),
-        provider=route.provider,
-        model=route.model,
-        temperature=settings.temperature if body.temperature is None else body.temperature,
-        max_tokens=max_tokens_of(route, most, settings.chat_max_tokens, field),
+        temperature=body.temperature,
+        tokens=TokenBound(most, settings.chat_max_tokens, field),
         stop=body.stops,
-        tools=body.offered_tools,
-        top_p=body.top_p,
-        presence_penalty=body.presence_penalty,
-        frequency_penalty=body.frequency_penalty,
-        seed=body.seed,
-        parallel_tool_calls=body.parallel_tool_calls,
     )
+    sampling = {name: getattr(body, name) for name in SAMPLING}
+    return voice.model_copy(update={"tools": body.offered_tools, **sampling})
 
 
 def _given(messages: list[WireMessage]) -> Iterator[GivenMessage]:

@@ -7,15 +7,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from gateway.casting.participants import Casting, TokenBound
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NOT_BLANK, PROMPT_LENGTH, Body, ClientId, Goal, Name
 from gateway.single_answers.runs import answer_settings, check_window
-from gateway.single_answers.voices import VoiceFields, voice_of
 from shared.contracts.framing import behind, one_line
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import FailureTag, Side
-from shared.routing import Router
 from shared.settings import LimitSettings
 
 Step = Literal["brief", "section", "rewrite", "criteria", "from-report"]
@@ -110,7 +110,7 @@ def check_input(body: AssistBody) -> None:
 
 def assist_settings(
     body: AssistBody,
-    router: Router,
+    casting: Casting,
     limits: LimitSettings,
     *,
     orphan_seconds: float,
@@ -122,21 +122,20 @@ def assist_settings(
 
     Raises InvalidRequest, ContextTooLong and UnknownModel.
     """
-    voice = voice_of(
-        VoiceFields(provider=body.provider, model=body.model),
-        _instructions(body),
-        router,
-        temperature=limits.temperature,
-        most=limits.assist_max_tokens,
+    voice = casting.participant(
+        RouteWish(provider=body.provider, model=body.model),
+        name="PromptBro",
+        system_prompt=_instructions(body),
+        tokens=TokenBound(None, limits.assist_max_tokens),
     )
     settings = answer_settings(
-        voice.model_copy(update={"name": "PromptBro"}),
+        voice,
         [GivenMessage(side=Side.OPPONENT, content=_question(body, material))],
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=orphan_seconds,
         budget_usd=BUDGET_USD,
     )
-    check_window(settings, router)
+    check_window(settings, casting.router)
     return settings
 
 

@@ -37,7 +37,7 @@ router = APIRouter(tags=["plain generations"])
     dependencies=[NeedsStore],
 )  # fmt: skip
 async def ask_model(body: QuestionBody, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
-    settings = question(body, services.router, services.settings)
+    settings = question(body, services.casting, services.settings)
     return await services.single_answers.session(caller, answer_run(settings, caller), PATH)
 
 
@@ -68,7 +68,7 @@ async def read_model_answer(
         read = sid or (begun[0] if begun else "")
         return await services.single_answers.read_session(request, caller, read, TokenMessages)
     body = _body(prompt=prompt, system=system, provider=provider, model=model, tier=tier)
-    run = answer_run(question(body, services.router, services.settings), caller)
+    run = answer_run(question(body, services.casting, services.settings), caller)
     try:
         services.store_watch.check()
         run = run if is_head(request.scope) else await services.single_answers.begin(run)

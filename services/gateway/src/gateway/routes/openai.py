@@ -40,7 +40,7 @@ async def create_chat_completion(
     body: CompletionBody, request: Request, services: ServicesOfApp, caller: CallerOfRequest
 ) -> Response:
     await services.streams.check(caller)
-    settings = completion_settings(body, services.router, services.settings)
+    settings = completion_settings(body, services.casting, services.settings)
     run = await services.single_answers.begin(answer_run(settings, caller))
     if body.stream:
         form = CompletionChunks(run, includes_usage=body.includes_usage)

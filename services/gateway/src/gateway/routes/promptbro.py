@@ -103,5 +103,5 @@ async def _settings(
         run, report = await report_of(services.store, caller, body.report_run_id)
         reported, found = run.id, material(run, report)
         body = body if body.input.strip() else body.model_copy(update={"input": prompt_under_test(run)})
-    settings = assist_settings(body, services.router, services.settings, orphan_seconds=orphan_seconds, material=found)
+    settings = assist_settings(body, services.casting, services.settings, orphan_seconds=orphan_seconds, material=found)
     return reported, settings

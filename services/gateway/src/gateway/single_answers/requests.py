@@ -1,42 +1,55 @@
 """What /api/llm is asked, and the run it becomes."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from gateway.casting.participants import Casting, TokenBound, asked_wish
 from gateway.chat.bounds import check_new
 from gateway.chat.wire_messages import merged, read_messages, system_prompt
 from gateway.errors import FieldProblem, InvalidRequest
+from gateway.schemas.agents import Stop
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.conditions import exactly_one
-from gateway.schemas.fields import Prompt
+from gateway.schemas.fields import Body, MaxTokens, Name, Prompt, Temperature, TierWord
 from gateway.schemas.posted import Posted
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_FOR_A_RECONNECT, answer_settings, check_window
-from gateway.single_answers.voices import VoiceFields, voice_of
 from shared.contracts.settings import GivenMessage, RunSettings
 from shared.contracts.words import Side
-from shared.routing import Router
 
 TIME_LIMIT_SECONDS: Final = 300.0
 
 
-class QuestionBody(VoiceFields):
+class QuestionBody(Body):
     """A prompt alone, or messages of which the last is the question."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one("prompt", "messages"))
 
+    provider: Name | None = None
+    model: Name | None = None
+    tier: TierWord | None = None
+    complexity: Literal["simple", "medium", "complex"] | None = None
+    system: Prompt | None = None
+    temperature: Temperature | None = None
+    max_tokens: MaxTokens | None = None
+    stop: Stop | None = None
     prompt: Prompt | None = None
     messages: Annotated[Posted, Field(max_length=NEW_MESSAGES)] | None = None
 
 
-def question(body: QuestionBody, router: Router, settings: GatewaySettings) -> RunSettings:
+def question(body: QuestionBody, casting: Casting, settings: GatewaySettings) -> RunSettings:
     """How the question is answered. Raises InvalidRequest, ContextTooLong, UnknownModel."""
     given, instructions = _said(body)
-    warmth, most = settings.temperature, settings.chat_max_tokens
-    voice = voice_of(body, body.system or instructions, router, temperature=warmth, most=most)
+    voice = casting.participant(
+        asked_wish(body),
+        system_prompt=body.system or instructions,
+        temperature=body.temperature,
+        tokens=TokenBound(body.max_tokens, settings.chat_max_tokens),
+        stop=body.stop,
+    )
     asked = answer_settings(voice, given, time_limit_seconds=TIME_LIMIT_SECONDS, orphan_seconds=UNREAD_FOR_A_RECONNECT)
-    check_window(asked, router)
+    check_window(asked, casting.router)
     return asked
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.casting.participants import Casting, TokenBound
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.personas import BY_ID
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
@@ -10,7 +11,7 @@ from shared.contracts.framing import behind
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
 from shared.contracts.words import Tier
-from shared.routing import Route, Router
+from shared.routing import Route
 from shared.settings import LimitSettings
 
 REPORT_MAX_TOKENS = 4_000
@@ -36,26 +37,6 @@ class Persona:
     def text(self) -> str:
         """What the person is told about itself."""
         return f"{self.prompt}\n\nStyle: {behind(self.style)}" if self.style else self.prompt
-
-
-def wished(router: Router, asked: RouteWish, own: RouteWish) -> RouteWish:
-    """Who is to play a participant: what a request asks for, else the participant's own.
-
-    A model without a provider is looked for at the participant's own provider first. A tier that is asked for
-    outranks a model of the participant's own.
-    """
-    if asked.model is not None:
-        held = own.provider if own.provider and router.has(own.provider, asked.model) else None
-        return RouteWish(provider=asked.provider or held, model=asked.model)
-    tier = asked.tier or own.tier
-    if asked.provider not in (None, own.provider):
-        return RouteWish(provider=asked.provider, tier=tier)
-    return RouteWish(provider=own.provider, model=None if asked.tier else own.model, tier=tier)
-
-
-def own_wish(agent: Agent) -> RouteWish:
-    """Who plays an agent where nothing else is asked for."""
-    return RouteWish(provider=agent.provider, model=agent.model, tier=Tier(agent.tier) if agent.tier else None)
 
 
 def resolve_persona(body: PersonaBody, where: str) -> Persona:
@@ -86,52 +67,42 @@ def persona_of(opponent: OpponentBody | None, where: str) -> Persona | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Casting:
-    """Casts participants with the router and the limits of this installation."""
+class BattleCast:
+    """Who takes part in a battle, and who judges and reports."""
 
-    router: Router
+    casting: Casting
     limits: LimitSettings
 
     def agent(self, agent: Agent, body: BattleFields, where: str = "") -> Participant:
         """The agent under test: its own values, overridden by the start's."""
-        route = self._route(body, own_wish(agent))
-        return Participant(
-            agent_id=agent.id,
-            agent_version=agent.version,
-            name=agent.name,
-            system_prompt=body.system_prompt or agent.system_prompt,
-            provider=route.provider,
-            model=route.model,
-            temperature=self._temperature(body.temperature, agent.temperature),
-            max_tokens=self._max_tokens(route, body.max_tokens, agent.max_tokens, f"{where}maxTokens"),
-            stop=tuple(body.stop) if body.stop is not None else agent.stop,
+        return self.casting.participant(
+            RouteWish(provider=body.provider, model=body.model),
+            agent,
+            system_prompt=body.system_prompt,
+            temperature=body.temperature,
+            tokens=TokenBound(body.max_tokens, self.limits.turn_max_tokens, f"{where}maxTokens"),
+            stop=body.stop,
         )
 
     def opponent(
         self, body: OpponentBody, agent: Agent | None, persona: Persona | None, provider: str, where: str = ""
     ) -> Participant:
         """Another agent, or a simulated user on the fast tier of the provider the agent is called at."""
-        route = self._route(body, own_wish(agent) if agent else RouteWish(provider=provider, tier=Tier.FAST))
-        return Participant(
-            agent_id=agent.id if agent else None,
-            agent_version=agent.version if agent else None,
-            name=agent.name if agent else (persona.name if persona and persona.name else "Simulated user"),
-            system_prompt=agent.system_prompt if agent else (persona.text if persona else CURIOUS_PERSON),
-            provider=route.provider,
-            model=route.model,
-            temperature=self._temperature(body.temperature, agent.temperature if agent else None),
-            max_tokens=self._max_tokens(
-                route, body.max_tokens, agent.max_tokens if agent else None, f"{where}opponent.maxTokens"
-            ),
-            stop=agent.stop if agent else (),
+        return self.casting.participant(
+            RouteWish(provider=body.provider, model=body.model),
+            agent,
+            name=persona.name if persona and persona.name else "Simulated user",
+            system_prompt=None if agent else persona.text if persona else CURIOUS_PERSON,
+            temperature=body.temperature,
+            tokens=TokenBound(body.max_tokens, self.limits.turn_max_tokens, f"{where}opponent.maxTokens"),
+            otherwise=RouteWish(provider=provider, tier=Tier.FAST),
         )
 
     def judge(self, body: JudgeBody, provider: str) -> JudgeSettings:
         """The judge: the fast tier of the agent's provider where no model is named."""
-        fast = self._route(body, RouteWish(provider=provider, tier=Tier.FAST))
-        asked = RouteWish(provider=body.provider, model=body.strong_model)
-        own = RouteWish(provider=fast.provider)
-        strong = self.router.first(wished(self.router, asked, own)) if body.strong_model else None
+        fast = self._route(body.provider, body.model, RouteWish(provider=provider, tier=Tier.FAST))
+        beside = RouteWish(provider=fast.provider)
+        strong = self._route(body.provider, body.strong_model, beside) if body.strong_model else None
         return JudgeSettings(
             enabled=body.enabled,
             provider=fast.provider,
@@ -143,24 +114,8 @@ class Casting:
 
     def report(self, provider: str) -> Participant:
         """Who writes the report: the standard tier of the agent's provider."""
-        route = self.router.first(RouteWish(provider=provider, tier=Tier.STANDARD))
-        return Participant(
-            name="report",
-            system_prompt="",
-            provider=route.provider,
-            model=route.model,
-            max_tokens=min(REPORT_MAX_TOKENS, route.entry.max_output_tokens),
-        )
+        wish, tokens = RouteWish(provider=provider, tier=Tier.STANDARD), TokenBound(None, REPORT_MAX_TOKENS)
+        return self.casting.participant(wish, name="report", tokens=tokens)
 
-    def _route(self, asked: BattleFields | OpponentBody | JudgeBody, own: RouteWish) -> Route:
-        wish = RouteWish(provider=asked.provider, model=asked.model)
-        return self.router.first(wished(self.router, wish, own))
-
-    def _temperature(self, asked: float | None, own: float | None) -> float:
-        return next((value for value in (asked, own) if value is not None), self.limits.temperature)
-
-    def _max_tokens(self, route: Route, asked: int | None, own: int | None, where: str) -> int:
-        most = route.entry.max_output_tokens
-        if asked is not None and asked > most:
-            raise InvalidRequest(FieldProblem(where, f"must be at most {most}, the most {route.model} writes", most))
-        return asked or min(own or self.limits.turn_max_tokens, most)
+    def _route(self, provider: str | None, model: str | None, own: RouteWish) -> Route:
+        return self.casting.router.first(self.casting.wish(RouteWish(provider=provider, model=model), own))

@@ -1,15 +1,17 @@
 """From a request to a run: the settings it is played by, its estimate, and the run as it is stored. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.access.callers import Caller
+from gateway.casting.agents import AgentKey
+from gateway.casting.participants import Casting
 from gateway.errors import BudgetExceeded, FieldProblem, InvalidRequest
 from gateway.schemas.starts import BattleFields, BattleStart, ScaleStart
 from gateway.settings import GatewaySettings
 from gateway.starts.estimates import Estimate, estimate, report_reserve_nanos
-from gateway.starts.participants import Casting
+from gateway.starts.participants import BattleCast
 from gateway.starts.scenarios import Scenarios
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
@@ -18,10 +20,7 @@ from shared.contracts.money import to_nanos
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.contracts.words import Lane, RunKind
-from shared.routing import Registry, Router
-
-AgentKey = tuple[str, int | None]
-"""An agent as it is now (no version), or in one version."""
+from shared.routing import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def battles_of(start: BattleStart) -> list[tuple[str, BattleFields]]:
     ]
 
 
-def agents_named(fields: Sequence[BattleFields]) -> Iterator[AgentKey]:
+def agents_named(fields: Iterable[BattleFields]) -> Iterator[AgentKey]:
     """Every agent the fields name, of both sides."""
     for one in fields:
         if one.agent_id is not None:
@@ -64,17 +63,17 @@ def agents_named(fields: Sequence[BattleFields]) -> Iterator[AgentKey]:
 class Planner:
     """Plans runs with the registry and the limits of this installation."""
 
-    def __init__(self, registry: Registry, router: Router, settings: GatewaySettings) -> None:
+    def __init__(self, registry: Registry, casting: Casting, settings: GatewaySettings) -> None:
         self._registry = registry
-        self._router = router
+        self._router = casting.router
         self._limits = settings
-        self._casting = Casting(router, settings)
+        self._cast = BattleCast(casting, settings)
 
     def battle(self, start: BattleStart, agents: Mapping[AgentKey, Agent], seed: int) -> Plan:
         """One battle, or several as one run. Raises InvalidRequest and UnknownModel."""
         battles = battles_of(start)
         self._at_most("battles", len(battles), self._limits.battles_ceiling)
-        scenarios = Scenarios(self._casting, self._limits, agents)
+        scenarios = Scenarios(self._cast, self._limits, agents)
         played = tuple(scenarios.scenario(fields, where) for where, fields in battles)
         budget = start.max_budget_usd
         if budget is None:
@@ -88,7 +87,7 @@ class Planner:
             raise InvalidRequest(FieldProblem("runCount", "is another name of runs: send one of them", start.runs))
         total = start.runs or start.run_count or 1
         self._at_most("runs" if start.runs else "runCount", total, self._limits.runs_ceiling)
-        scenarios = Scenarios(self._casting, self._limits, agents)
+        scenarios = Scenarios(self._cast, self._limits, agents)
         played = scenarios.over_personas(start, start.personas)
         budget = start.max_budget_usd
         if budget is None:
@@ -131,7 +130,7 @@ class Planner:
             seed=seed if start.seed is None else start.seed,
             max_budget_nanos=to_nanos(budget_usd),
             time_limit_seconds=max(self._limits.run_time_limit_seconds, start.time_limit_seconds or 0),
-            report=self._casting.report(scenarios[0].agent.provider) if has_prose else None,
+            report=self._cast.report(scenarios[0].agent.provider) if has_prose else None,
         )
         reserve = report_reserve_nanos(self._router, settings, self._limits)
         settings = settings.model_copy(update={"report_reserve_nanos": reserve})

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from gateway.casting.agents import AgentKey
 from gateway.errors import FieldProblem, InvalidAgent, InvalidRequest
 from gateway.schemas.agents import criteria_of
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
-from gateway.starts.participants import Casting, Persona, persona_of, resolve_persona
+from gateway.starts.participants import BattleCast, Persona, persona_of, resolve_persona
 from shared.contracts.agents import Agent
 from shared.contracts.settings import ConversationSettings, Criterion, GivenMessage
 from shared.contracts.words import Side
@@ -15,8 +16,8 @@ from shared.settings import LimitSettings
 class Scenarios:
     """Builds conversations of the agents a start names; `agents` holds them by (id, version asked for)."""
 
-    def __init__(self, casting: Casting, limits: LimitSettings, agents: Mapping[tuple[str, int | None], Agent]) -> None:
-        self._casting = casting
+    def __init__(self, cast: BattleCast, limits: LimitSettings, agents: Mapping[AgentKey, Agent]) -> None:
+        self._cast = cast
         self._limits = limits
         self._agents = agents
 
@@ -38,13 +39,13 @@ class Scenarios:
     def _play(self, fields: BattleFields, persona: Persona | None, where: str) -> ConversationSettings:
         self._check(fields, where)
         agent = self._agent(fields.agent_id, fields.agent_version, f"{where}agentId")
-        cast = self._casting.agent(agent, fields, where)
+        cast = self._cast.agent(agent, fields, where)
         opponent = fields.opponent or OpponentBody()
         other = self._agent(opponent.agent_id, opponent.agent_version, "") if opponent.agent_id else None
         goal = fields.goal or (persona.goal if persona else None)
         return ConversationSettings(
             agent=cast,
-            opponent=self._casting.opponent(opponent, other, persona, cast.provider, where),
+            opponent=self._cast.opponent(opponent, other, persona, cast.provider, where),
             opponent_goal=opponent.goal or (persona.goal if persona else None) or goal,
             persona_id=persona.id if persona else None,
             goal=goal,
@@ -53,7 +54,7 @@ class Scenarios:
             opens=fields.opens or Side.OPPONENT,
             message_limit=fields.message_limit or self._limits.message_limit,
             time_limit_seconds=fields.time_limit_seconds or self._limits.conversation_time_limit_seconds,
-            judge=self._casting.judge(fields.judge or JudgeBody(), cast.provider),
+            judge=self._cast.judge(fields.judge or JudgeBody(), cast.provider),
         )
 
     def _check(self, fields: BattleFields, where: str) -> None:

@@ -1,7 +1,6 @@
 """The one way a start becomes a run, whatever its kind: once, planned, within its budget, accepted."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -9,15 +8,15 @@ from fastapi import Depends, Header, Response
 from pydantic.config import JsonDict
 
 from gateway.access.callers import Caller
-from gateway.errors import FieldProblem, InvalidAgent, InvalidRequest
+from gateway.casting.agents import load_agents
+from gateway.errors import FieldProblem, InvalidRequest
 from gateway.runs.lookups import find_run
 from gateway.schemas.answers import Started
-from gateway.schemas.starts import BattleFields, BattleStart, EstimateStart, RetryStart, ScaleStart
+from gateway.schemas.starts import BattleStart, EstimateStart, RetryStart, ScaleStart
 from gateway.starts.estimates import Estimate
 from gateway.starts.idempotency import Acceptance, body_hash
-from gateway.starts.planning import AgentKey, Plan, Planner, agents_named, battles_of, new_run
+from gateway.starts.planning import Plan, Planner, agents_named, battles_of, new_run
 from gateway.starts.retries import failed_conversations
-from shared.contracts.agents import Agent
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run, links_of, shown_status
@@ -84,7 +83,7 @@ class Starts:
         asked = Asked(RunKind.BATTLE, body, key)
         if earlier := await self._earlier(caller, asked):
             return earlier
-        agents = await load_agents(self._store, caller, [fields for _, fields in battles_of(body)])
+        agents = await load_agents(self._store, caller, agents_named(fields for _, fields in battles_of(body)))
         return await self._accept(caller, asked, self._planner.battle(body, agents, new_seed()))
 
     async def scale(self, caller: Caller, body: ScaleStart, key: str | None) -> Accepted:
@@ -92,7 +91,7 @@ class Starts:
         asked = Asked(RunKind.SCALE, body, key)
         if earlier := await self._earlier(caller, asked):
             return earlier
-        agents = await load_agents(self._store, caller, [body])
+        agents = await load_agents(self._store, caller, agents_named([body]))
         return await self._accept(caller, asked, self._planner.scale(body, agents, new_seed()))
 
     async def retry(self, caller: Caller, reference: str, body: RetryStart, key: str | None) -> Accepted:
@@ -110,10 +109,10 @@ class Starts:
     async def estimate(self, caller: Caller, body: EstimateStart) -> Estimate:
         """What a start would cost; nothing is started."""
         if body.scale:
-            agents = await load_agents(self._store, caller, [body])
+            agents = await load_agents(self._store, caller, agents_named([body]))
             return self._planner.scale(body, agents, seed=0).estimate
         start = BattleStart.model_validate(body.model_dump(by_alias=True, exclude_unset=True))
-        agents = await load_agents(self._store, caller, [fields for _, fields in battles_of(start)])
+        agents = await load_agents(self._store, caller, agents_named(fields for _, fields in battles_of(start)))
         return self._planner.battle(start, agents, seed=0).estimate
 
     async def _earlier(self, caller: Caller, asked: Asked) -> Accepted | None:
@@ -159,16 +158,3 @@ def started(accepted: Accepted, response: Response) -> Started:
         links=links_of(run),
         parent=run.parent,
     )
-
-
-async def load_agents(store: Store, caller: Caller, fields: Sequence[BattleFields]) -> dict[AgentKey, Agent]:
-    """The agents the fields name, each once. Raises InvalidAgent for one that is not there or is archived."""
-    found: dict[AgentKey, Agent] = {}
-    for agent_id, version in dict.fromkeys(agents_named(fields)):
-        agent = await store.agents.get(caller.tenant, agent_id)
-        if agent is not None and version not in (None, agent.version):
-            agent = await store.agents.get(caller.tenant, agent_id, version)
-        if agent is None:
-            raise InvalidAgent(agent_id, version)
-        found[agent_id, version] = agent
-    return found

@@ -1,0 +1,1 @@
+"""Who takes part: stored agents, and participants with their models."""
