@@ -23,13 +23,13 @@ from llm_runner.settling import JobSettlement
 from model.broker import Broker, MemoryClient
 from model.documents import MemoryStore, Table
 from model.loops import Clock, Process
-from orchestrator.asking import Asking
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
 from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
+from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
@@ -197,13 +197,13 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     quiet, log = _log()
     store, client = store_of(process, around), client_of(process, around)
     publisher = Publisher(client)
-    asking, closing, giving = (
-        Asking(Router(REGISTRY), ORCHESTRATOR),
+    jobs, closing, giving = (
+        JobFactory(Router(REGISTRY), ORCHESTRATOR),
         Closing(store, publisher),
         Giving(store, publisher),
     )
-    effects = Effects(store, publisher, asking)
-    conversations = ConversationLooks(store, effects, closing, giving, asking, ORCHESTRATOR)
+    effects = Effects(store, publisher, jobs)
+    conversations = ConversationLooks(store, effects, closing, giving, jobs, ORCHESTRATOR)
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)

@@ -13,13 +13,13 @@ from nats.js import JetStreamContext
 
 from integration.orchestrator.stand_ins import Script, StandInRunner, StandInSummarizer, small_talk
 from invariants import Witness, assert_all
-from orchestrator.asking import Asking
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
 from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
+from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
@@ -215,9 +215,9 @@ async def stage(
         await gives_up(message, error)
 
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
-    asking, closing = Asking(Router(providers), settings), Closing(own_store, own_publisher)
-    effects = Effects(own_store, own_publisher, asking)
-    looks = ConversationLooks(own_store, effects, closing, Giving(own_store, own_publisher), asking, settings)
+    jobs, closing = JobFactory(Router(providers), settings), Closing(own_store, own_publisher)
+    effects = Effects(own_store, own_publisher, jobs)
+    looks = ConversationLooks(own_store, effects, closing, Giving(own_store, own_publisher), jobs, settings)
     runs = RunLooks(own_store, own_publisher, effects, looks)
     gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())
     settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)

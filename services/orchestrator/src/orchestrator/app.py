@@ -2,13 +2,13 @@
 
 import asyncio
 
-from orchestrator.asking import Asking
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
 from orchestrator.giving import Giving
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
+from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings, ProcessSettings
 from orchestrator.sweeper import Sweeper
@@ -58,9 +58,9 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> Handlers:
-    asking, closing, giving = Asking(Router(registry), settings), Closing(store, publisher), Giving(store, publisher)
-    effects = Effects(store, publisher, asking)
-    conversations = ConversationLooks(store, effects, closing, giving, asking, settings)
+    jobs, closing, giving = JobFactory(Router(registry), settings), Closing(store, publisher), Giving(store, publisher)
+    effects = Effects(store, publisher, jobs)
+    conversations = ConversationLooks(store, effects, closing, giving, jobs, settings)
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from orchestrator.accounting import Owed, result_changes
-from orchestrator.asking import Asking
 from orchestrator.closing import Closing
 from orchestrator.decide import (
     Apologize,
@@ -21,6 +20,7 @@ from orchestrator.decide import (
 from orchestrator.effects import Effects
 from orchestrator.facts import Gathered, asked, proven, read, read_after, settings_of
 from orchestrator.giving import Giving
+from orchestrator.job_factory import JobFactory
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.money import UNBOUNDED_NANOS
@@ -70,14 +70,14 @@ class ConversationLooks:
         effects: Effects,
         closing: Closing,
         giving: Giving,
-        asking: Asking,
+        jobs: JobFactory,
         settings: ChatSettings,
     ) -> None:
         self._store = store
         self._effects = effects
         self._closing = closing
         self._giving = giving
-        self._asking = asking
+        self._jobs = jobs
         self._memory_starts = settings.summary_starts_tokens
 
     async def on_done(self, done: GenerationStored, first: bool) -> Counted | None:
@@ -190,7 +190,7 @@ class ConversationLooks:
     def _owed(self, gathered: Gathered) -> Owed:
         """What would be owed; a message whose model nobody knows any more has failed for good."""
         effects = decide(gathered.facts, now())
-        unknown = self._asking.unknown_models(gathered.facts.settings, effects)
+        unknown = self._jobs.unknown_models(gathered.facts.settings, effects)
         if not unknown:
             return Owed(gathered, effects)
         facts = replace(gathered.facts, failures={**gathered.facts.failures, **unknown})
@@ -199,7 +199,7 @@ class ConversationLooks:
     async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> Glance:
         """Tells the run's account what is new, and reserves what is owed."""
         settings = owed.gathered.facts.settings
-        reserves = (self._asking.reservation(settings, request) for request in owed.requests)
+        reserves = (self._jobs.reservation(settings, request) for request in owed.requests)
         change = AccountChange(conversation_index(conversation), (*changes, *owed.gathered.spent, *reserves))
         glance = await self._store.runs.account(run_of(conversation), change)
         if glance is None:

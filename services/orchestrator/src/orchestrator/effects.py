@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from orchestrator.accounting import Request
-from orchestrator.asking import Asking
 from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
 from orchestrator.facts import Gathered, tenant_of
+from orchestrator.job_factory import JobFactory
 from orchestrator.known import Known
 from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
 from shared.contracts.generations import Generation
@@ -27,10 +27,10 @@ TRIES = 8
 class Effects:
     """What a look can do to a conversation; beginning and closing are parts of their own. No method decides."""
 
-    def __init__(self, store: Store, publisher: Publisher, asking: Asking) -> None:
+    def __init__(self, store: Store, publisher: Publisher, jobs: JobFactory) -> None:
         self._store = store
         self._publisher = publisher
-        self._asking = asking
+        self._jobs = jobs
         self._known = Known()
 
     async def publish_result(self, conversation: str, done: GenerationStored) -> int:
@@ -62,7 +62,7 @@ class Effects:
                 )
             )
             return
-        job = self._asking.job(conversation, gathered, effect, first)
+        job = self._jobs.job(conversation, gathered, effect, first)
         if first and job.message_id in self._known:
             return
         await self._publisher.work(job)

@@ -23,7 +23,7 @@ INVALID_MODEL = "invalid_model"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class _Terms:
     """How one generation is asked for."""
 
     route: Route
@@ -32,7 +32,7 @@ class Asked:
     prompt_tokens: int
 
 
-class Asking:
+class JobFactory:
     """Chooses who answers, and knows what is reserved."""
 
     def __init__(self, router: Router, settings: OrchestratorSettings) -> None:
@@ -41,11 +41,11 @@ class Asking:
 
     def reservation(self, settings: ConversationSettings, effect: Request) -> Reserve:
         """What a job reserves before it is published."""
-        asked = self._asked(settings, effect)
+        terms = self._terms(settings, effect)
         nanos = reserved_nanos(
-            asked.route,
-            asked.max_tokens,
-            asked.prompt_tokens,
+            terms.route,
+            terms.max_tokens,
+            terms.prompt_tokens,
             self._settings.reserved_output_tokens,
         )
         if isinstance(effect, RequestMessage):
@@ -68,7 +68,7 @@ class Asking:
     def job(
         self, conversation: str, gathered: Gathered, effect: RequestMessage | RequestJudge, first: bool
     ) -> GenerationRequested:
-        asked = self._asked(gathered.facts.settings, effect)
+        terms = self._terms(gathered.facts.settings, effect)
         judge = isinstance(effect, RequestJudge)
         return GenerationRequested(
             run_id=run_of(conversation),
@@ -78,22 +78,22 @@ class Asking:
             purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
             stage=effect.stage if isinstance(effect, RequestJudge) else None,
             side=effect.side if isinstance(effect, RequestMessage) else None,
-            provider=asked.route.provider,
-            model=asked.route.model,
+            provider=terms.route.provider,
+            model=terms.route.model,
             repeat=not first,
             first_job_at=gathered.cause_at,
             conversation_started_at=gathered.clock_started_at,
             question=gathered.question,
             json_answer=judge,
-            temperature=asked.temperature,
-            max_tokens=asked.max_tokens,
+            temperature=terms.temperature,
+            max_tokens=terms.max_tokens,
         )
 
-    def _asked(self, settings: ConversationSettings, effect: Request) -> Asked:
+    def _terms(self, settings: ConversationSettings, effect: Request) -> _Terms:
         expected = self._settings.expected_output_tokens
         if isinstance(effect, RequestMessage):
             participant = speaker(settings, effect.side)
-            return Asked(
+            return _Terms(
                 self._router.first(participant.pinned),
                 participant.temperature,
                 participant.max_tokens,
@@ -101,9 +101,9 @@ class Asking:
             )
         if isinstance(effect, RequestMemory):
             route = self._router.fast_beside(settings.agent.pinned)[0]
-            return Asked(route, 0.0, expected, self._settings.summary_starts_tokens)
+            return _Terms(route, 0.0, expected, self._settings.summary_starts_tokens)
         prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
-        return Asked(self._router.first(judge_wish(settings, effect.stage)), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
+        return _Terms(self._router.first(judge_wish(settings, effect.stage)), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
 
 
 def judge_wish(settings: ConversationSettings, stage: Stage) -> RouteWish:
