@@ -26,7 +26,7 @@ from model.loops import Clock, Process
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
-from orchestrator.giving import Giving
+from orchestrator.given_messages import GivenMessages
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.job_factory import JobFactory
@@ -197,13 +197,10 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     quiet, log = _log()
     store, client = store_of(process, around), client_of(process, around)
     publisher = Publisher(client)
-    jobs, closing, giving = (
-        JobFactory(Router(REGISTRY), ORCHESTRATOR),
-        Closing(store, publisher),
-        Giving(store, publisher),
-    )
+    closing, given = Closing(store, publisher), GivenMessages(store, publisher)
+    jobs = JobFactory(Router(REGISTRY), ORCHESTRATOR)
     effects = Effects(store, publisher, jobs)
-    conversations = ConversationLooks(store, effects, closing, giving, jobs, ORCHESTRATOR)
+    conversations = ConversationLooks(store, effects, closing, given, jobs, ORCHESTRATOR)
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)

@@ -16,7 +16,7 @@ from invariants import Witness, assert_all
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
-from orchestrator.giving import Giving
+from orchestrator.given_messages import GivenMessages
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.job_factory import JobFactory
@@ -217,7 +217,7 @@ async def stage(
     own_store, own_publisher = orchestrator_store or store, orchestrator_publisher or publisher
     jobs, closing = JobFactory(Router(providers), settings), Closing(own_store, own_publisher)
     effects = Effects(own_store, own_publisher, jobs)
-    looks = ConversationLooks(own_store, effects, closing, Giving(own_store, own_publisher), jobs, settings)
+    looks = ConversationLooks(own_store, effects, closing, GivenMessages(own_store, own_publisher), jobs, settings)
     runs = RunLooks(own_store, own_publisher, effects, looks)
     gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())
     settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)

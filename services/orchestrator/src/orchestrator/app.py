@@ -5,7 +5,7 @@ import asyncio
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
-from orchestrator.giving import Giving
+from orchestrator.given_messages import GivenMessages
 from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.job_factory import JobFactory
@@ -58,9 +58,10 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> Handlers:
-    jobs, closing, giving = JobFactory(Router(registry), settings), Closing(store, publisher), Giving(store, publisher)
+    closing, given = Closing(store, publisher), GivenMessages(store, publisher)
+    jobs = JobFactory(Router(registry), settings)
     effects = Effects(store, publisher, jobs)
-    conversations = ConversationLooks(store, effects, closing, giving, jobs, settings)
+    conversations = ConversationLooks(store, effects, closing, given, jobs, settings)
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)

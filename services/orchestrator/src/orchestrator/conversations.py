@@ -19,7 +19,7 @@ from orchestrator.decide import (
 )
 from orchestrator.effects import Effects
 from orchestrator.facts import Gathered, asked, proven, read, read_after, settings_of
-from orchestrator.giving import Giving
+from orchestrator.given_messages import GivenMessages
 from orchestrator.job_factory import JobFactory
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_index, run_of
@@ -69,14 +69,14 @@ class ConversationLooks:
         store: Store,
         effects: Effects,
         closing: Closing,
-        giving: Giving,
+        given: GivenMessages,
         jobs: JobFactory,
         settings: ChatSettings,
     ) -> None:
         self._store = store
         self._effects = effects
         self._closing = closing
-        self._giving = giving
+        self._given = given
         self._jobs = jobs
         self._memory_starts = settings.summary_starts_tokens
 
@@ -113,7 +113,7 @@ class ConversationLooks:
     async def _give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
         """Why the given messages cannot stand, or None where they do."""
         try:
-            await self._giving.give(conversation, settings, begin)
+            await self._given.publish(conversation, settings, begin)
         except NotStorable as error:
             return failure_of(error)
         return None

@@ -12,14 +12,14 @@ from shared.messaging.publisher import Publisher
 from shared.storage import Store
 
 
-class Giving:
+class GivenMessages:
     """Stores them in order and tells them in order."""
 
     def __init__(self, store: Store, publisher: Publisher) -> None:
         self._store = store
         self._publisher = publisher
 
-    async def give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> None:
+    async def publish(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> None:
         """Stores the given messages from seq `begin` on and tells them, whoever stored them.
 
         Raises NotStorable where one of them is more than the store or the broker can hold.
