@@ -6,7 +6,7 @@ from orchestrator.accounting import Request
 from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
 from orchestrator.facts import Gathered, tenant_of
 from orchestrator.job_factory import JobFactory
-from orchestrator.known import Known
+from orchestrator.recently_published import RecentlyPublished
 from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key, message_fact, run_of
@@ -31,7 +31,7 @@ class Effects:
         self._store = store
         self._publisher = publisher
         self._jobs = jobs
-        self._known = Known()
+        self._published = RecentlyPublished()
 
     async def publish_result(self, conversation: str, done: GenerationStored) -> int:
         """Where the fact of a result stands on the stream; 0 where it has none.
@@ -43,7 +43,7 @@ class Effects:
                 JudgementMade.of(run_of(conversation), done.stored_at, conversation, done.judgement)
             )
         if done.event_sequence:
-            self._known.add(message_fact(conversation, done.seq))
+            self._published.add(message_fact(conversation, done.seq))
         return done.event_sequence
 
     async def request(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> None:
@@ -63,10 +63,10 @@ class Effects:
             )
             return
         job = self._jobs.job(conversation, gathered, effect, first)
-        if first and job.message_id in self._known:
+        if first and job.message_id in self._published:
             return
         await self._publisher.work(job)
-        self._known.add(job.message_id)
+        self._published.add(job.message_id)
 
     async def refuse_judge(self, conversation: str, effect: RequestJudge) -> None:
         """Stores a judgement the budget refused as unknown: it neither ends nor blocks."""
@@ -96,14 +96,14 @@ class Effects:
         """
         noticed: tuple[Noticed, ...] = ()
         last = gathered.last
-        if last is not None and not (first and message_fact(conversation, last.seq) in self._known):
+        if last is not None and not (first and message_fact(conversation, last.seq) in self._published):
             # Given messages are stored together: whoever died before it told the last one may have told none.
             begin = 1 if last.seq <= len(gathered.facts.settings.given) else last.seq
             for entry in await self._whole(conversation, range(begin, last.seq + 1)):
                 noticed = await self._tell_message(entry, gathered)
         for judgement, made_at in gathered.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
-            if not (first and fact.message_id in self._known):
+            if not (first and fact.message_id in self._published):
                 await self._tell(fact)
         return noticed
 
@@ -128,7 +128,7 @@ class Effects:
 
     async def _tell(self, fact: JudgementMade) -> int:
         sequence = await self._publisher.event(fact)
-        self._known.add(fact.message_id)
+        self._published.add(fact.message_id)
         return sequence
 
     async def show_paused(self, run_id: str, version: int) -> None:

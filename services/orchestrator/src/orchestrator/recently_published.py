@@ -12,7 +12,7 @@ REMEMBERED_SECONDS = 60.0
 REMEMBERED_IDS = 20_000
 
 
-class Known:
+class RecentlyPublished:
     """Message ids that were confirmed, or proven by a trigger, within the last minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
