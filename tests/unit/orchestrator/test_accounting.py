@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.accounting import Owed, judge_place, result_changes
 from orchestrator.decide import ConversationFacts, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import Gathered
+from orchestrator.facts import ConversationSnapshot
 from sample_runs import JUDGE, scenario
 from shared.contracts.runs import Budget, Control
 from shared.contracts.words import Purpose, RunStatus, Side, Stage, Wanted
@@ -24,7 +24,7 @@ def done(purpose: Purpose = Purpose.TURN, **fields: Any) -> GenerationStored:
 
 def owed(*effects: Any) -> Owed:
     facts = ConversationFacts(settings=scenario(4, JUDGE), messages=2)
-    return Owed(Gathered(facts, clock_started_at=NOW, cause_at=NOW), effects)
+    return Owed(ConversationSnapshot(facts, clock_started_at=NOW, cause_at=NOW), effects)
 
 
 def glance(turn: int = 0, judge: int = 0, **fields: Any) -> Glance:

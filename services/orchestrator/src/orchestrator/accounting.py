@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from orchestrator.decide import ConversationFacts, Effect, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import Gathered
+from orchestrator.facts import ConversationSnapshot
 from shared.contracts.words import Purpose, Stage
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import Change, Noticed, Settle
@@ -21,7 +21,7 @@ Request = RequestMessage | RequestJudge | RequestMemory
 class Owed:
     """What a conversation would be owed if its run let it, and what that follows from."""
 
-    gathered: Gathered
+    snapshot: ConversationSnapshot
     effects: tuple[Effect, ...]
 
     @property
@@ -35,13 +35,13 @@ class Owed:
 
     def facts(self, glance: Glance) -> ConversationFacts:
         """The facts with what the run said: control, deadline, and which message the budget refused."""
-        facts = self.gathered.facts
+        facts = self.snapshot.facts
         limit = timedelta(seconds=facts.settings.time_limit_seconds + glance.paused_seconds)
         refused = {one.seq for one in self.requests if isinstance(one, RequestMessage) and not _holds(glance, one)}
         return replace(
             facts,
             wanted=glance.control.wanted,
-            deadline_at=min(glance.due_at, self.gathered.clock_started_at + limit),
+            deadline_at=min(glance.due_at, self.snapshot.clock_started_at + limit),
             refused=frozenset(refused),
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from orchestrator.decide import Close, Ended
-from orchestrator.facts import Gathered, run_settings, spent_figures, total
+from orchestrator.facts import ConversationSnapshot, run_settings, spent_figures, total
 from shared.contracts.events import ConversationEnded, Progressed
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, run_of
@@ -24,44 +24,48 @@ class Closing:
         self._store = store
         self._publisher = publisher
 
-    async def close(self, conversation: str, effect: Close, gathered: Gathered) -> Run:
+    async def close(self, conversation: str, effect: Close, snapshot: ConversationSnapshot) -> Run:
         """The closing effects up to the count; returns the run as counted."""
-        settings = gathered.facts.settings
+        settings = snapshot.facts.settings
         goal_reached = reached(settings, effect.ended)
-        entry, usage = await self.set_totals(conversation, effect, settings, gathered)
+        entry, usage = await self.set_totals(conversation, effect, settings, snapshot)
         await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
         return await self._count(conversation, effect.ended, goal_reached)
 
-    async def whole_usage(self, conversation: str, gathered: Gathered) -> Usage | None:
+    async def whole_usage(self, conversation: str, snapshot: ConversationSnapshot) -> Usage | None:
         """What a conversation that has just ended cost, where its run's account was told all of it; else None.
 
-        The transcript is closed: what was gathered of it holds. What is booked beside it is read after its end, as a
+        The transcript is closed: what was snapshot of it holds. What is booked beside it is read after its end, as a
         look that begins anew would read it.
         """
-        if not gathered.spent:
+        if not snapshot.spent:
             return None
         rows, generations = await asyncio.gather(
-            self._store.usage.of_conversation(conversation), self._generations(conversation, gathered)
+            self._store.usage.of_conversation(conversation), self._generations(conversation, snapshot)
         )
         judged = sum((generation.usage for generation in generations), Usage())
-        told = sum((figure.usage for figure in gathered.spent if figure.part == "judge"), Usage())
-        return total(gathered.spent) if not rows and judged == told else None
+        told = sum((figure.usage for figure in snapshot.spent if figure.part == "judge"), Usage())
+        return total(snapshot.spent) if not rows and judged == told else None
 
-    async def _generations(self, conversation: str, gathered: Gathered) -> list[Generation]:
+    async def _generations(self, conversation: str, snapshot: ConversationSnapshot) -> list[Generation]:
         """What was generated beside its messages: nothing where one message was all that was ever asked for."""
-        return [] if gathered.only is not None else await self._store.generations.of_conversation(conversation)
+        return [] if snapshot.only is not None else await self._store.generations.of_conversation(conversation)
 
     async def set_totals(
-        self, conversation: str, effect: Close, settings: ConversationSettings, gathered: Gathered | None = None
+        self,
+        conversation: str,
+        effect: Close,
+        settings: ConversationSettings,
+        snapshot: ConversationSnapshot | None = None,
     ) -> tuple[Entry, Usage]:
         """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer.
 
-        What was `gathered` after its end is not read again: a row that appears later has the totals set once more.
+        What was `snapshot` after its end is not read again: a row that appears later has the totals set once more.
         """
-        if gathered is None or gathered.end is None or gathered.usage is None:
+        if snapshot is None or snapshot.end is None or snapshot.usage is None:
             entry, usage = await self._ended_entry(conversation, effect), await self._usage(conversation)
         else:
-            entry, usage = gathered.end, gathered.usage
+            entry, usage = snapshot.end, snapshot.usage
         await self._store.conversations.set_totals(
             conversation,
             reason=effect.ended.reason,

@@ -18,7 +18,7 @@ from orchestrator.decide import (
     decide,
 )
 from orchestrator.effects import Effects
-from orchestrator.facts import Gathered, asked, proven, read, read_after, settings_of
+from orchestrator.facts import ConversationSnapshot, asked, proven, read, read_after, settings_of
 from orchestrator.given_messages import GivenMessages
 from orchestrator.job_factory import JobFactory
 from shared.contracts.conversations import Conversation
@@ -44,7 +44,7 @@ PASSES = 8
 class Counted:
     """A conversation whose end this look has counted, or found counted: its run as it is since.
 
-    `only` as in `Gathered`.
+    `only` as in `ConversationSnapshot`.
     """
 
     run: Run
@@ -85,11 +85,11 @@ class ConversationLooks:
         conversation = str(done.conversation_id)
         settings, purpose = await settings_of(self._store, conversation)
         changes = result_changes(done, await self._effects.publish_result(conversation, done))
-        gathered = await self._gathered(done, settings, purpose) if first else None
-        return await self._look(conversation, self._owed(gathered) if gathered else None, changes, first)
+        snapshot = await self._snapshot(done, settings, purpose) if first else None
+        return await self._look(conversation, self._owed(snapshot) if snapshot else None, changes, first)
 
     async def on_start(
-        self, conversation: Conversation, gathered: Gathered, changes: tuple[Change, ...], first: bool
+        self, conversation: Conversation, snapshot: ConversationSnapshot, changes: tuple[Change, ...], first: bool
     ) -> Counted | None:
         """A look that begins a conversation: its given messages come first.
 
@@ -97,10 +97,10 @@ class ConversationLooks:
         for before all of them stand. One that has begun already was begun by another look, which may have died before
         it looked: only a repeated one must see to it.
         """
-        owed = self._owed(gathered)
+        owed = self._owed(snapshot)
         new, failure, glance = await asyncio.gather(
             self._begin(conversation),
-            self._give(conversation.id, gathered.facts.settings),
+            self._give(conversation.id, snapshot.facts.settings),
             self._account(conversation.id, owed, changes),
         )
         if failure is not None:
@@ -133,10 +133,10 @@ class ConversationLooks:
     async def on_message(self, command: RunCommanded, conversation: str) -> Counted | None:
         """A look at a chat whose person has said something: the first delivery of the command says it all."""
         settings, purpose = await settings_of(self._store, conversation)
-        gathered = asked(command, settings, purpose)
-        if gathered is None:
+        snapshot = asked(command, settings, purpose)
+        if snapshot is None:
             return await self.on_sign(conversation)
-        owed = self._owed(gathered)
+        owed = self._owed(snapshot)
         messages = [effect for effect in owed.effects if isinstance(effect, RequestMessage)]
         if len(messages) < len(owed.effects):
             # No runner will publish the message's fact before what is owed: that look does.
@@ -147,7 +147,7 @@ class ConversationLooks:
         # Where the budget bounds nothing there is nothing to reserve, and what is wanted the runner reads itself: the
         # run's account is left to the look at the answer.
         for effect in messages:
-            await self._effects.request(conversation, owed.gathered, effect, first=True)
+            await self._effects.request(conversation, owed.snapshot, effect, first=True)
         return None
 
     async def on_sign(self, conversation: str) -> Counted | None:
@@ -160,8 +160,8 @@ class ConversationLooks:
         """Passes until nothing new is owed; without an `owed` that its trigger proves it begins by reading."""
         for _ in range(PASSES):
             if owed is None:
-                gathered, noticed = await self._read(conversation, first)
-                owed, changes = self._owed(gathered), (*changes, *noticed)
+                snapshot, noticed = await self._read(conversation, first)
+                owed, changes = self._owed(snapshot), (*changes, *noticed)
             glance = await self._account(conversation, owed, changes)
             looked = await self._act(conversation, owed, glance, first)
             if not looked.again:
@@ -169,38 +169,38 @@ class ConversationLooks:
             owed, changes = None, ()
         raise TransientError(f"{conversation} kept changing while it was looked at")
 
-    async def _read(self, conversation: str, first: bool) -> tuple[Gathered, tuple[Change, ...]]:
+    async def _read(self, conversation: str, first: bool) -> tuple[ConversationSnapshot, tuple[Change, ...]]:
         """Everything, and what its facts, published now, say to the run's account."""
         settings, purpose = await settings_of(self._store, conversation)
-        gathered = await read(self._store, conversation, settings, purpose, self._memory_starts)
-        return gathered, await self._effects.publish_unproven(conversation, gathered, first)
+        snapshot = await read(self._store, conversation, settings, purpose, self._memory_starts)
+        return snapshot, await self._effects.publish_unproven(conversation, snapshot, first)
 
-    async def _gathered(
+    async def _snapshot(
         self, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
-    ) -> Gathered | None:
+    ) -> ConversationSnapshot | None:
         """The facts after a first done: proven by it, else read where it leaves them open; None: read everything."""
-        gathered = proven(done, settings, purpose, self._memory_starts)
-        if gathered is not None:
-            return gathered
-        gathered = await read_after(self._store, done, settings, purpose, self._memory_starts)
-        if gathered is not None:
-            await self._effects.publish_unproven(str(done.conversation_id), gathered, first=True)
-        return gathered
+        snapshot = proven(done, settings, purpose, self._memory_starts)
+        if snapshot is not None:
+            return snapshot
+        snapshot = await read_after(self._store, done, settings, purpose, self._memory_starts)
+        if snapshot is not None:
+            await self._effects.publish_unproven(str(done.conversation_id), snapshot, first=True)
+        return snapshot
 
-    def _owed(self, gathered: Gathered) -> Owed:
+    def _owed(self, snapshot: ConversationSnapshot) -> Owed:
         """What would be owed; a message whose model nobody knows any more has failed for good."""
-        effects = decide(gathered.facts, now())
-        unknown = self._jobs.unknown_models(gathered.facts.settings, effects)
+        effects = decide(snapshot.facts, now())
+        unknown = self._jobs.unknown_models(snapshot.facts.settings, effects)
         if not unknown:
-            return Owed(gathered, effects)
-        facts = replace(gathered.facts, failures={**gathered.facts.failures, **unknown})
-        return Owed(replace(gathered, facts=facts), decide(facts, now()))
+            return Owed(snapshot, effects)
+        facts = replace(snapshot.facts, failures={**snapshot.facts.failures, **unknown})
+        return Owed(replace(snapshot, facts=facts), decide(facts, now()))
 
     async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> Glance:
         """Tells the run's account what is new, and reserves what is owed."""
-        settings = owed.gathered.facts.settings
+        settings = owed.snapshot.facts.settings
         reserves = (self._jobs.reservation(settings, request) for request in owed.requests)
-        change = AccountChange(conversation_index(conversation), (*changes, *owed.gathered.spent, *reserves))
+        change = AccountChange(conversation_index(conversation), (*changes, *owed.snapshot.spent, *reserves))
         glance = await self._store.runs.account(run_of(conversation), change)
         if glance is None:
             raise UnknownRun(run_of(conversation))
@@ -220,40 +220,40 @@ class ConversationLooks:
                 await self._effects.refuse_judge(conversation, effect)
                 again = True
                 continue
-            looked = await self._perform(conversation, replace(owed.gathered, facts=facts), effect, first)
+            looked = await self._perform(conversation, replace(owed.snapshot, facts=facts), effect, first)
             if looked.counted is not None:
                 return looked
             again = again or looked.again
         return Looked(again)
 
-    async def _perform(self, conversation: str, gathered: Gathered, effect: Effect, first: bool) -> Looked:
+    async def _perform(self, conversation: str, snapshot: ConversationSnapshot, effect: Effect, first: bool) -> Looked:
         if isinstance(effect, Close):
-            return await self._close(conversation, gathered, effect, first)
+            return await self._close(conversation, snapshot, effect, first)
         if isinstance(effect, End):
-            return await self._end(conversation, gathered, effect, first)
+            return await self._end(conversation, snapshot, effect, first)
         if isinstance(effect, Apologize):
             await self._effects.apologize(conversation, effect)
             return Looked(again=True)
         if isinstance(effect, Give):
-            failure = await self._give(conversation, gathered.facts.settings, effect.seq)
+            failure = await self._give(conversation, snapshot.facts.settings, effect.seq)
             if failure is not None:
                 await self.end_apart(conversation, failure)
             return Looked(again=True)
-        await self._effects.request(conversation, gathered, effect, first)
+        await self._effects.request(conversation, snapshot, effect, first)
         return Looked()
 
-    async def _end(self, conversation: str, gathered: Gathered, effect: End, first: bool) -> Looked:
+    async def _end(self, conversation: str, snapshot: ConversationSnapshot, effect: End, first: bool) -> Looked:
         """Inserted, it is closed at once where all that it cost is known.
 
         Else the look begins anew: it reads what it cost, closes what stands there, or sees the message that was faster.
         """
         end = await self._effects.end(conversation, effect)
-        usage = await self._closing.whole_usage(conversation, gathered) if end is not None else None
+        usage = await self._closing.whole_usage(conversation, snapshot) if end is not None else None
         if end is None or usage is None:
             return Looked(again=True)
         close = Close(Ended(effect.seq, effect.reason, effect.decided_by))
-        return await self._close(conversation, replace(gathered, end=end, usage=usage), close, first)
+        return await self._close(conversation, replace(snapshot, end=end, usage=usage), close, first)
 
-    async def _close(self, conversation: str, gathered: Gathered, effect: Close, first: bool) -> Looked:
-        run = await self._closing.close(conversation, effect, gathered)
-        return Looked(counted=Counted(run, conversation_index(conversation), first, gathered.only))
+    async def _close(self, conversation: str, snapshot: ConversationSnapshot, effect: Close, first: bool) -> Looked:
+        run = await self._closing.close(conversation, effect, snapshot)
+        return Looked(counted=Counted(run, conversation_index(conversation), first, snapshot.only))

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from orchestrator.accounting import Request
 from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
-from orchestrator.facts import Gathered, tenant_of
+from orchestrator.facts import ConversationSnapshot, tenant_of
 from orchestrator.job_factory import JobFactory
 from orchestrator.recently_published import RecentlyPublished
 from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
@@ -46,7 +46,7 @@ class Effects:
             self._published.add(message_fact(conversation, done.seq))
         return done.event_sequence
 
-    async def request(self, conversation: str, gathered: Gathered, effect: Request, first: bool) -> None:
+    async def request(self, conversation: str, snapshot: ConversationSnapshot, effect: Request, first: bool) -> None:
         """Publishes the job for a message or a judge; a `first` look leaves out what was published a moment ago.
 
         A memory is the summarizer's to ask for: its prompt holds the messages.
@@ -58,11 +58,11 @@ class Effects:
                     at=now(),
                     conversation_id=conversation,
                     seq=effect.seq,
-                    first_job_at=gathered.cause_at,
+                    first_job_at=snapshot.cause_at,
                 )
             )
             return
-        job = self._jobs.job(conversation, gathered, effect, first)
+        job = self._jobs.job(conversation, snapshot, effect, first)
         if first and job.message_id in self._published:
             return
         await self._publisher.work(job)
@@ -88,20 +88,22 @@ class Effects:
             # A judge was faster: its answer stands, and the next look reads it.
             return
 
-    async def publish_unproven(self, conversation: str, gathered: Gathered, first: bool) -> tuple[Noticed, ...]:
+    async def publish_unproven(
+        self, conversation: str, snapshot: ConversationSnapshot, first: bool
+    ) -> tuple[Noticed, ...]:
         """Publishes facts whose writer may have died just before: the last message, given ones, the newest judgements.
 
         A `first` look leaves out those that this process knows to stand there. Returns what the message's fact says
         to the run's account: its done, which says it too, may be lost.
         """
         noticed: tuple[Noticed, ...] = ()
-        last = gathered.last
+        last = snapshot.last
         if last is not None and not (first and message_fact(conversation, last.seq) in self._published):
             # Given messages are stored together: whoever died before it told the last one may have told none.
-            begin = 1 if last.seq <= len(gathered.facts.settings.given) else last.seq
+            begin = 1 if last.seq <= len(snapshot.facts.settings.given) else last.seq
             for entry in await self._whole(conversation, range(begin, last.seq + 1)):
-                noticed = await self._tell_message(entry, gathered)
-        for judgement, made_at in gathered.judgements:
+                noticed = await self._tell_message(entry, snapshot)
+        for judgement, made_at in snapshot.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
             if not (first and fact.message_id in self._published):
                 await self._tell(fact)
@@ -114,16 +116,16 @@ class Effects:
             raise NotYet(f"messages {seqs.start} to {seqs.stop - 1} of {conversation} are not readable")
         return entries
 
-    async def _tell_message(self, entry: Entry, gathered: Gathered) -> tuple[Noticed, ...]:
+    async def _tell_message(self, entry: Entry, snapshot: ConversationSnapshot) -> tuple[Noticed, ...]:
         try:
             sequence = await self._publisher.event(MessageAdded.of(entry))
         except NotStorable:
-            if gathered.facts.ended is None:
+            if snapshot.facts.ended is None:
                 raise
             # It was ended for that: what the broker cannot take does not keep the end from being told.
             return ()
         # A person's message is no turn that was taken: its answer is.
-        asks = gathered.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
+        asks = snapshot.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
         return (Noticed(sequence, entry.created_at, 0 if asks else entry.seq),)
 
     async def _tell(self, fact: JudgementMade) -> int:

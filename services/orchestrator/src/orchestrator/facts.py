@@ -23,7 +23,7 @@ KEPT_VERBATIM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class ConversationSnapshot:
     """Facts for `decide`, and what the effects need beside them.
 
     `last` is the last message whose fact the trigger does not prove to be out; `judgements` are those that may not
@@ -68,7 +68,7 @@ async def _assignment(store: Store, run_id: str) -> Assignment:
     return assignment
 
 
-def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> Gathered:
+def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> ConversationSnapshot:
     """A conversation that this very look has begun: its given messages, and nothing else."""
     agent_seqs = [seq for seq, given in enumerate(settings.given, 1) if given.side is Side.AGENT]
     facts = ConversationFacts(
@@ -78,21 +78,23 @@ def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: da
         agent_messages=tuple(AgentMessage(seq) for seq in agent_seqs[-1:]),
         unanswered=purpose is Purpose.CHAT and settings.given[-1:] != () and settings.given[-1].side is Side.OPPONENT,
     )
-    return Gathered(facts, clock_started_at, now())
+    return ConversationSnapshot(facts, clock_started_at, now())
 
 
-def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpose) -> Gathered | None:
+def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpose) -> ConversationSnapshot | None:
     """The facts a first-delivered command of a chat's message proves by itself; None where it proves none."""
     if command.message_seq is None or command.stored_at is None or purpose is not Purpose.CHAT:
         return None
     facts = ConversationFacts(settings=settings, messages=command.message_seq, purpose=purpose, unanswered=True)
     # A chat has no end for its clock to come to: any moment will do.
-    return Gathered(facts, clock_started_at=command.stored_at, cause_at=command.stored_at, question=command.question)
+    return ConversationSnapshot(
+        facts, clock_started_at=command.stored_at, cause_at=command.stored_at, question=command.question
+    )
 
 
 def proven(
     done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
-) -> Gathered | None:
+) -> ConversationSnapshot | None:
     """The facts a first-delivered done proves by itself; None where more must be read.
 
     Message n of a first attempt proves that 1..n stand and are out, that what came before it is settled, and that
@@ -112,7 +114,7 @@ def proven(
         return None
     spoken = (AgentMessage(done.seq, done.finding),) if side is Side.AGENT else ()
     facts = ConversationFacts(settings=settings, messages=done.seq, purpose=purpose, agent_messages=spoken)
-    return Gathered(
+    return ConversationSnapshot(
         facts,
         clock_started_at=done.conversation_started_at,
         cause_at=done.stored_at,
@@ -123,7 +125,7 @@ def proven(
 
 async def read(
     store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose, memory_starts: int
-) -> Gathered:
+) -> ConversationSnapshot:
     """Everything that is durable about a conversation. Raises NotYet where it has not begun or has a hole."""
     # Facts only grow, so it does not matter which of them is read first.
     stored, entries, generations, rows = await asyncio.gather(
@@ -134,15 +136,15 @@ async def read(
     )
     if stored is None:
         raise NotYet(f"conversation {conversation} has not begun")
-    gathered = _gathered(settings, purpose, stored.clock_started_at, entries, generations, memory_starts)
+    snapshot = _snapshot(settings, purpose, stored.clock_started_at, entries, generations, memory_starts)
     cause_at = entries[-1].created_at if entries else stored.started_at
     spent = spent_figures(entries, generations, rows)
-    return replace(gathered, cause_at=cause_at, spent=spent, usage=total(spent))
+    return replace(snapshot, cause_at=cause_at, spent=spent, usage=total(spent))
 
 
 async def read_after(
     store: Store, done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
-) -> Gathered | None:
+) -> ConversationSnapshot | None:
     """The transcript and what judges said of it, for a first-delivered done that proves the rest; None if it does not.
 
     A first attempt's done proves when the conversation began, and that nothing else was spent on its generation: what
@@ -153,17 +155,17 @@ async def read_after(
     entries, generations = await asyncio.gather(
         store.entries.heads(done.conversation_id), store.generations.of_conversation(done.conversation_id)
     )
-    return _gathered(settings, purpose, done.conversation_started_at, entries, generations, memory_starts)
+    return _snapshot(settings, purpose, done.conversation_started_at, entries, generations, memory_starts)
 
 
-def _gathered(
+def _snapshot(
     settings: ConversationSettings,
     purpose: Purpose,
     clock_started_at: datetime,
     entries: list[Entry],
     generations: list[Generation],
     memory_starts: int,
-) -> Gathered:
+) -> ConversationSnapshot:
     if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
         raise NotYet(f"a whole transcript: it holds {[entry.seq for entry in entries]}")
     messages = [entry for entry in entries if entry.kind is EntryKind.MESSAGE]
@@ -177,7 +179,7 @@ def _gathered(
     )
     if purpose is Purpose.CHAT:
         facts = _of_chat(facts, fold(entries), generations, memory_starts)
-    return Gathered(
+    return ConversationSnapshot(
         facts,
         clock_started_at=clock_started_at,
         cause_at=entries[-1].created_at if entries else clock_started_at,

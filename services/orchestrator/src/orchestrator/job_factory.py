@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.accounting import Request, judge_place
 from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import Gathered
+from orchestrator.facts import ConversationSnapshot
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.identity import run_of
 from shared.contracts.record import now
@@ -66,24 +66,24 @@ class JobFactory:
         return found
 
     def job(
-        self, conversation: str, gathered: Gathered, effect: RequestMessage | RequestJudge, first: bool
+        self, conversation: str, snapshot: ConversationSnapshot, effect: RequestMessage | RequestJudge, first: bool
     ) -> GenerationRequested:
-        terms = self._terms(gathered.facts.settings, effect)
+        terms = self._terms(snapshot.facts.settings, effect)
         judge = isinstance(effect, RequestJudge)
         return GenerationRequested(
             run_id=run_of(conversation),
             at=now(),
             conversation_id=conversation,
             seq=effect.seq,
-            purpose=Purpose.JUDGE if judge else gathered.facts.purpose,
+            purpose=Purpose.JUDGE if judge else snapshot.facts.purpose,
             stage=effect.stage if isinstance(effect, RequestJudge) else None,
             side=effect.side if isinstance(effect, RequestMessage) else None,
             provider=terms.route.provider,
             model=terms.route.model,
             repeat=not first,
-            first_job_at=gathered.cause_at,
-            conversation_started_at=gathered.clock_started_at,
-            question=gathered.question,
+            first_job_at=snapshot.cause_at,
+            conversation_started_at=snapshot.clock_started_at,
+            question=snapshot.question,
             json_answer=judge,
             temperature=terms.temperature,
             max_tokens=terms.max_tokens,

@@ -195,8 +195,8 @@ class RunLooks:
     async def _start(self, run: Run, index: int, first: bool, begin: tuple[Begin, ...]) -> Counted | None:
         """Begins a conversation and looks at it, which gives it its given messages."""
         conversation = _conversation(run, index)
-        gathered = begun(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
-        return await self._conversations.on_start(conversation, gathered, begin, first)
+        snapshot = begun(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
+        return await self._conversations.on_start(conversation, snapshot, begin, first)
 
     async def _look_at_open(self, run: Run, indexes: set[int], apart: bool) -> None:
         """A look at every conversation that had begun and is not counted."""
