@@ -125,7 +125,7 @@ class RunLooks:
         await self._forget(run)
 
     async def _forget(self, run: Run) -> None:
-        """Takes back at once what was told of a chat that was deleted; the rest is the sweeper's (forgetting.py)."""
+        """Takes back at once what was told of a chat that was deleted; the rest is the sweeper's (expiry.py)."""
         if run.is_forgotten(now()):
             await self._publisher.forget(run.id)
 

@@ -3,7 +3,7 @@
 But for deadlines it acts only after a gateway's death, a lost queue, or a zombie that died after its successor had
 acknowledged; `looks` counts how often, by reason. Every orchestrator sweeps: a look's id holds its time bucket, so
 that several orchestrators publish one. Chats, most of which are idle, are found by what is asked of them
-(chat_sweeper.py), and what is not kept for ever is forgotten here (forgetting.py).
+(chat_sweeper.py), and what is not kept for ever is forgotten here (expiry.py).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from orchestrator.chat_sweeper import ChatSweeper
-from orchestrator.forgetting import Forgetting
+from orchestrator.expiry import Expiry
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -45,7 +45,7 @@ class Sweeper:
         self._pause_limit = timedelta(seconds=settings.pause_limit_seconds)
         self._silence_checked_at = 0.0
         self._chats = ChatSweeper(store, client, settings, self._look)
-        self._forgetting = Forgetting(store, publisher, client, settings, self._look, log)
+        self._expiry = Expiry(store, publisher, client, settings, self._look, log)
         self.looks: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -73,7 +73,7 @@ class Sweeper:
             self._silence_checked_at = time.monotonic()
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
         await self._apart("chats", self._chats.sweep())
-        await self._apart("what is expired", self._forgetting.sweep())
+        await self._apart("what is expired", self._expiry.sweep())
 
     async def _apart(self, what: str, sweeping: Awaitable[None]) -> None:
         """One part of a sweep: what fails in it holds up no other. Raises TransientError."""

@@ -24,7 +24,7 @@ BATCHES_AT_MOST = 20
 AT_ONCE = 16
 
 
-class Forgetting:
+class Expiry:
     """Deletes expired runs, a bounded number a minute. What has not ended is ended first, and forgotten later."""
 
     def __init__(
