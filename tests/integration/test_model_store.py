@@ -19,7 +19,7 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.errors import AgentWarsError
 from shared.storage import Store
-from shared.storage.accounts import AccountChange, Begin, Change, Noticed, Reserve, Settle, Spent
+from shared.storage.accounts import AccountChange, Begin, Change, EventRecorded, Reserve, Settle, Spent
 
 OPERATIONS = 150
 START = now()
@@ -38,7 +38,7 @@ def _change(draw: random.Random) -> Change:
         Settle(draw.choice(("turn", "judge")), seq),
         Spent(draw.choice(("turn", "judge", "other")), _usage(draw)),
         Reserve(draw.choice(("turn", "judge")), seq, draw.randrange(4000)),
-        Noticed(draw.randrange(100), START + timedelta(seconds=draw.randrange(100)), seq),
+        EventRecorded(draw.randrange(100), START + timedelta(seconds=draw.randrange(100)), seq),
         Begin(draw.randrange(100), START + timedelta(seconds=draw.randrange(100)), START + timedelta(hours=3)),
     ]
     return draw.choice(choices)

@@ -15,7 +15,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Wanted
 from shared.storage import Store
-from shared.storage.accounts import AccountChange, Change, Noticed, Reserve, Settle, Slot, Spent
+from shared.storage.accounts import AccountChange, Change, EventRecorded, Reserve, Settle, Slot, Spent
 from shared.storage.run_accounts import Glance
 
 BUDGET = 200
@@ -240,8 +240,8 @@ async def test_late_figures_of_an_ended_run_do_not_add_to_what_was_counted(store
 
 async def test_what_was_noticed_never_goes_back(store: Store) -> None:
     made, early = await stored(store), now()
-    await account(store, made, 1, Noticed(9, now(), 4))
-    await account(store, made, 1, Noticed(3, early, 2))
+    await account(store, made, 1, EventRecorded(9, now(), 4))
+    await account(store, made, 1, EventRecorded(3, early, 2))
     after = await store.runs.get(made.id)
     assert after is not None
     assert (after.event_sequence, after.current_turn) == (9, 4)

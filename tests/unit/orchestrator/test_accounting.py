@@ -10,7 +10,7 @@ from sample_runs import JUDGE, scenario
 from shared.contracts.runs import Budget, Control
 from shared.contracts.words import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.work import GenerationStored
-from shared.storage.accounts import Noticed, Settle
+from shared.storage.accounts import EventRecorded, Settle
 from shared.storage.run_accounts import Glance, Slots
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,12 +34,12 @@ def glance(turn: int = 0, judge: int = 0, **fields: Any) -> Glance:
 
 
 def test_message_closes_its_turn_and_says_how_far_the_conversation_is() -> None:
-    assert result_changes(done(), 7) == (Settle("turn", 2), Noticed(7, NOW, 2))
+    assert result_changes(done(), 7) == (Settle("turn", 2), EventRecorded(7, NOW, 2))
 
 
 def test_judgement_closes_the_place_of_its_stage_and_is_no_turn() -> None:
     judged = done(Purpose.JUDGE, stage="fast")
-    assert result_changes(judged, 7) == (Settle("judge", judge_place(2, Stage.FAST)), Noticed(7, NOW, 0))
+    assert result_changes(judged, 7) == (Settle("judge", judge_place(2, Stage.FAST)), EventRecorded(7, NOW, 0))
 
 
 def test_memory_takes_the_slot_that_a_chat_has_no_judge_for() -> None:

@@ -11,7 +11,7 @@ from orchestrator.decide import ConversationFacts, Effect, RequestJudge, Request
 from orchestrator.facts import ConversationSnapshot
 from shared.contracts.words import Purpose, Stage
 from shared.contracts.work import GenerationStored
-from shared.storage.accounts import Change, Noticed, Settle
+from shared.storage.accounts import Change, EventRecorded, Settle
 from shared.storage.run_accounts import Glance
 
 Request = RequestMessage | RequestJudge | RequestMemory
@@ -51,7 +51,7 @@ def result_changes(done: GenerationStored, event_sequence: int) -> tuple[Change,
     settle, judged = _settle(done), done.purpose is Purpose.JUDGE and done.stage is not None
     if not event_sequence or done.stored_at is None:
         return (settle,)
-    return (settle, Noticed(event_sequence, done.stored_at, 0 if judged else done.seq))
+    return (settle, EventRecorded(event_sequence, done.stored_at, 0 if judged else done.seq))
 
 
 def _settle(done: GenerationStored) -> Settle:

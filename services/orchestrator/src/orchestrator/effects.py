@@ -17,7 +17,7 @@ from shared.contracts.work import GenerationStored, MemoryRequested
 from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
-from shared.storage.accounts import Noticed
+from shared.storage.accounts import EventRecorded
 
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The run's budget does not hold another judgement.")
 TRIES = 8
@@ -90,13 +90,13 @@ class Effects:
 
     async def publish_unproven(
         self, conversation: str, snapshot: ConversationSnapshot, first: bool
-    ) -> tuple[Noticed, ...]:
+    ) -> tuple[EventRecorded, ...]:
         """Publishes facts whose writer may have died just before: the last message, given ones, the newest judgements.
 
         A `first` look leaves out those that this process knows to stand there. Returns what the message's fact says
         to the run's account: its done, which says it too, may be lost.
         """
-        noticed: tuple[Noticed, ...] = ()
+        noticed: tuple[EventRecorded, ...] = ()
         last = snapshot.last
         if last is not None and not (first and message_fact(conversation, last.seq) in self._published):
             # Given messages are stored together: whoever died before it told the last one may have told none.
@@ -116,7 +116,7 @@ class Effects:
             raise NotYet(f"messages {seqs.start} to {seqs.stop - 1} of {conversation} are not readable")
         return entries
 
-    async def _tell_message(self, entry: Entry, snapshot: ConversationSnapshot) -> tuple[Noticed, ...]:
+    async def _tell_message(self, entry: Entry, snapshot: ConversationSnapshot) -> tuple[EventRecorded, ...]:
         try:
             sequence = await self._publisher.event(MessageAdded.of(entry))
         except NotStorable:
@@ -126,7 +126,7 @@ class Effects:
             return ()
         # A person's message is no turn that was taken: its answer is.
         asks = snapshot.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
-        return (Noticed(sequence, entry.created_at, 0 if asks else entry.seq),)
+        return (EventRecorded(sequence, entry.created_at, 0 if asks else entry.seq),)
 
     async def _tell(self, fact: JudgementMade) -> int:
         sequence = await self._publisher.event(fact)

@@ -33,7 +33,7 @@ from shared.logs import Logger
 from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
-from shared.storage.accounts import AccountChange, Noticed, Settle
+from shared.storage.accounts import AccountChange, EventRecorded, Settle
 from shared.tracebacks import described
 
 RUN_ID_SHOWN = 64
@@ -134,7 +134,7 @@ class LookGiveUps:
             return False
         sequence = await self._publisher.event(MessageAdded.of(standing))
         # What the look at it would have noted: no sweep finds it unanswered.
-        noted = (Settle("turn", standing.seq), Noticed(sequence, standing.created_at, standing.seq))
+        noted = (Settle("turn", standing.seq), EventRecorded(sequence, standing.created_at, standing.seq))
         await self._store.runs.account(run.id, AccountChange(1, noted))
         return True
 

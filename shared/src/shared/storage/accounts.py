@@ -46,7 +46,7 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class EventRecorded:
     """A fact stands on the stream: moves the run's `event_sequence`, its time, and how far its conversation is."""
 
     sequence: int
@@ -63,7 +63,7 @@ class Begin:
     deadline_at: datetime
 
 
-Change = Settle | Spent | Reserve | Noticed | Begin
+Change = Settle | Spent | Reserve | EventRecorded | Begin
 
 
 @dataclass(frozen=True, slots=True)
