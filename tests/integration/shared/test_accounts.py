@@ -16,7 +16,7 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, EventRecorded, Reserve, Settle, Slot, Spent
-from shared.storage.run_accounts import Glance
+from shared.storage.run_accounts import RunAccountView
 
 BUDGET = 200
 SLOTS: tuple[Slot, ...] = ("turn", "judge")
@@ -107,10 +107,10 @@ async def stored(store: Store, budget_nanos: int = BUDGET, **fields: object) -> 
     return made
 
 
-async def account(store: Store, of: Run, index: int, *changes: Change) -> Glance:
-    glance = await store.runs.account(of.id, AccountChange(index, changes))
-    assert glance is not None
-    return glance
+async def account(store: Store, of: Run, index: int, *changes: Change) -> RunAccountView:
+    view = await store.runs.account(of.id, AccountChange(index, changes))
+    assert view is not None
+    return view
 
 
 async def perform(store: Store, of: Run, steps: Sequence[Step]) -> Run:
@@ -203,8 +203,8 @@ async def test_reserve_of_the_report_is_open_from_the_start(store: Store) -> Non
 async def test_nothing_is_reserved_while_the_run_is_not_wanted_to_run(store: Store, wanted: Wanted) -> None:
     made = await stored(store)
     await store.runs.set_wanted("default", made.id, wanted, 1, now())
-    glance = await account(store, made, 1, Reserve("turn", 1, 1))
-    assert (glance.slots.turn, glance.budget.open, glance.control.wanted) == (0, 0, wanted)
+    view = await account(store, made, 1, Reserve("turn", 1, 1))
+    assert (view.slots.turn, view.budget.open, view.control.wanted) == (0, 0, wanted)
 
 
 async def test_nothing_is_reserved_for_a_counted_conversation(store: Store) -> None:

@@ -11,7 +11,7 @@ from shared.contracts.runs import Budget, Control
 from shared.contracts.words import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import EventRecorded, Settle
-from shared.storage.run_accounts import Glance, Slots
+from shared.storage.run_accounts import RunAccountView, Slots
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGE, FAST = RequestMessage(3, Side.OPPONENT), RequestJudge(2, Stage.FAST)
@@ -27,10 +27,10 @@ def owed(*effects: Any) -> Owed:
     return Owed(ConversationSnapshot(facts, clock_started_at=NOW, cause_at=NOW), effects)
 
 
-def glance(turn: int = 0, judge: int = 0, **fields: Any) -> Glance:
+def view(turn: int = 0, judge: int = 0, **fields: Any) -> RunAccountView:
     run: dict[str, Any] = {"control": Control(changed_at=NOW), "budget": Budget(max=1)}
     run |= {"status": RunStatus.RUNNING, "due_at": NOW}
-    return Glance(slots=Slots(turn=turn, judge=judge), **(run | fields))
+    return RunAccountView(slots=Slots(turn=turn, judge=judge), **(run | fields))
 
 
 def test_message_closes_its_turn_and_says_how_far_the_conversation_is() -> None:
@@ -54,22 +54,22 @@ def test_result_without_a_fact_moves_no_event() -> None:
 def test_request_is_reserved_where_its_slot_holds_it_or_has_gone_past_it() -> None:
     asked = owed(FAST, MESSAGE, RequestMemory(1))
     fast = judge_place(2, Stage.FAST)
-    assert asked.reserved(glance()) == frozenset()
-    assert asked.reserved(glance(turn=3)) == {MESSAGE}
-    assert asked.reserved(glance(turn=5, judge=fast)) == {MESSAGE, FAST, RequestMemory(1)}
-    assert asked.reserved(glance(judge=fast - 1)) == {RequestMemory(1)}
+    assert asked.reserved(view()) == frozenset()
+    assert asked.reserved(view(turn=3)) == {MESSAGE}
+    assert asked.reserved(view(turn=5, judge=fast)) == {MESSAGE, FAST, RequestMemory(1)}
+    assert asked.reserved(view(judge=fast - 1)) == {RequestMemory(1)}
 
 
 def test_message_that_is_not_reserved_is_refused() -> None:
-    assert owed(FAST, MESSAGE).facts(glance(turn=2)).refused == {3}
-    assert owed(FAST, MESSAGE).facts(glance(turn=3)).refused == frozenset()
+    assert owed(FAST, MESSAGE).facts(view(turn=2)).refused == {3}
+    assert owed(FAST, MESSAGE).facts(view(turn=3)).refused == frozenset()
 
 
 def test_run_says_what_is_wanted_and_when_time_is_up() -> None:
     limit = timedelta(seconds=scenario(4, JUDGE).time_limit_seconds)
     late = owed().facts(
-        glance(control=Control(wanted=Wanted.PAUSE, changed_at=NOW), due_at=NOW + 2 * limit, paused_seconds=5.0)
+        view(control=Control(wanted=Wanted.PAUSE, changed_at=NOW), due_at=NOW + 2 * limit, paused_seconds=5.0)
     )
     assert late.wanted is Wanted.PAUSE
     assert late.deadline_at == NOW + limit + timedelta(seconds=5)
-    assert owed().facts(glance()).deadline_at == NOW
+    assert owed().facts(view()).deadline_at == NOW

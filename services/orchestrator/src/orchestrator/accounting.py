@@ -12,7 +12,7 @@ from orchestrator.facts import ConversationSnapshot
 from shared.contracts.words import Purpose, Stage
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import Change, EventRecorded, Settle
-from shared.storage.run_accounts import Glance
+from shared.storage.run_accounts import RunAccountView
 
 Request = RequestMessage | RequestJudge | RequestMemory
 
@@ -29,19 +29,19 @@ class Owed:
         """Those that reserve something."""
         return tuple(effect for effect in self.effects if isinstance(effect, Request))
 
-    def reserved(self, glance: Glance) -> frozenset[Request]:
+    def reserved(self, view: RunAccountView) -> frozenset[Request]:
         """The requests whose slot holds their seq, or has gone past it."""
-        return frozenset(request for request in self.requests if _holds(glance, request))
+        return frozenset(request for request in self.requests if _holds(view, request))
 
-    def facts(self, glance: Glance) -> ConversationFacts:
+    def facts(self, view: RunAccountView) -> ConversationFacts:
         """The facts with what the run said: control, deadline, and which message the budget refused."""
         facts = self.snapshot.facts
-        limit = timedelta(seconds=facts.settings.time_limit_seconds + glance.paused_seconds)
-        refused = {one.seq for one in self.requests if isinstance(one, RequestMessage) and not _holds(glance, one)}
+        limit = timedelta(seconds=facts.settings.time_limit_seconds + view.paused_seconds)
+        refused = {one.seq for one in self.requests if isinstance(one, RequestMessage) and not _holds(view, one)}
         return replace(
             facts,
-            wanted=glance.control.wanted,
-            deadline_at=min(glance.due_at, self.snapshot.clock_started_at + limit),
+            wanted=view.control.wanted,
+            deadline_at=min(view.due_at, self.snapshot.clock_started_at + limit),
             refused=frozenset(refused),
         )
 
@@ -68,8 +68,8 @@ def judge_place(seq: int, stage: Stage) -> int:
     return seq * len(Stage) + list(Stage).index(stage)
 
 
-def _holds(glance: Glance, request: Request) -> bool:
+def _holds(view: RunAccountView, request: Request) -> bool:
     if isinstance(request, RequestMessage):
-        return glance.slots.turn >= request.seq
+        return view.slots.turn >= request.seq
     place = judge_place(request.seq, request.stage) if isinstance(request, RequestJudge) else request.seq
-    return glance.slots.judge >= place
+    return view.slots.judge >= place

@@ -35,7 +35,7 @@ from shared.failing import failure_of
 from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change
-from shared.storage.run_accounts import Glance
+from shared.storage.run_accounts import RunAccountView
 
 PASSES = 8
 
@@ -98,7 +98,7 @@ class ConversationLooks:
         it looked: only a repeated one must see to it.
         """
         owed = self._owed(snapshot)
-        new, failure, glance = await asyncio.gather(
+        new, failure, view = await asyncio.gather(
             self._begin(conversation),
             self._give(conversation.id, snapshot.facts.settings),
             self._account(conversation.id, owed, changes),
@@ -107,7 +107,7 @@ class ConversationLooks:
             return await self.end_apart(conversation.id, failure)
         if not new:
             return None if first else await self.on_sign(conversation.id)
-        looked = await self._act(conversation.id, owed, glance, first)
+        looked = await self._act(conversation.id, owed, view, first)
         return await self._look(conversation.id, None, (), first) if looked.again else looked.counted
 
     async def _give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
@@ -162,8 +162,8 @@ class ConversationLooks:
             if owed is None:
                 snapshot, noticed = await self._read(conversation, first)
                 owed, changes = self._owed(snapshot), (*changes, *noticed)
-            glance = await self._account(conversation, owed, changes)
-            looked = await self._act(conversation, owed, glance, first)
+            view = await self._account(conversation, owed, changes)
+            looked = await self._act(conversation, owed, view, first)
             if not looked.again:
                 return looked.counted
             owed, changes = None, ()
@@ -196,21 +196,21 @@ class ConversationLooks:
         facts = replace(snapshot.facts, failures={**snapshot.facts.failures, **unknown})
         return Owed(replace(snapshot, facts=facts), decide(facts, now()))
 
-    async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> Glance:
+    async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> RunAccountView:
         """Tells the run's account what is new, and reserves what is owed."""
         settings = owed.snapshot.facts.settings
         reserves = (self._jobs.reservation(settings, request) for request in owed.requests)
         change = AccountChange(conversation_index(conversation), (*changes, *owed.snapshot.spent, *reserves))
-        glance = await self._store.runs.account(run_of(conversation), change)
-        if glance is None:
+        view = await self._store.runs.account(run_of(conversation), change)
+        if view is None:
             raise UnknownRun(run_of(conversation))
-        return glance
+        return view
 
-    async def _act(self, conversation: str, owed: Owed, glance: Glance, first: bool) -> Looked:
+    async def _act(self, conversation: str, owed: Owed, view: RunAccountView, first: bool) -> Looked:
         """Performs what is owed by what the run said."""
-        facts, reserved = owed.facts(glance), owed.reserved(glance)
+        facts, reserved = owed.facts(view), owed.reserved(view)
         if facts.wanted is Wanted.PAUSE:
-            await self._effects.show_paused(run_of(conversation), glance.control.version)
+            await self._effects.show_paused(run_of(conversation), view.control.version)
         again = False
         for effect in decide(facts, now()):
             if isinstance(effect, RequestMemory) and effect not in reserved:

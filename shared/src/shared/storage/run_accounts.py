@@ -24,7 +24,7 @@ class Slots(Record):
     judge: int = 0
 
 
-class Glance(Record):
+class RunAccountView(Record):
     """What a look needs of its run after its account changed."""
 
     control: Control
@@ -40,9 +40,9 @@ class RunAccounts:
 
     def __init__(self, runs: Collection) -> None:
         self._runs = runs
-        self._batchers: dict[str, Batcher[AccountChange, Glance | None]] = {}
+        self._batchers: dict[str, Batcher[AccountChange, RunAccountView | None]] = {}
 
-    async def change(self, run_id: str, change: AccountChange) -> Glance | None:
+    async def change(self, run_id: str, change: AccountChange) -> RunAccountView | None:
         """Applies a change to a run's account; those of one run that wait share an update."""
         batcher = self._batchers.get(run_id)
         if batcher is None:
@@ -52,8 +52,8 @@ class RunAccounts:
                 self._forget_idle()
         return await batcher.submit(change)
 
-    def _batch_of(self, run_id: str) -> Callable[[Sequence[AccountChange]], Awaitable[Sequence[Glance | None]]]:
-        async def perform(changes: Sequence[AccountChange]) -> Sequence[Glance | None]:
+    def _batch_of(self, run_id: str) -> Callable[[Sequence[AccountChange]], Awaitable[Sequence[RunAccountView | None]]]:
+        async def perform(changes: Sequence[AccountChange]) -> Sequence[RunAccountView | None]:
             projection: dict[str, Any] = dict.fromkeys(
                 ("control", "budget", "status", "deadline_at", "paused_seconds"), 1
             )
@@ -65,7 +65,7 @@ class RunAccounts:
                     projection=projection,
                     return_document=ReturnDocument.AFTER,
                 )
-            return [_glance(document, change.index) if document else None for change in changes]
+            return [_view(document, change.index) if document else None for change in changes]
 
         return perform
 
@@ -75,9 +75,9 @@ class RunAccounts:
             del self._batchers[run_id]
 
 
-def _glance(document: Document, index: int) -> Glance:
+def _view(document: Document, index: int) -> RunAccountView:
     slots = document.get("slots", {}).get(f"c{index}", {})
-    return Glance(
+    return RunAccountView(
         control=Control.model_validate(document["control"]),
         budget=Budget.model_validate(document["budget"]),
         status=RunStatus(document["status"]),

@@ -10,7 +10,7 @@ from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import TERMINAL, RunStatus, Wanted
 from shared.storage.accounts import AccountChange, count_stages
 from shared.storage.driver import Collection, check_size, mapped_errors, to_document
-from shared.storage.run_accounts import Glance, RunAccounts
+from shared.storage.run_accounts import RunAccounts, RunAccountView
 from shared.storage.run_reads import LIGHT, RunReads
 from shared.storage.run_settings import folded
 
@@ -35,7 +35,7 @@ class Runs(RunReads):
         with mapped_errors(run.id):
             await self._runs.insert_one(document)
 
-    async def account(self, run_id: str, change: AccountChange) -> Glance | None:
+    async def account(self, run_id: str, change: AccountChange) -> RunAccountView | None:
         """Applies a look's change to its run's account; changes of one run that wait share an update."""
         return await self._accounts.change(run_id, change)
 
