@@ -106,7 +106,7 @@ class ConversationLooks:
         if failure is not None:
             return await self.end_apart(conversation.id, failure)
         if not new:
-            return None if first else await self.on_sign(conversation.id)
+            return None if first else await self.reconcile(conversation.id)
         looked = await self._act(conversation.id, owed, view, first)
         return await self._look(conversation.id, None, (), first) if looked.again else looked.counted
 
@@ -121,7 +121,7 @@ class ConversationLooks:
     async def end_apart(self, conversation: str, failure: Failure) -> Counted | None:
         """Ends a conversation that has begun and cannot be looked at as it is, and looks at its end."""
         await self._effects.close_off(conversation, failure)
-        return await self.on_sign(conversation)
+        return await self.reconcile(conversation)
 
     async def _begin(self, conversation: Conversation) -> bool:
         try:
@@ -135,12 +135,12 @@ class ConversationLooks:
         settings, purpose = await settings_of(self._store, conversation)
         snapshot = asked(command, settings, purpose)
         if snapshot is None:
-            return await self.on_sign(conversation)
+            return await self.reconcile(conversation)
         owed = self._owed(snapshot)
         messages = [effect for effect in owed.effects if isinstance(effect, RequestMessage)]
         if len(messages) < len(owed.effects):
             # No runner will publish the message's fact before what is owed: that look does.
-            return await self.on_sign(conversation)
+            return await self.reconcile(conversation)
         run = await self._store.runs.settings(run_of(conversation))
         if run is None or run.max_budget_nanos < UNBOUNDED_NANOS:
             return await self._look(conversation, owed, (), True)
@@ -150,7 +150,7 @@ class ConversationLooks:
             await self._effects.request(conversation, owed.snapshot, effect, first=True)
         return None
 
-    async def on_sign(self, conversation: str) -> Counted | None:
+    async def reconcile(self, conversation: str) -> Counted | None:
         """A look that proves nothing: a command or a sweep. It reads everything."""
         return await self._look(conversation, None, (), first=False)
 

@@ -75,7 +75,7 @@ class RunLooks:
         if run.ended_at is not None:
             await self._complete_end(run)
             return
-        await self.on_counted(await self._conversations.on_sign(conversation))
+        await self.on_counted(await self._conversations.reconcile(conversation))
 
     async def on_message(self, command: RunCommanded, conversation: str) -> None:
         """A chat's message that comes for the first time needs no look at its run: its account says what is wanted."""
@@ -186,7 +186,7 @@ class RunLooks:
 
     async def _end(self, run: Run, index: int) -> Counted | None:
         await self._begin(run, index)
-        return await self._conversations.on_sign(run.conversation_id(index))
+        return await self._conversations.reconcile(run.conversation_id(index))
 
     async def _begin(self, run: Run, index: int) -> None:
         with suppress(Taken):
@@ -203,7 +203,7 @@ class RunLooks:
         still_open = sorted(indexes - set(run.ended))
         for begin in range(0, len(still_open), AT_ONCE):
             some = still_open[begin : begin + AT_ONCE]
-            signs = [(index, self._conversations.on_sign(run.conversation_id(index))) for index in some]
+            signs = [(index, self._conversations.reconcile(run.conversation_id(index))) for index in some]
             await self._all([self._one(run, index, sign, apart) for index, sign in signs], apart)
 
     async def _handle_control(self, run: Run) -> None:
