@@ -26,8 +26,8 @@ from model.loops import Clock, Process
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.failed_looks import FailedLooks
 from orchestrator.given_messages import GivenMessages
-from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
@@ -202,7 +202,7 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     effects = Effects(store, publisher, jobs)
     conversations = ConversationLooks(store, effects, closing, given, jobs, ORCHESTRATOR)
     runs = RunLooks(store, publisher, effects, conversations)
-    give_up = LookGiveUps(store, publisher, runs, conversations, effects, log)
+    give_up = FailedLooks(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = Handlers(store, runs, conversations, closing, settlement)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)

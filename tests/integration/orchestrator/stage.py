@@ -16,8 +16,8 @@ from invariants import Witness, assert_all
 from orchestrator.closing import Closing
 from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
+from orchestrator.failed_looks import FailedLooks
 from orchestrator.given_messages import GivenMessages
-from orchestrator.giving_up import LookGiveUps
 from orchestrator.handlers import Handlers
 from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
@@ -219,7 +219,7 @@ async def stage(
     effects = Effects(own_store, own_publisher, jobs)
     looks = ConversationLooks(own_store, effects, closing, GivenMessages(own_store, own_publisher), jobs, settings)
     runs = RunLooks(own_store, own_publisher, effects, looks)
-    gives_up = LookGiveUps(own_store, own_publisher, runs, looks, effects, logger())
+    gives_up = FailedLooks(own_store, own_publisher, runs, looks, effects, logger())
     settlement = Settlement(logger(), give_up, ACK_WAIT_SECONDS, PATIENCE_SECONDS)
     yield Stage(
         store,

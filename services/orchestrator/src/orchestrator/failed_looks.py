@@ -54,7 +54,7 @@ class Trigger:
     ends: bool = True
 
 
-class LookGiveUps:
+class FailedLooks:
     """Gives up one trigger. Repeating it repeats nothing that anybody sees."""
 
     def __init__(
