@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from model.loops import Clock
-from orchestrator.recently_published import RecentlyPublished
 
 PRODUCT = ("shared", "orchestrator", "llm_runner", "summarizer")
 # Ids of runs are drawn by tests, outside of any history.
@@ -37,7 +36,6 @@ def _seams(clock: Clock, new_attempt: Callable[[], str]) -> list[tuple[Any, str,
         *clocked,
         (modules["shared.contracts.record"], "datetime", VirtualDatetime),
         (modules["llm_runner.attempt"], "new_id", new_attempt),
-        (modules["orchestrator.effects"], "RecentlyPublished", lambda: RecentlyPublished(clock.monotonic)),
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.facts import asked, proven
+from orchestrator.facts import proven_by_command, proven_by_done
 from sample_runs import JUDGE, message, scenario
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, Usage
@@ -36,7 +36,7 @@ def command(**fields: Any) -> RunCommanded:
 
 def test_a_message_that_was_told_proves_that_its_answer_is_owed() -> None:
     question = message("r", 3)
-    found = asked(command(question=question), scenario(given=HELLO), Purpose.CHAT)
+    found = proven_by_command(command(question=question), scenario(given=HELLO), Purpose.CHAT)
     assert found is not None
     assert (found.facts.messages, found.facts.unanswered, found.cause_at) == (3, True, NOW)
     assert found.question == question
@@ -52,17 +52,17 @@ def test_a_message_that_was_told_proves_that_its_answer_is_owed() -> None:
     ],
 )
 def test_any_other_command_proves_nothing(of: RunCommanded, purpose: Purpose) -> None:
-    assert asked(of, scenario(given=HELLO), purpose) is None
+    assert proven_by_command(of, scenario(given=HELLO), purpose) is None
 
 
 def test_an_answer_proves_that_nothing_is_owed() -> None:
-    found = proven(done(seq=8), scenario(given=HELLO), Purpose.CHAT, MEMORY_STARTS)
+    found = proven_by_done(done(seq=8), scenario(given=HELLO), Purpose.CHAT, MEMORY_STARTS)
     assert found is not None
     assert (found.facts.messages, found.facts.unanswered, found.only) == (8, False, None)
 
 
 def test_the_only_answer_proves_all_that_was_paid_for() -> None:
-    found = proven(done(purpose=Purpose.ASSIST), scenario(2, given=HELLO), Purpose.ASSIST, MEMORY_STARTS)
+    found = proven_by_done(done(purpose=Purpose.ASSIST), scenario(2, given=HELLO), Purpose.ASSIST, MEMORY_STARTS)
     assert found is not None
     assert found.only == SPENT
 
@@ -80,10 +80,10 @@ def test_the_only_answer_proves_all_that_was_paid_for() -> None:
     ids=["repeated", "failed", "no message", "no start", "long", "memory"],
 )
 def test_where_more_may_be_owed_it_proves_nothing(of: GenerationStored) -> None:
-    assert proven(of, scenario(given=HELLO), Purpose.CHAT, MEMORY_STARTS) is None
+    assert proven_by_done(of, scenario(given=HELLO), Purpose.CHAT, MEMORY_STARTS) is None
 
 
 def test_what_judges_say_of_an_earlier_message_is_not_proven() -> None:
     turn = done(seq=3, purpose=Purpose.TURN, side=Side.OPPONENT)
-    assert proven(turn, scenario(judge=JUDGE), Purpose.TURN, MEMORY_STARTS) is None
-    assert proven(turn, scenario(), Purpose.TURN, MEMORY_STARTS) is not None
+    assert proven_by_done(turn, scenario(judge=JUDGE), Purpose.TURN, MEMORY_STARTS) is None
+    assert proven_by_done(turn, scenario(), Purpose.TURN, MEMORY_STARTS) is not None

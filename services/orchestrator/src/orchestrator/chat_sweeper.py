@@ -13,7 +13,7 @@ from shared.contracts.words import Purpose
 from shared.messaging import history, subjects
 from shared.storage import Store
 
-Look = Callable[[str, str | None, str], Awaitable[None]]
+PublishLook = Callable[[str, str | None, str], Awaitable[None]]
 """Publishes a look at a run, or at one of its conversations, for a reason."""
 
 ASKED_WITHIN = timedelta(days=1)
@@ -23,7 +23,7 @@ CHATS_AT_ONCE = 500
 class ChatSweeper:
     """A gateway that died between a message and its command left an unanswered chat; one after a delete, a cancel."""
 
-    def __init__(self, store: Store, client: Client, settings: OrchestratorSettings, look: Look) -> None:
+    def __init__(self, store: Store, client: Client, settings: OrchestratorSettings, look: PublishLook) -> None:
         self._store = store
         self._client = client
         self._unanswered = timedelta(seconds=settings.unanswered_seconds)

@@ -35,8 +35,8 @@ class Closing:
     async def whole_usage(self, conversation: str, snapshot: ConversationSnapshot) -> Usage | None:
         """What a conversation that has just ended cost, where its run's account was told all of it; else None.
 
-        The transcript is closed: what was snapshot of it holds. What is booked beside it is read after its end, as a
-        look that begins anew would read it.
+        The transcript is closed: what the snapshot holds of it stands. What is booked beside it is read after its end,
+        as a look that begins anew would read it.
         """
         if not snapshot.spent:
             return None
@@ -60,7 +60,7 @@ class Closing:
     ) -> tuple[Entry, Usage]:
         """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer.
 
-        What was `snapshot` after its end is not read again: a row that appears later has the totals set once more.
+        What a `snapshot` holds of its end is not read again: a row that appears later has the totals set once more.
         """
         if snapshot is None or snapshot.end is None or snapshot.usage is None:
             entry, usage = await self._ended_entry(conversation, effect), await self._usage(conversation)

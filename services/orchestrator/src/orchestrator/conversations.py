@@ -18,7 +18,14 @@ from orchestrator.decide import (
     decide,
 )
 from orchestrator.effects import Effects
-from orchestrator.facts import ConversationSnapshot, asked, proven, read, read_after, settings_of
+from orchestrator.facts import (
+    ConversationSnapshot,
+    proven_by_command,
+    proven_by_done,
+    read_after_done,
+    read_everything,
+    settings_of,
+)
 from orchestrator.given_messages import GivenMessages
 from orchestrator.job_factory import JobFactory
 from shared.contracts.conversations import Conversation
@@ -133,7 +140,7 @@ class ConversationLooks:
     async def on_message(self, command: RunCommanded, conversation: str) -> Counted | None:
         """A look at a chat whose person has said something: the first delivery of the command says it all."""
         settings, purpose = await settings_of(self._store, conversation)
-        snapshot = asked(command, settings, purpose)
+        snapshot = proven_by_command(command, settings, purpose)
         if snapshot is None:
             return await self.reconcile(conversation)
         owed = self._owed(snapshot)
@@ -160,8 +167,8 @@ class ConversationLooks:
         """Passes until nothing new is owed; without an `owed` that its trigger proves it begins by reading."""
         for _ in range(PASSES):
             if owed is None:
-                snapshot, noticed = await self._read(conversation, first)
-                owed, changes = self._owed(snapshot), (*changes, *noticed)
+                snapshot, published = await self._read(conversation, first)
+                owed, changes = self._owed(snapshot), (*changes, *published)
             view = await self._account(conversation, owed, changes)
             looked = await self._act(conversation, owed, view, first)
             if not looked.again:
@@ -172,17 +179,17 @@ class ConversationLooks:
     async def _read(self, conversation: str, first: bool) -> tuple[ConversationSnapshot, tuple[Change, ...]]:
         """Everything, and what its facts, published now, say to the run's account."""
         settings, purpose = await settings_of(self._store, conversation)
-        snapshot = await read(self._store, conversation, settings, purpose, self._memory_starts)
+        snapshot = await read_everything(self._store, conversation, settings, purpose, self._memory_starts)
         return snapshot, await self._effects.publish_unproven(conversation, snapshot, first)
 
     async def _snapshot(
         self, done: GenerationStored, settings: ConversationSettings, purpose: Purpose
     ) -> ConversationSnapshot | None:
         """The facts after a first done: proven by it, else read where it leaves them open; None: read everything."""
-        snapshot = proven(done, settings, purpose, self._memory_starts)
+        snapshot = proven_by_done(done, settings, purpose, self._memory_starts)
         if snapshot is not None:
             return snapshot
-        snapshot = await read_after(self._store, done, settings, purpose, self._memory_starts)
+        snapshot = await read_after_done(self._store, done, settings, purpose, self._memory_starts)
         if snapshot is not None:
             await self._effects.publish_unproven(str(done.conversation_id), snapshot, first=True)
         return snapshot

@@ -39,7 +39,7 @@ class Effects:
         A judgement's is published here. Its runner has published a message's, as the done proves.
         """
         if done.judgement is not None and done.stored_at is not None:
-            return await self._tell(
+            return await self._publish_judgement(
                 JudgementMade.of(run_of(conversation), done.stored_at, conversation, done.judgement)
             )
         if done.event_sequence:
@@ -96,18 +96,18 @@ class Effects:
         A `first` look leaves out those that this process knows to stand there. Returns what the message's fact says
         to the run's account: its done, which says it too, may be lost.
         """
-        noticed: tuple[EventRecorded, ...] = ()
+        recorded: tuple[EventRecorded, ...] = ()
         last = snapshot.last
         if last is not None and not (first and message_fact(conversation, last.seq) in self._published):
             # Given messages are stored together: whoever died before it told the last one may have told none.
             begin = 1 if last.seq <= len(snapshot.facts.settings.given) else last.seq
             for entry in await self._whole(conversation, range(begin, last.seq + 1)):
-                noticed = await self._tell_message(entry, snapshot)
+                recorded = await self._publish_message(entry, snapshot)
         for judgement, made_at in snapshot.judgements:
             fact = JudgementMade.of(run_of(conversation), made_at, conversation, judgement)
             if not (first and fact.message_id in self._published):
-                await self._tell(fact)
-        return noticed
+                await self._publish_judgement(fact)
+        return recorded
 
     async def _whole(self, conversation: str, seqs: range) -> list[Entry]:
         """The entries at these seqs, with their texts. Raises NotYet."""
@@ -116,7 +116,7 @@ class Effects:
             raise NotYet(f"messages {seqs.start} to {seqs.stop - 1} of {conversation} are not readable")
         return entries
 
-    async def _tell_message(self, entry: Entry, snapshot: ConversationSnapshot) -> tuple[EventRecorded, ...]:
+    async def _publish_message(self, entry: Entry, snapshot: ConversationSnapshot) -> tuple[EventRecorded, ...]:
         try:
             sequence = await self._publisher.event(MessageAdded.of(entry))
         except NotStorable:
@@ -128,7 +128,7 @@ class Effects:
         asks = snapshot.facts.purpose is Purpose.CHAT and entry.side is Side.OPPONENT
         return (EventRecorded(sequence, entry.created_at, 0 if asks else entry.seq),)
 
-    async def _tell(self, fact: JudgementMade) -> int:
+    async def _publish_judgement(self, fact: JudgementMade) -> int:
         sequence = await self._publisher.event(fact)
         self._published.add(fact.message_id)
         return sequence

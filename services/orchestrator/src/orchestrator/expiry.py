@@ -8,7 +8,7 @@ import time
 
 from nats.aio.client import Client
 
-from orchestrator.chat_sweeper import Look
+from orchestrator.chat_sweeper import PublishLook
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
@@ -33,7 +33,7 @@ class Expiry:
         publisher: Publisher,
         client: Client,
         settings: OrchestratorSettings,
-        look: Look,
+        look: PublishLook,
         log: Logger,
     ) -> None:
         self._store = store

@@ -68,7 +68,7 @@ async def _assignment(store: Store, run_id: str) -> Assignment:
     return assignment
 
 
-def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> ConversationSnapshot:
+def at_start(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> ConversationSnapshot:
     """A conversation that this very look has begun: its given messages, and nothing else."""
     agent_seqs = [seq for seq, given in enumerate(settings.given, 1) if given.side is Side.AGENT]
     facts = ConversationFacts(
@@ -81,7 +81,9 @@ def begun(settings: ConversationSettings, purpose: Purpose, clock_started_at: da
     return ConversationSnapshot(facts, clock_started_at, now())
 
 
-def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpose) -> ConversationSnapshot | None:
+def proven_by_command(
+    command: RunCommanded, settings: ConversationSettings, purpose: Purpose
+) -> ConversationSnapshot | None:
     """The facts a first-delivered command of a chat's message proves by itself; None where it proves none."""
     if command.message_seq is None or command.stored_at is None or purpose is not Purpose.CHAT:
         return None
@@ -92,7 +94,7 @@ def asked(command: RunCommanded, settings: ConversationSettings, purpose: Purpos
     )
 
 
-def proven(
+def proven_by_done(
     done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
 ) -> ConversationSnapshot | None:
     """The facts a first-delivered done proves by itself; None where more must be read.
@@ -123,7 +125,7 @@ def proven(
     )
 
 
-async def read(
+async def read_everything(
     store: Store, conversation: str, settings: ConversationSettings, purpose: Purpose, memory_starts: int
 ) -> ConversationSnapshot:
     """Everything that is durable about a conversation. Raises NotYet where it has not begun or has a hole."""
@@ -142,7 +144,7 @@ async def read(
     return replace(snapshot, cause_at=cause_at, spent=spent, usage=total(spent))
 
 
-async def read_after(
+async def read_after_done(
     store: Store, done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
 ) -> ConversationSnapshot | None:
     """The transcript and what judges said of it, for a first-delivered done that proves the rest; None if it does not.

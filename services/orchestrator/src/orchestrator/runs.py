@@ -22,7 +22,7 @@ from orchestrator.decide_run import (
     decide_run,
 )
 from orchestrator.effects import Effects
-from orchestrator.facts import begun
+from orchestrator.facts import at_start
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import AgentShown, ControlChanged, RunStarted
 from shared.contracts.money import to_usd
@@ -195,7 +195,7 @@ class RunLooks:
     async def _start(self, run: Run, index: int, first: bool, begin: tuple[Begin, ...]) -> Counted | None:
         """Begins a conversation and looks at it, which gives it its given messages."""
         conversation = _conversation(run, index)
-        snapshot = begun(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
+        snapshot = at_start(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
         return await self._conversations.on_start(conversation, snapshot, begin, first)
 
     async def _look_at_open(self, run: Run, indexes: set[int], apart: bool) -> None:

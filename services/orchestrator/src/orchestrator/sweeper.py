@@ -137,16 +137,16 @@ class Sweeper:
         for conversation in unended:
             run = by_id[conversation.run_id]
             paused = timedelta(seconds=run.paused_seconds)
-            heard = max(activity.get(conversation.id, conversation.started_at), run.control.changed_at)
+            active_at = max(activity.get(conversation.id, conversation.started_at), run.control.changed_at)
             if now() >= conversation.deadline_at + paused:
                 found.append((conversation.run_id, conversation.id, "deadline"))
-            elif now() - heard > self._silence:
+            elif now() - active_at > self._silence:
                 found.append((conversation.run_id, conversation.id, "silent conversation"))
         return found
 
     def _silent(self, run: Run) -> bool:
-        heard = max(run.last_event_at or run.created_at, run.control.changed_at)
-        return now() - heard > self._silence
+        active_at = max(run.last_event_at or run.created_at, run.control.changed_at)
+        return now() - active_at > self._silence
 
     async def _look(self, run_id: str, conversation: str | None, reason: str) -> None:
         bucket = int(time.time() // self._settings.sweep_period_seconds)
