@@ -9,7 +9,7 @@ import pytest
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects.openai_chat import OpenAIChat
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
-from llm_runner.providers.rhythm import Rhythm
+from llm_runner.providers.read_ticker import ReadTicker
 from shared.routing import ModelEntry, ProviderEntry
 from unit.llm_runner.prompts import plain_prompt
 
@@ -61,7 +61,7 @@ async def calling(
     entry = ProviderEntry(
         base_url=f"http://127.0.0.1:{port}/v1/", key_variable="DEMO_KEY", models={"demo-fast": ModelEntry()}
     )
-    provider = HttpProvider("demo", entry, OpenAIChat(), key, connect_seconds=2, rhythm=Rhythm(0.03))
+    provider = HttpProvider("demo", entry, OpenAIChat(), key, connect_seconds=2, ticker=ReadTicker(0.03))
     async with listening, asyncio.timeout(5):
         yield provider, server
         await provider.close()
@@ -152,7 +152,7 @@ async def test_text_is_read_at_once_when_it_begins_and_ends_and_in_intervals_bet
     listening = await asyncio.start_server(pieces.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     entry = ProviderEntry(base_url=f"http://127.0.0.1:{port}", key_variable=None, models={"demo-fast": ModelEntry()})
-    provider = HttpProvider("demo", entry, OpenAIChat(), None, connect_seconds=2, rhythm=Rhythm(3600))
+    provider = HttpProvider("demo", entry, OpenAIChat(), None, connect_seconds=2, ticker=ReadTicker(3600))
     async with listening, asyncio.timeout(5):
         chunks: asyncio.Queue[Chunk] = asyncio.Queue()
         reading = asyncio.create_task(provider.stream("demo-fast", PROMPT, "attempt-1", chunks.put_nowait))

@@ -16,7 +16,7 @@ from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects import DIALECTS, UnknownDialect, dialect_of
 from llm_runner.providers.prompt import Prompt, Tool
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount, ToolCallDelta
-from llm_runner.providers.rhythm import Rhythm
+from llm_runner.providers.read_ticker import ReadTicker
 from shared.logs import Logger
 from shared.routing import ModelEntry, ProviderEntry, Registry
 from support.line_dialect import LONGEST_LINE, LineDialect
@@ -77,7 +77,7 @@ async def speaking(server: LineServer) -> AsyncIterator[HttpProvider]:
     async with TestServer(app) as listening:
         address = str(listening.make_url("/base"))
         entry = ProviderEntry(base_url=address, dialect="lines", key_variable="LINES", models={"m": ModelEntry()})
-        provider = HttpProvider("ours", entry, dialect_of("ours", entry), KEY, 2, Rhythm(0.001))
+        provider = HttpProvider("ours", entry, dialect_of("ours", entry), KEY, 2, ReadTicker(0.001))
         try:
             yield provider
         finally:

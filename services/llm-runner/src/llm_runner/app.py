@@ -19,8 +19,8 @@ from llm_runner.past import PastAttempts
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects import dialect_of
 from llm_runner.providers.provider import Provider
+from llm_runner.providers.read_ticker import ReadTicker
 from llm_runner.providers.redaction import Redaction
-from llm_runner.providers.rhythm import Rhythm
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
@@ -67,9 +67,9 @@ class Runner:
 
     async def _begin(self, stack: AsyncExitStack) -> Work:
         client = self._connection.client
-        rhythm = Rhythm(self._settings.calls.delta_interval_seconds)
+        ticker = ReadTicker(self._settings.calls.delta_interval_seconds)
         everyone = self._registry.providers.items()
-        providers = {name: self._provider(name, entry, rhythm, stack) for name, entry in everyone}
+        providers = {name: self._provider(name, entry, ticker, stack) for name, entry in everyone}
         settlement = self._settlement(client, DeltaPublisher(client, self._log), dict(providers))
         self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
@@ -124,11 +124,11 @@ class Runner:
         limit = self._settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
         return JobSettlement(handler, announcer, self._jobs, limit, self._log)
 
-    def _provider(self, name: str, entry: ProviderEntry, rhythm: Rhythm, stack: AsyncExitStack) -> WatchedProvider:
+    def _provider(self, name: str, entry: ProviderEntry, ticker: ReadTicker, stack: AsyncExitStack) -> WatchedProvider:
         """A provider whose key is missing stays: its jobs fail with a sentence that names the variable."""
         key = self._keys.get(entry.key_variable) if entry.key_variable else None
         connect_seconds = self._settings.calls.call_connect_seconds
-        provider = HttpProvider(name, entry, self._dialects[name], key, connect_seconds, rhythm, self._redaction)
+        provider = HttpProvider(name, entry, self._dialects[name], key, connect_seconds, ticker, self._redaction)
         stack.push_async_callback(provider.close)
         unusable = provider.unusable()
         if unusable:

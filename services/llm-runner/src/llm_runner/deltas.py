@@ -1,4 +1,4 @@
-"""Deltas: each text that is read of an attempt, published as it comes (`providers/rhythm.py` says how often that is).
+"""Deltas: each text that is read of an attempt, published as it comes (`providers/read_ticker.py` says how often).
 
 A lost delta is healed by its `message`, so nothing here is confirmed and nothing that fails here fails the call.
 """

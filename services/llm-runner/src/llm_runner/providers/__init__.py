@@ -1,1 +1,1 @@
-"""Everything that knows how providers are spoken to."""
+"""Providers: how they are called, and what becomes of what they answer."""

@@ -24,10 +24,10 @@ class IncomingAnswer:
 
     def take(self, chunk: Chunk) -> None:
         """Raises ProviderFailure as soon as the answer is longer than can be kept: its call is closed then."""
-        said = chunk.text
-        text = self._text_of(said) if said else ""
+        came = chunk.text
+        text = self._text_of(came) if came else ""
         if chunk.finish_reason is None and chunk.tokens is None and not chunk.tool_calls:
-            if text is said:
+            if text is came:
                 self._take(chunk)
             elif text:
                 self._take(Chunk(text))

@@ -13,8 +13,8 @@ from llm_runner.providers.connection_errors import misconfigured, unreachable
 from llm_runner.providers.dialect import Dialect
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import PROVIDER_ERROR, Malformed, ProviderFailure, TakeChunk
+from llm_runner.providers.read_ticker import AnswerReading, ReadTicker
 from llm_runner.providers.redaction import Redaction
-from llm_runner.providers.rhythm import Reading, Rhythm
 from shared.routing import ProviderEntry
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -54,14 +54,14 @@ class HttpProvider:
         dialect: Dialect,
         key: str | None,
         connect_seconds: float,
-        rhythm: Rhythm,
+        ticker: ReadTicker,
         redaction: Redaction | None = None,
     ) -> None:
         self.name = name
         self.entry = entry
         self._dialect = dialect
         self._key = key.strip() if key else None
-        self._rhythm = rhythm
+        self._ticker = ticker
         self._redaction = redaction or Redaction.of({name: entry}, {entry.key_variable or "": key or ""})
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=NO_LIMIT, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=_trusted()),
@@ -112,7 +112,7 @@ class HttpProvider:
             if response.status != HTTPStatus.OK:
                 raise await self._refusal(response)
             content, decoder = response.content, self._dialect.decoder(self.name)
-            reading = Reading(self._rhythm, content)
+            reading = AnswerReading(self._ticker, content)
             while not decoder.ended and (piece := await content.readany()):
                 for chunk in decoder.feed(piece):
                     answer.take(chunk)

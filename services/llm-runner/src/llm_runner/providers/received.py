@@ -47,14 +47,14 @@ def token_count(prompt: object, completion: object) -> TokenCount | None:
         return None
 
 
-def finish_reason(said: object) -> str | None:
+def finish_reason(value: object) -> str | None:
     """How an answer ended, or None while it has not. Raises ProviderFailure for one that broke off."""
-    if not said:
+    if not value:
         return None
-    if said == BROKEN_OFF:
+    if value == BROKEN_OFF:
         raise ProviderFailure(PROVIDER_ERROR, "the answer ended by an error of the provider")
-    if isinstance(said, str) and len(said) <= LONGEST_FINISH_REASON and said.isprintable():
-        return OURS.get(said, said)
+    if isinstance(value, str) and len(value) <= LONGEST_FINISH_REASON and value.isprintable():
+        return OURS.get(value, value)
     return OTHER
 
 

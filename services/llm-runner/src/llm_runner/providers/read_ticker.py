@@ -3,7 +3,7 @@
 Text is published no more often than that, so a token need not wake anybody: what comes meanwhile waits in its
 connection's buffer and is one text. Whoever reads together publishes together, in one write to the broker, and one
 wake-up carries the texts of all answers to everybody behind it. So an answer to which nothing came is not read either,
-until the next beat: one that waited for its next token itself would fall out of step with the others.
+until the next tick: one that waited for its next token itself would fall out of step with the others.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ import asyncio
 import aiohttp
 
 
-class Reading:
-    """One answer's reading: at once until text has begun, then by the beat; what has ended is read at once."""
+class AnswerReading:
+    """One answer's reading: at once until text has begun, then tick by tick; what has ended is read at once."""
 
-    def __init__(self, rhythm: "Rhythm", content: aiohttp.StreamReader) -> None:
+    def __init__(self, ticker: "ReadTicker", content: aiohttp.StreamReader) -> None:
         self.text_began = False
-        self._rhythm = rhythm
+        self._ticker = ticker
         self._content = content
         self._read_bytes = 0
         self._ended = False
@@ -30,12 +30,12 @@ class Reading:
         self._read_bytes = self._content.total_bytes
         self._waiting = asyncio.get_running_loop().create_future()
         try:
-            self._rhythm.join(self)
+            self._ticker.join(self)
             await self._waiting
         finally:
             self._waiting = None
 
-    def beat(self) -> bool:
+    def tick(self) -> bool:
         """Has the reader go on where something came, or where it does not wait any more; whether it did."""
         content = self._content
         if self._waiting is None or content.total_bytes > self._read_bytes or content.exception() is not None:
@@ -52,20 +52,20 @@ class Reading:
             self._waiting.set_result(None)
 
 
-class Rhythm:
-    """The beat of a process: every `seconds` while somebody waits for it."""
+class ReadTicker:
+    """Ticks every `seconds` while an answer waits for it, once for all answers of the process."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._waiting: list[Reading] = []
+        self._waiting: list[AnswerReading] = []
 
-    def join(self, reading: Reading) -> None:
-        """Has the reading told of every beat until it goes on."""
+    def join(self, reading: AnswerReading) -> None:
+        """The reading is asked at every tick, until it goes on."""
         if not self._waiting:
-            asyncio.get_running_loop().call_later(self._seconds, self._beat)
+            asyncio.get_running_loop().call_later(self._seconds, self._tick)
         self._waiting.append(reading)
 
-    def _beat(self) -> None:
-        self._waiting = [reading for reading in self._waiting if not reading.beat()]
+    def _tick(self) -> None:
+        self._waiting = [reading for reading in self._waiting if not reading.tick()]
         if self._waiting:
-            asyncio.get_running_loop().call_later(self._seconds, self._beat)
+            asyncio.get_running_loop().call_later(self._seconds, self._tick)
