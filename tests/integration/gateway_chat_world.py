@@ -282,7 +282,7 @@ class ChatWorld:
 
     async def nobody_reads(self) -> None:
         """Returns when no stream is open any more."""
-        await until(lambda: not any(len(one.streams.clients) for one in self.gateways))
+        await until(lambda: not any(len(one.streams.open_streams) for one in self.gateways))
 
 
 @dataclass

@@ -237,9 +237,9 @@ async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here:
     streams = here.gateways[0].streams
     async with here.gateways[0].open(path(story)) as client:
         await client.until_comment("connected")
-        assert len(streams.clients) == 1
+        assert len(streams.open_streams) == 1
     # By itself, long before a heartbeat could find the connection closed.
-    await until(lambda: not len(streams.clients), seconds=5)
+    await until(lambda: not len(streams.open_streams), seconds=5)
     await until(lambda: not streams.hub.views, seconds=5)
 
 
@@ -313,9 +313,9 @@ async def test_reader_that_takes_nothing_is_cut_and_goes_on_where_it_was(
             stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stuck.connect(("127.0.0.1", httpx.URL(here.gateways[0].url).port))
             stuck.sendall(f"GET {path(story)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            await until(lambda: len(streams.clients) == 1)
+            await until(lambda: len(streams.open_streams) == 1)
             for seq in range(1, 150):
                 await story.message(seq, content="x" * 60_000)
-            await until(lambda: not len(streams.clients))
+            await until(lambda: not len(streams.open_streams))
         await story.end()
         assert sequences(await read(here.gateways[0], path(story))) == told(story)

@@ -74,7 +74,7 @@ async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_u
     async with AsyncExitStack() as open_ones:
         for _ in range(LIMIT):
             await open_ones.enter_async_context(stream(first, story))
-        await until(lambda: len(first.streams.clients) == LIMIT)
+        await until(lambda: len(first.streams.open_streams) == LIMIT)
         async with stream(first, story) as third:
             assert await refusal(third) == REFUSED
         async with stream(first, story, "berta") as of_another:

@@ -89,7 +89,7 @@ async def test_reader_that_leaves_cancels_the_run(here: World) -> None:
         await client.until_comment("connected")
         story = await story_of(here, client)
     reads = here.store.runs
-    await until(lambda: not len(here.gateways[0].streams.clients), seconds=1)
+    await until(lambda: not len(here.gateways[0].streams.open_streams), seconds=1)
     run = await reads.get(story.run.id)
     assert run is not None
     assert run.control.wanted is Wanted.CANCEL

@@ -121,7 +121,7 @@ async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> 
 
     async with asyncio.TaskGroup() as tasks:
         readers = [tasks.create_task(follow()) for _ in range(20)]
-        await until(lambda: len(here.gateways[0].streams.clients) == 20)
+        await until(lambda: len(here.gateways[0].streams.open_streams) == 20)
         await story.whole()
     assert all(body(reader.result()[-1])["terminal"] for reader in readers)
     assert 0 < reads <= 10

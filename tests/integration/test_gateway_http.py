@@ -149,7 +149,7 @@ async def test_head_says_what_get_would_and_begins_nothing(here: World) -> None:
     asked = (await http.post("/api/llm", json={"prompt": "hi"})).json()["url"]
     assert (await http.head(asked)).status_code == 200
     assert await here.store.collection("runs").estimated_document_count() == runs == 1
-    assert len(here.gateways[0].streams.clients) == 0
+    assert len(here.gateways[0].streams.open_streams) == 0
     async with asyncio.timeout(10):
         # No long poll.
         answer = await http.head(f"/api/conversations/{story.run.conversation_id(1)}/messages?wait=30")

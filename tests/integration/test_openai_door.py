@@ -118,7 +118,7 @@ async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: Wo
 async def test_client_that_leaves_cancels_the_run(here: World, streamed: bool) -> None:
     story = await leave_in_the_middle(here.gateways[0], BODY | {"stream": streamed}, here)
     await until_wanted(here, story.run.id, Wanted.CANCEL)
-    await until(lambda: not len(here.gateways[0].streams.clients))
+    await until(lambda: not len(here.gateways[0].streams.open_streams))
 
 
 async def test_stream_holds_nothing_that_is_not_openais(here: World) -> None:
@@ -136,7 +136,7 @@ async def test_stream_of_a_gateway_that_stops_ends_with_an_error_and_stops_the_c
         story = await asked(here)
         await story.delta("At ", seq=2)
         await client.take(2)
-        here.gateways[0].streams.clients.end_all()
+        here.gateways[0].streams.open_streams.end_all()
         told = await client.rest()
     assert '"code":"unavailable"' in told[-1].data
     await until_wanted(here, story.run.id, Wanted.CANCEL)

@@ -76,7 +76,7 @@ async def test_reader_that_was_cut_off_goes_on_elsewhere(here: World, path: str,
         await story.start()
         await story.delta("At ", seq=2)
         first = await client.take(1)
-    await until(lambda: not len(here.gateways[0].streams.clients))
+    await until(lambda: not len(here.gateways[0].streams.open_streams))
     await story.delta("sea.", seq=2, i=1)
     async with here.gateways[1].open(url, first[0].id) as client:
         second = await client.take(1)
@@ -180,7 +180,7 @@ async def test_many_readers_of_one_question_begin_it_once(here: World) -> None:
             return data(await client.rest())
 
     readers = [asyncio.create_task(read(number)) for number in range(8)]
-    await until(lambda: sum(len(gateway.streams.clients) for gateway in here.gateways) == 8)
+    await until(lambda: sum(len(gateway.streams.open_streams) for gateway in here.gateways) == 8)
     story = await begun(here, sid)
     await story.start()
     await story.message(2, content="At sea.", side=Side.AGENT)

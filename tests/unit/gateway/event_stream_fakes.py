@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 
-from gateway.event_stream.log.events import DELTA, RUN_ENDED, Heard, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, StreamEvent, View
 from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
-from gateway.event_stream.log.source import Hear, StreamFacts, Unsubscribe
+from gateway.event_stream.log.source import Deliver, StreamFacts, Unsubscribe
 from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
@@ -37,8 +37,8 @@ class FakeSource:
         self.lag = 0
         self.held: asyncio.Event | None = None
         self.reads: list[tuple[int, int]] = []
-        self.stored: list[Heard] = []
-        self._listening: list[tuple[View, Hear]] = []
+        self.stored: list[StreamEvent] = []
+        self._listening: list[tuple[View, Deliver]] = []
         self._sequence = 0
 
     @property
@@ -47,10 +47,10 @@ class FakeSource:
 
     def tell(self, type_: str = "message", conversation: str | None = None, seq: int = 0) -> int:
         """Stores an event of the run, and has it heard unless nobody hears."""
-        heard = self._store(type_, conversation, seq)
+        event = self._store(type_, conversation, seq)
         if not self.deaf:
-            self.deliver(heard)
-        return heard.sequence
+            self.deliver(event)
+        return event.sequence
 
     def delta(self, conversation: str = f"{RUN}-1") -> int:
         return self.tell(DELTA, conversation)
@@ -59,12 +59,12 @@ class FakeSource:
         """Takes the next sequence of the stream."""
         self._sequence += 1
 
-    def deliver(self, heard: Heard) -> None:
+    def deliver(self, event: StreamEvent) -> None:
         for view, hear in self._listening:
-            if any(_matches(pattern, subjects.republished(heard.subject)) for pattern in view.live):
-                hear(heard)
+            if any(_matches(pattern, subjects.republished(event.subject)) for pattern in view.live):
+                hear(event)
 
-    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
         self._ask()
         entry = (view, hear)
         self._listening.append(entry)
@@ -74,18 +74,18 @@ class FakeSource:
 
         return unsubscribe
 
-    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
         self._ask()
         self.reads.append((after, up_to))
-        for heard in self._readable():
-            if after < heard.sequence <= up_to and any(_matches(pattern, heard.subject) for pattern in view.stored):
+        for event in self._readable():
+            if after < event.sequence <= up_to and any(_matches(pattern, event.subject) for pattern in view.stored):
                 if self.held is not None:
                     await self.held.wait()
-                yield heard._replace(previous=-1)
+                yield event._replace(previous=-1)
 
     async def last_sequence(self, view: View) -> int:
         self._ask()
-        readable = [heard.sequence for heard in self._readable() if _matches(view.bound, heard.subject)]
+        readable = [event.sequence for event in self._readable() if _matches(view.bound, event.subject)]
         return readable[-1] if readable else 0
 
     async def end_of(self, run_id: str) -> int | None:
@@ -101,17 +101,17 @@ class FakeSource:
         if self.away:
             raise BrokerUnavailable("anything", ConnectionError("away"))
 
-    def _readable(self) -> list[Heard]:
+    def _readable(self) -> list[StreamEvent]:
         return self.stored[: len(self.stored) - self.lag]
 
-    def _store(self, type_: str, conversation: str | None, seq: int) -> Heard:
+    def _store(self, type_: str, conversation: str | None, seq: int) -> StreamEvent:
         self._sequence += 1
         subject = subjects.text(RUN, conversation or "") if type_ == DELTA else subjects.events(RUN)
         previous = next((one.sequence for one in reversed(self.stored) if one.subject == subject), 0)
         payload = json.dumps({"type": type_, "seq": seq, "text": f"t{self._sequence}"}).encode()
-        heard = Heard(self._sequence, subject, previous, type_, conversation, payload)
-        self.stored.append(heard)
-        return heard
+        event = StreamEvent(self._sequence, subject, previous, type_, conversation, payload)
+        self.stored.append(event)
+        return event
 
 
 def _matches(pattern: str, subject: str) -> bool:

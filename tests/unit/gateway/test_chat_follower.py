@@ -10,7 +10,7 @@ import pytest
 
 from gateway.answers.answer_events import Answered, Closed, Opened, Piece, Text, read_piece
 from gateway.answers.follower import AnswerFollower
-from gateway.event_stream.log.events import DELTA, Heard
+from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
 from shared.contracts.record import now
@@ -66,12 +66,12 @@ def entry(content: str, seq: int = 2) -> Entry:
 
 def tell(source: FakeSource, type_: str, **body: Any) -> int:
     """Stores an event with a body of the test's own, and has it heard."""
-    heard = source._store(type_, RUN, 0)
+    event = source._store(type_, RUN, 0)
     payload = json.dumps({"type": type_, "conversationId": RUN} | body, separators=(",", ":")).encode()
-    source.stored[-1] = heard = heard._replace(payload=payload)
+    source.stored[-1] = event = event._replace(payload=payload)
     if not source.deaf:
-        source.deliver(heard)
-    return heard.sequence
+        source.deliver(event)
+    return event.sequence
 
 
 def delta(source: FakeSource, text: str, number: int, seq: int = 2, attempt: str = "a1") -> int:
@@ -215,5 +215,5 @@ def test_delta_as_llm_runner_writes_it() -> None:
     assert isinstance(found, Text)
     assert (found.attempt, found.number, found.text) == ("a1", 3, json.loads(payload)["text"])
     assert read_piece(9, DELTA, payload, 4) is None
-    heard = Heard(9, subjects.text("r", "r"), 0, DELTA, "r", payload)
-    assert read_piece(heard.sequence, heard.type, heard.payload + b"\n", 2) == found
+    event = StreamEvent(9, subjects.text("r", "r"), 0, DELTA, "r", payload)
+    assert read_piece(event.sequence, event.type, event.payload + b"\n", 2) == found

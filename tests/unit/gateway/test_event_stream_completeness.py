@@ -1,17 +1,17 @@
 """What is complete, and what is missing (docs/architecture.md, "Event streams in the gateway")."""
 
 from gateway.event_stream.log.completeness import Completeness
-from gateway.event_stream.log.events import DELTA, Heard
+from gateway.event_stream.log.events import DELTA, StreamEvent
 from shared.messaging import subjects
 from unit.gateway.event_stream_fakes import RUN, WHOLE
 
 
-def event(sequence: int, previous: int) -> Heard:
-    return Heard(sequence, subjects.events(RUN), previous, "message", None, b"{}")
+def event(sequence: int, previous: int) -> StreamEvent:
+    return StreamEvent(sequence, subjects.events(RUN), previous, "message", None, b"{}")
 
 
-def delta(sequence: int, previous: int, conversation: str = f"{RUN}-1") -> Heard:
-    return Heard(sequence, subjects.text(RUN, conversation), previous, DELTA, conversation, b"{}")
+def delta(sequence: int, previous: int, conversation: str = f"{RUN}-1") -> StreamEvent:
+    return StreamEvent(sequence, subjects.text(RUN, conversation), previous, DELTA, conversation, b"{}")
 
 
 def test_what_follows_on_its_own_subject_has_no_hole_before_it() -> None:

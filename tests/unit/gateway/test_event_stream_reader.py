@@ -8,12 +8,12 @@ from typing import cast
 import pytest
 from starlette.types import Message
 
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.event_stream.log.cursors import Cursor, run_tag
 from gateway.event_stream.log.events import EVERYTHING
 from gateway.event_stream.log.hub import Hub
-from gateway.event_stream.readers.run_event_stream import EventReader
-from gateway.event_stream.readers.stream_request import Asked
+from gateway.event_stream.readers.run_event_stream import RunEventStream
+from gateway.event_stream.readers.stream_request import StreamRequest
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable
 from shared.storage import Store
@@ -25,9 +25,9 @@ class Reading:
 
     def __init__(self, hub: Hub, after: int | None, event_sequence: int = 0) -> None:
         cursor = Cursor(EPOCH, run_tag(RUN), after) if after is not None else None
-        asked = Asked(EVERYTHING, cursor, foreign=False, begins="start")
-        self._serve = EventReader(hub, cast(Store, None), a_run(event_sequence=event_sequence), WHOLE, asked)
-        self.client = Client(self._send, heartbeat_seconds=60)
+        asked = StreamRequest(EVERYTHING, cursor, foreign=False, begins="start")
+        self._serve = RunEventStream(hub, cast(Store, None), a_run(event_sequence=event_sequence), WHOLE, asked)
+        self.client = OpenStream(self._send, heartbeat_seconds=60)
         self.blocked: asyncio.Event | None = None
         self.written: list[int] = []
         self.task = asyncio.create_task(self._serve(self.client))

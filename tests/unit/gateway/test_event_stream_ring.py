@@ -1,9 +1,9 @@
 """The bounded log readers hold an index into."""
 
-from gateway.event_stream.log.events import EVERYTHING, Wanted
+from gateway.event_stream.log.events import EVERYTHING, EventFilter
 from gateway.event_stream.log.ring import BLOCK_BYTES, Item, Ring
 
-MESSAGES = Wanted(types=frozenset({"message"}))
+MESSAGES = EventFilter(types=frozenset({"message"}))
 
 
 def ring_of(count: int, most_events: int = 100, most_bytes: int = 1_000_000, size: int = 10) -> Ring:
@@ -51,12 +51,12 @@ def test_filter_hides_events_and_moves_on() -> None:
 
 
 def test_events_of_the_run_belong_to_every_conversation() -> None:
-    wanted = Wanted(conversation="run-1")
+    wanted = EventFilter(conversation="run-1")
     assert [wanted.shows("message", of) for of in ("run-1", "run-2", None)] == [True, False, True]
 
 
 def test_end_snapshot_and_gap_pass_every_filter() -> None:
-    wanted = Wanted(types=frozenset({"message"}), conversation="run-1")
+    wanted = EventFilter(types=frozenset({"message"}), conversation="run-1")
     assert all(wanted.shows(type_, "run-2") for type_ in ("run.ended", "snapshot", "gap"))
 
 

@@ -7,7 +7,7 @@ from gateway.answers.answer_events import Answered, Piece
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import Format
 from gateway.answers.reader_leases import Readings
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 
 
 class AnswerReader:
@@ -32,22 +32,22 @@ class AnswerReader:
         self._finished = finished
         self._left = left
 
-    async def __call__(self, client: Client) -> bool:
+    async def __call__(self, stream: OpenStream) -> bool:
         """Writes the answer; says whether it was written to its end. Raises BrokerUnavailable, StoreUnavailable."""
         try:
             with self._readings.reading(self._run_id):
-                await client.write(self._format.begin(self._follower.after))
-                await self._write(client)
+                await stream.write(self._format.begin(self._follower.after))
+                await self._write(stream)
         finally:
-            if self._left and not (self._format.ended or client.leaving or self._readings.is_read(self._run_id)):
+            if self._left and not (self._format.ended or stream.leaving or self._readings.is_read(self._run_id)):
                 await self._left()
         return self._format.ended and not self._format.broken
 
-    async def _write(self, client: Client) -> None:
-        async with aclosing(self._follower.pieces(client)) as batches:
+    async def _write(self, stream: OpenStream) -> None:
+        async with aclosing(self._follower.pieces(stream)) as batches:
             async for batch in batches:
                 written, last = self._written(batch)
-                await client.write(written)
+                await stream.write(written)
                 if self._format.ended:
                     if isinstance(last, Answered):
                         self._finished(last)

@@ -9,8 +9,8 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.event_stream.connections.detach import hand_over
-from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.detach import detach
+from gateway.event_stream.connections.open_streams import OpenStream, OpenStreams
 from gateway.event_stream.connections.response import HEADERS
 from gateway.event_stream.log.frames import advice
 from gateway.http.head_requests import is_head
@@ -19,7 +19,7 @@ from shared.logs import Logger
 
 LONGEST_SECONDS: Final = 3600.0
 
-Serve = Callable[[Client], Awaitable[bool]]
+Serve = Callable[[OpenStream], Awaitable[bool]]
 
 
 class AnswerResponse(Response):
@@ -33,7 +33,7 @@ class AnswerResponse(Response):
 
     def __init__(
         self,
-        clients: OpenClients,
+        open_streams: OpenStreams,
         serve: Serve,
         headers: Mapping[str, str],
         log: Logger,
@@ -43,7 +43,7 @@ class AnswerResponse(Response):
     ) -> None:
         self.status_code = 200
         self.background = None
-        self._clients = clients
+        self._open_streams = open_streams
         self._serve = serve
         self._log = log
         self._events = events
@@ -55,28 +55,28 @@ class AnswerResponse(Response):
         if is_head(scope):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        await hand_over(scope, receive, send, self._stream)
+        await detach(scope, receive, send, self._stream)
 
     async def _stream(self, receive: Receive, send: Send) -> None:
-        client = self._clients.new(send) if self._events else Client(send, math.inf)
-        with self._counted, self._clients.holding(client):
-            watching = asyncio.create_task(client.cut_when_gone(receive))
+        stream = self._open_streams.new(send) if self._events else OpenStream(send, math.inf)
+        with self._counted, self._open_streams.holding(stream):
+            watching = asyncio.create_task(stream.cut_when_gone(receive))
             try:
                 async with asyncio.timeout(LONGEST_SECONDS) as bound:
-                    client.bind(bound)
-                    if await self._whole(client):
+                    stream.bind(bound)
+                    if await self._whole(stream):
                         await send({"type": "http.response.body", "body": b"", "more_body": False})
             except TimeoutError:
-                if not client.cut_off:
+                if not stream.cut_off:
                     self._log.warning("answer not made in time, its reader is sent away")
             finally:
                 watching.cancel()
 
-    async def _whole(self, client: Client) -> bool:
+    async def _whole(self, stream: OpenStream) -> bool:
         if self._events:
-            await client.write(advice("connected"))
+            await stream.write(advice("connected"))
         try:
-            return not client.leaving and await self._serve(client)
+            return not stream.leaving and await self._serve(stream)
         except TransientError as error:
             self._log.info("answer broken off", error=str(error))
             return False

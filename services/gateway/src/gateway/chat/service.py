@@ -226,7 +226,7 @@ class ChatDoor:
         reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)
         self._streams.begin()
         return AnswerResponse(
-            self._streams.clients,
+            self._streams.open_streams,
             reader,
             self._headers(answer, format_),
             self._log,

@@ -10,15 +10,15 @@ from starlette.responses import Response
 from gateway.access.callers import Caller
 from gateway.errors import TooManyStreams
 from gateway.event_stream.connections.admission import Admission
-from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.open_streams import OpenStream, OpenStreams
 from gateway.event_stream.connections.response import EVERYBODY, EventStreamResponse, Serve
 from gateway.event_stream.log.events import View
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.source import NatsSource
-from gateway.event_stream.readers.run_event_stream import EventReader
+from gateway.event_stream.readers.run_event_stream import RunEventStream
 from gateway.event_stream.readers.start_position import is_at_end
-from gateway.event_stream.readers.status_stream import StatusBoard, StatusReader, status_is_at_end
-from gateway.event_stream.readers.stream_request import last_event_id, read_asked
+from gateway.event_stream.readers.status_stream import StatusCache, StatusStream, status_is_at_end
+from gateway.event_stream.readers.stream_request import last_event_id, read_stream_request
 from gateway.event_stream.settings import StreamSettings
 from shared.cancellation import cancel_all
 from shared.contracts.runs import Run
@@ -49,11 +49,11 @@ class Streams:
         self._settings = settings
         self._log = log
         self._source = NatsSource(connection)
-        self._board = StatusBoard(store, settings)
+        self._board = StatusCache(store, settings)
         self._tasks: list[asyncio.Task[None]] = []
         self.stopping = stopping
         self.hub = Hub(self._source, settings, log)
-        self.clients = OpenClients(settings, stopping)
+        self.open_streams = OpenStreams(settings, stopping)
         self.admission = Admission(store.stream_leases, limit, log)
         connection.on_reconnected(self._on_reconnected)
 
@@ -62,7 +62,7 @@ class Streams:
 
         Raises InvalidRequest for a filter nobody knows, NotFound for a conversation of another run.
         """
-        asked = read_asked(request, run, conversation)
+        asked = read_stream_request(request, run, conversation)
         try:
             run = await self._with_end(run)
             if run.end_sequence is not None and is_at_end(asked.cursor, run, (await self._source.facts()).epoch):
@@ -70,7 +70,7 @@ class Streams:
         except BrokerUnavailable as error:
             return self.come_again(error)
         view = View.of(run, asked.wanted.conversation)
-        return self.response(EventReader(self.hub, self._store, run, view, asked), caller=caller)
+        return self.response(RunEventStream(self.hub, self._store, run, view, asked), caller=caller)
 
     async def _with_end(self, run: Run) -> Run:
         """The run with its end, which stands on the stream a moment before it stands on the run."""
@@ -84,20 +84,20 @@ class Streams:
         if status_is_at_end(last_id, run):
             return Response(status_code=204)
         done = request.query_params.get("done") == "1"
-        reader = StatusReader(self.hub, self._board, self._settings, run, self._log, last_id=last_id, done=done)
+        reader = StatusStream(self.hub, self._board, self._settings, run, self._log, last_id=last_id, done=done)
         return self.response(reader, {"Vary": "Accept"}, caller=caller)
 
     def come_again(self, error: BrokerUnavailable | StoreUnavailable) -> Response:
         """An event stream that ends at once with the advice to reconnect: what is away will be back."""
 
-        async def say(client: Client) -> None:
+        async def say(stream: OpenStream) -> None:
             raise error
 
         return self.response(say)
 
     async def check(self, caller: Caller) -> None:
         """Raises TooManyStreams where the caller may not have another stream: for a POST, before its first byte."""
-        if self.clients.full:
+        if self.open_streams.full:
             raise TooManyStreams
         await self.admission.check(caller)
 
@@ -116,7 +116,7 @@ class Streams:
         """An event stream that `serve` writes, counted for its caller; `advised` as in `EventStreamResponse`."""
         self.begin()
         admitted = self.admit(caller) if caller else EVERYBODY
-        return EventStreamResponse(self.clients, serve, headers, advised=advised, admitted=admitted)
+        return EventStreamResponse(self.open_streams, serve, headers, advised=advised, admitted=admitted)
 
     async def wait_for_change(self, run_id: str, seconds: float) -> bool:
         """Whether a fact or a hint of the run was heard; at the latest after a second, for some may go unheard."""
@@ -141,7 +141,7 @@ class Streams:
 
     async def close(self) -> None:
         """Ends all streams and everything behind them."""
-        self.clients.end_all()
+        self.open_streams.end_all()
         await cancel_all(self._tasks)
         await self.hub.close()
         await self.admission.close()
@@ -152,8 +152,8 @@ class Streams:
             return
         for work in (
             self.hub.run(),
-            self.clients.keep_time(),
-            self.clients.end_when_stopping(),
+            self.open_streams.keep_time(),
+            self.open_streams.end_when_stopping(),
             self.admission.run(),
         ):
             self._tasks.append(asyncio.create_task(work))

@@ -9,7 +9,7 @@ from gateway.access.token_gate import ReadByToken
 from gateway.chat.pages import read_page
 from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.http.paging import Cursor, Limit, page_size
 from gateway.runs.messages import LARGEST_SEQ
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
@@ -199,7 +199,7 @@ for _path in POSTS:
     )
 
 
-async def _nothing(client: Client) -> None:
+async def _nothing(stream: OpenStream) -> None:
     """What one stream too many gets; it is told to come again."""
 
 

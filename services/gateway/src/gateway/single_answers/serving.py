@@ -11,7 +11,7 @@ from gateway.answers.answer_events import Answered
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import Readings
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
 from shared.errors import TransientError
@@ -51,22 +51,22 @@ class AnswerStream:
         self._counted = counted
         self._resumes = resumes
 
-    async def __call__(self, client: Client) -> None:
+    async def __call__(self, stream: OpenStream) -> None:
         """Writes the answer. Raises TransientError where its reader is to come again."""
         with self._counted:
-            await self._write(client)
+            await self._write(stream)
         if self._form.abandoned:
             await self._stop()
 
-    async def _write(self, client: Client) -> None:
+    async def _write(self, stream: OpenStream) -> None:
         try:
             async with asyncio.timeout(self._limit):
-                await self._reader(client)
+                await self._reader(stream)
         except TimeoutError:
-            await client.write(self._form.lose())
+            await stream.write(self._form.lose())
         except TransientError:
             if self._resumes:
                 raise
-            await client.write(self._form.lose())
-        if client.leaving and not self._resumes:
-            await client.write(self._form.lose())
+            await stream.write(self._form.lose())
+        if stream.leaving and not self._resumes:
+            await stream.write(self._form.lose())

@@ -38,7 +38,7 @@ class OutermostLayer:
             await rest(receive, send)
 
 
-async def hand_over(scope: Scope, receive: Receive, send: Send, rest: Rest) -> None:
+async def detach(scope: Scope, receive: Receive, send: Send, rest: Rest) -> None:
     """Has the outermost layer serve the rest of a stream whose headers are sent; serves it here where there is none."""
     place: dict[str, Rest] | None = scope.get("state", {}).get(_PLACE)
     if place is None:

@@ -21,7 +21,7 @@ LONGEST_ROUND_SECONDS: Final = 0.5
 SHORTEST_ROUND_SECONDS: Final = 0.02
 
 
-class Client:
+class OpenStream:
     """One open stream. `leaving` says that it is to end itself now, with a good-bye.
 
     `due` is when it owes a heartbeat, `alarm` when it wants to be woken for reasons of its own.
@@ -103,13 +103,13 @@ class Client:
         self.cut()
 
 
-class OpenClients:
+class OpenStreams:
     """All open streams. `run` keeps their time until it is cancelled."""
 
     def __init__(self, settings: StreamSettings, stopping: asyncio.Event) -> None:
         self._settings = settings
         self._stopping = stopping
-        self._open: set[Client] = set()
+        self._open: set[OpenStream] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -123,18 +123,18 @@ class OpenClients:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
-    def new(self, send: Send) -> Client:
-        return Client(send, self._settings.stream_heartbeat_seconds)
+    def new(self, send: Send) -> OpenStream:
+        return OpenStream(send, self._settings.stream_heartbeat_seconds)
 
     @contextmanager
-    def holding(self, client: Client) -> Iterator[None]:
+    def holding(self, stream: OpenStream) -> Iterator[None]:
         """Counts the client among the open ones."""
-        self._open.add(client)
-        client.leaving = self.stopping
+        self._open.add(stream)
+        stream.leaving = self.stopping
         try:
             yield
         finally:
-            self._open.discard(client)
+            self._open.discard(stream)
 
     async def keep_time(self) -> None:
         """Wakes who is due and cuts who hangs, until it is cancelled."""
@@ -142,12 +142,12 @@ class OpenClients:
         while True:
             await asyncio.sleep(min(LONGEST_ROUND_SECONDS, max(SHORTEST_ROUND_SECONDS, pause)))
             now = time.monotonic()
-            for client in list(self._open):
-                if client.sending_since is None:
-                    if now >= client.due or now >= client.alarm:
-                        client.wake()
-                elif now - client.sending_since > self._settings.stream_send_limit_seconds:
-                    client.cut()
+            for stream in list(self._open):
+                if stream.sending_since is None:
+                    if now >= stream.due or now >= stream.alarm:
+                        stream.wake()
+                elif now - stream.sending_since > self._settings.stream_send_limit_seconds:
+                    stream.cut()
 
     async def end_when_stopping(self) -> None:
         """Ends every stream as soon as the server is told to stop."""
@@ -156,5 +156,5 @@ class OpenClients:
 
     def end_all(self) -> None:
         """Has every stream end itself now."""
-        for client in list(self._open):
-            client.leave()
+        for stream in list(self._open):
+            stream.leave()

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import TooManyStreams
-from gateway.event_stream.connections.detach import hand_over
-from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.detach import detach
+from gateway.event_stream.connections.open_streams import OpenStream, OpenStreams
 from gateway.event_stream.log.frames import advice
 from gateway.http.head_requests import is_head
 from shared.errors import StoreUnavailable, TransientError
@@ -22,7 +22,7 @@ HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
 }
 
-Serve = Callable[[Client], Awaitable[None]]
+Serve = Callable[[OpenStream], Awaitable[None]]
 Admitted = AbstractAsyncContextManager[None]
 EVERYBODY: Final[Admitted] = nullcontext()
 
@@ -38,7 +38,7 @@ class EventStreamResponse(Response):
 
     def __init__(
         self,
-        clients: OpenClients,
+        open_streams: OpenStreams,
         serve: Serve,
         headers: Mapping[str, str] | None = None,
         *,
@@ -47,7 +47,7 @@ class EventStreamResponse(Response):
     ) -> None:
         self.status_code = 200
         self.background = None
-        self._stream = _Stream(clients, serve, advised, admitted)
+        self._stream = _Stream(open_streams, serve, advised, admitted)
         self.init_headers({**HEADERS, **(headers or {})})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,58 +56,58 @@ class EventStreamResponse(Response):
         if is_head(scope):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        await hand_over(scope, receive, send, self._stream)
+        await detach(scope, receive, send, self._stream)
 
 
 class _Stream:
     """What is left of a response once its headers are out."""
 
-    __slots__ = ("_admitted", "_advised", "_clients", "_serve")
+    __slots__ = ("_admitted", "_advised", "_open_streams", "_serve")
 
-    def __init__(self, clients: OpenClients, serve: Serve, advised: bool, admitted: Admitted) -> None:
-        self._clients = clients
+    def __init__(self, open_streams: OpenStreams, serve: Serve, advised: bool, admitted: Admitted) -> None:
+        self._open_streams = open_streams
         self._serve = serve
         self._advised = advised
         self._admitted = admitted
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         """Serves the stream; a client that left or hung is dropped without a last byte."""
-        client = self._clients.new(send)
-        if self._clients.full:
-            await self._advise(client, "too many streams are open here, please reconnect")
+        stream = self._open_streams.new(send)
+        if self._open_streams.full:
+            await self._advise(stream, "too many streams are open here, please reconnect")
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        with self._clients.holding(client):
-            watching = asyncio.create_task(client.cut_when_gone(receive))
+        with self._open_streams.holding(stream):
+            watching = asyncio.create_task(stream.cut_when_gone(receive))
             try:
                 async with asyncio.timeout(None) as bound:
-                    client.bind(bound)
-                    await self._write(client)
+                    stream.bind(bound)
+                    await self._write(stream)
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             except TimeoutError:
-                if not client.cut_off:
+                if not stream.cut_off:
                     raise
             finally:
                 watching.cancel()
 
-    async def _write(self, client: Client) -> None:
-        await self._advise(client, "connected")
+    async def _write(self, stream: OpenStream) -> None:
+        await self._advise(stream, "connected")
         try:
-            if not (self._advised and client.leaving):
+            if not (self._advised and stream.leaving):
                 async with self._admitted:
-                    await self._serve(client)
+                    await self._serve(stream)
         except TooManyStreams as refused:
-            await self._advise(client, f"{refused.code}: {refused.message}")
+            await self._advise(stream, f"{refused.code}: {refused.message}")
         except TransientError as error:
             if not self._advised:
                 raise
-            await self._advise(client, f"{_reason(error)}, please reconnect")
-        if client.leaving:
-            await self._advise(client, "the server is going down, please reconnect")
+            await self._advise(stream, f"{_reason(error)}, please reconnect")
+        if stream.leaving:
+            await self._advise(stream, "the server is going down, please reconnect")
 
-    async def _advise(self, client: Client, text: str) -> None:
+    async def _advise(self, stream: OpenStream, text: str) -> None:
         if self._advised:
-            await client.write(advice(text))
+            await stream.write(advice(text))
 
 
 def _reason(error: TransientError) -> str:

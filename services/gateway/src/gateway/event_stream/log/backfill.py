@@ -6,14 +6,14 @@ has what it misses read into the log, and the others find it there.
 
 import asyncio
 
-from gateway.event_stream.log.events import Heard, View
+from gateway.event_stream.log.events import StreamEvent, View
 from gateway.event_stream.log.frames import Encoder
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source
 from shared.errors import BrokerUnavailable
 
 
-class Earlier:
+class Backfill:
     """Brings events from before a ring's base into it, one read at a time; what does not fit each reads for itself."""
 
     __slots__ = ("_encoder", "_reading", "_ring", "_source", "_too_far", "_view")
@@ -49,16 +49,16 @@ class Earlier:
         """The stored events in between, or None where they are more than the ring has room for."""
         items: list[Item] = []
         size = 0
-        async for heard in self._source.read(self._view, after, up_to):
-            if self._view.holds(heard):
-                items.append(item_of(heard, self._encoder))
+        async for event in self._source.read(self._view, after, up_to):
+            if self._view.holds(event):
+                items.append(item_of(event, self._encoder))
                 size += len(items[-1].frame)
             if not self._ring.has_room_before(len(items), size):
                 return None
         return items
 
 
-def item_of(heard: Heard, encoder: Encoder) -> Item:
+def item_of(event: StreamEvent, encoder: Encoder) -> Item:
     """The event as a ring keeps it."""
-    frame = encoder.event(heard.sequence, heard.type, heard.payload)
-    return Item(heard.sequence, heard.type, heard.conversation, frame)
+    frame = encoder.event(event.sequence, event.type, event.payload)
+    return Item(event.sequence, event.type, event.conversation, frame)

@@ -5,7 +5,7 @@ out to be missing below what readers have got already is told as `gap`; a missin
 `message` (docs/architecture.md, "Event streams in the gateway").
 """
 
-from gateway.event_stream.log.events import Heard, View
+from gateway.event_stream.log.events import StreamEvent, View
 
 
 class Completeness:
@@ -24,23 +24,23 @@ class Completeness:
         """Up to where no event is missing."""
         return self._up_to(self._view.events)
 
-    def hole_before(self, heard: Heard) -> bool:
+    def hole_before(self, event: StreamEvent) -> bool:
         """Whether something is missing before an event above `position`, and has to be read first."""
-        if heard.previous <= self._up_to(heard.subject):
+        if event.previous <= self._up_to(event.subject):
             return False
         # Below what was appended already a missing delta stays missing; a missing event has to be told.
-        return heard.subject == self._view.events or heard.previous > self.position
+        return event.subject == self._view.events or event.previous > self.position
 
-    def append(self, heard: Heard) -> None:
+    def append(self, event: StreamEvent) -> None:
         """The event is in the log, and nothing of its subject is missing before it."""
-        self.position = heard.sequence
-        self._on[heard.subject] = heard.sequence
+        self.position = event.sequence
+        self._on[event.subject] = event.sequence
 
-    def takes_late(self, heard: Heard) -> bool:
+    def takes_late(self, event: StreamEvent) -> bool:
         """Whether what is at or below `position` was missing, and is an event: it is missing no longer."""
-        if heard.subject != self._view.events or heard.sequence <= self._up_to(heard.subject):
+        if event.subject != self._view.events or event.sequence <= self._up_to(event.subject):
             return False
-        self._on[heard.subject] = heard.sequence
+        self._on[event.subject] = event.sequence
         return True
 
     def read(self, up_to: int) -> None:

@@ -15,7 +15,7 @@ DELTA: Final = "delta"
 ALWAYS_SHOWN: Final = frozenset({RUN_ENDED, "snapshot", "gap"})
 
 
-class Heard(NamedTuple):
+class StreamEvent(NamedTuple):
     """One event, live or from history. `previous` is the sequence before it on its subject, -1 where unknown."""
 
     sequence: int
@@ -65,13 +65,13 @@ class View:
         """The subjects that are listened to."""
         return [subjects.republished(subject) for subject in self.stored]
 
-    def holds(self, heard: Heard) -> bool:
+    def holds(self, event: StreamEvent) -> bool:
         """Whether the log of this view keeps the event."""
-        return self.conversation is None or heard.conversation in (None, self.conversation)
+        return self.conversation is None or event.conversation in (None, self.conversation)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """What one reader asked to see; events of the run itself belong to every conversation."""
 
     types: frozenset[str] | None = None
@@ -90,4 +90,4 @@ class Wanted:
         return self.conversation is None or conversation in (None, self.conversation)
 
 
-EVERYTHING: Final = Wanted()
+EVERYTHING: Final = EventFilter()

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from gateway.event_stream.log.events import RUN_ENDED, Wanted
+from gateway.event_stream.log.events import RUN_ENDED, EventFilter
 
 BLOCK_BYTES: Final = 64 * 1024
 KEPT_WHEN_TRIMMED: Final = 0.75
@@ -61,7 +61,7 @@ class Ring:
         self._types: list[str] = []
         self._conversations: list[str | None] = []
         self._frames: list[bytes] = []
-        self._latest: tuple[tuple[int, int, Wanted], Block] | None = None
+        self._latest: tuple[tuple[int, int, EventFilter], Block] | None = None
 
     @property
     def end(self) -> int:
@@ -122,7 +122,7 @@ class Ring:
         columns = (self._sequences[at:], self._types[at:], self._conversations[at:], self._frames[at:])
         return [Item(*event) for event in zip(*columns, strict=True)]
 
-    def block(self, index: int, wanted: Wanted) -> Block:
+    def block(self, index: int, wanted: EventFilter) -> Block:
         """What follows `index`, as far as it fits one write. Readers that stand together share its bytes."""
         key = (index, self.end, wanted)
         if self._latest is not None and self._latest[0] == key:
@@ -134,7 +134,7 @@ class Ring:
         self._latest = (key, block)
         return block
 
-    def _shown(self, start: int, stop: int, wanted: Wanted) -> list[bytes]:
+    def _shown(self, start: int, stop: int, wanted: EventFilter) -> list[bytes]:
         return [self._frames[at] for at in range(start, stop) if wanted.shows(self._types[at], self._conversations[at])]
 
     def _stop(self, start: int) -> int:

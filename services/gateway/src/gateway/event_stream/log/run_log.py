@@ -14,14 +14,14 @@ import time
 from operator import attrgetter
 from typing import Final
 
-from gateway.event_stream.log.backfill import Earlier, item_of
+from gateway.event_stream.log.backfill import Backfill, item_of
 from gateway.event_stream.log.completeness import Completeness
-from gateway.event_stream.log.events import DELTA, Heard, View
+from gateway.event_stream.log.events import DELTA, StreamEvent, View
 from gateway.event_stream.log.frames import Encoder
 from gateway.event_stream.log.gaps import gap_event
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source, Unsubscribe
-from gateway.event_stream.log.waiters import Audience
+from gateway.event_stream.log.waiters import Waiters
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 
@@ -39,10 +39,9 @@ class RunLog:
     """The log of one view. `run` is its only task; everything else happens at once, in the event loop."""
 
     __slots__ = (
-        "_audience",
         "_away",
+        "_backfill",
         "_completeness",
-        "_earlier",
         "_from_now",
         "_generation",
         "_incoming",
@@ -50,6 +49,7 @@ class RunLog:
         "_must_reach",
         "_source",
         "_stirred",
+        "_waiters",
         "_waiting",
         "_waiting_bytes",
         "encoder",
@@ -68,9 +68,9 @@ class RunLog:
         self.epoch = epoch
         self.encoder = Encoder(epoch, view.run_id)
         self.ring = ring
-        self._audience = Audience()
-        self.readers = self._audience.readers
-        self.fact_watchers = self._audience.fact_watchers
+        self._waiters = Waiters()
+        self.readers = self._waiters.readers
+        self.fact_watchers = self._waiters.fact_watchers
         self.filling = True
         self.filled = False
         self.failure: str | None = None
@@ -81,11 +81,11 @@ class RunLog:
         self._must_reach = 0
         # Not an Event, whose queue of waiters is most of what an idle log would hold.
         self._stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._incoming: list[Heard] = []
-        self._waiting: list[Heard] = []
+        self._incoming: list[StreamEvent] = []
+        self._waiting: list[StreamEvent] = []
         self._waiting_bytes = 0
         self._generation = 0
-        self._earlier = Earlier(view, source, ring, self.encoder)
+        self._backfill = Backfill(view, source, ring, self.encoder)
         self._away = False
 
     @property
@@ -105,7 +105,7 @@ class RunLog:
 
     async def run(self) -> None:
         """Listens first, then fills; fills again whenever it has to. Ends with the run, or by cancellation."""
-        unsubscribe = await self._source.listen(self.view, self._hear)
+        unsubscribe = await self._source.listen(self.view, self._deliver)
         self._generation = self._source.generation
         try:
             while not self.over:
@@ -130,13 +130,13 @@ class RunLog:
         """Ends the log: its readers leave and come again."""
         self.failure = reason
         self._stir()
-        self._audience.wake(facts=True)
+        self._waiters.wake(facts=True)
 
     async def reach_back(self, sequence: int) -> None:
         """Has the log begin after `sequence` if there is room. Raises BrokerUnavailable."""
-        if await self._earlier.bring(sequence) and self.ring.ended:
+        if await self._backfill.bring(sequence) and self.ring.ended:
             self._stir()
-            self._audience.wake()
+            self._waiters.wake()
 
     def _stir(self) -> None:
         """Has `run` look again at what there is to do."""
@@ -151,48 +151,48 @@ class RunLog:
 
     # -- live ---------------------------------------------------------------------------------------------------
 
-    def _hear(self, heard: Heard) -> None:
+    def _deliver(self, event: StreamEvent) -> None:
         """Takes what arrived together in the order of the stream, for two subscriptions may interleave."""
         if not self._incoming:
             asyncio.get_running_loop().call_soon(self._take_incoming)
-        self._incoming.append(heard)
+        self._incoming.append(event)
 
     def _take_incoming(self) -> None:
         incoming, self._incoming = self._incoming, []
-        self._audience.announce()
+        self._waiters.announce()
         if self._source.generation != self._generation:
             self._generation = self._source.generation
             self.refill()
         if len(incoming) > 1:
             incoming.sort(key=_sequence)
-        for heard in incoming:
-            self._take(heard)
-        self._audience.wake_all()
+        for event in incoming:
+            self._take(event)
+        self._waiters.wake_all()
 
-    def _take(self, heard: Heard) -> None:
+    def _take(self, event: StreamEvent) -> None:
         if self.ring.ended:
             return
         if self.filling:
-            self._keep_waiting(heard)
-        elif heard.sequence <= self.position:
-            self._notice_late(heard)
-        elif self._completeness.hole_before(heard):
-            self.refill(heard.sequence)
-            self._keep_waiting(heard)
+            self._keep_waiting(event)
+        elif event.sequence <= self.position:
+            self._notice_late(event)
+        elif self._completeness.hole_before(event):
+            self.refill(event.sequence)
+            self._keep_waiting(event)
         else:
-            self._append(heard)
+            self._append(event)
 
-    def _notice_late(self, heard: Heard) -> None:
-        if self._completeness.takes_late(heard):
-            self._tell_gap(heard.sequence, heard.sequence)
+    def _notice_late(self, event: StreamEvent) -> None:
+        if self._completeness.takes_late(event):
+            self._tell_gap(event.sequence, event.sequence)
 
-    def _keep_waiting(self, heard: Heard) -> None:
+    def _keep_waiting(self, event: StreamEvent) -> None:
         if self._waiting and (len(self._waiting) >= WAITING_EVENTS or self._waiting_bytes >= WAITING_BYTES):
             self._must_reach = max(self._must_reach, self._waiting[-1].sequence)
             self._waiting.clear()
             self._waiting_bytes = 0
-        self._waiting.append(heard)
-        self._waiting_bytes += len(heard.payload)
+        self._waiting.append(event)
+        self._waiting_bytes += len(event.payload)
 
     # -- history ------------------------------------------------------------------------------------------------
 
@@ -229,11 +229,11 @@ class RunLog:
             self.ring.base = up_to
             self._completeness.skip(up_to)
             return
-        async for heard in self._source.read(self.view, self._completeness.of_events, up_to):
-            if heard.sequence > self.position:
-                self._append(heard)
+        async for event in self._source.read(self.view, self._completeness.of_events, up_to):
+            if event.sequence > self.position:
+                self._append(event)
             else:
-                self._notice_late(heard)
+                self._notice_late(event)
             if self.ring.ended:
                 return
         self._completeness.read(up_to)
@@ -252,23 +252,23 @@ class RunLog:
         self.filling = False
         self.filled = True
         self._must_reach = 0
-        waiting.sort(key=lambda heard: heard.sequence)
-        for heard in waiting:
-            self._take(heard)
-        self._audience.wake()
+        waiting.sort(key=lambda event: event.sequence)
+        for event in waiting:
+            self._take(event)
+        self._waiters.wake()
 
     # -- appending ----------------------------------------------------------------------------------------------
 
-    def _append(self, heard: Heard) -> None:
-        self._completeness.append(heard)
-        if not self.view.holds(heard):
+    def _append(self, event: StreamEvent) -> None:
+        self._completeness.append(event)
+        if not self.view.holds(event):
             return
-        self.ring.append(item_of(heard, self.encoder))
+        self.ring.append(item_of(event, self.encoder))
         if self.ring.ended:
             self._stir()
-        self._audience.wake(facts=heard.type != DELTA)
+        self._waiters.wake(facts=event.type != DELTA)
 
     def _tell_gap(self, first: int, last: int) -> None:
         frame = gap_event(self.encoder, self.view.run_id, self.position, first, last)
         self.ring.append(Item(self.position, "gap", None, frame))
-        self._audience.wake(facts=True)
+        self._waiters.wake(facts=True)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from gateway.event_stream.log.events import DELTA, RUN_ENDED, Heard, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, StreamEvent, View
 from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
@@ -22,7 +22,7 @@ _LAST_SEQUENCE: Final = re.compile(rb"\nNats-Last-Sequence: (\d+)\r")
 REQUEST_SECONDS: Final = 2.0
 FACTS_FRESH_SECONDS: Final = 5.0
 
-Hear = Callable[[Heard], None]
+Deliver = Callable[[StreamEvent], None]
 Unsubscribe = Callable[[], Awaitable[None]]
 
 
@@ -46,10 +46,10 @@ class Source(Protocol):
     def generation(self) -> int:
         """Changes whenever something may have been missed unseen: the connection was made anew."""
 
-    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
         """Has `hear` called for every live event of the view."""
 
-    def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+    def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
         """The stored events of the view with `after` < sequence <= `up_to`, in order."""
 
     async def last_sequence(self, view: View) -> int:
@@ -79,13 +79,13 @@ class NatsSource:
     def generation(self) -> int:
         return self._connection.client.stats["reconnects"]
 
-    async def listen(self, view: View, hear: Hear) -> Unsubscribe:
+    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
         client = self._client()
 
         def on_message(subject: bytes, headers: bytes, payload: bytes) -> None:
-            heard = _live(subject.decode(errors="replace"), headers, payload)
-            if heard is not None:
-                hear(heard)
+            event = _live(subject.decode(errors="replace"), headers, payload)
+            if event is not None:
+                hear(event)
 
         with _away("a subscription"):
             ends = [await client.listen(subject, on_message) for subject in view.live]
@@ -97,7 +97,7 @@ class NatsSource:
 
         return unsubscribe
 
-    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[Heard]:
+    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
         if up_to <= after:
             return
         reads = [
@@ -168,21 +168,21 @@ def _away(what: str) -> Iterator[None]:
         raise BrokerUnavailable(what, error) from error
 
 
-def _live(subject: str, headers: bytes, payload: bytes) -> Heard | None:
+def _live(subject: str, headers: bytes, payload: bytes) -> StreamEvent | None:
     """The event as it was republished; None for what somebody else published there."""
     sequence, previous = _SEQUENCE.search(headers), _LAST_SEQUENCE.search(headers)
     if sequence is None or previous is None:
         return None
     stored = subjects.stored(subject)
     if not stored.endswith(".events"):
-        return Heard(int(sequence[1]), stored, int(previous[1]), DELTA, stored.rpartition(".")[2], payload)
+        return StreamEvent(int(sequence[1]), stored, int(previous[1]), DELTA, stored.rpartition(".")[2], payload)
     named = read_headers(headers)
     type_, conversation = _type(named, stored), _conversation(named, stored)
-    return Heard(int(sequence[1]), stored, int(previous[1]), type_, conversation, payload)
+    return StreamEvent(int(sequence[1]), stored, int(previous[1]), type_, conversation, payload)
 
 
-def _stored(stored: history.StoredMessage) -> Heard:
-    return Heard(
+def _stored(stored: history.StoredMessage) -> StreamEvent:
+    return StreamEvent(
         sequence=stored.sequence,
         subject=stored.subject,
         previous=-1,

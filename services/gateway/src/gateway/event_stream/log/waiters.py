@@ -11,7 +11,7 @@ class Wakeable(Protocol):
         """Something was appended, or the log came to its end."""
 
 
-class Audience:
+class Waiters:
     """`readers` wake for everything, `fact_watchers` not for deltas."""
 
     __slots__ = ("_facts", "_needed", "_planned", "fact_watchers", "readers")

@@ -1,20 +1,20 @@
 """One reader of a run's events: replay and live tail are the same loop, only the bytes come from elsewhere."""
 
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.event_stream.log.events import RUN_ENDED, RUN_STARTED, View
 from gateway.event_stream.log.frames import Encoder
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import BLOCK_BYTES
 from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.readers.snapshot import snapshot, snapshot_position
-from gateway.event_stream.readers.start_position import After, begins
-from gateway.event_stream.readers.stream_request import Asked
+from gateway.event_stream.readers.start_position import After, start_position
+from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, UnknownRun
 from shared.storage import Store
 
 
-class EventReader:
+class RunEventStream:
     """Serves one client. `sequence` is the last event it has, or was told of by a snapshot.
 
     Of its run it keeps two figures: it lives for hours, and there are thousands of it.
@@ -33,7 +33,7 @@ class EventReader:
         "_wanted",
     )
 
-    def __init__(self, hub: Hub, store: Store, run: Run, view: View, asked: Asked) -> None:
+    def __init__(self, hub: Hub, store: Store, run: Run, view: View, asked: StreamRequest) -> None:
         self._hub = hub
         self._store = store
         self._run_id = run.id
@@ -45,41 +45,41 @@ class EventReader:
         self._told = False
         self._ended = False
 
-    async def __call__(self, client: Client) -> None:
+    async def __call__(self, stream: OpenStream) -> None:
         """Writes until the run's end. Raises BrokerUnavailable or StoreUnavailable where it has to come again."""
         cursor = self._asked.cursor
         facts = await self._hub.source.facts(cursor.sequence if cursor else 0)
-        beginning = begins(self._asked, self._run_id, self._event_sequence, facts)
+        beginning = start_position(self._asked, self._run_id, self._event_sequence, facts)
         if isinstance(beginning, After):
             self._sequence = beginning.sequence
         else:
-            await self._tell_state(client, Encoder(facts.epoch, self._run_id))
+            await self._tell_state(stream, Encoder(facts.epoch, self._run_id))
         if self._ended:
             return
         async with self._hub.watching(self._view, self._sequence) as log:
-            log.readers.add(client)
+            log.readers.add(stream)
             try:
-                await self._follow(client, log)
+                await self._follow(stream, log)
             finally:
-                log.readers.discard(client)
+                log.readers.discard(stream)
 
-    async def _follow(self, client: Client, log: RunLog) -> None:
-        while log.base_is_open and not (log.over or client.leaving):
-            await client.wait()
+    async def _follow(self, stream: OpenStream, log: RunLog) -> None:
+        while log.base_is_open and not (log.over or stream.leaving):
+            await stream.wait()
         await log.reach_back(self._sequence)
-        if self._sequence == 0 and not self._told and not await self._history_is_whole(client, log):
-            await self._tell_state(client, log.encoder)
-        while not (self._ended or client.leaving):
+        if self._sequence == 0 and not self._told and not await self._history_is_whole(stream, log):
+            await self._tell_state(stream, log.encoder)
+        while not (self._ended or stream.leaving):
             if self._sequence < log.ring.base:
-                await self._replay(client, log)
+                await self._replay(stream, log)
             else:
-                await self._tail(client, log)
+                await self._tail(stream, log)
 
-    async def _tail(self, client: Client, log: RunLog) -> None:
+    async def _tail(self, stream: OpenStream, log: RunLog) -> None:
         """Writes from the log until the run has ended, or the client has fallen out of the ring."""
         ring, joined_at, behind = log.ring, self._sequence, True
         index = ring.index_after(joined_at)
-        while not client.leaving:
+        while not stream.leaving:
             if log.failure is not None:
                 raise BrokerUnavailable("the run's events", ConnectionError(log.failure))
             if behind:
@@ -90,15 +90,15 @@ class EventReader:
                 return
             if index < ring.end:
                 block = ring.block(index, self._wanted)
-                await client.write(block.data)
+                await stream.write(block.data)
                 index, self._sequence = block.next, max(self._sequence, block.sequence)
             elif ring.ended:
                 self._ended = True
                 return
             else:
-                await client.wait()
+                await stream.wait()
 
-    async def _replay(self, client: Client, log: RunLog) -> None:
+    async def _replay(self, stream: OpenStream, log: RunLog) -> None:
         """Writes stored events up to where the ring begins, by direct get."""
         up_to = log.ring.base
         kept: list[bytes] = []
@@ -108,31 +108,31 @@ class EventReader:
                 kept.append(log.encoder.event(heard.sequence, heard.type, heard.payload))
                 size += len(kept[-1])
             if size > BLOCK_BYTES:
-                await client.write(b"".join(kept))
+                await stream.write(b"".join(kept))
                 kept, size = [], 0
             self._ended = heard.type == RUN_ENDED
-            if client.leaving or self._ended:
+            if stream.leaving or self._ended:
                 break
-        await client.write(b"".join(kept))
+        await stream.write(b"".join(kept))
         self._sequence = up_to
 
-    async def _history_is_whole(self, client: Client, log: RunLog) -> bool:
+    async def _history_is_whole(self, stream: OpenStream, log: RunLog) -> bool:
         """Whether the run's history begins with its first event, or has not begun yet."""
-        while not (log.filled or log.ring.first_type or log.over or client.leaving):
-            await client.wait()
+        while not (log.filled or log.ring.first_type or log.over or stream.leaving):
+            await stream.wait()
         if log.ring.base == 0 and log.ring.first_type:
             return log.ring.first_type == RUN_STARTED
         async for heard in self._hub.source.read(self._view, 0, log.ring.base):
             return heard.type == RUN_STARTED
-        return self._event_sequence == 0 or log.over or client.leaving
+        return self._event_sequence == 0 or log.over or stream.leaving
 
-    async def _tell_state(self, client: Client, encoder: Encoder) -> None:
+    async def _tell_state(self, stream: OpenStream, encoder: Encoder) -> None:
         """Writes a snapshot and goes on from there; of an ended run it is all there is."""
         up_to = await self._hub.source.last_sequence(View(self._run_id, texts=True))
         run = await self._store.runs.get(self._run_id)
         if run is None:
             raise UnknownRun(self._run_id)
         self._sequence = snapshot_position(run, up_to)
-        await client.write(await snapshot(self._store, run, encoder.identity(self._sequence)))
+        await stream.write(await snapshot(self._store, run, encoder.identity(self._sequence)))
         self._told = True
         self._ended = run.end_sequence is not None

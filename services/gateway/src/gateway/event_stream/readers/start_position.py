@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway.event_stream.log.cursors import Cursor, run_tag
 from gateway.event_stream.log.source import StreamFacts
-from gateway.event_stream.readers.stream_request import Asked
+from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.runs import Run
 
 
@@ -20,10 +20,10 @@ class WithSnapshot:
     """With how things stand, and what happens from then on."""
 
 
-Beginning = After | WithSnapshot
+StartPosition = After | WithSnapshot
 
 
-def begins(asked: Asked, run_id: str, event_sequence: int, facts: StreamFacts) -> Beginning:
+def start_position(asked: StreamRequest, run_id: str, event_sequence: int, facts: StreamFacts) -> StartPosition:
     """Where a stream of a run begins whose last fact stands at `event_sequence`.
 
     A cursor of another epoch or run, one of the future, and one whose next events the stream has dropped already

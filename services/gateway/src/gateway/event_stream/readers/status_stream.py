@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from gateway.event_stream.connections.open_streams import Client
+from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.event_stream.log.cursors import run_tag
 from gateway.event_stream.log.events import View
 from gateway.event_stream.log.frames import unnamed
@@ -46,7 +46,7 @@ class _Kept:
     reading: Reading | None = None
 
 
-class StatusBoard:
+class StatusCache:
     """Reads runs for all status streams of this process: at most one read a run and spacing, whoever asks."""
 
     def __init__(self, store: Store, settings: StreamSettings) -> None:
@@ -77,22 +77,22 @@ class StatusBoard:
 class _Change:
     """Remembers when a fact was heard last, and wakes its client."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, stream: OpenStream) -> None:
+        self._stream = stream
         self.heard_at = 0.0
 
     def wake(self) -> None:
         self.heard_at = time.monotonic()
-        self._client.wake()
+        self._stream.wake()
 
 
-class StatusReader:
+class StatusStream:
     """Serves one client: the status now, at each change, and last with `terminal: true`."""
 
     def __init__(
         self,
         hub: Hub,
-        board: StatusBoard,
+        board: StatusCache,
         settings: StreamSettings,
         run: Run,
         log: Logger,
@@ -110,52 +110,52 @@ class StatusReader:
         self._last_id = last_id
         self._done = done
 
-    async def __call__(self, client: Client) -> None:
+    async def __call__(self, stream: OpenStream) -> None:
         """Writes until the run has ended. Raises StoreUnavailable where the client has to come again."""
-        change = _Change(client)
+        change = _Change(stream)
         first, self._first = self._first, None
-        if first is None or await self._tell(client, first):
+        if first is None or await self._tell(stream, first):
             return
         del first
         try:
             async with self._hub.watching(self._view(), None) as run_log:
                 run_log.fact_watchers.add(change)
                 try:
-                    await self._follow(client, change, run_log)
+                    await self._follow(stream, change, run_log)
                 finally:
                     run_log.fact_watchers.discard(change)
         except BrokerUnavailable as error:
             # The store alone says enough, a little later.
             self._log.info("status is polled", run_id=self._run_id, error=str(error))
-            await self._follow(client, change, None)
+            await self._follow(stream, change, None)
 
     def _view(self) -> View:
         """What is watched for events already serves; else facts are enough."""
         return self._whole if self._hub.is_watched(self._whole) else View(self._run_id, texts=False)
 
-    async def _follow(self, client: Client, change: _Change, run_log: RunLog | None) -> None:
+    async def _follow(self, stream: OpenStream, change: _Change, run_log: RunLog | None) -> None:
         period = WITHOUT_BROKER_SECONDS if run_log is None else self._settings.stream_status_period_seconds
         # What happened since the run was read and before it was watched is looked for once.
-        client.alarm = time.monotonic() + self._settings.stream_status_spacing_seconds
+        stream.alarm = time.monotonic() + self._settings.stream_status_spacing_seconds
         read_at = time.monotonic()
-        while not client.leaving:
-            await client.wait()
+        while not stream.leaving:
+            await stream.wait()
             if run_log is not None and run_log.failure is not None:
                 raise BrokerUnavailable("the run's events", ConnectionError(run_log.failure))
-            if change.heard_at > read_at or time.monotonic() >= client.alarm:
+            if change.heard_at > read_at or time.monotonic() >= stream.alarm:
                 # Whoever heard of the same change shares one read of it.
                 read_at = change.heard_at if change.heard_at > read_at else time.monotonic()
-                if await self._tell(client, await self._board.read(self._run_id, read_at)):
+                if await self._tell(stream, await self._board.read(self._run_id, read_at)):
                     return
-                client.alarm = time.monotonic() + period
+                stream.alarm = time.monotonic() + period
 
-    async def _tell(self, client: Client, reading: Reading) -> bool:
+    async def _tell(self, stream: OpenStream, reading: Reading) -> bool:
         """Writes a status that is new to the client; answers whether it was the last."""
         if reading.identity != self._last_id:
             self._last_id = reading.identity
-            await client.write(unnamed(reading.body, reading.identity))
+            await stream.write(unnamed(reading.body, reading.identity))
         if reading.terminal and self._done:
-            await client.write(DONE)
+            await stream.write(DONE)
         return reading.terminal
 
 

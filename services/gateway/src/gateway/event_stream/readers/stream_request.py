@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from gateway.event_stream.log.cursors import Cursor, read_cursor
-from gateway.event_stream.log.events import Wanted
+from gateway.event_stream.log.events import EventFilter
 from shared.contracts.runs import Run
 
 TYPES: Final = (
@@ -35,10 +35,10 @@ TYPES_LISTED: Final = rf"^(({_TYPE})(,({_TYPE}))*)?$"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StreamRequest:
     """`foreign` says that a last id was sent that is no cursor of ours."""
 
-    wanted: Wanted
+    wanted: EventFilter
     cursor: Cursor | None
     foreign: bool
     begins: Literal["start", "now"]
@@ -50,7 +50,7 @@ def last_event_id(request: Request) -> str | None:
     return sent.strip() if sent and sent.strip() else None
 
 
-def read_asked(request: Request, run: Run, conversation: str | None) -> Asked:
+def read_stream_request(request: Request, run: Run, conversation: str | None) -> StreamRequest:
     """What is asked of a run's events; `conversation` where the path names one. Raises InvalidRequest, NotFound."""
     last_id = last_event_id(request)
     cursor = read_cursor(last_id)
@@ -61,8 +61,8 @@ def read_asked(request: Request, run: Run, conversation: str | None) -> Asked:
     named = conversation or query.get("conversation")
     if named is not None and not _is_of(run, named):
         raise NotFound("conversation", named)
-    return Asked(
-        wanted=Wanted(_types(query.get("types")), named),
+    return StreamRequest(
+        wanted=EventFilter(_types(query.get("types")), named),
         cursor=cursor,
         foreign=last_id is not None and cursor is None,
         begins="now" if begins == "now" else "start",

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Message
 
-from gateway.event_stream.connections.open_streams import Client, OpenClients
+from gateway.event_stream.connections.open_streams import OpenStream, OpenStreams
 from gateway.event_stream.connections.response import EventStreamResponse, Serve
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable, StoreUnavailable
@@ -48,7 +48,7 @@ class Stage:
 
     def __init__(self, settings: StreamSettings) -> None:
         self.stopping = asyncio.Event()
-        self.clients = OpenClients(settings, self.stopping)
+        self.clients = OpenStreams(settings, self.stopping)
         self.wire = Wire()
 
     @asynccontextmanager
@@ -64,7 +64,7 @@ class Stage:
             await asyncio.gather(*work, served, return_exceptions=True)
 
 
-async def wait_for_ever(client: Client) -> None:
+async def wait_for_ever(client: OpenStream) -> None:
     while not client.leaving:
         await client.wait()
 
@@ -86,7 +86,7 @@ async def test_heartbeats_are_comments() -> None:
 async def test_writes_put_heartbeats_off() -> None:
     stage = Stage(StreamSettings(stream_heartbeat_seconds=0.2))
 
-    async def write_often(client: Client) -> None:
+    async def write_often(client: OpenStream) -> None:
         for _ in range(40):
             await asyncio.sleep(0.01)
             await client.write(b"x")
@@ -99,7 +99,7 @@ async def test_writes_put_heartbeats_off() -> None:
 async def test_client_that_takes_nothing_is_cut() -> None:
     stage = Stage(QUICK)
 
-    async def write_on(client: Client) -> None:
+    async def write_on(client: OpenStream) -> None:
         while True:
             await client.write(b"x")
             await asyncio.sleep(0.001)
@@ -117,7 +117,7 @@ async def test_client_that_left_frees_everything_at_once_wherever_it_stands() ->
     stage = Stage(SLOW)
     freed = asyncio.Event()
 
-    async def read_for_long(client: Client) -> None:
+    async def read_for_long(client: OpenStream) -> None:
         try:
             await asyncio.Event().wait()  # a read of history, of the store
         finally:
@@ -146,7 +146,7 @@ async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
 async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
     stage = Stage(SLOW)
 
-    async def write_on(client: Client) -> None:
+    async def write_on(client: OpenStream) -> None:
         while not client.leaving:
             await client.write(b"x")
             await asyncio.sleep(0)
@@ -171,7 +171,7 @@ async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
 async def test_what_will_pass_is_an_end_with_advice(error: Exception, said: bytes) -> None:
     stage = Stage(SLOW)
 
-    async def fail(client: Client) -> None:
+    async def fail(client: OpenStream) -> None:
         raise error
 
     async with stage.serving(fail) as served:
@@ -190,7 +190,7 @@ async def test_more_streams_than_a_process_holds_end_with_advice() -> None:
 
 
 async def test_wake_up_before_the_wait_is_not_lost() -> None:
-    client = Client(Wire().send, heartbeat_seconds=60)
+    client = OpenStream(Wire().send, heartbeat_seconds=60)
     client.wake()
     async with asyncio.timeout(1):
         await client.wait()

@@ -9,8 +9,8 @@ from gateway.event_stream.log.events import EVERYTHING, View
 from gateway.event_stream.log.frames import Encoder, named, unnamed
 from gateway.event_stream.log.source import StreamFacts, in_order
 from gateway.event_stream.readers.snapshot import snapshot_position
-from gateway.event_stream.readers.start_position import After, Beginning, WithSnapshot, begins, is_at_end
-from gateway.event_stream.readers.stream_request import Asked
+from gateway.event_stream.readers.start_position import After, StartPosition, WithSnapshot, is_at_end, start_position
+from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.words import RunStatus
 from shared.messaging.history import StoredMessage
 from unit.gateway.event_stream_fakes import EPOCH, a_run
@@ -18,8 +18,8 @@ from unit.gateway.event_stream_fakes import EPOCH, a_run
 TAG = run_tag("run1")
 
 
-def asked(cursor: Cursor | None = None, foreign: bool = False, now: bool = False) -> Asked:
-    return Asked(EVERYTHING, cursor, foreign, "now" if now else "start")
+def asked(cursor: Cursor | None = None, foreign: bool = False, now: bool = False) -> StreamRequest:
+    return StreamRequest(EVERYTHING, cursor, foreign, "now" if now else "start")
 
 
 def cursor(sequence: int, epoch: str = EPOCH, tag: str = TAG) -> Cursor:
@@ -39,8 +39,8 @@ def cursor(sequence: int, epoch: str = EPOCH, tag: str = TAG) -> Cursor:
         (asked(cursor(70, tag=run_tag("run2"))), WithSnapshot()),
     ],
 )
-def test_beginning_follows_from_what_was_asked(question: Asked, beginning: Beginning) -> None:
-    assert begins(question, "run1", 80, StreamFacts(EPOCH, first=1, last=100)) == beginning
+def test_beginning_follows_from_what_was_asked(question: StreamRequest, beginning: StartPosition) -> None:
+    assert start_position(question, "run1", 80, StreamFacts(EPOCH, first=1, last=100)) == beginning
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,11 @@ def test_beginning_follows_from_what_was_asked(question: Asked, beginning: Begin
     [(80, WithSnapshot()), (40, After(40))],
 )
 def test_cursor_below_what_is_kept_is_good_only_if_nothing_of_the_run_was_dropped(
-    event_sequence: int, beginning: Beginning
+    event_sequence: int, beginning: StartPosition
 ) -> None:
-    assert begins(asked(cursor(40)), "run1", event_sequence, StreamFacts(EPOCH, first=60, last=100)) == beginning
+    assert (
+        start_position(asked(cursor(40)), "run1", event_sequence, StreamFacts(EPOCH, first=60, last=100)) == beginning
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.event_stream.connections.detach import OutermostLayer, hand_over
+from gateway.event_stream.connections.detach import OutermostLayer, detach
 
 
 class Layered:
@@ -24,7 +24,7 @@ class Layered:
         self.inside, self.scope = True, scope
         scope["endpoint"] = "what routing leaves"
         await send_through({"type": "http.response.start", "status": 200, "headers": []})
-        await hand_over(scope, receive, send_through, self._rest)
+        await detach(scope, receive, send_through, self._rest)
         self.inside = False
 
     async def _rest(self, receive: Receive, send: Send) -> None:
