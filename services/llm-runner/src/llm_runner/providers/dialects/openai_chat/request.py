@@ -38,21 +38,23 @@ def request_body(model: str, prompt: Prompt) -> bytes:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    if sampling.stop:
-        body["stop"] = sampling.stop
-    if prompt.answer_format:
-        body["response_format"] = _response_format(prompt.answer_format)
-    if prompt.tools:
-        body["tools"] = [_tool(tool) for tool in prompt.tools]
-    if prompt.tools and prompt.tool_choice is not ToolUse.AUTO:
-        body["tool_choice"] = _tool_choice(prompt.tool_choice)
-    for name in ("top_p", "presence_penalty", "frequency_penalty"):
-        if (value := getattr(sampling, name)) is not None:
-            body[name] = value
-    # How tools are asked for means nothing without any, and is refused then.
-    if prompt.tools and prompt.parallel_tool_calls is not None:
-        body["parallel_tool_calls"] = prompt.parallel_tool_calls
-    return orjson.dumps(body)
+    return orjson.dumps(body | _options(prompt))
+
+
+def _options(prompt: Prompt) -> dict[str, Any]:
+    """What is sent only where it was asked for. How tools are asked for is refused where there are none."""
+    sampling, tools = prompt.sampling, [_tool(tool) for tool in prompt.tools]
+    asked = {
+        "stop": sampling.stop or None,
+        "response_format": _response_format(prompt.answer_format) if prompt.answer_format else None,
+        "tools": tools or None,
+        "tool_choice": _tool_choice(prompt.tool_choice) if tools else None,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "parallel_tool_calls": prompt.parallel_tool_calls if tools else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _messages(prompt: Prompt) -> list[Message]:
@@ -122,8 +124,11 @@ def _tool(tool: Tool) -> Mapping[str, Any]:
     return {"type": "function", "function": {"name": tool.name} | described | parameters}
 
 
-def _tool_choice(choice: ToolChoice) -> str | Message:
-    return {"type": "function", "function": {"name": choice.name}} if isinstance(choice, NamedTool) else choice
+def _tool_choice(choice: ToolChoice) -> str | Message | None:
+    """None where the model may choose, as it does by itself."""
+    if isinstance(choice, NamedTool):
+        return {"type": "function", "function": {"name": choice.name}}
+    return None if choice is ToolUse.AUTO else choice
 
 
 def _response_format(wanted: JsonFormat) -> Message:
