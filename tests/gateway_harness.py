@@ -103,7 +103,7 @@ async def alone() -> AsyncIterator[tuple[Gateway, AsyncClient]]:
     app = gateway_app(DEAD_NATS, DEAD_MONGO)
     async with client_of(app) as client:
         yield app, client
-    app.state.services.store.close()
+    app.state.store.close()
 
 
 def gateway_app(nats_url: str, mongo_url: str, database: str = "gateway_rest", **settings: Any) -> Gateway:

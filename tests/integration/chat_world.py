@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from integration.engine_world import Engine
 from integration.orchestrator.stage import eventually
-from sample_runs import AGENT, OPPONENT, run
+from sample_runs import AGENT, ANYBODY, OPPONENT, run
 from shared.contracts.events import MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -82,7 +82,7 @@ class Chat:
         base = {"conversation_id": self.id, "run_id": self.id, "tenant": "default", "seq": seq, "created_at": now()}
         entry = Entry.model_validate(base | fields)
         await self.engine.world.store.entries.insert(entry)
-        await self.engine.world.store.runs.ask(self.id, seq, entry.created_at, entry.created_at + KEPT)
+        await self.engine.world.store.runs.ask(ANYBODY, self.id, seq, entry.created_at, entry.created_at + KEPT)
         if told:
             await self.tell(entry)
         return seq
@@ -106,7 +106,7 @@ class Chat:
 
     async def stop(self, seq: int, signalled: bool = True) -> None:
         """The person has had enough of the answer at `seq`; not `signalled`: the runner hears nothing of it."""
-        await self.engine.world.store.runs.stop_answer(self.id, seq)
+        await self.engine.world.store.runs.stop_answer(ANYBODY, self.id, seq)
         if signalled:
             signal = {"wanted": "stop", "conversationId": self.id, "seq": seq}
             await self.engine.world.client.publish(subjects.control(self.id), json.dumps(signal).encode())

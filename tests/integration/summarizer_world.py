@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingToFetch
 from nats.js import JetStreamContext
 
+from sample_runs import ANYBODY
 from shared.cancellation import cancel_all
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation
@@ -130,7 +131,7 @@ class World:
         await self.store.entries.insert(ended)
 
     async def want(self, wanted: Wanted) -> None:
-        await self.store.runs.set_wanted("default", RUN, wanted, 1, now())
+        await self.store.runs.set_wanted(ANYBODY, RUN, wanted, 1, now())
 
     async def ask(self) -> None:
         """Publishes `report.do`, without the id that would make a repetition a duplicate."""

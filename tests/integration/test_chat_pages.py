@@ -28,7 +28,7 @@ async def shown(nats_url: str, mongo_url: str) -> AsyncIterator[tuple[AsyncClien
         await store.runs.insert(chat)
         async with client_of(app) as client:
             yield client, store, chat.id
-        app.state.services.store.close()
+        app.state.store.close()
 
 
 async def said(store: Store, chat: str, texts: Sequence[str]) -> None:

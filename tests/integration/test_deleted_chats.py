@@ -156,7 +156,7 @@ async def test_chat_that_was_only_cancelled_is_deleted_too(here: ChatWorld) -> N
 
 async def test_from_its_mark_on_a_chat_is_there_for_nobody_whoever_dies_then(here: ChatWorld) -> None:
     run = await served_by_both(here)
-    await here.store.runs.give_up(run.id, now())
+    await here.store.runs.give_up(run.owner, run.id, now())
     for gateway in here.gateways:
         await is_not_there(gateway, "chat-1")
         refused = await gateway.http.post(CHAT, json=asked(said("More", "m3")))

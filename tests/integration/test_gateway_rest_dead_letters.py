@@ -245,7 +245,7 @@ async def test_letter_about_a_chat_is_its_users_and_nobodys_once_it_is_forgotten
     assert letter["runId"] == chat.id
     assert (await client.get(where, headers={"X-User-Id": "ann"})).status_code == 200
     await is_not_there("ben")
-    await store.runs.give_up(chat.id, now())
+    await store.runs.give_up(chat.owner, chat.id, now())
     await is_not_there("ann")
     await store.forget(chat.id)
     await is_not_there("ann")

@@ -10,7 +10,7 @@ import pytest
 
 from integration.llm_runner_world import World, names, turn, until, world
 from llm_runner.settings import CallSettings
-from sample_runs import ended, message
+from sample_runs import ANYBODY, ended, message
 from shared.contracts.identity import conversation_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -149,7 +149,7 @@ async def test_a_cancel_closes_the_call_within_a_second(engine: World) -> None:
     begun = await _slow_turn(engine)
     async with engine.runner():
         await until(lambda: _streams(engine, begun.id))
-        await engine.store.runs.set_wanted("default", begun.id, Wanted.CANCEL, 1, now())
+        await engine.store.runs.set_wanted(ANYBODY, begun.id, Wanted.CANCEL, 1, now())
         began = time.monotonic()
         await engine.client.publish(subjects.control(begun.id), b'{"wanted":"cancel"}')
         (call,) = await engine.calls_made()
@@ -167,7 +167,7 @@ async def test_a_cancel_closes_the_call_within_a_second(engine: World) -> None:
 
 async def test_a_canceled_runs_job_makes_no_call(engine: World) -> None:
     begun = await engine.begin()
-    await engine.store.runs.set_wanted("default", begun.id, Wanted.CANCEL, 1, now())
+    await engine.store.runs.set_wanted(ANYBODY, begun.id, Wanted.CANCEL, 1, now())
     await engine.ask(turn(begun))
     async with engine.runner():
         await engine.settled()

@@ -59,8 +59,8 @@ def _about_run(draw: random.Random, of: Run) -> Operation:
         lambda store: store.runs.note_event(of.id, sequence, moment, last=failed),
         lambda store: store.runs.control(of.id),
         lambda store: store.runs.unfinished(10),
-        lambda store: store.runs.ask(of.id, version, moment, moment + timedelta(seconds=sequence)),
-        lambda store: store.runs.stop_answer(of.id, version),
+        lambda store: store.runs.ask(of.owner, of.id, version, moment, moment + timedelta(seconds=sequence)),
+        lambda store: store.runs.stop_answer(of.owner, of.id, version),
         lambda store: store.runs.unanswered(START, moment, 10),
         lambda store: store.runs.canceled_chats(moment, 10),
         lambda store: store.runs.expired(moment, 10),
@@ -71,7 +71,7 @@ def _about_run(draw: random.Random, of: Run) -> Operation:
         lambda store: store.runs.insert(of),
     ]
     if wanted is not Wanted.CANCEL or draw.random() < 0.1:
-        choices.append(lambda store: store.runs.set_wanted(of.tenant, of.id, wanted, version, moment))
+        choices.append(lambda store: store.runs.set_wanted(of.owner, of.id, wanted, version, moment))
     if draw.random() < 0.05:
         choices.append(lambda store: store.runs.finish(of.id, RunStatus.COMPLETE, moment, failed, spent))
     return draw.choice(choices)

@@ -118,7 +118,7 @@ async def here(nats_url: str, mongo_url: str) -> AsyncIterator[tuple[AsyncClient
         app = gateway_app(nats_url, mongo_url, database)
         async with client_of(app) as client:
             yield client, store
-        app.state.services.store.close()
+        app.state.store.close()
         await store.database.client.drop_database(database)
 
 

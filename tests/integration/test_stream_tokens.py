@@ -33,7 +33,7 @@ async def here(nats_url: str, mongo_url: str, **settings: Any) -> AsyncIterator[
         app = gateway_app(nats_url, mongo_url, database, **({"stream_token_secret": SECRET} | settings))
         async with client_of(app) as client:
             yield client, store
-        app.state.services.store.close()
+        app.state.store.close()
 
 
 async def stored(store: Store, kind: RunKind = RunKind.BATTLE, user: str = "me", **changes: Any) -> Run:
@@ -186,7 +186,7 @@ async def test_no_token_stands_in_a_log(nats_url: str, mongo_url: str, caplog: p
         await client.get(f"/api/runs/{mine.id}/report?token={made}")
         store.close()
     async with alone() as (app, client):
-        app.state.services.store.runs.find = None
+        app.state.store.runs.find = None
         assert (await client.get(f"/api/runs/{mine.id}/status?token={made}")).status_code == 500
     async with gateway_without_store(nats_url) as client:
         assert (await client.get(f"/api/runs/{mine.id}/status?token={made}")).status_code == 503

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from model.world import World
+from sample_runs import ANYBODY
 from sample_runs import run as sample_run
 from shared.contracts.events import MessageAdded
 from shared.contracts.money import UNBOUNDED_NANOS
@@ -80,7 +81,7 @@ class ChatWorld(World):
         """The person has had enough of the answer that is owed."""
         if self.entries() and self.owed():
             seq = len(self.entries()) + 1
-            self.hand.do(self.store.runs.stop_answer(self.run_id, seq))
+            self.hand.do(self.store.runs.stop_answer(ANYBODY, self.run_id, seq))
             if signalled:
                 self.signal(wanted="stop", conversationId=self.run_id, seq=seq)
 
@@ -124,7 +125,7 @@ class ChatWorld(World):
         return entry
 
     def _ask(self, entry: Entry) -> None:
-        self.hand.do(self.store.runs.ask(self.run_id, entry.seq, entry.created_at, entry.created_at + KEPT))
+        self.hand.do(self.store.runs.ask(ANYBODY, self.run_id, entry.seq, entry.created_at, entry.created_at + KEPT))
 
     def _tell(self, run: Run, entries: list[Entry], *, proven: bool) -> None:
         """The facts that have to be out, also an answer's that no look has heard of, and the command behind them."""

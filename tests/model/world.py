@@ -107,7 +107,7 @@ class World:
         """A gateway sets what is wanted; `told` says that it lived to publish the command, `signalled` the signal."""
         run = self.run()
         changed = self.hand.do(
-            self.store.runs.set_wanted(run.tenant, run.id, wanted, run.control.version, self.clock.now())
+            self.store.runs.set_wanted(run.owner, run.id, wanted, run.control.version, self.clock.now())
         )
         if changed is None:
             return

@@ -77,7 +77,7 @@ class Stage:
     async def want(self, run_id: str, wanted: Wanted) -> None:
         """What a gateway does with cancel, pause and resume."""
         before = await self.run(run_id)
-        after = await self.store.runs.set_wanted(before.tenant, run_id, wanted, before.control.version, now())
+        after = await self.store.runs.set_wanted(before.owner, run_id, wanted, before.control.version, now())
         assert after is not None
         await self.command(run_id, after.control.version)
 

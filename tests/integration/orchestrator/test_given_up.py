@@ -16,7 +16,7 @@ from orchestrator import conversations
 from orchestrator.decide import ConversationFacts, Effect, decide
 from orchestrator.settings import OrchestratorSettings
 from real_servers import own_connection
-from sample_runs import conversation, message, run, scenario
+from sample_runs import ANYBODY, conversation, message, run, scenario
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -260,7 +260,7 @@ async def test_run_with_odd_settings_ends_and_others_are_swept(
         await store.runs.insert(spoiled)
         await store.runs.insert(left)
         if wanted is not None:
-            await store.runs.set_wanted("default", spoiled.id, wanted, 1, now())
+            await store.runs.set_wanted(ANYBODY, spoiled.id, wanted, 1, now())
         store.runs._assignments.forget(spoiled.id)
         await store.collection("runs").update_one({"_id": spoiled.id}, {"$set": odd})
         await played.sweeper.sweep()
@@ -304,7 +304,7 @@ async def test_chat_our_code_fails_for_is_answered_that_it_failed_and_goes_on(
         await store.runs.insert(chat)
         await store.conversations.insert(conversation(chat).model_copy(update={"id": chat.id}))
         await store.entries.insert(message(chat.id, 1))
-        await store.runs.ask(chat.id, 1, now(), now() + timedelta(days=1))
+        await store.runs.ask(ANYBODY, chat.id, 1, now(), now() + timedelta(days=1))
         await played.command(chat.id, 1)
         await eventually(lambda: _answered(store, chat.id), "an answer")
         await eventually(lambda: _is_empty(played), "an empty queue")

@@ -7,7 +7,7 @@ from nats.aio.client import Client
 from integration.orchestrator.scripts import Held
 from integration.orchestrator.stage import Stage, eventually, stage
 from orchestrator.settings import OrchestratorSettings
-from sample_runs import registry, run, scenario
+from sample_runs import ANYBODY, registry, run, scenario
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
 from shared.contracts.words import EndedReason, RunStatus, Wanted
@@ -48,7 +48,7 @@ async def test_run_whose_gateway_died_before_publishing_is_started(store: Store,
 async def test_cancel_whose_gateway_died_before_publishing_is_made_true(store: Store, client: Client) -> None:
     async with stage(store, client, settings=AT_ONCE) as played:
         started = await first_job_waits(played, run(total=2))
-        await store.runs.set_wanted("default", started.id, Wanted.CANCEL, 1, now() - timedelta(seconds=6))
+        await store.runs.set_wanted(ANYBODY, started.id, Wanted.CANCEL, 1, now() - timedelta(seconds=6))
         async with played.playing():
             await played.sweeper.sweep()
             assert (await played.ended(started.id)).status is RunStatus.CANCELED

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from real_servers import another_store
-from sample_runs import run
+from sample_runs import ANYBODY, run
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
@@ -202,7 +202,7 @@ async def test_reserve_of_the_report_is_open_from_the_start(store: Store) -> Non
 @pytest.mark.parametrize("wanted", [Wanted.PAUSE, Wanted.CANCEL])
 async def test_nothing_is_reserved_while_the_run_is_not_wanted_to_run(store: Store, wanted: Wanted) -> None:
     made = await stored(store)
-    await store.runs.set_wanted("default", made.id, wanted, 1, now())
+    await store.runs.set_wanted(ANYBODY, made.id, wanted, 1, now())
     view = await account(store, made, 1, Reserve("turn", 1, 1))
     assert (view.slots.turn, view.budget.open, view.control.wanted) == (0, 0, wanted)
 

@@ -45,7 +45,7 @@ QUERIES: dict[str, Query] = {
     "runs.unfinished": lambda store: store.runs.unfinished(5),
     "runs.account": lambda store: store.runs.account("r", AccountChange(1, (Settle("turn", 1),))),
     "runs.count": lambda store: store.runs.count("r", 1, False, None),
-    "runs.set_wanted": lambda store: store.runs.set_wanted("default", "r", Wanted.PAUSE, 1, now()),
+    "runs.set_wanted": lambda store: store.runs.set_wanted(NOBODY, "r", Wanted.PAUSE, 1, now()),
     "runs.finish": lambda store: store.runs.finish("r", RunStatus.COMPLETE, now(), False),
     "conversations.of_run": lambda store: store.conversations.of_run("r", 1, 5),
     "conversations.begun": lambda store: store.conversations.begun("r"),

@@ -40,7 +40,7 @@ async def stored(store: Store, **fields: object) -> Run:
 
 
 async def wanted(store: Store, of: Run, what: Wanted, version: int, seconds: float = 0.0) -> Run | None:
-    return await store.runs.set_wanted("default", of.id, what, version, START + timedelta(seconds=seconds))
+    return await store.runs.set_wanted(ANYBODY, of.id, what, version, START + timedelta(seconds=seconds))
 
 
 async def test_run_comes_back_as_it_was_stored(store: Store) -> None:
@@ -65,7 +65,7 @@ async def test_runs_without_client_keys_do_not_meet(store: Store) -> None:
 async def test_other_tenant_finds_nothing(store: Store) -> None:
     made = await stored(store)
     assert await store.runs.find(Owner("other", made.user), made.id) is None
-    assert await store.runs.set_wanted("other", made.id, Wanted.CANCEL, 1, START) is None
+    assert await store.runs.set_wanted(Owner("other", made.user), made.id, Wanted.CANCEL, 1, START) is None
 
 
 async def test_many_who_ask_for_runs_at_once_share_the_queries(store: Store) -> None:

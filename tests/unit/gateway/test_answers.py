@@ -177,7 +177,7 @@ async def test_what_nobody_foresaw_leaves_the_connection_usable(caplog: pytest.L
     # A server that is raised to closes the connection, and its client's next request on it fails.
     async with AsyncClient(transport=ASGITransport(app), base_url="http://gateway") as client:
         assert_refused(await client.get("/api/fails"), 500, "internal_error")
-    app.state.services.store.close()
+    app.state.store.close()
     assert "words of a conversation" not in caplog.text
 
 

@@ -14,6 +14,7 @@ from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
 from shared.contracts.record import now
+from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind, Side
 from shared.errors import BrokerUnavailable
@@ -48,7 +49,10 @@ class Entries:
 
 class Store:
     def __init__(self, content: str = "") -> None:
-        self.entries = Entries(content)
+        self.content = content
+
+    def entries(self, run: Run) -> Entries:
+        return Entries(self.content)
 
 
 def entry(content: str, seq: int = 2) -> Entry:

@@ -16,7 +16,7 @@ RUN_FOLDERS = ("runs", "battles", "scale", "comparisons")
 @pytest.fixture(scope="module")
 def document() -> Json:
     app = gateway_app(DEAD_NATS, DEAD_MONGO)
-    app.state.services.store.close()
+    app.state.store.close()
     return app.openapi()
 
 

@@ -16,7 +16,7 @@ from gateway.event_stream.readers.run_event_stream import RunEventStream
 from gateway.event_stream.readers.stream_request import StreamRequest
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet, until
 
 
@@ -26,7 +26,7 @@ class Reading:
     def __init__(self, hub: Hub, after: int | None, event_sequence: int = 0) -> None:
         cursor = Cursor(EPOCH, run_tag(RUN), after) if after is not None else None
         asked = StreamRequest(EVERYTHING, cursor, foreign=False, begins="start")
-        self._serve = RunEventStream(hub, cast(Store, None), a_run(event_sequence=event_sequence), WHOLE, asked)
+        self._serve = RunEventStream(hub, cast(OwnedStore, None), a_run(event_sequence=event_sequence), WHOLE, asked)
         self.client = OpenStream(self._send, heartbeat_seconds=60)
         self.blocked: asyncio.Event | None = None
         self.written: list[int] = []

@@ -56,7 +56,7 @@ async def gateway(**settings: Any) -> AsyncIterator[AsyncClient]:
     app = gateway_app(DEAD_NATS, DEAD_MONGO, **settings)
     async with client_of(app) as client:
         yield client
-    app.state.services.store.close()
+    app.state.store.close()
 
 
 def is_foreign(answer: Response) -> bool:

@@ -135,7 +135,8 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         generate_unique_id_function=operation_id,
     )
     app.settings = settings
-    app.state.services = services = services_of(settings, registry, shutting_down, log)
+    app.state.store = store = Store(settings)
+    app.state.services = services = services_of(settings, registry, store, shutting_down, log)
     routes = [route for resource in ROUTES for route in resource.router.routes]
     add_error_answers(app, routes, services.store_watch.doubt)
     app.add_middleware(TokenGate, settings=settings)
@@ -144,40 +145,41 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     return app
 
 
-def services_of(settings: GatewaySettings, registry: Registry, shutting_down: asyncio.Event, log: Logger) -> Services:
-    """Every object of the process, each made of those before it."""
+def services_of(
+    settings: GatewaySettings, registry: Registry, store: Store, shutting_down: asyncio.Event, log: Logger
+) -> Services:
+    """Every object of the process, each made of those before it. The store itself goes to what knows no caller."""
     connection = Connection("gateway", settings, log)
-    store = Store(settings)
     store_watch = StoreWatch(store, log)
     heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
     casting = Casting(router, settings.temperature)
-    control = ControlOfRuns(store, commands, log)
-    readings = Readings(store, log)
+    control = ControlOfRuns(store.of, commands, log)
+    readings = Readings(store.readers, log)
     stream_settings = StreamSettings()
     limit = streams_per_user(stream_settings, settings.host)
-    streams = Streams(connection, store, stream_settings, limit, shutting_down, log)
+    streams = Streams(connection, store.of, store.stream_leases, stream_settings, limit, shutting_down, log)
     said = ChatCommands(connection, settings.publish_timeout_seconds, log)
-    chats = Chats(store, connection, commands, said, settings.chat_days_kept, log)
+    chats = Chats(store.of, connection, commands, said, settings.chat_days_kept, log)
     return Services(
         settings=settings,
         registry=registry,
         router=router,
         casting=casting,
         connection=connection,
-        store=store,
+        store_of=store.of,
         store_watch=store_watch,
         heartbeats=heartbeats,
         readiness=readiness,
         vitality=Vitality(connection, store, readiness, heartbeats, registry),
         control=control,
-        starts=Starts(store, Acceptance(store, commands, log), Planner(registry, casting, settings)),
+        starts=Starts(store.of, Acceptance(store.of, commands, log), Planner(registry, casting, settings)),
         streams=streams,
         readings=readings,
         single_answers=SingleAnswers(
             connection=connection,
-            store=store,
+            store_of=store.of,
             store_watch=store_watch,
             commands=commands,
             control=control,
@@ -187,10 +189,10 @@ def services_of(settings: GatewaySettings, registry: Registry, shutting_down: as
             token_secret=settings.stream_token_secret,
             log=log,
         ),
-        assist_quota=AssistQuota(store, router, settings),
-        chat=ChatDoor(chats, readings, streams, connection, store, casting, settings, log),
-        deleted_chats=DeletedChats(store, connection, control, chats, streams.hub, log),
-        replays=Replays(connection, store, router, settings),
+        assist_quota=AssistQuota(store.of, router, settings),
+        chat=ChatDoor(chats, readings, streams, connection, store.of, casting, settings, log),
+        deleted_chats=DeletedChats(store.of, store.forget_known, connection, control, chats, streams.hub, log),
+        replays=Replays(connection, store.of, router, settings),
         shutting_down=shutting_down,
     )
 
@@ -211,7 +213,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await services.readings.close()
     await cancel_all(background)
     await services.connection.close()
-    services.store.close()
+    app.state.store.close()
 
 
 def _say_if_failed(task: asyncio.Task[None]) -> None:

@@ -23,7 +23,7 @@ from gateway.starts.start import Starts
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.routing import Registry, Router
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Services:
     router: Router
     casting: Casting
     connection: Connection
-    store: Store
+    store_of: StoreOf
     store_watch: StoreWatch
     heartbeats: Heartbeats
     readiness: Readiness

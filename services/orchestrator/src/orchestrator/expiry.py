@@ -77,7 +77,7 @@ class Expiry:
         if run.ended_at is not None:
             return await self._delete(run_id)
         if run.control.wanted is not Wanted.CANCEL:
-            await self._store.runs.set_wanted(run.tenant, run_id, Wanted.CANCEL, run.control.version, now())
+            await self._store.runs.set_wanted(run.owner, run_id, Wanted.CANCEL, run.control.version, now())
         await self._look(run_id, None, "expired")
         return False
 

@@ -64,7 +64,7 @@ class Sweeper:
         runs = await self._unfinished()
         for run in runs:
             if run.control.wanted is Wanted.PAUSE and now() - run.control.changed_at > self._pause_limit:
-                await self._store.runs.set_wanted(run.tenant, run.id, Wanted.CANCEL, run.control.version, now())
+                await self._store.runs.set_wanted(run.owner, run.id, Wanted.CANCEL, run.control.version, now())
                 continue
             reason = self._reason(run)
             if reason is not None:

@@ -9,6 +9,7 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, insert_unordered, mapped_errors, outcomes, to_document, with_id
+from shared.storage.scope import EVERYBODY, Scope
 
 
 class Conversations:
@@ -22,14 +23,16 @@ class Conversations:
         """Stores a conversation that begins; inserts that wait share a write. Raises Taken where it has begun."""
         await self._inserts.submit(conversation)
 
-    async def get(self, conversation: str) -> Conversation | None:
+    async def get(self, conversation: str, scope: Scope = EVERYBODY) -> Conversation | None:
         with mapped_errors():
-            document = await self._conversations.find_one({"_id": conversation})
+            document = await self._conversations.find_one({"_id": conversation, **scope})
         return Conversation.model_validate(with_id(document)) if document else None
 
-    async def of_run(self, run_id: str, after_index: int = 0, limit: int = 0) -> list[Conversation]:
+    async def of_run(
+        self, run_id: str, after_index: int = 0, limit: int = 0, scope: Scope = EVERYBODY
+    ) -> list[Conversation]:
         """A run's conversations that have begun, by index, after `after_index`; all of them without a limit."""
-        query: dict[str, Any] = {"run_id": run_id, "index": {"$gt": after_index}}
+        query: dict[str, Any] = {"run_id": run_id, "index": {"$gt": after_index}, **scope}
         with mapped_errors():
             cursor = self._conversations.find(query).sort("index", 1).limit(limit)
             documents = await cursor.to_list(None)
@@ -46,9 +49,9 @@ class Conversations:
         with mapped_errors():
             await self._conversations.delete_one({"_id": conversation})
 
-    async def errored(self, run_id: str) -> list[int]:
+    async def errored(self, run_id: str, scope: Scope = EVERYBODY) -> list[int]:
         """The indexes of a run's conversations that ended by error, in order."""
-        query = {"run_id": run_id, "ended_reason": EndedReason.ERROR.value}
+        query = {"run_id": run_id, "ended_reason": EndedReason.ERROR.value, **scope}
         with mapped_errors():
             documents = await self._conversations.find(query, {"index": 1}).sort("index", 1).to_list(None)
         return [document["index"] for document in documents]

@@ -17,6 +17,7 @@ from shared.storage.driver import (
     to_document,
 )
 from shared.storage.paging import Page, read_page
+from shared.storage.scope import EVERYBODY, Scope
 from shared.storage.sums import attempts_in, usage_of
 from shared.storage.transcripts import KnownTranscripts
 
@@ -89,18 +90,18 @@ class Entries:
             cursor = self._entries.find({"conversation_id": conversation}, IDENTITY | {"content": 0})
             return [Entry.model_validate(document) for document in await cursor.sort("seq", 1).to_list(None)]
 
-    async def outline(self, conversation: str) -> list[Outlined]:
+    async def outline(self, conversation: str, scope: Scope = EVERYBODY) -> list[Outlined]:
         """All entries in order, each in some two hundred bytes, however large it is."""
         with mapped_errors():
             cursor = self._entries.aggregate(
-                [{"$match": {"conversation_id": conversation}}, {"$sort": {"seq": 1}}, {"$project": _OUTLINE}]
+                [{"$match": {"conversation_id": conversation, **scope}}, {"$sort": {"seq": 1}}, {"$project": _OUTLINE}]
             )
             documents = await cursor.to_list(None)
         return [Outlined(Entry.model_validate(document), int(document["bytes"])) for document in documents]
 
-    async def some(self, conversation: str, seqs: Sequence[int]) -> list[Entry]:
+    async def some(self, conversation: str, seqs: Sequence[int], scope: Scope = EVERYBODY) -> list[Entry]:
         """The entries at some seqs, in order."""
-        query = {"conversation_id": conversation, "seq": {"$in": list(seqs)}}
+        query = {"conversation_id": conversation, "seq": {"$in": list(seqs)}, **scope}
         with mapped_errors():
             documents = await self._entries.find(query, IDENTITY).sort("seq", 1).to_list(len(seqs))
         return [Entry.model_validate(document) for document in documents]
@@ -116,49 +117,51 @@ class Entries:
             )
             return {document["_id"]: document["last"] for document in await cursor.to_list(None)}
 
-    async def at(self, conversation: str, seq: int) -> Entry | None:
+    async def at(self, conversation: str, seq: int, scope: Scope = EVERYBODY) -> Entry | None:
         """The entry at a seq, or None."""
         with mapped_errors():
-            document = await self._entries.find_one({"conversation_id": conversation, "seq": seq}, IDENTITY)
+            document = await self._entries.find_one({"conversation_id": conversation, "seq": seq, **scope}, IDENTITY)
         return Entry.model_validate(document) if document else None
 
     def forget_known(self, conversation: str) -> None:
         """Nothing of the transcript is kept in process any more."""
         self._known.forget(conversation)
 
-    async def delete(self, conversation: str) -> None:
+    async def delete(self, conversation: str, scope: Scope = EVERYBODY) -> None:
         """Forgets a transcript."""
         self.forget_known(conversation)
         with mapped_errors():
-            await self._entries.delete_many({"conversation_id": conversation})
+            await self._entries.delete_many({"conversation_id": conversation, **scope})
 
-    async def after(self, conversation: str, seq: int, limit: int) -> Page[Entry]:
+    async def after(self, conversation: str, seq: int, limit: int, scope: Scope = EVERYBODY) -> Page[Entry]:
         """At most `limit` messages with a greater seq, in order."""
-        return await self._messages({"conversation_id": conversation, "seq": {"$gt": seq}}, limit)
+        return await self._messages({"conversation_id": conversation, "seq": {"$gt": seq}, **scope}, limit)
 
-    async def since(self, conversation: str, moment: datetime, limit: int) -> Page[Entry]:
+    async def since(self, conversation: str, moment: datetime, limit: int, scope: Scope = EVERYBODY) -> Page[Entry]:
         """At most `limit` messages made after a moment, in order."""
-        return await self._messages({"conversation_id": conversation, "created_at": {"$gt": moment}}, limit)
+        return await self._messages({"conversation_id": conversation, "created_at": {"$gt": moment}, **scope}, limit)
 
-    async def page(self, conversation: str, skip: int, limit: int) -> tuple[Page[Entry], int]:
+    async def page(self, conversation: str, skip: int, limit: int, scope: Scope = EVERYBODY) -> tuple[Page[Entry], int]:
         """One page of messages, and how many there are. It holds fewer than it should where they are too large."""
-        query = {"conversation_id": conversation, "kind": EntryKind.MESSAGE.value}
+        query = {"conversation_id": conversation, "kind": EntryKind.MESSAGE.value, **scope}
         with mapped_errors():
             total = await self._entries.count_documents(query)
         return await self._messages(query, limit, skip), total
 
-    async def of_conversations(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
+    async def of_conversations(self, conversations: Sequence[str], scope: Scope = EVERYBODY) -> dict[str, list[Entry]]:
         """The transcripts of many conversations, each in order."""
-        return await self._of_conversations(conversations, IDENTITY)
+        return await self._of_conversations(conversations, IDENTITY, scope)
 
-    async def heads_of(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
+    async def heads_of(self, conversations: Sequence[str], scope: Scope = EVERYBODY) -> dict[str, list[Entry]]:
         """The transcripts of many conversations without their texts, each in order."""
-        return await self._of_conversations(conversations, IDENTITY | {"content": 0})
+        return await self._of_conversations(conversations, IDENTITY | {"content": 0}, scope)
 
-    async def _of_conversations(self, conversations: Sequence[str], shown: Document) -> dict[str, list[Entry]]:
+    async def _of_conversations(
+        self, conversations: Sequence[str], shown: Document, scope: Scope
+    ) -> dict[str, list[Entry]]:
         transcripts: dict[str, list[Entry]] = {conversation: [] for conversation in conversations}
         with mapped_errors():
-            cursor = self._entries.find({"conversation_id": {"$in": list(transcripts)}}, shown)
+            cursor = self._entries.find({"conversation_id": {"$in": list(transcripts)}, **scope}, shown)
             documents = await cursor.sort([("conversation_id", 1), ("seq", 1)]).to_list(None)
         for document in documents:
             transcripts[document["conversation_id"]].append(Entry.model_validate(document))
@@ -173,10 +176,10 @@ class Entries:
         query = {"conversation_id": {"$in": list(conversations)}, "attempt": {"$in": list(among)}}
         return await attempts_in(self._entries, query)
 
-    async def ends(self, conversations: Sequence[str]) -> dict[str, End]:
+    async def ends(self, conversations: Sequence[str], scope: Scope = EVERYBODY) -> dict[str, End]:
         """The last entry of each conversation that has any: one index seek each, one query for all."""
         pipeline: list[Document] = [
-            {"$match": {"conversation_id": {"$in": list(conversations)}}},
+            {"$match": {"conversation_id": {"$in": list(conversations)}, **scope}},
             {"$sort": {"conversation_id": -1, "seq": -1}},
             {"$group": {"_id": "$conversation_id", "seq": {"$first": "$seq"}, "kind": {"$first": "$kind"}}},
         ]

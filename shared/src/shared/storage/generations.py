@@ -7,6 +7,7 @@ from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
+from shared.storage.scope import EVERYBODY, Scope
 from shared.storage.sums import attempts_in, usage_of
 
 
@@ -26,9 +27,9 @@ class Generations:
             document = await self._generations.find_one({"_id": key})
         return Generation.model_validate(with_id(document)) if document else None
 
-    async def of_conversation(self, conversation: str) -> list[Generation]:
+    async def of_conversation(self, conversation: str, scope: Scope = EVERYBODY) -> list[Generation]:
         """Every generation of a conversation."""
-        return await self._find({"conversation_id": conversation})
+        return await self._find({"conversation_id": conversation, **scope})
 
     async def of_conversations(self, conversations: Sequence[str]) -> list[Generation]:
         return await self._find({"conversation_id": {"$in": list(conversations)}})

@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from shared.contracts.kinds import FINITE, KINDS, PLAYED
+from shared.contracts.kinds import FINITE, KINDS
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
@@ -16,13 +16,13 @@ from shared.storage.indexes import ANY_MOMENT
 from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.paging import Page, read_page
 from shared.storage.run_settings import unfolded
+from shared.storage.scope import EVERYBODY, ONLY_PLAYED, Scope
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
 WHOLE = {"slots": 0, "spent": 0}
 ASSIGNMENT = {"tenant": 1, "user": 1, "settings": 1}
 INDEXED = {"$type": "string"}
 """Beside a value that only some documents have: without it the server does not see that a partial index serves."""
-ONLY_PLAYED = {"$in": [kind.value for kind in PLAYED]}
 
 _UNFINISHED = {"ended_at": None, "kind": {"$in": [kind.value for kind in FINITE]}}
 
@@ -36,11 +36,11 @@ class RunReads:
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
         self._finds: Batcher[tuple[Owner, str], Run | None] = Batcher(self._find_batch)
 
-    async def get(self, run_id: str) -> Run | None:
+    async def get(self, run_id: str, scope: Scope = EVERYBODY) -> Run | None:
         """The run with its (cached) settings, or None."""
         known = run_id in self._assignments
         with mapped_errors():
-            document = await self._runs.find_one({"_id": run_id}, LIGHT if known else WHOLE)
+            document = await self._runs.find_one({"_id": run_id, **scope}, LIGHT if known else WHOLE)
         if document is not None and not known:
             self._assignments.keep(run_id, _assignment(document))
         return await self._with_settings(document) if document else None

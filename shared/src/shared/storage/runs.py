@@ -5,6 +5,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from shared.contracts.owner import Owner
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import TERMINAL, RunStatus, Wanted
@@ -13,6 +14,7 @@ from shared.storage.driver import Collection, check_size, mapped_errors, to_docu
 from shared.storage.run_accounts import RunAccounts, RunAccountView
 from shared.storage.run_reads import LIGHT, RunReads
 from shared.storage.run_settings import folded
+from shared.storage.scope import scope_of_runs
 
 
 class Runs(RunReads):
@@ -69,13 +71,15 @@ class Runs(RunReads):
         # No match means that it is counted already, never "stop".
         return await self._with_settings(document) if document else await self.get(run_id)
 
-    async def set_wanted(self, tenant: str, run_id: str, wanted: Wanted, seen_version: int, at: datetime) -> Run | None:
+    async def set_wanted(
+        self, owner: Owner, run_id: str, wanted: Wanted, seen_version: int, at: datetime
+    ) -> Run | None:
         """Sets what is wanted, if control is still at `seen_version` and no cancel is wanted; None where it is not."""
         with mapped_errors():
             document = await self._runs.find_one_and_update(
                 {
                     "_id": run_id,
-                    "tenant": tenant,
+                    **scope_of_runs(owner),
                     "control.version": seen_version,
                     "control.wanted": {"$ne": Wanted.CANCEL.value},
                     "status": {"$nin": [status.value for status in TERMINAL]},
@@ -96,21 +100,21 @@ class Runs(RunReads):
             )
         return await self._with_settings(document) if document else None
 
-    async def ask(self, run_id: str, seq: int, at: datetime, expires_at: datetime) -> Run | None:
+    async def ask(self, owner: Owner, run_id: str, seq: int, at: datetime, expires_at: datetime) -> Run | None:
         """A person's message stands: the sweeper sees to it that it is answered.
 
         Returns the run as it is afterwards; None where it was deleted, or is to be: that is not kept longer for it.
         """
         with mapped_errors():
             document = await self._runs.find_one_and_update(
-                {"_id": run_id, "control.wanted": {"$ne": Wanted.CANCEL.value}},
+                {"_id": run_id, **scope_of_runs(owner), "control.wanted": {"$ne": Wanted.CANCEL.value}},
                 {"$max": {"asked_seq": seq, "asked_at": at, "last_event_at": at, "expires_at": expires_at}},
                 projection=LIGHT,
                 return_document=ReturnDocument.AFTER,
             )
         return await self._with_settings(document) if document else None
 
-    async def give_up(self, run_id: str, at: datetime) -> Run | None:
+    async def give_up(self, owner: Owner, run_id: str, at: datetime) -> Run | None:
         """The run is to end and is not kept longer than until `at`, in one step: from then on nobody is shown it.
 
         Returns it as it is afterwards; None where it is gone.
@@ -124,14 +128,17 @@ class Runs(RunReads):
         }
         with mapped_errors():
             document = await self._runs.find_one_and_update(
-                {"_id": run_id}, [{"$set": change}], projection=LIGHT, return_document=ReturnDocument.AFTER
+                {"_id": run_id, **scope_of_runs(owner)},
+                [{"$set": change}],
+                projection=LIGHT,
+                return_document=ReturnDocument.AFTER,
             )
         return await self._with_settings(document) if document else None
 
-    async def stop_answer(self, run_id: str, seq: int) -> None:
+    async def stop_answer(self, owner: Owner, run_id: str, seq: int) -> None:
         """The answer at `seq`, and any below it, is to end with what it has."""
         with mapped_errors():
-            await self._runs.update_one({"_id": run_id}, {"$max": {"control.stop_seq": seq}})
+            await self._runs.update_one({"_id": run_id, **scope_of_runs(owner)}, {"$max": {"control.stop_seq": seq}})
 
     async def delete(self, run_id: str) -> None:
         """Forgets the run's own document: the last thing that is deleted of a run."""

@@ -4,6 +4,7 @@ from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.settings import MongoSettings
 from shared.storage.agents import Agents
@@ -11,6 +12,7 @@ from shared.storage.conversations import Conversations
 from shared.storage.driver import Client, Collection, Database, mapped_errors
 from shared.storage.entries import Entries
 from shared.storage.generations import Generations, UsageRows
+from shared.storage.owned.store import OwnedStore
 from shared.storage.quotas import Quotas
 from shared.storage.readers import Readers
 from shared.storage.reports import Reports
@@ -56,6 +58,10 @@ class Store:
         self.sessions = Sessions(self.collection("sessions"))
         self.quotas = Quotas(self.collection("quotas"))
         self.stream_leases = StreamLeases(self.collection("stream_leases"))
+
+    def of(self, owner: Owner) -> OwnedStore:
+        """The store as the owner sees it: the only one for whoever asks in somebody's name."""
+        return OwnedStore(self, owner)
 
     async def forget(self, run_id: str) -> None:
         """Deletes all of a run whose conversation has its own id; the run last, so that a death resumes here."""

@@ -13,7 +13,7 @@ from shared.contracts.events import MessageAdded
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.errors import BrokerUnavailable
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 PIECES_AT_ONCE: Final = 256
 LAG_ROUNDS: Final = 20
@@ -41,7 +41,7 @@ class AnswerFollower:
     def __init__(
         self,
         hub: Hub,
-        store: Store,
+        store: OwnedStore,
         run: Run,
         seq: int,
         after: int,
@@ -138,7 +138,7 @@ class AnswerFollower:
         last = batch[-1]
         if not isinstance(last, Answered) or not (last.message["content"] is None or last.message.get("truncated")):
             return batch
-        entry = await self._store.entries.at(self._run.conversation_id(1), self.seq)
+        entry = await self._store.entries(self._run).at(self._run.conversation_id(1), self.seq)
         shown = _shown(entry) if entry else last.message | {"content": last.content}
         return [*batch[:-1], Answered(last.sequence, shown)]
 

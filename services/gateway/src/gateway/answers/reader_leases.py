@@ -15,7 +15,7 @@ from shared.cancellation import cancel_all
 from shared.contracts.record import now
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
-from shared.storage import Store
+from shared.storage.readers import Readers
 
 RENEW_SECONDS: Final = 5.0
 FINISH_SECONDS: Final = 0.1
@@ -24,8 +24,8 @@ FINISH_SECONDS: Final = 0.1
 class Readings:
     """The readers of this process, by run."""
 
-    def __init__(self, store: Store, log: Logger) -> None:
-        self._store = store
+    def __init__(self, leases: Readers, log: Logger) -> None:
+        self._leases = leases
         self._log = log
         self._readers: Counter[str] = Counter()
         self._read: dict[str, int] = {}
@@ -57,7 +57,7 @@ class Readings:
 
     async def read_seq(self, run_id: str) -> int:
         """The last answer of a run that was read to its end. Raises StoreUnavailable."""
-        return max(self._read.get(run_id, 0), (await self._store.readers.get(run_id)).read_seq)
+        return max(self._read.get(run_id, 0), (await self._leases.get(run_id)).read_seq)
 
     async def close(self) -> None:
         """Says what is to be said, and nothing any more."""
@@ -75,7 +75,7 @@ class Readings:
         """That it could not be stored costs a reader a replay, so it is no error."""
         read = dict(self._read)
         try:
-            await self._store.readers.finish(read)
+            await self._leases.finish(read)
         except StoreUnavailable as error:
             self._log.info("readings not noted", answers=len(read), error=str(error))
         for run_id, seq in read.items():
@@ -88,6 +88,6 @@ class Readings:
             if not self._readers:
                 continue
             try:
-                await self._store.readers.renew(list(self._readers), now())
+                await self._leases.renew(list(self._readers), now())
             except StoreUnavailable as error:
                 self._log.warning("leases not renewed", error=str(error))

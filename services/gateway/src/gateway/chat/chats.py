@@ -20,7 +20,7 @@ from shared.errors import NotYet, Taken
 from shared.logs import Logger
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 READS_AFTER_A_LOSS: Final = 10
 READ_PAUSE_SECONDS: Final = 0.05
@@ -52,14 +52,14 @@ class Chats:
 
     def __init__(
         self,
-        store: Store,
+        store_of: StoreOf,
         connection: Connection,
         commands: Commands,
         said: ChatCommands,
         days_kept: float,
         log: Logger,
     ) -> None:
-        self._store = store
+        self._store_of = store_of
         self._connection = connection
         self._commands = commands
         self._said = said
@@ -69,7 +69,7 @@ class Chats:
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
         """The caller's own chat by its id or the client's, or None. Raises NotFound for what is no chat."""
-        return self._remembered(caller, reference, await self._store.runs.find(caller.owner, reference))
+        return self._remembered(caller, reference, await self._store_of(caller.owner).runs.find(reference))
 
     async def open(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
         """The caller's own chat and how it stands, in one round trip where its id is known; None where there is none.
@@ -78,10 +78,11 @@ class Chats:
         """
         last = self.remembered.run(caller.owner, reference)
         if last is None:
-            found = await self._store.runs.find(caller.owner, reference, forgotten=True)
+            found = await self._store_of(caller.owner).runs.find(reference, forgotten=True)
             run = self._remembered(caller, reference, found)
             return (run, await self.read(run)) if run else None
-        found, entries = await asyncio.gather(self._store.runs.get(last.id), self._store.entries.transcript(last.id))
+        store = self._store_of(caller.owner)
+        found, entries = await asyncio.gather(store.runs.get(last.id), store.entries(last).transcript(last.id))
         run = self._remembered(caller, reference, found)
         return (run, known(run, entries)) if run else None
 
@@ -94,12 +95,12 @@ class Chats:
 
     async def read(self, run: Run) -> Known:
         """The chat as it stands."""
-        return known(run, await self._store.entries.transcript(run.id))
+        return known(run, await self._store_of(run.owner).entries(run).transcript(run.id))
 
     async def begin(self, run: Run) -> Answer | None:
         """Stores a new chat and has the engine answer it; None where its client's id was taken meanwhile."""
         try:
-            await self._store.runs.insert(run)
+            await self._store_of(run.owner).runs.insert(run)
         except Taken:
             return None
         self._log.info("chat begun", run_id=run.id)
@@ -126,43 +127,45 @@ class Chats:
             case Say():
                 seq = chat.next_seq
                 if decision.rewind_to is not None:
-                    if not await self._inserted(rewind_entry(run, seq, decision.rewind_to)):
+                    if not await self._inserted(run, rewind_entry(run, seq, decision.rewind_to)):
                         return None
                     seq += 1
                 entry = message_entry(run, seq, decision)
-        return await self._added(chat, entry, _unheard(run, chat), above)
+        return await self._added(run, chat, entry, _unheard(run, chat), above)
 
     async def say_at_once(self, run: Run, chat: Known, said: Say, above: int) -> Answer | None:
         """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
 
         That the insert finds its seq free shows that nothing was added, and the last answer's fact was seen here.
         """
-        return await self._added(chat, message_entry(run, chat.next_seq, said), None, above)
+        return await self._added(run, chat, message_entry(run, chat.next_seq, said), None, above)
 
-    async def _added(self, chat: Known, entry: Entry, before: Entry | None, above: int) -> Answer | None:
+    async def _added(self, run: Run, chat: Known, entry: Entry, before: Entry | None, above: int) -> Answer | None:
         """Stores the entry that makes an answer owed; the run says so, and is read, while the engine is told.
 
         `before` is an answer of which perhaps no look has heard.
         """
-        if not await self._inserted(entry):
-            await self._not_said(entry)
+        if not await self._inserted(run, entry):
+            await self._not_said(run, entry)
             return None
-        asked, _ = await asyncio.gather(self._ask(entry), self._said.said(entry, before))
+        asked, _ = await asyncio.gather(self._ask(run, entry), self._said.said(entry, before))
         if asked is None:
-            await self._not_said(entry)
+            await self._not_said(run, entry)
             return None
         return Answer(asked, known(asked, [*chat.entries, entry]), entry.seq + 1, after=above)
 
-    async def _ask(self, entry: Entry) -> Run | None:
+    async def _ask(self, run: Run, entry: Entry) -> Run | None:
         """The run that is asked, as it is now; None where it was deleted, or is to be."""
-        return await self._store.runs.ask(entry.run_id, entry.seq, entry.created_at, entry.created_at + self._kept)
+        until = entry.created_at + self._kept
+        return await self._store_of(run.owner).runs.ask(run.id, entry.seq, entry.created_at, until)
 
-    async def _not_said(self, entry: Entry) -> None:
+    async def _not_said(self, run: Run, entry: Entry) -> None:
         """The chat went on, or was deleted, meanwhile."""
-        self.remembered.forget_transcript(entry.run_id)
-        if await self._store.runs.get(entry.run_id) is None:
+        self.remembered.forget_transcript(run.id)
+        store = self._store_of(run.owner)
+        if await store.runs.get(run.id) is None:
             # With its run all of the chat is gone, so nothing would ever delete this.
-            await self._store.entries.delete(entry.run_id)
+            await store.entries(run).delete(run.id)
 
     async def wait_for_change(self, run: Run, chat: Known) -> Known:
         """The chat after an insert into it has lost; for a moment what won may not be readable. Raises NotYet."""
@@ -183,10 +186,10 @@ class Chats:
         # Else its gateway died, or the store did not say in time that it has it: whoever looks for the answer tells.
         return answer if asked else await self._attached(answer)
 
-    async def stop(self, run_id: str, seq: int) -> None:
+    async def stop(self, run: Run, seq: int) -> None:
         """Has the answer at `seq` end with what it has."""
-        await self._store.runs.stop_answer(run_id, seq)
-        await self._said.stop(run_id, seq)
+        await self._store_of(run.owner).runs.stop_answer(run.id, seq)
+        await self._said.stop(run.id, seq)
 
     async def beginning_of(self, answer: Answer) -> int:
         """A sequence below the answer's first event. Raises BrokerUnavailable."""
@@ -219,16 +222,17 @@ class Chats:
         """
         question = answer.question
         if answer.standing is None and question is not None:
-            await self._store.runs.ask(answer.run.id, question.seq, question.created_at, now() + self._kept)
+            runs = self._store_of(answer.run.owner).runs
+            await runs.ask(answer.run.id, question.seq, question.created_at, now() + self._kept)
             if answer.run.control.handled < answer.run.control.version:
                 await self._commands.announce(answer.run)
             if question.seq > len(answer.run.settings.scenarios[0].given):
                 await self._said.said(question, _unheard(answer.run, answer.chat), just_now=False)
         return answer
 
-    async def _inserted(self, entry: Entry) -> bool:
+    async def _inserted(self, run: Run, entry: Entry) -> bool:
         try:
-            await self._store.entries.insert(entry)
+            await self._store_of(run.owner).entries(run).insert(entry)
         except Taken:
             return False
         return True

@@ -9,6 +9,7 @@ what gateways remember of it                    their deaths, or the next that i
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -23,7 +24,7 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.purging import drop_letters, drop_work, purge_events
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 LOOKS: Final = 40
 LOOK_SECONDS: Final = 0.025
@@ -32,12 +33,23 @@ PURGE_SECONDS: Final = 5.0
 
 
 class DeletedChats:
-    """Deletes chats, and drops what this process remembers of those that another gateway deletes."""
+    """Deletes chats, and drops what this process remembers of those that another gateway deletes.
+
+    `forget_known` drops what the store keeps in process of a run.
+    """
 
     def __init__(
-        self, store: Store, connection: Connection, control: ControlOfRuns, chats: Chats, hub: Hub, log: Logger
+        self,
+        store_of: StoreOf,
+        forget_known: Callable[[str], None],
+        connection: Connection,
+        control: ControlOfRuns,
+        chats: Chats,
+        hub: Hub,
+        log: Logger,
     ) -> None:
-        self._store = store
+        self._store_of = store_of
+        self._forget_known = forget_known
         self._connection = connection
         self._control = control
         self._chats = chats
@@ -54,7 +66,7 @@ class DeletedChats:
         Raises StoreUnavailable; then nothing was done.
         """
         await self._control.give_up(run)
-        await self._until_ended(run.id)
+        await self._until_ended(run)
         self._forget(run.id)
         try:
             async with asyncio.timeout(PURGE_SECONDS):
@@ -62,17 +74,17 @@ class DeletedChats:
         except (BrokerUnavailable, NatsError, TimeoutError) as error:
             self._log.warning("deleted chat left to the sweeper", run_id=run.id, error=repr(error))
 
-    async def _until_ended(self, run_id: str) -> None:
+    async def _until_ended(self, run: Run) -> None:
         try:
             for _ in range(LOOKS):
-                if _is_settled(await self._store.runs.get(run_id)):
+                if _is_settled(await self._store_of(run.owner).runs.get(run.id)):
                     return
                 await asyncio.sleep(LOOK_SECONDS)
         except StoreUnavailable as error:
             # It is deleted all the same.
-            self._log.warning("end of a deleted chat not seen", run_id=run_id, error=str(error))
+            self._log.warning("end of a deleted chat not seen", run_id=run.id, error=str(error))
         else:
-            self._log.info("end of a deleted chat not awaited", run_id=run_id)
+            self._log.info("end of a deleted chat not awaited", run_id=run.id)
 
     async def _purge(self, run_id: str) -> None:
         if not self._connection.connected:
@@ -87,7 +99,7 @@ class DeletedChats:
         """Drops what this process remembers; whoever still reads it is sent away, and is told that it is not there."""
         self._hub.forget(run_id)
         self._chats.remembered.forget_run(run_id)
-        self._store.forget_known(run_id)
+        self._forget_known(run_id)
 
     async def _heard(self, message: Msg) -> None:
         self._forget(message.subject.rpartition(".")[2])

@@ -7,7 +7,7 @@ from typing import Final
 from gateway.chat.decide import Known, known
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 PAGE_BYTES: Final = 1024 * 1024
 """What the messages of a page take stored: shown they take twice that, for a text is content and part.
@@ -28,15 +28,15 @@ class ChatMessages:
     before: int | None
 
 
-async def read_page(store: Store, run: Run, before: int | None, limit: int) -> ChatMessages:
+async def read_page(store: OwnedStore, run: Run, before: int | None, limit: int) -> ChatMessages:
     """The last `limit` messages at most, of those that stand before a seq where one is named."""
-    outline = await store.entries.outline(run.id)
+    outline = await store.entries(run).outline(run.id)
     sizes = {one.entry.seq: one.bytes for one in outline}
     chat = known(run, [one.entry for one in outline])
     earlier = [message for message in chat.messages if before is None or message.seq < before]
     first = _first_of(earlier, sizes, limit)
     page = earlier[first:]
-    stored = {entry.seq: entry for entry in await store.entries.some(run.id, [one.seq for one in page])}
+    stored = {entry.seq: entry for entry in await store.entries(run).some(run.id, [one.seq for one in page])}
     # What a chat began with and the engine has not stored yet is known whole.
     messages = [stored.get(one.seq, one) for one in page]
     return ChatMessages(chat, messages, page[0].seq if first else None)

@@ -38,7 +38,7 @@ from shared.contracts.words import Side, Wanted
 from shared.errors import BrokerUnavailable, NotYet
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 DECISIONS: Final = 5
 
@@ -52,7 +52,7 @@ class ChatDoor:
         readings: Readings,
         streams: Streams,
         connection: Connection,
-        store: Store,
+        store_of: StoreOf,
         casting: Casting,
         settings: GatewaySettings,
         log: Logger,
@@ -61,7 +61,7 @@ class ChatDoor:
         self._readings = readings
         self._streams = streams
         self._connection = connection
-        self._store = store
+        self._store_of = store_of
         self._casting = casting
         self._settings = settings
         self._log = log
@@ -123,7 +123,7 @@ class ChatDoor:
         answer = await self.chats.last_answer(run)
         if answer is None or answer.standing:
             return run, None
-        await self.chats.stop(run.id, answer.seq)
+        await self.chats.stop(run, answer.seq)
         return run, answer.seq
 
     async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord, last: int) -> Answer:
@@ -176,7 +176,7 @@ class ChatDoor:
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)
         key = (body.agent_id, body.agent_version) if body.agent_id else None
-        agent = await load_agent(self._store, caller, key) if key else None
+        agent = await load_agent(self._store_of(caller.owner), key) if key else None
         orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._settings.chat_orphan_seconds
         run = new_chat(body, sent, agent, caller, self._casting, self._settings, now(), orphan)
         return await self.chats.begin(run)
@@ -186,7 +186,7 @@ class ChatDoor:
         about, headers = self._about(answer), self._headers(answer, "json")
 
         async def left() -> None:
-            await self.chats.stop(answer.run.id, answer.seq)
+            await self.chats.stop(answer.run, answer.seq)
 
         return await whole_answer(request, follower, about, self._readings, self._streams.stopping, headers, left)
 
@@ -216,7 +216,7 @@ class ChatDoor:
         recorded: int = 0,
     ) -> Response:
         async def left() -> None:
-            await self.chats.stop(answer.run.id, answer.seq)
+            await self.chats.stop(answer.run, answer.seq)
 
         def finished(answered: Answered) -> None:
             self._readings.finished(answer.run.id, answer.seq)
@@ -242,7 +242,7 @@ class ChatDoor:
             after = 0
         return AnswerFollower(
             self._streams.hub,
-            self._store,
+            self._store_of(answer.run.owner),
             answer.run,
             answer.seq,
             after,

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from gateway.dead_letters.views import DeadLetterItem, DeadLetterPage, DeadLetterView
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from shared.contracts.kinds import ANSWER_PURPOSES
-from shared.contracts.owner import Owner
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, LookGivenUp, ReportGivenUp
@@ -21,7 +20,7 @@ from shared.errors import BrokerUnavailable
 from shared.messaging import history, subjects
 from shared.messaging.connection import Connection
 from shared.messaging.history import StoredMessage
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 SEQUENCE: Final = re.compile(r"[1-9][0-9]{0,14}")
 EVERYTHING = ">"
@@ -61,7 +60,7 @@ def client_of(connection: Connection) -> Client:
     return connection.client
 
 
-async def page(client: Client, store: Store, owner: Owner, cursor: str | None, limit: int) -> DeadLetterPage:
+async def page(client: Client, store: OwnedStore, cursor: str | None, limit: int) -> DeadLetterPage:
     """At most `limit` of the owner's letters, newest first, older than the one `cursor` names.
 
     Raises BrokerUnavailable, StoreUnavailable.
@@ -71,7 +70,7 @@ async def page(client: Client, store: Store, owner: Owner, cursor: str | None, l
     found: list[Letter] = []
     while high >= first and len(found) <= limit:
         low = max(first, high - limit)
-        found += reversed(await _shown(store, owner, await _between(client, low, high)))
+        found += reversed(await _shown(store, await _between(client, low, high)))
         high = low - 1
     shown = [_item(letter) for letter in found[:limit]]
     return DeadLetterPage(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
@@ -86,23 +85,23 @@ async def written_since(client: Client, moment: datetime) -> int:
     return last - first.sequence + 1
 
 
-async def find_letter(client: Client, store: Store, owner: Owner, letter_id: str) -> Letter:
+async def find_letter(client: Client, store: OwnedStore, letter_id: str) -> Letter:
     """The owner's letter at a sequence. Raises NotFound, also for another's; BrokerUnavailable, StoreUnavailable."""
     unknown = NotFound("dead letter", letter_id)
     sequence = _sequence(letter_id, unknown)
-    for letter in await _shown(store, owner, await _between(client, sequence, sequence)):
+    for letter in await _shown(store, await _between(client, sequence, sequence)):
         return letter
     raise unknown
 
 
-async def _shown(store: Store, owner: Owner, found: Sequence[StoredMessage]) -> list[Letter]:
+async def _shown(store: OwnedStore, found: Sequence[StoredMessage]) -> list[Letter]:
     """Those that belong to whom their runs belong to.
 
     A run that is not in the store hides nothing that was played; what was said in a chat it may have forgotten.
     """
     letters = [_letter(stored) for stored in found]
     runs = {letter.run_id for letter in letters if letter.run_id}
-    standing = await store.runs.standing(owner, sorted(runs)) if runs else {}
+    standing = await store.runs.standing(sorted(runs)) if runs else {}
     return [letter for letter in letters if standing.get(letter.run_id or "", letter.is_played)]
 
 

@@ -38,7 +38,7 @@ from shared.messaging.publisher import Publisher
 from shared.routing import Router
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos
 from shared.settings import LimitSettings
-from shared.storage import Store
+from shared.storage.owned import OwnedStore, StoreOf
 
 TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
     subjects.COMMANDS: RunCommanded,
@@ -51,9 +51,9 @@ TRIGGERS: dict[str, type[ReportRequested | GenerationStored | RunCommanded]] = {
 class Replays:
     """Puts given-up work back on its queue."""
 
-    def __init__(self, connection: Connection, store: Store, router: Router, settings: LimitSettings) -> None:
+    def __init__(self, connection: Connection, store_of: StoreOf, router: Router, settings: LimitSettings) -> None:
         self._connection = connection
-        self._store = store
+        self._store_of = store_of
         self._router = router
         self._settings = settings
 
@@ -62,31 +62,31 @@ class Replays:
 
         Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
         """
-        letter = await find_letter(client_of(self._connection), self._store, caller.owner, letter_id)
+        store = self._store_of(caller.owner)
+        letter = await find_letter(client_of(self._connection), store, letter_id)
         if isinstance(letter.work, DeadLetter):
-            return await self._replay_job(letter, letter.work.job)
+            return await self._replay_job(store, letter, letter.work.job)
         if isinstance(letter.work, LookGivenUp | ReportGivenUp):
-            return await self._replay_trigger(letter, letter.work)
+            return await self._replay_trigger(store, letter, letter.work)
         raise Conflict(
             "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
         )
 
-    async def _replay_job(self, letter: Letter, job: GenerationRequested) -> Replayed:
-        run = await self._open_run(job.run_id)
+    async def _replay_job(self, store: OwnedStore, letter: Letter, job: GenerationRequested) -> Replayed:
+        run = await _open_run(store, job.run_id)
         if job.conversation_id is not None:
-            ends = await self._store.entries.ends([job.conversation_id])
-            last = ends.get(job.conversation_id)
+            last = await store.entries(run).end(job.conversation_id)
             if last is not None and last.ended:
                 raise _already_ended(f"Conversation {job.conversation_id} has ended", job.run_id)
-        again = await self._as_later_pass(run, job) if job.purpose is Purpose.JUDGE else None
+        again = await self._as_later_pass(store, run, job) if job.purpose is Purpose.JUDGE else None
         again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
         message_id = str(again.message_id)
         ack = await self._publisher().again(again.subject, again, message_id)
         return _replayed(letter, run, again.subject, message_id, ack)
 
-    async def _as_later_pass(self, run: Run, job: GenerationRequested) -> GenerationRequested | None:
+    async def _as_later_pass(self, store: OwnedStore, run: Run, job: GenerationRequested) -> GenerationRequested | None:
         """The judge's job under the next free key; None where nothing stands under its own. Raises Conflict."""
-        made = await self._store.generations.of_conversation(str(job.conversation_id))
+        made = await store.generations(run).of_conversation(str(job.conversation_id))
         passes = [one.pass_number for one in made if _is_same_judge(one, job)]
         if job.pass_number not in passes:
             return None
@@ -102,7 +102,9 @@ class Replays:
         if run.budget.spent + run.budget.open + nanos > run.budget.max:
             raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
 
-    async def _replay_trigger(self, letter: Letter, given_up: LookGivenUp | ReportGivenUp) -> Replayed:
+    async def _replay_trigger(
+        self, store: OwnedStore, letter: Letter, given_up: LookGivenUp | ReportGivenUp
+    ) -> Replayed:
         contract = TRIGGERS.get(given_up.trigger)
         try:
             trigger = contract.model_validate_json(given_up.payload) if contract else None
@@ -110,19 +112,10 @@ class Replays:
             trigger = None
         if trigger is None:
             raise Conflict("not_replayable", f"Dead letter {letter.id} holds a message that nobody could read.")
-        run = await self._open_run(trigger.run_id)
+        run = await _open_run(store, trigger.run_id)
         message_id = f"{given_up.message_id}:replay"
         ack = await self._publisher().again(given_up.trigger, trigger, message_id)
         return _replayed(letter, run, given_up.trigger, message_id, ack)
-
-    async def _open_run(self, run_id: str) -> Run:
-        """A run that has not ended. Raises Conflict."""
-        run = await self._store.runs.get(run_id)
-        if run is None:
-            raise Conflict("run_unknown", f"Run {run_id} is not in the store: its work would be given up again.")
-        if run.terminal or await self._store.reports.get(run_id) is not None:
-            raise _already_ended(f"Run {run_id} has ended", run_id)
-        return run
 
     def _publisher(self) -> Publisher:
         return Publisher(client_of(self._connection))
@@ -130,6 +123,16 @@ class Replays:
 
 def _is_same_judge(one: Generation, job: GenerationRequested) -> bool:
     return (one.purpose, one.seq, one.stage) == (Purpose.JUDGE, job.seq, job.stage)
+
+
+async def _open_run(store: OwnedStore, run_id: str) -> Run:
+    """A run that has not ended. Raises Conflict."""
+    run = await store.runs.get(run_id)
+    if run is None:
+        raise Conflict("run_unknown", f"Run {run_id} is not in the store: its work would be given up again.")
+    if run.terminal or await store.report(run) is not None:
+        raise _already_ended(f"Run {run_id} has ended", run_id)
+    return run
 
 
 def _already_ended(what: str, run_id: str) -> Conflict:

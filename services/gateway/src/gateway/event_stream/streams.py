@@ -25,7 +25,8 @@ from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.storage import Store
+from shared.storage.owned import StoreOf
+from shared.storage.stream_leases import StreamLeases
 
 CHANGE_LOOK_SECONDS = 1.0
 
@@ -39,22 +40,23 @@ class Streams:
     def __init__(
         self,
         connection: Connection,
-        store: Store,
+        store_of: StoreOf,
+        leases: StreamLeases,
         settings: StreamSettings,
         limit: int | None,
         stopping: asyncio.Event,
         log: Logger,
     ) -> None:
-        self._store = store
+        self._store_of = store_of
         self._settings = settings
         self._log = log
         self._source = NatsSource(connection)
-        self._board = StatusCache(store, settings)
+        self._board = StatusCache(settings)
         self._tasks: list[asyncio.Task[None]] = []
         self.stopping = stopping
         self.hub = Hub(self._source, settings, log)
         self.open_streams = OpenStreams(settings, stopping)
-        self.admission = Admission(store.stream_leases, limit, log)
+        self.admission = Admission(leases, limit, log)
         connection.on_reconnected(self._on_reconnected)
 
     async def events(self, request: Request, caller: Caller, run: Run, conversation: str | None = None) -> Response:
@@ -70,7 +72,7 @@ class Streams:
         except BrokerUnavailable as error:
             return self.come_again(error)
         view = View.of(run, asked.wanted.conversation)
-        return self.response(RunEventStream(self.hub, self._store, run, view, asked), caller=caller)
+        return self.response(RunEventStream(self.hub, self._store_of(caller.owner), run, view, asked), caller=caller)
 
     async def _with_end(self, run: Run) -> Run:
         """The run with its end, which stands on the stream a moment before it stands on the run."""
@@ -84,7 +86,8 @@ class Streams:
         if status_is_at_end(last_id, run):
             return Response(status_code=204)
         done = request.query_params.get("done") == "1"
-        reader = StatusStream(self.hub, self._board, self._settings, run, self._log, last_id=last_id, done=done)
+        store = self._store_of(caller.owner)
+        reader = StatusStream(self.hub, self._board, self._settings, store, run, self._log, last_id=last_id, done=done)
         return self.response(reader, {"Vary": "Accept"}, caller=caller)
 
     def come_again(self, error: BrokerUnavailable | StoreUnavailable) -> Response:

@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from gateway.access.callers import Caller
 from gateway.errors import Conflict, NotFound
 from gateway.runs.lookups import find_run
 from shared.contracts.framing import READING, behind, one_line
 from shared.contracts.reports import CriterionRate, FailureMode, Report
 from shared.contracts.runs import Run
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 MODES: Final = 10
 QUOTES: Final = 3
@@ -17,12 +16,12 @@ QUOTE_CHARACTERS: Final = 400
 TEXT_CHARACTERS: Final = 2_000
 
 
-async def report_of(store: Store, caller: Caller, reference: str) -> tuple[Run, Report]:
-    """The report of one of the caller's runs. Raises NotFound, and Conflict while it is being written."""
-    run = await find_run(store, caller, reference)
+async def report_of(store: OwnedStore, reference: str) -> tuple[Run, Report]:
+    """The report of one of the owner's runs. Raises NotFound, and Conflict while it is being written."""
+    run = await find_run(store, reference)
     if not run.rules.reported:
         raise NotFound("report of run", reference)
-    report = await store.reports.get(run.id)
+    report = await store.report(run)
     if report is None:
         raise Conflict("report_pending", f"The report of run {run.id} is not there yet: wait for the run's end.")
     return run, report

@@ -10,7 +10,7 @@ from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.routing import Router
-from shared.storage import Store
+from shared.storage.owned import OwnedQuota, OwnedStore, StoreOf
 from shared.storage.quotas import Allowance
 
 KEPT: Final = timedelta(days=2)
@@ -25,8 +25,8 @@ def is_enforced(settings: GatewaySettings) -> bool:
 class AssistQuota:
     """Counts what a user has of PromptBro in a day."""
 
-    def __init__(self, store: Store, router: Router, settings: GatewaySettings) -> None:
-        self._store = store
+    def __init__(self, store_of: StoreOf, router: Router, settings: GatewaySettings) -> None:
+        self._store_of = store_of
         self._router = router
         self._settings = settings
 
@@ -39,22 +39,23 @@ class AssistQuota:
         if not is_enforced(settings):
             return
         moment = now()
-        key = f"assist:{run.tenant}:{run.user}:{moment:%Y-%m-%d}"
+        store = self._store_of(run.owner)
+        quota = store.quota("assist", f"{moment:%Y-%m-%d}")
         allowance = Allowance(requests=settings.assist_daily_requests, cost_nanos=to_nanos(settings.assist_daily_usd))
         estimate = estimated_nanos(run.settings, self._router, settings)
-        quotas = self._store.quotas
-        if await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+        if await quota.take(run.id, estimate, allowance, moment + KEPT):
             return
-        await self._settle(key)
-        if not await quotas.take(key, run.id, estimate, allowance, moment + KEPT):
+        await _settle(store, quota)
+        if not await quota.take(run.id, estimate, allowance, moment + KEPT):
             raise _refused(allowance, moment, settings.assist_daily_usd)
 
-    async def _settle(self, key: str) -> None:
-        """What runs that have ended really cost takes the place of their estimates."""
-        for run_id in (await self._store.quotas.get(key)).open:
-            run = await self._store.runs.get(run_id)
-            if run is not None and run.terminal:
-                await self._store.quotas.settle(key, run_id, run.usage.cost_nanos)
+
+async def _settle(store: OwnedStore, quota: OwnedQuota) -> None:
+    """What runs that have ended really cost takes the place of their estimates."""
+    for run_id in (await quota.get()).open:
+        run = await store.runs.get(run_id)
+        if run is not None and run.terminal:
+            await quota.settle(run_id, run.usage.cost_nanos)
 
 
 def _refused(allowance: Allowance, moment: datetime, usd: float) -> RateLimited:

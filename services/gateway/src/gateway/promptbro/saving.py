@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from gateway.access.callers import Caller
 from gateway.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from gateway.runs.lookups import find_run
 from gateway.schemas.agents import Criteria, criteria_of
@@ -22,7 +21,7 @@ from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.templates import PromptTemplate
 from shared.contracts.words import RunKind
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 REPLACE_ATTEMPTS: Final = 5
 KIND: Final = "promptbro"
@@ -57,19 +56,19 @@ class Written:
     origin: Origin | None
 
 
-async def result_of(store: Store, caller: Caller, body: SaveBody) -> Written:
+async def result_of(store: OwnedStore, body: SaveBody) -> Written:
     """What is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
     if (body.sid is None) == (body.text is None):
         raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
     if body.sid is None:
         if body.report_run_id is None:
             return Written(body.text or "", None)
-        reported = await find_run(store, caller, body.report_run_id)
+        reported = await find_run(store, body.report_run_id)
         return Written(body.text or "", Origin(report_run_id=reported.id))
-    run = await store.runs.find(caller.owner, body.sid)
+    run = await store.runs.find(body.sid)
     if run is None or run.kind is not RunKind.ASSIST:
         raise NotFound("answer", body.sid)
-    entry = await store.entries.at(run.id, answer_seq(run))
+    entry = await store.entries(run).at(run.id, answer_seq(run))
     if entry is None or not (entry.content or "").strip():
         raise Conflict("no_answer", f"Answer {body.sid} is not there yet, or failed: wait for its end, or ask again.")
     if len(entry.content or "") > PROMPT_LENGTH:
@@ -77,18 +76,18 @@ async def result_of(store: Store, caller: Caller, body: SaveBody) -> Written:
     return Written(entry.content or "", Origin(sid=run.id, report_run_id=run.parent))
 
 
-async def save_template(store: Store, caller: Caller, body: SaveBody, written: Written) -> PromptTemplate:
+async def save_template(store: OwnedStore, body: SaveBody, written: Written) -> PromptTemplate:
     """The text as a new template. Raises InvalidRequest without a name."""
     if body.name is None:
         raise InvalidRequest(FieldProblem("name", "is required for a template"))
     named = {"name": body.name, "kind": body.kind, "content": written.text}
-    template = new_template(TemplateBody.model_validate(named), caller.tenant)
+    template = new_template(TemplateBody.model_validate(named), store.owner.tenant)
     template = template.model_copy(update={"written_from": written.origin})
     await store.templates.insert(template)
     return template
 
 
-async def save_agent(store: Store, caller: Caller, body: SaveBody, written: Written) -> Agent:
+async def save_agent(store: OwnedStore, body: SaveBody, written: Written) -> Agent:
     """A new version of an agent: with the text as its prompt, or with the criteria where the text is a checklist.
 
     Raises InvalidRequest, NotFound and Conflict.
@@ -99,7 +98,7 @@ async def save_agent(store: Store, caller: Caller, body: SaveBody, written: Writ
     changes: dict[str, object] = {"system_prompt": written.text} if criteria is None else {"criteria": criteria}
     changes["written_from"] = written.origin
     for _ in range(REPLACE_ATTEMPTS):
-        current = await store.agents.get(caller.tenant, body.agent_id)
+        current = await store.agents.get(body.agent_id)
         if current is None:
             raise NotFound("agent", body.agent_id)
         changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **changes})

@@ -118,8 +118,8 @@ async def recover_chat_answer(
 async def list_chats(
     services: ServicesOfApp, caller: CallerOfRequest, cursor: Cursor = None, limit: Limit = None
 ) -> ChatPage:
-    found = await services.store.runs.newest(
-        caller.owner, RunKind.CHAT, (), cursor, page_size(services.settings, limit)
+    found = await services.store_of(caller.owner).runs.newest(
+        RunKind.CHAT, (), cursor, page_size(services.settings, limit)
     )
     items = [chat_item(run) for run in found if run.control.wanted is not Wanted.CANCEL]
     return ChatPage(items=items, next_cursor=found[-1].id if found.more else None)
@@ -137,7 +137,7 @@ async def get_chat(
 ) -> ChatView:
     most = page_size(services.settings, limit or services.settings.list_limit_ceiling)
     run = await services.chat.chats.get(caller, chat_id)
-    return chat_view(run, await read_page(services.store, run, before, most))
+    return chat_view(run, await read_page(services.store_of(caller.owner), run, before, most))
 
 
 @router.delete("/api/chat/{chat_id}", status_code=204, summary="Delete a chat", dependencies=[NeedsStore])

@@ -52,11 +52,12 @@ async def list_messages(
         raise InvalidRequest(FieldProblem("wait", f"must be at most {ceiling:g}", ceiling))
     named = point(since or "0")
     after = named if sinceSeq is None else sinceSeq
-    run, conversation = await find_conversation(services.store, caller, conversation_id)
+    store = services.store_of(caller.owner)
+    run, conversation = await find_conversation(store, conversation_id)
     if page is not None:
-        return await messages_page(services.store, conversation, page, size)
+        return await messages_page(store, run, conversation, page, size)
     seconds = 0.0 if is_head(request.scope) else wait
-    return await wait_for_messages(request, services.store, services.streams, run, conversation, after, size, seconds)
+    return await wait_for_messages(request, store, services.streams, run, conversation, after, size, seconds)
 
 
 for _folder, _noun in NOUNS.items():

@@ -27,13 +27,13 @@ async def list_dead_letters(
     services: ServicesOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
 ) -> DeadLetterPage:
     client = letters.client_of(services.connection)
-    return await letters.page(client, services.store, caller.owner, cursor, page_size(services.settings, limit))
+    return await letters.page(client, services.store_of(caller.owner), cursor, page_size(services.settings, limit))
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
 async def get_dead_letter(letter_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> DeadLetterView:
     client = letters.client_of(services.connection)
-    letter = await letters.find_letter(client, services.store, caller.owner, letter_id)
+    letter = await letters.find_letter(client, services.store_of(caller.owner), letter_id)
     return letters.view(letter)
 
 

@@ -87,10 +87,11 @@ async def read_assistance(
     dependencies=[NeedsStore],
 )
 async def save_prompt(body: SaveBody, services: ServicesOfApp, caller: CallerOfRequest) -> TemplateView | AgentView:
-    written = await result_of(services.store, caller, body)
+    store = services.store_of(caller.owner)
+    written = await result_of(store, body)
     if body.kept_as == "template":
-        return TemplateView.of(await save_template(services.store, caller, body, written))
-    return AgentView.of(await save_agent(services.store, caller, body, written))
+        return TemplateView.of(await save_template(store, body, written))
+    return AgentView.of(await save_agent(store, body, written))
 
 
 async def _settings(
@@ -100,7 +101,7 @@ async def _settings(
     check_input(body)
     reported = found = None
     if body.step == "from-report" and body.report_run_id is not None:
-        run, report = await report_of(services.store, caller, body.report_run_id)
+        run, report = await report_of(services.store_of(caller.owner), body.report_run_id)
         reported, found = run.id, material(run, report)
         body = body if body.input.strip() else body.model_copy(update={"input": prompt_under_test(run)})
     settings = assist_settings(body, services.casting, services.settings, orphan_seconds=orphan_seconds, material=found)

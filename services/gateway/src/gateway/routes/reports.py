@@ -36,10 +36,11 @@ async def show_report(
 ) -> Response:
     if format != "json" and format not in EXPORTS:
         raise InvalidRequest(FieldProblem("format", f"must be json, {', '.join(EXPORTS)}", ["json", *EXPORTS]))
-    run = await find_run(services.store, caller, run_id)
+    store = services.store_of(caller.owner)
+    run = await find_run(store, run_id)
     if not run.rules.reported:
         raise NotFound("report of run", run_id)
-    report = await services.store.reports.get(run.id)
+    report = await store.report(run)
     if report is None:
         pending = ReportPending().to_json()
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -49,14 +49,14 @@ async def list_runs(
     cursor: Cursor = None,
     limit: Limit = None,
 ) -> RunPage:
-    return await runs_page(services.store, caller, kind, status, cursor, page_size(services.settings, limit))
+    return await runs_page(services.store_of(caller.owner), kind, status, cursor, page_size(services.settings, limit))
 
 
 async def show_status(run_id: str, request: Request, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
     streamed = prefers_event_stream(request.headers.get("accept"))
     try:
         services.store_watch.check()
-        run = await find_run(services.store, caller, run_id)
+        run = await find_run(services.store_of(caller.owner), run_id)
     except StoreUnavailable as error:
         # An EventSource gives up for good on 503.
         if streamed:
@@ -75,9 +75,10 @@ async def list_conversations(
     cursor: ConversationCursor = None,
     limit: Limit = None,
 ) -> ConversationPage:
-    run = await find_run(services.store, caller, run_id)
+    store = services.store_of(caller.owner)
+    run = await find_run(store, run_id)
     size = page_size(services.settings, limit)
-    return await conversation_page(services.store, run, _index_of(cursor), status, size)
+    return await conversation_page(store, run, _index_of(cursor), status, size)
 
 
 def _index_of(cursor: str | None) -> int:
@@ -91,7 +92,7 @@ def _index_of(cursor: str | None) -> int:
 
 def _wish(wanted: Wanted) -> Callable[..., Awaitable[StatusView]]:
     async def set_wanted(run_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> StatusView:
-        return status_view(await services.control.want(caller, run_id, wanted))
+        return status_view(await services.control.want(caller.owner, run_id, wanted))
 
     return set_wanted
 

@@ -33,4 +33,4 @@ async def stop_stream(
         # It begins cancelled, so that no reader begins it after this.
         canceled = Control(wanted=Wanted.CANCEL, changed_at=found.run.created_at)
         await services.single_answers.begin(found.run.model_copy(update={"control": canceled}))
-    return status_view(await services.control.want(caller, sid, Wanted.CANCEL))
+    return status_view(await services.control.want(caller.owner, sid, Wanted.CANCEL))

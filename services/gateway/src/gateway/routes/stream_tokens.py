@@ -41,7 +41,7 @@ async def create_stream_token(
     body: StreamTokenBody, services: ServicesOfApp, caller: CallerOfRequest
 ) -> StreamTokenView:
     secret = services.settings.stream_token_secret
-    token, expires_at = await token_for(services.store, secret, caller, await _runs(services, caller, body))
+    token, expires_at = await token_for(services.store_of(caller.owner), secret, await _runs(services, caller, body))
     return StreamTokenView(token=token, expires_at=expires_at)
 
 
@@ -50,7 +50,8 @@ async def _runs(services: Services, caller: Caller, body: StreamTokenBody) -> li
     if (body.run_ids is None) == (body.sid is None):
         raise InvalidRequest(FieldProblem("runIds", "is required, or sid in its place: send one of them"))
     if body.sid is None:
-        return [await find_run(services.store, caller, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
+        store = services.store_of(caller.owner)
+        return [await find_run(store, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
     found = await services.single_answers.find(caller, body.sid)
     if found is None:
         raise NotFound("answer", body.sid)

@@ -51,7 +51,7 @@ async def stream_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     try:
-        run = await find_run(services.store, caller, run_id)
+        run = await find_run(services.store_of(caller.owner), run_id)
     except StoreUnavailable as error:
         return services.streams.come_again(error)
     return await services.streams.events(request, caller, run)
@@ -87,10 +87,11 @@ async def follow_conversation_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     try:
-        named = await services.store.runs.find(caller.owner, conversation_id)
+        store = services.store_of(caller.owner)
+        named = await store.runs.find(conversation_id)
         if named is not None:
             return await services.streams.events(request, caller, named)
-        run, conversation = await find_conversation(services.store, caller, conversation_id)
+        run, conversation = await find_conversation(store, conversation_id)
     except StoreUnavailable as error:
         return services.streams.come_again(error)
     return await services.streams.events(request, caller, run, conversation)
@@ -107,7 +108,7 @@ async def follow_job_status(
     job_id: str, request: Request, services: ServicesOfApp, caller: CallerOfRequest
 ) -> Response:
     try:
-        run = await find_run(services.store, caller, job_id)
+        run = await find_run(services.store_of(caller.owner), job_id)
     except StoreUnavailable as error:
         return services.streams.come_again(error)
     return await services.streams.status(request, caller, run)

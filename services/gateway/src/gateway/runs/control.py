@@ -1,15 +1,15 @@
 """Cancel, pause and resume: what is wanted of a run (docs/protocol.md section 6)."""
 
-from gateway.access.callers import Caller
 from gateway.errors import Conflict
 from gateway.runs.commands import Commands
 from gateway.runs.lookups import find_run
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Wanted
 from shared.errors import NotYet
 from shared.logs import Logger
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 ATTEMPTS = 5
 
@@ -17,22 +17,23 @@ ATTEMPTS = 5
 class ControlOfRuns:
     """Sets what is wanted, then tells the engine: the document decides, the message only wakes."""
 
-    def __init__(self, store: Store, commands: Commands, log: Logger) -> None:
-        self._store = store
+    def __init__(self, store_of: StoreOf, commands: Commands, log: Logger) -> None:
+        self._store_of = store_of
         self._commands = commands
         self._log = log
 
-    async def want(self, caller: Caller, reference: str, wanted: Wanted) -> Run:
+    async def want(self, owner: Owner, reference: str, wanted: Wanted) -> Run:
         """The run with the wish made. The same wish twice is no new version.
 
         Raises NotFound, and Conflict where the run has ended, is being cancelled or cannot pause.
         """
+        store = self._store_of(owner)
         for _ in range(ATTEMPTS):
-            run = await find_run(self._store, caller, reference)
+            run = await find_run(store, reference)
             _refuse(run, wanted)
             if run.control.wanted is wanted:
                 return await self._tell(run)
-            changed = await self._store.runs.set_wanted(run.tenant, run.id, wanted, run.control.version, now())
+            changed = await store.runs.set_wanted(run.id, wanted, run.control.version, now())
             if changed is not None:
                 self._log.info("control changed", run_id=run.id, wanted=wanted, version=changed.control.version)
                 return await self._tell(changed)
@@ -40,7 +41,7 @@ class ControlOfRuns:
 
     async def give_up(self, run: Run) -> None:
         """Has a run end, and nobody shown it from now on."""
-        marked = await self._store.runs.give_up(run.id, now())
+        marked = await self._store_of(run.owner).runs.give_up(run.id, now())
         if marked is not None:
             self._log.info("run given up", run_id=run.id, version=marked.control.version)
             await self._tell(marked)

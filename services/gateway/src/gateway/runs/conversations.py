@@ -6,19 +6,19 @@ from shared.contracts.money import to_usd
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, EntryKind
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 
 async def conversation_page(
-    store: Store, run: Run, after_index: int, status: ConversationStatus | None, limit: int
+    store: OwnedStore, run: Run, after_index: int, status: ConversationStatus | None, limit: int
 ) -> ConversationPage:
     """A page of a run's conversations by index, those that have not begun included."""
-    begun = {one.index: one for one in await store.conversations.of_run(run.id, after_index)}
+    begun = {one.index: one for one in await store.conversations(run).all(after_index)}
     items = [_item(run, index, begun.get(index)) for index in range(after_index + 1, run.total + 1)]
     chosen = [item for item in items if status in (None, item.status)]
     shown = chosen[:limit]
     running = [item.id for item in shown if item.status == "running"]
-    transcripts = await store.entries.heads_of(running) if running else {}
+    transcripts = await store.entries(run).heads_of(running) if running else {}
     return ConversationPage(
         items=[_counted(item, transcripts.get(item.id)) for item in shown],
         next_cursor=shown[-1].id if len(chosen) > limit else None,

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from gateway.access.callers import Caller
 from gateway.schemas.answers import RunPage
 from shared.contracts.runs import StatusView, shown_status, status_view
 from shared.contracts.words import RunKind, RunStatus
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 PAGES_READ = 20
 STORED_AS: Final = {
@@ -19,7 +18,7 @@ STORED_AS: Final = {
 
 
 async def runs_page(
-    store: Store, caller: Caller, kind: RunKind | None, status: RunStatus | None, cursor: str | None, limit: int
+    store: OwnedStore, kind: RunKind | None, status: RunStatus | None, cursor: str | None, limit: int
 ) -> RunPage:
     """A page of runs, newest first; chats and single answers only where `kind` names them.
 
@@ -28,7 +27,7 @@ async def runs_page(
     stored = STORED_AS.get(status, (status,)) if status else ()
     shown: list[StatusView] = []
     for _ in range(PAGES_READ):
-        found = await store.runs.newest(caller.owner, kind, stored, cursor, limit)
+        found = await store.runs.newest(kind, stored, cursor, limit)
         for run in found:
             if status in (None, shown_status(run)):
                 shown.append(status_view(run))

@@ -1,30 +1,29 @@
-"""Finding what a path names: by run id, client id or conversation id, of what is the caller's only."""
+"""Finding what a path names: by run id, client id or conversation id, of what is the owner's only."""
 
-from gateway.access.callers import Caller
 from gateway.errors import NotFound, SeveralConversations
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 
-async def find_run(store: Store, caller: Caller, reference: str) -> Run:
-    """The caller's run by its id or client id. Raises NotFound, also for another's."""
-    run = await store.runs.find(caller.owner, reference)
+async def find_run(store: OwnedStore, reference: str) -> Run:
+    """The owner's run by its id or client id. Raises NotFound, also for another's."""
+    run = await store.runs.find(reference)
     if run is None:
         raise NotFound("run", reference)
     return run
 
 
-async def find_conversation(store: Store, caller: Caller, reference: str) -> tuple[Run, str]:
+async def find_conversation(store: OwnedStore, reference: str) -> tuple[Run, str]:
     """A conversation and its run, by its own id, or by its run's where it is the only one.
 
     Raises NotFound, and SeveralConversations with their ids.
     """
     run_id, _, index = reference.rpartition("-")
     if run_id and index.isdecimal() and index.isascii():
-        run = await store.runs.find(caller.owner, run_id)
+        run = await store.runs.find(run_id)
         if run is not None and _is_conversation(run, reference, index):
             return run, reference
-    run = await store.runs.find(caller.owner, reference)
+    run = await store.runs.find(reference)
     if run is None:
         raise NotFound("conversation or run", reference)
     if run.total > 1:

@@ -36,7 +36,7 @@ from shared.errors import BrokerUnavailable, NotYet, StoreUnavailable, Taken, Tr
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.routing import Router
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 SESSION_KEPT: Final = timedelta(minutes=10)
 
@@ -54,7 +54,7 @@ class SingleAnswers:
     """Begins and serves single answers; `token_secret` signs the tokens of those who read them by EventSource."""
 
     connection: Connection
-    store: Store
+    store_of: StoreOf
     store_watch: StoreWatch
     commands: Commands
     control: ControlOfRuns
@@ -75,10 +75,11 @@ class SingleAnswers:
         Raises BrokerUnavailable (nothing is stored then: somebody waits for the answer now), StoreUnavailable.
         """
         self.check_broker()
+        runs = self.store_of(run.owner).runs
         try:
-            await self.store.runs.insert(run)
+            await runs.insert(run)
         except Taken:
-            standing = await self.store.runs.get(run.id)
+            standing = await runs.get(run.id)
             if standing is None:
                 raise NotYet(f"run {run.id}") from None
             return standing
@@ -87,10 +88,11 @@ class SingleAnswers:
 
     async def find(self, caller: Caller, sid: str) -> Found | None:
         """The run of the caller's own `sid`; None where there is none, or its time is over."""
-        run = await self.store.runs.find(caller.owner, sid)
+        store = self.store_of(caller.owner)
+        run = await store.runs.find(sid)
         if run is not None:
             return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
-        session = await self.store.sessions.get(caller.owner, sid, now())
+        session = await store.sessions.get(sid, now())
         if session is None:
             return None
         asked = answer_run(session.settings, caller, session.parent)
@@ -103,7 +105,7 @@ class SingleAnswers:
         """
         url = f"{path}?sid={run.id}"
         if caller.owner != ANYBODY:
-            token, _ = await token_for(self.store, self.token_secret, caller, [run])
+            token, _ = await token_for(self.store_of(caller.owner), self.token_secret, [run])
             url += f"&token={token}"
         view = SessionView(sid=run.id, url=url, expires_at=await self._keep(run))
         return Response(view.to_json(), 201, {"Location": view.url}, media_type="application/json")
@@ -114,7 +116,7 @@ class SingleAnswers:
         session = Session(
             id=run.id, tenant=run.tenant, user=run.user, settings=run.settings, parent=run.parent, expires_at=until
         )
-        await self.store.sessions.insert(session)
+        await self.store_of(run.owner).sessions.insert(session)
         return until
 
     async def read_session(self, request: Request, caller: Caller, sid: str, form: type[ResumableFormat]) -> Response:
@@ -163,14 +165,14 @@ class SingleAnswers:
             raise AnswerFailed(*CODES[EndedReason.TIMEOUT], {"streamId": run.id}) from None
 
     def _follower(self, run: Run) -> AnswerFollower:
-        return AnswerFollower(self.streams.hub, self.store, run, answer_seq(run), 0)
+        return AnswerFollower(self.streams.hub, self.store_of(run.owner), run, answer_seq(run), 0)
 
     def _stop_of(self, caller: Caller, run: Run) -> Stop:
         """What stops an answer: the call to its model is closed at once."""
 
         async def stop() -> None:
             try:
-                await self.control.want(caller, run.id, Wanted.CANCEL)
+                await self.control.want(caller.owner, run.id, Wanted.CANCEL)
             except (Conflict, TransientError) as error:
                 # It ended by itself meanwhile, or will for want of readers.
                 self.log.info("answer not stopped", run_id=run.id, reason=str(error))

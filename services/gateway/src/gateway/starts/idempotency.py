@@ -13,7 +13,7 @@ from shared.contracts.runs import Run
 from shared.contracts.words import RunKind
 from shared.errors import NotYet, Taken
 from shared.logs import Logger
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 READS_AFTER_A_LOSS = 10
 READ_PAUSE_SECONDS = 0.1
@@ -30,8 +30,8 @@ def body_hash(kind: RunKind, body: BaseModel, parent: str | None = None) -> str:
 class Acceptance:
     """Stores new runs and has the engine look at them."""
 
-    def __init__(self, store: Store, commands: Commands, log: Logger) -> None:
-        self._store = store
+    def __init__(self, store_of: StoreOf, commands: Commands, log: Logger) -> None:
+        self._store_of = store_of
         self._commands = commands
         self._log = log
 
@@ -40,8 +40,9 @@ class Acceptance:
 
         Raises Conflict where that request asked for something else.
         """
-        by_id = await self._store.runs.find(owner, client_id) if client_id else None
-        by_key = await self._store.runs.find_by_key(owner, key) if key else None
+        runs = self._store_of(owner).runs
+        by_id = await runs.find(client_id) if client_id else None
+        by_key = await runs.find_by_key(key) if key else None
         run = by_id or by_key
         if run is None:
             return None
@@ -61,7 +62,7 @@ class Acceptance:
         Raises Conflict where its client id or idempotency key holds another request, StoreUnavailable.
         """
         try:
-            await self._store.runs.insert(run)
+            await self._store_of(run.owner).runs.insert(run)
         except Taken:
             return await self._standing(run), False
         self._log.info("run accepted", run_id=run.id, kind=run.kind, total=run.total)

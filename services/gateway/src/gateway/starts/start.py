@@ -21,7 +21,7 @@ from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run, links_of, shown_status
 from shared.contracts.words import RunKind
-from shared.storage import Store
+from shared.storage.owned import StoreOf
 
 KEY_LENGTH = 255
 KEY: Final[JsonDict] = {"minLength": 1, "maxLength": KEY_LENGTH}
@@ -73,8 +73,8 @@ class Starts:
     All raise what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
 
-    def __init__(self, store: Store, acceptance: Acceptance, planner: Planner) -> None:
-        self._store = store
+    def __init__(self, store_of: StoreOf, acceptance: Acceptance, planner: Planner) -> None:
+        self._store_of = store_of
         self._acceptance = acceptance
         self._planner = planner
 
@@ -83,7 +83,7 @@ class Starts:
         asked = Asked(RunKind.BATTLE, body, key)
         if earlier := await self._earlier(caller, asked):
             return earlier
-        agents = await load_agents(self._store, caller, agents_named(fields for _, fields in battles_of(body)))
+        agents = await load_agents(self._store_of(caller.owner), agents_named(fields for _, fields in battles_of(body)))
         return await self._accept(caller, asked, self._planner.battle(body, agents, new_seed()))
 
     async def scale(self, caller: Caller, body: ScaleStart, key: str | None) -> Accepted:
@@ -91,7 +91,7 @@ class Starts:
         asked = Asked(RunKind.SCALE, body, key)
         if earlier := await self._earlier(caller, asked):
             return earlier
-        agents = await load_agents(self._store, caller, agents_named([body]))
+        agents = await load_agents(self._store_of(caller.owner), agents_named([body]))
         return await self._accept(caller, asked, self._planner.scale(body, agents, new_seed()))
 
     async def retry(self, caller: Caller, reference: str, body: RetryStart, key: str | None) -> Accepted:
@@ -99,8 +99,9 @@ class Starts:
 
         Raises NotFound, and Conflict (`not_ended`, `nothing_failed`, `not_retryable`).
         """
-        parent = await find_run(self._store, caller, reference)
-        failed = await failed_conversations(self._store, parent)
+        store = self._store_of(caller.owner)
+        parent = await find_run(store, reference)
+        failed = await failed_conversations(store, parent)
         asked = Asked(parent.kind, body, key, parent.id)
         if earlier := await self._earlier(caller, asked):
             return earlier
@@ -108,11 +109,14 @@ class Starts:
 
     async def estimate(self, caller: Caller, body: EstimateStart) -> Estimate:
         """What a start would cost; nothing is started."""
+        store = self._store_of(caller.owner)
         if body.scale:
-            agents = await load_agents(self._store, caller, agents_named([body]))
+            agents = await load_agents(store, agents_named([body]))
             return self._planner.scale(body, agents, seed=0).estimate
         start = BattleStart.model_validate(body.model_dump(by_alias=True, exclude_unset=True))
-        agents = await load_agents(self._store, caller, agents_named(fields for _, fields in battles_of(start)))
+        agents = await load_agents(
+            self._store_of(caller.owner), agents_named(fields for _, fields in battles_of(start))
+        )
         return self._planner.battle(start, agents, seed=0).estimate
 
     async def _earlier(self, caller: Caller, asked: Asked) -> Accepted | None:

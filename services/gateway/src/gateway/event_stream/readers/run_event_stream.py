@@ -11,7 +11,7 @@ from gateway.event_stream.readers.start_position import After, start_position
 from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, UnknownRun
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 
 class RunEventStream:
@@ -33,7 +33,7 @@ class RunEventStream:
         "_wanted",
     )
 
-    def __init__(self, hub: Hub, store: Store, run: Run, view: View, asked: StreamRequest) -> None:
+    def __init__(self, hub: Hub, store: OwnedStore, run: Run, view: View, asked: StreamRequest) -> None:
         self._hub = hub
         self._store = store
         self._run_id = run.id

@@ -8,7 +8,7 @@ from shared.contracts.record import iso, now
 from shared.contracts.runs import Run, status_view
 from shared.contracts.transcript import Entry, message_view
 from shared.contracts.words import EntryKind
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 MESSAGES_SHOWN_UP_TO = 20
 """Conversations; of a larger run the messages are read by REST."""
@@ -25,12 +25,12 @@ def snapshot_position(run: Run, up_to: int) -> int:
     return max(0, up_to - 1) if run.terminal else up_to
 
 
-async def snapshot(store: Store, run: Run, identity: str) -> bytes:
+async def snapshot(store: OwnedStore, run: Run, identity: str) -> bytes:
     """The snapshot event of a run that was read just now. Raises StoreUnavailable."""
-    conversations = await store.conversations.of_run(run.id)
+    conversations = await store.conversations(run).all()
     transcripts: dict[str, list[Entry]] = {}
     if run.total <= MESSAGES_SHOWN_UP_TO:
-        transcripts = await store.entries.of_conversations([conversation.id for conversation in conversations])
+        transcripts = await store.entries(run).of_conversations([conversation.id for conversation in conversations])
     body: dict[str, object] = {
         "type": "snapshot",
         "schemaVersion": 1,

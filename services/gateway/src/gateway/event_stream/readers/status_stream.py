@@ -17,7 +17,7 @@ from gateway.event_stream.settings import StreamSettings
 from shared.contracts.runs import Run, status_view
 from shared.errors import BrokerUnavailable, UnknownRun
 from shared.logs import Logger
-from shared.storage import Store
+from shared.storage.owned import OwnedStore
 
 DONE: Final = b"data: [DONE]\n\n"
 RUNS_KEPT: Final = 1000
@@ -49,12 +49,11 @@ class _Kept:
 class StatusCache:
     """Reads runs for all status streams of this process: at most one read a run and spacing, whoever asks."""
 
-    def __init__(self, store: Store, settings: StreamSettings) -> None:
-        self._store = store
+    def __init__(self, settings: StreamSettings) -> None:
         self._spacing = settings.stream_status_spacing_seconds
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def read(self, run_id: str, since: float) -> Reading:
+    async def read(self, store: OwnedStore, run_id: str, since: float) -> Reading:
         """The status as read at `since` (monotonic) or later. Raises StoreUnavailable, UnknownRun."""
         kept = self._kept.setdefault(run_id, _Kept())
         self._kept.move_to_end(run_id)
@@ -64,14 +63,15 @@ class StatusCache:
             if kept.reading is None or kept.read_at < since:
                 await asyncio.sleep(max(0.0, kept.read_at + self._spacing - time.monotonic()))
                 kept.read_at = time.monotonic()
-                kept.reading = await self._fetch(run_id)
+                kept.reading = await _fetched(store, run_id)
             return kept.reading
 
-    async def _fetch(self, run_id: str) -> Reading:
-        run = await self._store.runs.get(run_id)
-        if run is None:
-            raise UnknownRun(run_id)
-        return Reading.of(run)
+
+async def _fetched(store: OwnedStore, run_id: str) -> Reading:
+    run = await store.runs.get(run_id)
+    if run is None:
+        raise UnknownRun(run_id)
+    return Reading.of(run)
 
 
 class _Change:
@@ -94,6 +94,7 @@ class StatusStream:
         hub: Hub,
         board: StatusCache,
         settings: StreamSettings,
+        store: OwnedStore,
         run: Run,
         log: Logger,
         *,
@@ -103,6 +104,7 @@ class StatusStream:
         self._hub = hub
         self._board = board
         self._settings = settings
+        self._store = store
         self._run_id = run.id
         self._whole = View.of(run, None)
         self._first: Reading | None = Reading.of(run)
@@ -145,7 +147,7 @@ class StatusStream:
             if change.heard_at > read_at or time.monotonic() >= stream.alarm:
                 # Whoever heard of the same change shares one read of it.
                 read_at = change.heard_at if change.heard_at > read_at else time.monotonic()
-                if await self._tell(stream, await self._board.read(self._run_id, read_at)):
+                if await self._tell(stream, await self._board.read(self._store, self._run_id, read_at)):
                     return
                 stream.alarm = time.monotonic() + period
 
