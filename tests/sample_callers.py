@@ -1,9 +1,10 @@
 """Callers of the gateway, as its access layer makes them."""
 
-from gateway.access.callers import Caller
+from gateway.access.callers import Caller, Role
 from sample_runs import ANYBODY
+from shared.contracts.owner import Owner
 
 
 def caller(user: str = ANYBODY.user, tenant: str = ANYBODY.tenant) -> Caller:
-    """A caller: anybody, unless a test says who."""
-    return Caller(tenant=tenant, user=user)
+    """A caller: anybody, unless a test says who; an operator, as on loopback."""
+    return Caller(Owner(tenant, user), frozenset(Role))

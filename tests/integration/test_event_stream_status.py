@@ -11,6 +11,7 @@ from integration.event_stream_world import Event, World, until, world
 from sample_runs import ANYBODY
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
+from shared.storage.scope import Scope
 
 
 @pytest.fixture
@@ -109,10 +110,10 @@ async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> 
     store = here.gateways[0].app.state.store
     get = store.runs.get
 
-    async def counted(run_id: str) -> Any:
+    async def counted(run_id: str, scope: Scope) -> Any:
         nonlocal reads
         reads += 1
-        return await get(run_id)
+        return await get(run_id, scope)
 
     async def follow() -> list[Event]:
         async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream") as client:

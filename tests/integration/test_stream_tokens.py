@@ -11,7 +11,7 @@ from httpx import AsyncClient
 from pydantic import ValidationError
 
 from gateway.access.stream_tokens import Grant, sign
-from gateway.access.token_gate import READ_BY_PATH, READ_BY_SID
+from gateway.access.token_callers import READ_BY_PATH, READ_BY_SID
 from gateway.settings import GatewaySettings
 from gateway_harness import alone, client_of, gateway_app, gateway_without_store, prepared
 from sample_runs import run as sample_run

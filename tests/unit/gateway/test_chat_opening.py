@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from gateway.access.callers import Caller
 from gateway.casting.participants import Casting
 from gateway.chat.new_chats import new_chat
 from gateway.chat.wire_messages import read_body
@@ -13,6 +12,7 @@ from gateway.errors import ContextTooLong, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.settings import GatewaySettings
 from gateway_harness import REGISTRY
+from sample_callers import caller
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -46,12 +46,11 @@ def registry() -> Registry:
 
 def chat(agent: Agent | None = None, orphan_seconds: float = 20.0, **body: Any) -> Run:
     posted = ChatBody.model_validate({"id": "c1", "message": "Hello"} | body)
-    caller = Caller(tenant="t1", user="ann")
     return new_chat(
         posted,
         read_body(posted),
         agent,
-        caller,
+        caller("ann", "t1"),
         Casting(Router(registry()), temperature=0.7),
         SETTINGS,
         now(),

@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.access.token_gate import TokenGate
+from gateway.access.authentication import Authentication
 from gateway.answers.reader_leases import Readings
 from gateway.casting.participants import Casting
 from gateway.chat.chats import Chats
@@ -113,7 +113,8 @@ class Gateway(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
         cors = cors_of(self.settings)
-        guarded = foreign_pages(HeadRequests(limited), self.settings, cors)
+        known = Authentication(limited, self.settings)
+        guarded = foreign_pages(HeadRequests(known), self.settings, cors)
         return OutermostLayer(Envelope(CrossOriginAnswers(guarded, cors)))
 
 
@@ -139,7 +140,6 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.state.services = services = services_of(settings, registry, store, shutting_down, log)
     routes = [route for resource in ROUTES for route in resource.router.routes]
     add_error_answers(app, routes, services.store_watch.doubt)
-    app.add_middleware(TokenGate, settings=settings)
     for resource in ROUTES:
         app.include_router(resource.router)
     return app

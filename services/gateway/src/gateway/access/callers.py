@@ -1,29 +1,43 @@
-"""Who calls. Authentication is off on loopback: one tenant; keys will name it here, and nowhere else."""
+"""Who calls, and what they may do. The layer in authentication.py makes the caller; everything else only reads it."""
 
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request
 
-from gateway.access.stream_tokens import Grant
-from gateway.errors import FieldProblem, InvalidRequest
+from gateway.errors import Forbidden
 from shared.contracts.owner import Owner
-from shared.contracts.record import Record
 
 USER_LENGTH: Final = 128
 ANYBODY: Final = Owner("default", "anonymous")
 """Whose everything is where nobody says who calls."""
 
 
-class Caller(Record):
-    """Whose data it is, and who acts."""
+class Role(StrEnum):
+    """What a caller may do beside what everybody does with their own."""
 
-    tenant: str
-    user: str
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose data it is, and what they may do."""
+
+    owner: Owner
+    roles: frozenset[Role]
 
     @property
-    def owner(self) -> Owner:
-        """Whom the store is asked for: nothing is looked up for a caller without it."""
-        return Owner(self.tenant, self.user)
+    def tenant(self) -> str:
+        return self.owner.tenant
+
+    @property
+    def user(self) -> str:
+        return self.owner.user
+
+    def named(self, user: str) -> "Caller":
+        """The same caller, who says which user of the tenant acts."""
+        return replace(self, owner=Owner(self.tenant, user))
 
 
 async def caller(
@@ -33,17 +47,22 @@ async def caller(
         Header(description="Who acts, at most 128 characters.", json_schema_extra={"maxLength": USER_LENGTH}),
     ] = None,
 ) -> Caller:
-    """The caller of this request: whom its token names (token_gate.py), else whom its header names.
-
-    Raises InvalidRequest for a user id that is too long.
-    """
-    grant: Grant | None = getattr(request.state, "grant", None)
-    if grant is not None:
-        return Caller(tenant=grant.tenant, user=grant.user)
-    user = (x_user_id or "").strip()
-    if len(user) > USER_LENGTH:
-        raise InvalidRequest(FieldProblem("X-User-Id", f"must have at most {USER_LENGTH} characters", USER_LENGTH))
-    return Caller(tenant=ANYBODY.tenant, user=user or ANYBODY.user)
+    """The caller of this request. The header is here for the documentation: it was read before."""
+    found = request.state.caller
+    assert isinstance(found, Caller)
+    return found
 
 
 CallerOfRequest = Annotated[Caller, Depends(caller)]
+
+
+async def _operator(caller: CallerOfRequest) -> None:
+    if Role.OPERATOR not in caller.roles:
+        raise Forbidden(
+            f"This is for the role {Role.OPERATOR}. Without keys everybody has it where only this machine can connect "
+            "(AGENTWARS_HOST is a loopback address), and nobody elsewhere."
+        )
+
+
+NeedsOperator = Depends(_operator)
+"""Refuses every caller who is no operator."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.chat.pages import read_page
 from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
@@ -206,4 +206,4 @@ async def _nothing(stream: OpenStream) -> None:
 def _named(caller: Caller, request: Request, user_id: str | None) -> Caller:
     """The caller, under the user of the body where no header names one."""
     user = (user_id or "").strip()
-    return caller.model_copy(update={"user": user}) if user and "x-user-id" not in request.headers else caller
+    return caller.named(user) if user and "x-user-id" not in request.headers else caller

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from gateway.access.callers import CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.head_requests import is_head
 from gateway.http.paging import Limit, page_size

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway.access.callers import CallerOfRequest
+from gateway.access.callers import CallerOfRequest, NeedsOperator
 from gateway.dead_letters import letters
 from gateway.dead_letters.views import DeadLetterPage, DeadLetterView, Replayed
 from gateway.http.paging import Limit, page_size
@@ -19,7 +19,7 @@ LetterCursor = Annotated[
     ),
 ]
 
-router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], dependencies=[NeedsStore])
+router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], dependencies=[NeedsOperator, NeedsStore])
 
 
 @router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)

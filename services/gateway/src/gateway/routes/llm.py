@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
 from gateway.access.callers import CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.head_requests import is_head
 from gateway.http.validation import problems

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.promptbro.events import AssistEvents
 from gateway.promptbro.material import material, prompt_under_test, report_of
 from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_template

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.conditional import conditional, prefers_event_stream
 from gateway.http.paging import Cursor, Limit, page_size

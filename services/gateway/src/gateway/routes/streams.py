@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import CallerOfRequest
-from gateway.access.token_gate import ReadByToken
+from gateway.access.token_callers import ReadByToken
 from gateway.event_stream.readers.stream_request import TYPES_LISTED
 from gateway.runs.lookups import find_conversation, find_run
 from gateway.schemas.events import as_events

@@ -1,7 +1,7 @@
-"""Where tokens are let in: by GET, on the routes named here and no others, for exactly the id that the path names.
+"""Callers by stream token: by GET, on the routes named here and no others, for exactly the id that the path names.
 
-It stands before every route, so that none can forget it. What a browser can read only by EventSource is here, and what
-the client of clients/ai-sdk reads besides with the same token; everything else is asked for with headers.
+What a browser can read only by EventSource is here, and what the client of clients/ai-sdk reads besides with the same
+token; everything else is asked for with headers.
 """
 
 import re
@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from typing import Annotated, Final
 
 from fastapi import Depends, Query
+from pydantic import SecretStr
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.access.callers import ANYBODY, USER_LENGTH
+from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, Role
 from gateway.access.stream_tokens import Grant, read, verify
-from gateway.errors import ApiError, Forbidden, Unauthorized
-from gateway.http.error_responses import answer
-from gateway.settings import GatewaySettings
+from gateway.errors import Forbidden, Unauthorized
 from shared.contracts.kinds import FOLDERS
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 
 TOKEN_LENGTH: Final = 16_000
@@ -34,58 +33,50 @@ READ_BY_PATH: Final = (
 """Routes whose path names what is read."""
 READ_BY_SID: Final = ("/api/llm", "/api/promptbro/assist")
 """Routes whose `?sid=` does: on no other is it looked at."""
+NO_ROLES: Final[frozenset[Role]] = frozenset()
 _PATHS: Final = re.compile("|".join(re.escape(path).replace(r"\{id\}", "([^/]+)") for path in READ_BY_PATH))
 Token = Annotated[str | None, Query(description="From POST /api/stream-tokens, for an EventSource.")]
 
 
-class TokenGate:
+class TokenCallers:
     """Refuses every token that does not hold, wherever it is sent; one that holds says who the caller is.
 
     Without a secret nobody could tell a token from a forged one, and nobody needs to, since callers are whom they say:
     then a token of ours says the user as X-User-Id does, and anything else is ignored.
     """
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
-        self._app = app
-        secret = settings.stream_token_secret
+    def __init__(self, secret: SecretStr | None) -> None:
         self._secret = secret.get_secret_value() if secret else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["query_string"]:
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
+    def caller(self, request: Request) -> Caller | None:
+        """Whom the request's token names, None where it has none. Raises Unauthorized and Forbidden."""
+        if not request.scope["query_string"]:
+            return None
         tokens = request.query_params.getlist("token")
-        try:
-            grant = self._checked(tokens, request) if self._secret is not None else _said(tokens, request)
-        except ApiError as error:
-            await answer(error, request)(scope, receive, send)
-            return
-        if grant is not None:
-            scope.setdefault("state", {})["grant"] = grant
-        await self._app(scope, receive, send)
+        owner = _said(tokens, request) if self._secret is None else self._checked(tokens, self._secret, request)
+        return None if owner is None else Caller(owner, NO_ROLES)
 
-    def _checked(self, tokens: list[str], request: Request) -> Grant | None:
-        """What the token grants here. Raises Unauthorized and Forbidden."""
+    def _checked(self, tokens: list[str], secret: str, request: Request) -> Owner | None:
+        """Whose token it is, and that it is for this. Raises Unauthorized and Forbidden."""
         if not tokens:
             return None
         fits = len(tokens) == 1 and len(tokens[0]) <= TOKEN_LENGTH
-        grant = verify(tokens[0], self._secret or "", now()) if fits else None
+        grant = verify(tokens[0], secret, now()) if fits else None
         if grant is None:
             raise Unauthorized("This token is not valid, or not any more: make a new one by POST /api/stream-tokens.")
         if not _is_covered(grant, request):
             raise Forbidden("This token is for reading other streams: make one for this by POST /api/stream-tokens.")
-        return grant
+        return Owner(grant.tenant, grant.user)
 
 
-def _said(tokens: list[str], request: Request) -> Grant | None:
+def _said(tokens: list[str], request: Request) -> Owner | None:
     """The user of a token that nobody checks, where no header names one; never another tenant."""
     if len(tokens) != 1 or len(tokens[0]) > TOKEN_LENGTH or "x-user-id" in request.headers:
         return None
     grant = read(tokens[0], now())
     if grant is None or len(grant.user) > USER_LENGTH or not _is_covered(grant, request):
         return None
-    return grant.model_copy(update={"tenant": ANYBODY.tenant}) if grant.user.isprintable() else None
+    return Owner(ANYBODY.tenant, grant.user) if grant.user.isprintable() else None
 
 
 def _is_covered(grant: Grant, request: Request) -> bool:
