@@ -8,7 +8,7 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
-from gateway.health.heartbeats import ERROR_CHARACTERS, Heartbeats, ProviderVitals
+from gateway.health.heartbeats import ERROR_CHARACTERS, Heartbeats, ProviderHealth
 
 
 async def _heard(data: bytes) -> Heartbeats:
@@ -42,19 +42,19 @@ async def test_providers_that_are_none_are_none(providers: object) -> None:
 @pytest.mark.parametrize(
     ("said", "known"),
     [
-        ({"status": "down", "latencyMs": 7, "error": "why"}, ProviderVitals("down", 7.0, "why")),
-        ({"status": "cooling_down"}, ProviderVitals("cooling_down")),
-        ({"status": ["down"], "latencyMs": "7", "error": {"a": 1}}, ProviderVitals()),
-        ({"status": None, "latencyMs": True, "error": 7}, ProviderVitals()),
-        ({"latencyMs": float("inf")}, ProviderVitals()),
-        ({"latencyMs": float("nan")}, ProviderVitals()),
-        ({"latencyMs": -1}, ProviderVitals()),
-        ({"latencyMs": 10**400}, ProviderVitals()),
-        ({"error": "half \ud83d"}, ProviderVitals(error="half ?")),
-        ({"error": "x" * 9999}, ProviderVitals(error="x" * ERROR_CHARACTERS)),
+        ({"status": "down", "latencyMs": 7, "error": "why"}, ProviderHealth("down", 7.0, "why")),
+        ({"status": "cooling_down"}, ProviderHealth("cooling_down")),
+        ({"status": ["down"], "latencyMs": "7", "error": {"a": 1}}, ProviderHealth()),
+        ({"status": None, "latencyMs": True, "error": 7}, ProviderHealth()),
+        ({"latencyMs": float("inf")}, ProviderHealth()),
+        ({"latencyMs": float("nan")}, ProviderHealth()),
+        ({"latencyMs": -1}, ProviderHealth()),
+        ({"latencyMs": 10**400}, ProviderHealth()),
+        ({"error": "half \ud83d"}, ProviderHealth(error="half ?")),
+        ({"error": "x" * 9999}, ProviderHealth(error="x" * ERROR_CHARACTERS)),
     ],
     ids=str,
 )
-async def test_what_is_said_of_a_provider_is_of_our_types(said: dict[str, Any], known: ProviderVitals) -> None:
+async def test_what_is_said_of_a_provider_is_of_our_types(said: dict[str, Any], known: ProviderHealth) -> None:
     (one,) = (await _heard(json.dumps({"providers": {"demo": said}}).encode())).fresh("llm-runner")
     assert one.providers == {"demo": known}

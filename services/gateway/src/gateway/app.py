@@ -21,13 +21,13 @@ from gateway.document import document, operation_id
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
 from gateway.health.heartbeats import Heartbeats
 from gateway.health.store_watch import StoreWatch
-from gateway.health.system_health import Vitality
+from gateway.health.system_health import SystemHealth
 from gateway.http.body_limit import BodyLimit
-from gateway.http.cors import CrossOriginAnswers, cors_of
-from gateway.http.envelope import Envelope
-from gateway.http.error_responses import ErrorBody, add_error_answers
+from gateway.http.cors import CrossOriginHeaders, cors_of
+from gateway.http.error_responses import ErrorBody, add_error_handlers
 from gateway.http.foreign_pages import foreign_pages
 from gateway.http.head_requests import HeadRequests
+from gateway.http.response_headers import ResponseHeaders
 from gateway.promptbro.quota import AssistQuota
 from gateway.routes import (
     agents,
@@ -52,7 +52,7 @@ from gateway.routes import (
     templates,
 )
 from gateway.runs.commands import Commands
-from gateway.runs.control import ControlOfRuns
+from gateway.runs.control import RunControl
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.single_answers.service import SingleAnswers
@@ -99,7 +99,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {
 
 
 class Gateway(FastAPI):
-    """The app with its envelope outside of it: answers nobody foresaw carry request ids and CORS headers too."""
+    """The app with its headers outside of it: answers nobody foresaw carry request ids and CORS headers too."""
 
     settings: GatewaySettings
 
@@ -115,7 +115,7 @@ class Gateway(FastAPI):
         cors = cors_of(self.settings)
         known = Authentication(limited, self.settings)
         guarded = foreign_pages(HeadRequests(known), self.settings, cors)
-        return OutermostLayer(Envelope(CrossOriginAnswers(guarded, cors)))
+        return OutermostLayer(ResponseHeaders(CrossOriginHeaders(guarded, cors)))
 
 
 def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutting_down: asyncio.Event) -> Gateway:
@@ -139,7 +139,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
     app.state.store = store = Store(settings)
     app.state.services = services = services_of(settings, registry, store, shutting_down, log)
     routes = [route for resource in ROUTES for route in resource.router.routes]
-    add_error_answers(app, routes, services.store_watch.doubt)
+    add_error_handlers(app, routes, services.store_watch.doubt)
     for resource in ROUTES:
         app.include_router(resource.router)
     return app
@@ -155,7 +155,7 @@ def services_of(
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
     casting = Casting(router, settings.temperature)
-    control = ControlOfRuns(store.of, commands, log)
+    control = RunControl(store.of, commands, log)
     readings = Readings(store.readers, log)
     stream_settings = StreamSettings()
     limit = streams_per_user(stream_settings, settings.host)
@@ -172,7 +172,7 @@ def services_of(
         store_watch=store_watch,
         heartbeats=heartbeats,
         readiness=readiness,
-        vitality=Vitality(connection, store, readiness, heartbeats, registry),
+        health=SystemHealth(connection, store, readiness, heartbeats, registry),
         control=control,
         starts=Starts(store.of, Acceptance(store.of, commands, log), Planner(registry, casting, settings)),
         streams=streams,

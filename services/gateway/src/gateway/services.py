@@ -14,9 +14,9 @@ from gateway.dead_letters.replays import Replays
 from gateway.event_stream import Streams
 from gateway.health.heartbeats import Heartbeats
 from gateway.health.store_watch import StoreWatch
-from gateway.health.system_health import Vitality
+from gateway.health.system_health import SystemHealth
 from gateway.promptbro.quota import AssistQuota
-from gateway.runs.control import ControlOfRuns
+from gateway.runs.control import RunControl
 from gateway.settings import GatewaySettings
 from gateway.single_answers.service import SingleAnswers
 from gateway.starts.start import Starts
@@ -39,8 +39,8 @@ class Services:
     store_watch: StoreWatch
     heartbeats: Heartbeats
     readiness: Readiness
-    vitality: Vitality
-    control: ControlOfRuns
+    health: SystemHealth
+    control: RunControl
     starts: Starts
     streams: Streams
     readings: Readings

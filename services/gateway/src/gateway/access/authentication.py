@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, Role
 from gateway.access.token_callers import TokenCallers
 from gateway.errors import ApiError, FieldProblem, InvalidRequest
-from gateway.http.error_responses import answer
+from gateway.http.error_responses import error_response
 from gateway.settings import GatewaySettings, is_loopback
 
 OPEN: Final = ("/", "/healthz", "/readyz", "/docs", "/docs/start.js", "/docs/{name}", "/openapi.json")
@@ -40,7 +40,7 @@ class Authentication:
             if not _OPEN.fullmatch(scope["path"]):
                 request.state.caller = caller or self._said(request)
         except ApiError as error:
-            await answer(error, request)(scope, receive, send)
+            await error_response(error, request)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

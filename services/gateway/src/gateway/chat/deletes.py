@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 
 from gateway.chat.chats import Chats
 from gateway.event_stream.log.hub import Hub
-from gateway.runs.control import ControlOfRuns
+from gateway.runs.control import RunControl
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.logs import Logger
@@ -43,7 +43,7 @@ class DeletedChats:
         store_of: StoreOf,
         forget_known: Callable[[str], None],
         connection: Connection,
-        control: ControlOfRuns,
+        control: RunControl,
         chats: Chats,
         hub: Hub,
         log: Logger,

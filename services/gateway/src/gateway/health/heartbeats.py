@@ -27,7 +27,7 @@ ProviderStatus = Literal["up", "cooling_down", "down"]
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderVitals:
+class ProviderHealth:
     """What a runner says of a provider; whatever it says is one of these, for anybody may speak on the broker."""
 
     status: ProviderStatus = "up"
@@ -42,7 +42,7 @@ class Heartbeat:
     service: str
     pid: int | None
     at: datetime
-    providers: dict[str, ProviderVitals]
+    providers: dict[str, ProviderHealth]
     heard: float
 
     def is_younger_than(self, seconds: float) -> bool:
@@ -103,14 +103,14 @@ def _pid(said: object) -> int | None:
     return said if type(said) is int and 0 < said <= HIGHEST_PID else None
 
 
-def _providers(said: object) -> dict[str, ProviderVitals]:
+def _providers(said: object) -> dict[str, ProviderHealth]:
     known = list(said.items())[:PROVIDERS_KEPT] if isinstance(said, dict) else []
-    return {name: _vitals(one) for name, one in known if isinstance(one, dict)}
+    return {name: _provider_health(one) for name, one in known if isinstance(one, dict)}
 
 
-def _vitals(said: dict[str, Any]) -> ProviderVitals:
+def _provider_health(said: dict[str, Any]) -> ProviderHealth:
     status, error = said.get("status"), said.get("error")
-    return ProviderVitals(
+    return ProviderHealth(
         status="down" if status == "down" else "cooling_down" if status == "cooling_down" else "up",
         latency_ms=_milliseconds(said.get("latencyMs")),
         # Halves of characters have no place in an answer.

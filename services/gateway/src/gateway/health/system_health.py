@@ -9,7 +9,7 @@ from typing import Any, Literal
 from nats.errors import Error as NatsError
 
 from gateway.dead_letters.letters import client_of, written_since
-from gateway.health.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderVitals
+from gateway.health.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderHealth
 from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, LettersOfLate, ServiceHealth
 from shared.cancellation import within
 from shared.contracts.record import now
@@ -23,7 +23,7 @@ CHECK_TIMEOUT_SECONDS = 1.5
 ModelStatus = Literal["healthy", "cooling_down", "down"]
 
 
-class Vitality:
+class SystemHealth:
     """Looks at the parts when it is asked, at what they did of late, and at heartbeats for the rest."""
 
     def __init__(
@@ -102,8 +102,8 @@ class Vitality:
         await self._readiness.store_works()
 
 
-def _said(runner: Heartbeat, provider: str) -> ProviderVitals:
-    return runner.providers.get(provider, ProviderVitals())
+def _said(runner: Heartbeat, provider: str) -> ProviderHealth:
+    return runner.providers.get(provider, ProviderHealth())
 
 
 async def _check(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> Check:

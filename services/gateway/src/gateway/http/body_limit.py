@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import CompressedBody
-from gateway.http.error_responses import answer, http_answer
+from gateway.http.error_responses import error_response, http_error_response
 from gateway.http.request_bytes import content_length
 
 TOO_LARGE: Final = 413
@@ -32,12 +32,12 @@ class BodyLimit:
             return
         encoding = _header(scope, b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
-            await answer(CompressedBody(encoding.decode("latin-1")), Request(scope))(scope, receive, send)
+            await error_response(CompressedBody(encoding.decode("latin-1")), Request(scope))(scope, receive, send)
             return
         try:
             body = await _whole(scope, receive, self._limit(scope["path"]))
         except _TooLarge:
-            await http_answer(Request(scope), TOO_LARGE)(scope, receive, send)
+            await http_error_response(Request(scope), TOO_LARGE)(scope, receive, send)
         except _Left:
             return
         else:

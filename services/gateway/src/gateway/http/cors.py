@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import FieldProblem, InvalidRequest
-from gateway.http.error_responses import answer
+from gateway.http.error_responses import error_response
 from gateway.settings import LOOPBACK_ORIGINS, GatewaySettings
 
 EXPOSED: Final = (
@@ -88,7 +88,7 @@ def cors_of(settings: GatewaySettings) -> Cors:
     return Cors(settings.cors_origin_pattern, settings.cors_origins)
 
 
-class CrossOriginAnswers:
+class CrossOriginHeaders:
     """Answers preflights itself; gives every other answer its headers, errors and streams too."""
 
     def __init__(self, app: ASGIApp, cors: Cors) -> None:
@@ -122,7 +122,7 @@ def _preflight(request: Request, cors: Cors) -> Response | None:
     asked = [name.strip() for name in named if name.strip()]
     problem = _not_allowed(cors, origin, method, asked)
     if problem is not None:
-        return answer(InvalidRequest(problem), request)
+        return error_response(InvalidRequest(problem), request)
     headers = {
         "Access-Control-Allow-Methods": ", ".join(METHODS),
         "Access-Control-Allow-Headers": ", ".join(asked or ALLOWED),

@@ -38,12 +38,12 @@ class ErrorBody(BaseModel):
     requestId: str | None = None  # noqa: N815 - the name on the wire
 
 
-def answer(error: ApiError, request: Request) -> Response:
+def error_response(error: ApiError, request: Request) -> Response:
     """An error as the answer that says it."""
-    return _answer(request, error.status, error.code, error.message, error.details, error.top_level, error.headers)
+    return _response(request, error.status, error.code, error.message, error.details, error.top_level, error.headers)
 
 
-def _answer(
+def _response(
     request: Request,
     status: int,
     code: str,
@@ -60,15 +60,15 @@ def _answer(
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return answer(error, request)
+    return error_response(error, request)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     content_type = request.headers.get("content-type", "")
     if _body_refused(error) and not _is_json(content_type):
-        return answer(UnsupportedMediaType(content_type), request)
-    return answer(InvalidRequest(*problems(error.errors(), error.body)), request)
+        return error_response(UnsupportedMediaType(content_type), request)
+    return error_response(InvalidRequest(*problems(error.errors(), error.body)), request)
 
 
 def _body_refused(error: RequestValidationError) -> bool:
@@ -91,23 +91,23 @@ def _methods_of(routes: Sequence[BaseRoute], request: Request) -> list[str]:
 async def _on_http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
-        return answer(InvalidRequest(FieldProblem("body", "cannot be read as JSON")), request)
+        return error_response(InvalidRequest(FieldProblem("body", "cannot be read as JSON")), request)
     headers = dict(error.headers or {})
     if "Allow" in headers:
         headers["Allow"] = ", ".join(_methods_of(routes, request))
-    return http_answer(request, error.status_code, str(error.detail), headers)
+    return http_error_response(request, error.status_code, str(error.detail), headers)
 
 
-def http_answer(
+def http_error_response(
     request: Request, status: int, sentence: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
     """The answer to what HTTP itself refuses: paths, methods, bodies."""
     code = HTTP_CODES.get(status, "invalid_request")
-    return _answer(request, status, code, HTTP_MESSAGES.get(status, sentence), headers=headers)
+    return _response(request, status, code, HTTP_MESSAGES.get(status, sentence), headers=headers)
 
 
 async def _on_unknown_model(request: Request, error: Exception) -> Response:
-    return answer(InvalidModel(str(error)), request)
+    return error_response(InvalidModel(str(error)), request)
 
 
 async def _on_transient(store_away: Callable[[], None], request: Request, error: Exception) -> Response:
@@ -117,7 +117,7 @@ async def _on_transient(store_away: Callable[[], None], request: Request, error:
         store_away()
     seconds = max(1, round(error.retry_after.total_seconds()))
     message = "A part of the system does not answer at the moment; nothing was changed. Try again in a moment."
-    return _answer(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})
+    return _response(request, 503, "unavailable", message, headers={"Retry-After": str(seconds)})
 
 
 async def _on_not_storable(request: Request, error: Exception) -> Response:
@@ -126,16 +126,16 @@ async def _on_not_storable(request: Request, error: Exception) -> Response:
     log.warning("request refused", error=str(error), path=request.url.path)
     status, code = (400, "invalid_request") if error.bound_bytes is None else (413, "too_large")
     details: dict[str, object] = {"bound": error.bound_bytes} if error.bound_bytes else {}
-    return _answer(request, status, code, f"This {error}; nothing was changed.", details)
+    return _response(request, status, code, f"This {error}; nothing was changed.", details)
 
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
-    """What nobody foresaw is logged whole by the envelope that it is raised to, and named nowhere else."""
+    """What nobody foresaw is logged whole by `ResponseHeaders`, which it is raised to, and named nowhere else."""
     message = "Something went wrong here; the log has it under this request id."
-    return _answer(request, 500, "internal_error", message)
+    return _response(request, 500, "internal_error", message)
 
 
-def add_error_answers(app: FastAPI, routes: Sequence[BaseRoute], store_away: Callable[[], None]) -> None:
+def add_error_handlers(app: FastAPI, routes: Sequence[BaseRoute], store_away: Callable[[], None]) -> None:
     """Has the app answer every error in the one shape; `store_away` is told of a store that did not answer."""
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(RequestValidationError, _on_validation)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import Forbidden
 from gateway.http.cors import Cors
-from gateway.http.error_responses import answer
+from gateway.http.error_responses import error_response
 from gateway.settings import GatewaySettings, is_loopback
 
 READS: Final = ("GET", "HEAD", "OPTIONS")
@@ -69,7 +69,7 @@ class ForeignPages:
         if refused is None:
             await self._app(scope, receive, send)
         else:
-            await answer(refused, Request(scope))(scope, receive, send)
+            await error_response(refused, Request(scope))(scope, receive, send)
 
     def _refused(self, scope: Scope) -> Forbidden | None:
         host = origin = site = None

@@ -28,9 +28,9 @@ async def readyz(services: ServicesOfApp) -> Alive:
 
 @router.get("/api/health", summary="Show how broker, store and every service are", response_model=HealthView)
 async def get_health(services: ServicesOfApp) -> HealthView:
-    return await services.vitality.everything()
+    return await services.health.everything()
 
 
 @router.get("/api/health/ai", summary="Show whether models answer, by provider", response_model=AiHealthView)
 async def get_model_health(services: ServicesOfApp) -> AiHealthView:
-    return services.vitality.models()
+    return services.health.models()

@@ -16,7 +16,7 @@ async def list_models(services: ServicesOfApp) -> ModelList:
                 name=name,
                 provider=provider_name,
                 limits=ModelLimits(concurrency=provider.concurrency, live_concurrency=provider.live_concurrency),
-                status=services.vitality.model_status(provider_name),
+                status=services.health.model_status(provider_name),
                 **model.model_dump(),
             )
             for provider_name, provider in services.registry.providers.items()

@@ -14,7 +14,7 @@ from shared.storage.owned import StoreOf
 ATTEMPTS = 5
 
 
-class ControlOfRuns:
+class RunControl:
     """Sets what is wanted, then tells the engine: the document decides, the message only wakes."""
 
     def __init__(self, store_of: StoreOf, commands: Commands, log: Logger) -> None:

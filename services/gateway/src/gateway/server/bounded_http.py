@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from gateway.http.cors import Cors
 from gateway.http.request_bytes import RequestBytes, content_length
 from gateway.server.last_answer import last_answer
-from gateway.server.refusals import refusal_answer
+from gateway.server.refusals import refusal_response
 from shared.tracebacks import wordless
 
 REQUEST_SECONDS: Final = 60.0
@@ -196,7 +196,7 @@ class BoundedHttp(HttpToolsProtocol):
             # Without a byte of it there are neither.
             scope: Mapping[str, Any] = self.scope or {}
             url, headers = getattr(self, "url", b""), scope.get("headers", ())
-            self.transport.write(refusal_answer(status, sentence, url, headers, self.cors, usual))
+            self.transport.write(refusal_response(status, sentence, url, headers, self.cors, usual))
         self._linger()
 
     def _linger(self) -> None:

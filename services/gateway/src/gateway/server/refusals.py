@@ -6,15 +6,15 @@ from json import dumps
 from typing import Final
 
 from gateway.http.cors import Cors
-from gateway.http.envelope import ALWAYS, HEADER, request_id_of
 from gateway.http.error_shapes import error_content
+from gateway.http.response_headers import ALWAYS, HEADER, request_id_of
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 CODE: Final = "invalid_request"
 
 
-def refusal_answer(status: int, sentence: str, url: bytes, headers: Headers, cors: Cors, usual: Headers) -> bytes:
+def refusal_response(status: int, sentence: str, url: bytes, headers: Headers, cors: Cors, usual: Headers) -> bytes:
     """The whole answer to a request of which `url` and `headers` have come, the last of its connection."""
     request_id = request_id_of(headers)
     path = url.partition(b"?")[0].decode("latin-1")

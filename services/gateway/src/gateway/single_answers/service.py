@@ -23,7 +23,7 @@ from gateway.event_stream import Streams
 from gateway.health.store_watch import StoreWatch
 from gateway.http.head_requests import is_head
 from gateway.runs.commands import Commands
-from gateway.runs.control import ControlOfRuns
+from gateway.runs.control import RunControl
 from gateway.single_answers.formats import PlainFormat, ResumableFormat
 from gateway.single_answers.runs import answer_run, answer_seq
 from gateway.single_answers.serving import GRACE_SECONDS, AnswerStream, Stop
@@ -57,7 +57,7 @@ class SingleAnswers:
     store_of: StoreOf
     store_watch: StoreWatch
     commands: Commands
-    control: ControlOfRuns
+    control: RunControl
     streams: Streams
     readings: Readings
     router: Router

@@ -24,7 +24,7 @@ Pairs = Iterable[tuple[bytes, bytes]]
 log = structlog.stdlib.get_logger("gateway")
 
 
-class Envelope:
+class ResponseHeaders:
     """Plain ASGI around the whole app, so that answers nobody foresaw carry it too."""
 
     def __init__(self, app: ASGIApp) -> None:
