@@ -13,7 +13,8 @@ from gateway.schemas.conditions import exactly_one, if_sent, sent, sent_as
 from gateway.schemas.fields import PROMPT_LENGTH, Body, ClientId, Name, Prompt
 from gateway.schemas.templates import TemplateBody
 from gateway.single_answers.runs import answer_seq
-from gateway.templates import new_template
+from gateway.versioned.changes import replace
+from gateway.versioned.templates import new_template
 from shared.contracts.agents import Agent
 from shared.contracts.fences import unfenced
 from shared.contracts.origin import Origin
@@ -23,7 +24,6 @@ from shared.contracts.templates import PromptTemplate
 from shared.contracts.words import RunKind
 from shared.storage.owned import OwnedStore
 
-REPLACE_ATTEMPTS: Final = 5
 KIND: Final = "promptbro"
 _CRITERIA: Final[TypeAdapter[Any]] = TypeAdapter(Criteria)
 
@@ -95,16 +95,13 @@ async def save_agent(store: OwnedStore, body: SaveBody, written: Written) -> Age
     if body.agent_id is None:
         raise InvalidRequest(FieldProblem("agentId", "is required for an agent"))
     criteria = read_criteria(written.text)
-    changes: dict[str, object] = {"system_prompt": written.text} if criteria is None else {"criteria": criteria}
-    changes["written_from"] = written.origin
-    for _ in range(REPLACE_ATTEMPTS):
-        current = await store.agents.get(body.agent_id)
-        if current is None:
-            raise NotFound("agent", body.agent_id)
-        changed = current.model_copy(update={"version": current.version + 1, "updated_at": now(), **changes})
-        if await store.agents.replace(changed):
-            return changed
-    raise Conflict("busy", f"Agent {body.agent_id} is being changed by others all the time: try again in a moment.")
+    said: dict[str, object] = {"system_prompt": written.text} if criteria is None else {"criteria": criteria}
+    said["written_from"] = written.origin
+
+    def change(agent: Agent) -> Agent:
+        return agent.model_copy(update={"version": agent.version + 1, "updated_at": now(), **said})
+
+    return await replace(store.agents, "agent", body.agent_id, change)
 
 
 def read_criteria(text: str) -> tuple[Criterion, ...] | None:

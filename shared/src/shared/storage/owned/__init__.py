@@ -2,6 +2,7 @@
 
 from shared.storage.owned.claims import NotTheirs
 from shared.storage.owned.store import OwnedStore, StoreOf
-from shared.storage.owned.things import OwnedQuota
+from shared.storage.owned.things import OwnedQuota, OwnedVersioned
+from shared.storage.versioned import Kept
 
-__all__ = ["NotTheirs", "OwnedQuota", "OwnedStore", "StoreOf"]
+__all__ = ["Kept", "NotTheirs", "OwnedQuota", "OwnedStore", "OwnedVersioned", "StoreOf"]

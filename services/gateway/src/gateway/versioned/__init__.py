@@ -1,0 +1,1 @@
+"""What is kept in versions: agents and prompt templates."""
