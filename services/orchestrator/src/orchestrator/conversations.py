@@ -111,7 +111,7 @@ class ConversationLooks:
             self._account(conversation.id, owed, changes),
         )
         if failure is not None:
-            return await self.end_apart(conversation.id, failure)
+            return await self.close_off(conversation.id, failure)
         if not new:
             return None if first else await self.reconcile(conversation.id)
         looked = await self._act(conversation.id, owed, view, first)
@@ -125,7 +125,7 @@ class ConversationLooks:
             return failure_of(error)
         return None
 
-    async def end_apart(self, conversation: str, failure: Failure) -> Counted | None:
+    async def close_off(self, conversation: str, failure: Failure) -> Counted | None:
         """Ends a conversation that has begun and cannot be looked at as it is, and looks at its end."""
         await self._effects.close_off(conversation, failure)
         return await self.reconcile(conversation)
@@ -244,7 +244,7 @@ class ConversationLooks:
         if isinstance(effect, Give):
             failure = await self._give(conversation, snapshot.facts.settings, effect.seq)
             if failure is not None:
-                await self.end_apart(conversation, failure)
+                await self.close_off(conversation, failure)
             return Looked(again=True)
         await self._effects.request(conversation, snapshot, effect, first)
         return Looked()

@@ -103,7 +103,7 @@ class FailedLooks:
         if run.kind is RunKind.CHAT and await self._answer(run, failure):
             return
         if trigger.conversation is None:
-            await self._patiently(lambda: self._runs.look_apart(run.id))
+            await self._patiently(lambda: self._runs.look_ending_failing(run.id))
         elif trigger.conversation == _named(run, trigger.conversation):
             await self._end_conversation(trigger.conversation, failure)
 
@@ -111,10 +111,10 @@ class FailedLooks:
         counted: list[Counted | None] = []
 
         async def end() -> None:
-            counted.append(await self._looks.end_apart(conversation, failure))
+            counted.append(await self._looks.close_off(conversation, failure))
 
         await self._patiently(end)
-        await self._runs.on_counted(*counted, apart=True)
+        await self._runs.on_counted(*counted, end_failing=True)
 
     async def _answer(self, run: Run, failure: Failure) -> bool:
         """A chat is never stuck: whoever waits is answered that there is no answer, and why.

@@ -1,7 +1,7 @@
 """Looking at a run: announce it, start or end what is owed, and hand it on when everything is counted.
 
 A conversation that cannot be looked at holds up none of the others. Where that is for good, it ends by `error`; where
-our own code failed, the look is repeated once, and the second time (`apart`) it ends, too.
+our own code failed, the look is repeated once, and the second time (`end_failing`) it ends, too.
 """
 
 import asyncio
@@ -24,11 +24,9 @@ from orchestrator.decide_run import (
 from orchestrator.effects import Effects
 from orchestrator.facts import at_start
 from shared.contracts.conversations import Conversation
-from shared.contracts.events import AgentShown, ControlChanged, RunStarted
-from shared.contracts.money import to_usd
+from shared.contracts.events import ControlChanged, RunStarted
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import RunStatus, Wanted
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_answer, end_run
@@ -81,11 +79,11 @@ class RunLooks:
         """A chat's message that comes for the first time needs no look at its run: its account says what is wanted."""
         await self.on_counted(await self._conversations.on_message(command, conversation))
 
-    async def look_apart(self, run_id: str) -> None:
+    async def look_ending_failing(self, run_id: str) -> None:
         """A look at everything that ends by error each conversation it fails for. Raises what is not one's own."""
-        await self._look(await self._run(run_id), first=False, apart=True)
+        await self._look(await self._run(run_id), first=False, end_failing=True)
 
-    async def on_counted(self, *counted: Counted | None, apart: bool = False) -> None:
+    async def on_counted(self, *counted: Counted | None, end_failing: bool = False) -> None:
         """What each count owes its run: the start at its position, or the report after the last one.
 
         A conversation that starts may end at once (a budget that is spent) and owe the next start: a loop, not a
@@ -100,20 +98,20 @@ class RunLooks:
                     await end_answer(self._store, self._publisher, one.run, one.only)
                     await self._forget(one.run)
                     continue
-                after = await self._perform(one.run, effect, one.first, apart)
+                after = await self._perform(one.run, effect, one.first, end_failing)
                 if after is not None:
                     waiting.append(after)
 
-    async def _look(self, run: Run, first: bool, apart: bool = False) -> None:
+    async def _look(self, run: Run, first: bool, end_failing: bool = False) -> None:
         # A run that had not started has no conversation that began before.
         begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
         run, begin = await self._announce(run)
         effects = decide_run(_facts(run), now())
         if begin and not any(isinstance(effect, StartConversation) for effect in effects):
             await self._store.runs.start(run.id, begin[0].at, begin[0].deadline_at, begin[0].sequence)
-        await self._make_so(run, effects, first, begin, apart)
+        await self._make_so(run, effects, first, begin, end_failing)
         if not any(isinstance(effect, EndConversation) for effect in effects):
-            await self._look_at_open(run, begun_before, apart)
+            await self._look_at_open(run, begun_before, end_failing)
         if run.control.handled < run.control.version:
             await self._handle_control(run)
         await self._forget(run)
@@ -136,53 +134,53 @@ class RunLooks:
         """
         if run.started_at is not None:
             return run, ()
-        sequence, moment = await self._publisher.event(_started_event(run)), now()
+        sequence, moment = await self._publisher.event(RunStarted.of(run)), now()
         begin = Begin(sequence, moment, moment + timedelta(seconds=run.settings.time_limit_seconds))
         begun = {"started_at": moment, "deadline_at": begin.deadline_at, "status": RunStatus.RUNNING}
         return run.model_copy(update=begun), (begin,)
 
     async def _make_so(
-        self, run: Run, effects: tuple[RunEffect, ...], first: bool, begin: tuple[Begin, ...], apart: bool
+        self, run: Run, effects: tuple[RunEffect, ...], first: bool, begin: tuple[Begin, ...], end_failing: bool
     ) -> None:
         """Performs what is owed, some dozens at once; control is read again between them."""
         for place in range(0, len(effects), AT_ONCE):
             if place and await self._control_changed(run):
                 return
             some = effects[place : place + AT_ONCE]
-            await self._all([self._perform(run, effect, first, apart, begin) for effect in some], apart)
+            await self._all([self._perform(run, effect, first, end_failing, begin) for effect in some], end_failing)
 
-    async def _all(self, looks: Sequence[Awaitable[Counted | None]], apart: bool) -> None:
+    async def _all(self, looks: Sequence[Awaitable[Counted | None]], end_failing: bool) -> None:
         """Every look to its end, and what each count owes; then raises what one of them raised."""
         results = await asyncio.gather(*looks, return_exceptions=True)
-        await self.on_counted(*(one for one in results if not isinstance(one, BaseException)), apart=apart)
+        await self.on_counted(*(one for one in results if not isinstance(one, BaseException)), end_failing=end_failing)
         for one in results:
             if isinstance(one, BaseException):
                 raise one
 
     async def _perform(
-        self, run: Run, effect: RunEffect, first: bool, apart: bool, begin: tuple[Begin, ...] = ()
+        self, run: Run, effect: RunEffect, first: bool, end_failing: bool, begin: tuple[Begin, ...] = ()
     ) -> Counted | None:
         if isinstance(effect, StartConversation):
-            return await self._one(run, effect.index, self._start(run, effect.index, first, begin), apart)
+            return await self._one(run, effect.index, self._start(run, effect.index, first, begin), end_failing)
         if isinstance(effect, EndConversation):
-            return await self._one(run, effect.index, self._end(run, effect.index), apart)
+            return await self._one(run, effect.index, self._end(run, effect.index), end_failing)
         if isinstance(effect, RequestReport):
             await self._publisher.work(ReportRequested(run_id=run.id, at=now()))
         if isinstance(effect, EndRun):
             await end_run(self._store, self._publisher, run.id)
         return None
 
-    async def _one(self, run: Run, index: int, look: Awaitable[Counted | None], apart: bool) -> Counted | None:
+    async def _one(self, run: Run, index: int, look: Awaitable[Counted | None], end_failing: bool) -> Counted | None:
         """A look at one conversation; what cannot be looked at for good is ended."""
         try:
             return await look
         except (UnknownRun, StaleMessage, *PASSING):
             raise
         except Exception as error:
-            if not (apart or isinstance(error, PermanentError)):
+            if not (end_failing or isinstance(error, PermanentError)):
                 raise
             await self._begin(run, index)
-            return await self._conversations.end_apart(run.conversation_id(index), failure_of(error))
+            return await self._conversations.close_off(run.conversation_id(index), failure_of(error))
 
     async def _end(self, run: Run, index: int) -> Counted | None:
         await self._begin(run, index)
@@ -198,13 +196,13 @@ class RunLooks:
         snapshot = at_start(run.settings.conversation(index), run.rules.purpose, conversation.clock_started_at)
         return await self._conversations.on_start(conversation, snapshot, begin, first)
 
-    async def _look_at_open(self, run: Run, indexes: set[int], apart: bool) -> None:
+    async def _look_at_open(self, run: Run, indexes: set[int], end_failing: bool) -> None:
         """A look at every conversation that had begun and is not counted."""
         still_open = sorted(indexes - set(run.ended))
         for begin in range(0, len(still_open), AT_ONCE):
             some = still_open[begin : begin + AT_ONCE]
-            signs = [(index, self._conversations.reconcile(run.conversation_id(index))) for index in some]
-            await self._all([self._one(run, index, sign, apart) for index, sign in signs], apart)
+            looks = [(index, self._conversations.reconcile(run.conversation_id(index))) for index in some]
+            await self._all([self._one(run, index, look, end_failing) for index, look in looks], end_failing)
 
     async def _handle_control(self, run: Run) -> None:
         """A change of control is made true: its hint, which a pause has when nothing is in flight any more."""
@@ -253,17 +251,4 @@ def _facts(run: Run, position: int | None = None) -> RunFacts:
         deadline_at=run.due_at,
         reported=run.rules.reported,
         position=position,
-    )
-
-
-def _started_event(run: Run) -> RunStarted:
-    scenario: ConversationSettings = run.settings.scenarios[0]
-    return RunStarted(
-        run_id=run.id,
-        at=run.created_at,
-        kind=run.kind,
-        total=run.total,
-        goal=scenario.goal,
-        agent=AgentShown(id=scenario.agent.agent_id, name=scenario.agent.name, version=scenario.agent.agent_version),
-        max_budget_usd=to_usd(run.budget.max),
     )

@@ -72,10 +72,10 @@ class Sweeper:
         if time.monotonic() - self._silence_checked_at >= self._settings.silence_check_seconds:
             self._silence_checked_at = time.monotonic()
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
-        await self._apart("chats", self._chats.sweep())
-        await self._apart("what is expired", self._expiry.sweep())
+        await self._contained("chats", self._chats.sweep())
+        await self._contained("what is expired", self._expiry.sweep())
 
-    async def _apart(self, what: str, sweeping: Awaitable[None]) -> None:
+    async def _contained(self, what: str, sweeping: Awaitable[None]) -> None:
         """One part of a sweep: what fails in it holds up no other. Raises TransientError."""
         try:
             await sweeping

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 
 from shared.contracts.identity import message_fact
 from shared.contracts.judgement import Criteria, Judgement
+from shared.contracts.money import to_usd
 from shared.contracts.record import Message, Record, Sentence, ShownText, Word
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
 from shared.contracts.transcript import (
@@ -53,6 +54,20 @@ class RunStarted(RunEvent):
     @property
     def message_id(self) -> str:
         return f"{self.run_id}:started"
+
+    @classmethod
+    def of(cls, run: Run) -> "RunStarted":
+        scenario = run.settings.scenarios[0]
+        agent = scenario.agent
+        return cls(
+            run_id=run.id,
+            at=run.created_at,
+            kind=run.kind,
+            total=run.total,
+            goal=scenario.goal,
+            agent=AgentShown(id=agent.agent_id, name=agent.name, version=agent.agent_version),
+            max_budget_usd=to_usd(run.budget.max),
+        )
 
 
 class AttemptStarted(RunEvent):
