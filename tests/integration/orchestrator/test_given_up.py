@@ -300,7 +300,7 @@ async def test_chat_our_code_fails_for_is_answered_that_it_failed_and_goes_on(
         chat = run(kind=RunKind.CHAT, played=scenario(given=(given(),), message_limit=1000, judge=None))
         seen = Counter[str]()
         monkeypatch.setattr(conversations, "decide", decides(lambda about: about.unanswered, seen))
-        monkeypatch.setattr(conversations, "asked", lambda *_: None)
+        monkeypatch.setattr(conversations, "proven_by_command", lambda *_: None)
         await store.runs.insert(chat)
         await store.conversations.insert(conversation(chat).model_copy(update={"id": chat.id}))
         await store.entries.insert(message(chat.id, 1))
