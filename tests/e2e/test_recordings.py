@@ -1,9 +1,8 @@
 """What an older version stored is shown by this one as it was, and played to its end (docs/upgrading.md)."""
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from shared.contracts.words import RunKind, Wanted
 from shared.messaging import history, subjects
 from shared.settings import MongoSettings
 from shared.storage import Store
+from support.eventually import eventually
 from work_left import work_left
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -58,14 +58,14 @@ class Upgraded:
         async def at_rest() -> bool:
             return run_id not in await history.about(self.client, subjects.WORK, ">")
 
-        await self.eventually(at_rest)
+        await eventually(at_rest, seconds=WAIT_SECONDS)
         await assert_all(Witness(self.store, self.client), run_id, at_end=at_end)
 
     async def until_status(self, run_id: str, wanted: str) -> None:
         async def has_it() -> bool:
             return bool((await self.gateway.get(f"/api/runs/{run_id}/status")).json()["status"] == wanted)
 
-        await self.eventually(has_it)
+        await eventually(has_it, seconds=WAIT_SECONDS)
 
     async def letters_of(self, run_id: str) -> list[Body]:
         letters = (await self.gateway.get("/api/admin/dead-letters?limit=100")).json()["items"]
@@ -83,13 +83,6 @@ class Upgraded:
         question, answer = (await self.messages(chat))[-2:]
         asked = int(str(question["content"]).rpartition(" ")[2])
         return bool(answer["content"] == " ".join(str(number) for number in range(1, asked + 1)))
-
-    async def eventually(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                if await holds():
-                    return
-                await asyncio.sleep(0.1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=RECORDINGS, ids=lambda folder: folder.name)
@@ -194,7 +187,7 @@ async def test_what_was_paused_goes_on_when_it_is_resumed(upgraded: Upgraded) ->
         for letter in await upgraded.letters_of(run_id):
             again = await upgraded.gateway.post(f"/api/admin/dead-letters/{letter['id']}/replay")
             assert again.status_code == 202, again.text
-            await upgraded.eventually(partial(upgraded.judged_again, letter))
+            await eventually(partial(upgraded.judged_again, letter), seconds=WAIT_SECONDS)
             replayed += 1
         assert (await upgraded.gateway.post(f"/api/runs/{run_id}/resume")).status_code == 202
         assert (await until_ended(upgraded.gateway, run_id))["status"] == "complete"
@@ -204,7 +197,7 @@ async def test_what_was_paused_goes_on_when_it_is_resumed(upgraded: Upgraded) ->
 
 async def test_what_was_asked_in_a_chat_is_answered(upgraded: Upgraded) -> None:
     for chat in upgraded.recording.ids["open chat"]:
-        await upgraded.eventually(partial(upgraded.is_answered, chat))
+        await eventually(partial(upgraded.is_answered, chat), seconds=WAIT_SECONDS)
         await upgraded.assert_sound(chat, at_end=False)
 
 
@@ -221,7 +214,7 @@ async def test_nothing_is_owed_in_the_end(upgraded: Upgraded) -> None:
     async def nothing() -> bool:
         return not await work_left(upgraded.client)
 
-    await upgraded.eventually(nothing)
+    await eventually(nothing, seconds=WAIT_SECONDS)
     open_runs = upgraded.store.collection("runs").find({"ended_at": None, "kind": {"$ne": RunKind.CHAT}})
     left = {run["_id"]: run["status"] async for run in open_runs}
     waiting = set(upgraded.recording.ids["paused"])

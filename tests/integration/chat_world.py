@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from integration.engine_world import Engine
-from integration.orchestrator.stage import eventually
 from sample_runs import AGENT, ANYBODY, OPPONENT, run
 from shared.contracts.events import MessageAdded
 from shared.contracts.record import now
@@ -15,6 +14,7 @@ from shared.contracts.transcript import Entry, fold
 from shared.contracts.words import EntryKind, RunKind, Side
 from shared.contracts.work import RunCommanded
 from shared.messaging import subjects
+from support.eventually import eventually
 
 A_CENTURY_SECONDS = 100 * 365.25 * 24 * 3600
 KEPT = timedelta(days=30)

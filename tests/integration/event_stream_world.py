@@ -1,7 +1,7 @@
 """Gateways in this process on real servers, a run that is told by hand, and clients that read bytes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,18 +38,10 @@ from shared.routing import Registry
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.eventually import eventually
 
 PATIENCE_SECONDS = 15.0
 LOG: Logger = structlog.get_logger("test")
-
-
-async def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Returns when it holds. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -173,7 +165,7 @@ class Instance:
 
     async def connected(self) -> None:
         """Returns when the gateway has its broker."""
-        await until(lambda: self.app.state.services.connection.connected)
+        await eventually(lambda: self.app.state.services.connection.connected)
 
 
 @asynccontextmanager
@@ -187,7 +179,7 @@ async def serving(nats_url: str, mongo_url: str, database: str) -> AsyncIterator
     server = QuietServer(config)
     serve = asyncio.create_task(server.serve())
     try:
-        await until(lambda: server.started)
+        await eventually(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as http:

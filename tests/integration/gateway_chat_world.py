@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from integration.event_stream_world import PATIENCE_SECONDS, Instance, World, until, world
+from integration.event_stream_world import Instance, World, world
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -19,6 +19,7 @@ from shared.contracts.work import RunCommanded
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.eventually import eventually
 
 Body = dict[str, Any]
 CHAT = "/api/chat"
@@ -33,15 +34,6 @@ def said(text: str, identity: str | None = "m1", **more: Any) -> Body:
 def asked(*messages: Body, chat: str | None = "chat-1", **more: Any) -> Body:
     """A post of `useChat`."""
     return ({"id": chat} if chat else {}) | {"messages": list(messages), "trigger": "submit-message"} | more
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
-    """Returns when it holds. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -282,7 +274,7 @@ class ChatWorld:
 
     async def nobody_reads(self) -> None:
         """Returns when no stream is open any more."""
-        await until(lambda: not any(len(one.streams.open_streams) for one in self.gateways))
+        await eventually(lambda: not any(len(one.streams.open_streams) for one in self.gateways))
 
 
 @dataclass

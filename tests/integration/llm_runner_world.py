@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,7 @@ from shared.routing import Registry
 from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.eventually import eventually
 from unit.local_stack.demo_model_server import DemoModel, demo_model
 
 PATIENCE_SECONDS = 20
@@ -115,7 +116,7 @@ class World:
 
     async def settled(self, patience: float = PATIENCE_SECONDS) -> None:
         """Waits until no job is left."""
-        await until(self._no_jobs, patience)
+        await eventually(self._no_jobs, "no job is left", patience)
 
     async def _no_jobs(self) -> bool:
         return not await self.jobs()
@@ -123,15 +124,6 @@ class World:
     async def calls_made(self) -> list[dict[str, Any]]:
         """The demo model's ledger, once no call is running."""
         return await self.model.settled_ledger()
-
-
-async def until(holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE_SECONDS) -> None:
-    """Waits, with a bound in seconds, until `holds()` answers true."""
-    async with asyncio.timeout(patience):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(POLL_SECONDS)
 
 
 @asynccontextmanager

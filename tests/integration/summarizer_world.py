@@ -37,6 +37,7 @@ from summarizer.facts import read_conversations, read_report
 from summarizer.looks import ReportLooks
 from summarizer.material import Material
 from summarizer.settings import ProcessSettings
+from support.eventually import eventually
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
 from work_left import work_left
 
@@ -153,11 +154,10 @@ class World:
 
     async def settled(self) -> None:
         """Returns once no work is left."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                if not await work_left(self.client):
-                    return
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(self._no_work, "no work is left")
+
+    async def _no_work(self) -> bool:
+        return not await work_left(self.client)
 
     async def events(self) -> list[str]:
         """The types of the run's events, in order."""

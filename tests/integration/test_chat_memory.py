@@ -6,9 +6,9 @@ import pytest
 
 from integration.chat_world import Chat, begin, chat_settings
 from integration.engine_world import Engine, engine_on
-from integration.orchestrator.stage import eventually
 from integration.summarizer_world import summarizer
 from shared.settings import MongoSettings
+from support.eventually import eventually
 
 RECALL = "What do you remember?"
 # More than the 6,000 tokens (words, for the demo model) at which a summary is due, in two messages.

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.chat.service import ChatDoor
-from integration.event_stream_world import Instance, until
-from integration.gateway_chat_world import CHAT, ChatWorld, asked, chat_world, eventually, said
+from integration.event_stream_world import Instance
+from integration.gateway_chat_world import CHAT, ChatWorld, asked, chat_world, said
 from sample_runs import ANYBODY
 from shared.contracts.events import ControlChanged, RunEnded
 from shared.contracts.record import now
@@ -18,6 +18,7 @@ from shared.contracts.words import Purpose, RunStatus, Wanted
 from shared.contracts.work import DeadLetter, GenerationRequested, MemoryRequested
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
+from support.eventually import eventually
 
 SECRET = "secret 4711"
 READS = (
@@ -141,7 +142,7 @@ async def test_what_the_engine_tells_of_the_end_goes_too_and_no_gateway_remember
         assert (await here.http.delete(f"{CHAT}/chat-1")).status_code == 204
         await ending
         assert await left(here, run.id) == {}
-        await until(lambda: not any(remembers(gateway, run.id) for gateway in here.gateways))
+        await eventually(lambda: not any(remembers(gateway, run.id) for gateway in here.gateways))
         await reader.rest()
 
 

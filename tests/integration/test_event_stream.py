@@ -9,9 +9,10 @@ from itertools import cycle
 import httpx
 import pytest
 
-from integration.event_stream_world import Event, Instance, Story, World, until, world
+from integration.event_stream_world import Event, Instance, Story, World, world
 from shared.contracts.identity import conversation_id
 from shared.messaging import subjects
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -239,8 +240,8 @@ async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here:
         await client.until_comment("connected")
         assert len(streams.open_streams) == 1
     # By itself, long before a heartbeat could find the connection closed.
-    await until(lambda: not len(streams.open_streams), seconds=5)
-    await until(lambda: not streams.hub.views, seconds=5)
+    await eventually(lambda: not len(streams.open_streams), seconds=5)
+    await eventually(lambda: not streams.hub.views, seconds=5)
 
 
 async def test_stop_of_the_server_ends_every_stream_with_advice(here: World) -> None:
@@ -313,9 +314,9 @@ async def test_reader_that_takes_nothing_is_cut_and_goes_on_where_it_was(
             stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stuck.connect(("127.0.0.1", httpx.URL(here.gateways[0].url).port))
             stuck.sendall(f"GET {path(story)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            await until(lambda: len(streams.open_streams) == 1)
+            await eventually(lambda: len(streams.open_streams) == 1)
             for seq in range(1, 150):
                 await story.message(seq, content="x" * 60_000)
-            await until(lambda: not len(streams.open_streams))
+            await eventually(lambda: not len(streams.open_streams))
         await story.end()
         assert sequences(await read(here.gateways[0], path(story))) == told(story)

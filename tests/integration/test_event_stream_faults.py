@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from integration.event_stream_world import Event, Story, World, serving, until, world
+from integration.event_stream_world import Event, Story, World, serving, world
 from local_stack.finder import Binary, find_nats
 from local_stack.ports import free_port
 from local_stack.servers import NatsServer, running
 from shared.contracts.identity import new_id
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def restart(server: NatsServer) -> None:
 
 async def back(here: World) -> None:
     """Returns when the telling connection and both gateways have their broker again."""
-    await until(lambda: here.connection.connected)
+    await eventually(lambda: here.connection.connected)
     for gateway in here.gateways:
         await gateway.connected()
 
@@ -55,7 +56,7 @@ async def test_killed_broker_loses_no_event_of_an_open_stream(here: World, nats_
         await story.message(1)
         await one.take(2)
         await restart(nats_server)
-        await until(lambda: here.connection.connected)
+        await eventually(lambda: here.connection.connected)
         # Told at once: the gateways may not be back yet, and hear of it only from history.
         await story.message(2)
         await story.message(3)
@@ -85,7 +86,7 @@ async def test_cursor_stays_good_over_a_restart_of_the_broker(here: World, nats_
 async def test_without_broker_a_stream_is_200_with_advice_and_the_end(here: World, nats_server: NatsServer) -> None:
     story = await here.story()
     nats_server.process.hold()
-    await until(lambda: not here.gateways[0].app.state.services.connection.connected)
+    await eventually(lambda: not here.gateways[0].app.state.services.connection.connected)
     async with here.gateways[0].open(path(story)) as client:
         assert client.response.status_code == 200
         assert await client.rest() == []

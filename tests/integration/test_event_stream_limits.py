@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from gateway.errors import TooManyStreams
 from gateway.event_stream.connections.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
-from integration.event_stream_world import PATIENCE_SECONDS, Client, Instance, Story, World, until, world
+from integration.event_stream_world import Client, Instance, Story, World, world
 from sample_callers import caller
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
+from support.eventually import eventually
 
 LIMIT = 2
 ANNA = Owner("default", "anna")
@@ -46,11 +48,11 @@ async def refusal(client: Client) -> str:
 
 async def until_known(here: World, holder: str, streams: int) -> None:
     """Returns when the store says that others than `holder` serve so many streams to Anna."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            if await here.store.stream_leases.elsewhere(ANNA, holder, now()) == streams:
-                return
-            await asyncio.sleep(0.02)
+
+    async def known() -> bool:
+        return await here.store.stream_leases.elsewhere(ANNA, holder, now()) == streams
+
+    await eventually(known)
 
 
 async def admitted(gateway: Instance, user: str = ANNA.user) -> bool:
@@ -61,12 +63,8 @@ async def admitted(gateway: Instance, user: str = ANNA.user) -> bool:
     return True
 
 
-async def until_admitted(gateway: Instance, wanted: bool) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            if await admitted(gateway) == wanted:
-                return
-            await asyncio.sleep(0.02)
+async def refused(gateway: Instance) -> bool:
+    return not await admitted(gateway)
 
 
 async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_user(here: World) -> None:
@@ -74,13 +72,13 @@ async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_u
     async with AsyncExitStack() as open_ones:
         for _ in range(LIMIT):
             await open_ones.enter_async_context(stream(first, story))
-        await until(lambda: len(first.streams.open_streams) == LIMIT)
+        await eventually(lambda: len(first.streams.open_streams) == LIMIT)
         async with stream(first, story) as third:
             assert await refusal(third) == REFUSED
         async with stream(first, story, "berta") as of_another:
             await of_another.until_comment("")  # a heartbeat: it stays
         assert not await admitted(first)
-    await until_admitted(first, True)
+    await eventually(partial(admitted, first))
 
 
 async def test_status_streams_count_too(here: World) -> None:
@@ -96,18 +94,18 @@ async def test_streams_on_one_gateway_count_on_the_other_until_they_end(here: Wo
     story = await here.story()
     async with stream(first, story), stream(first, story):
         await until_known(here, "nobody", LIMIT)
-        await until_admitted(second, False)
+        await eventually(partial(refused, second))
         async with stream(second, story) as third:
             assert await refusal(third) == REFUSED
     await until_known(here, "nobody", 0)
-    await until_admitted(second, True)
+    await eventually(partial(admitted, second))
 
 
 async def test_gateway_that_died_frees_its_share_when_its_lease_runs_out(here: World) -> None:
     first, leases = here.gateways[0], here.store.stream_leases
     await leases.say("a gateway that died", {ANNA: LIMIT}, now() + timedelta(seconds=2))
     assert not await admitted(first)
-    await until_admitted(first, True)
+    await eventually(partial(admitted, first))
 
 
 async def test_gateway_that_stops_frees_its_share_at_once(here: World) -> None:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from integration.event_stream_world import Instance, Story, World, until, world
+from integration.event_stream_world import Instance, Story, World, world
+from support.eventually import eventually
 
 LONG = "x" * 10_000
 BURST = 400
@@ -46,7 +47,7 @@ async def watched_by_another(gateway: Instance, story: Story) -> AsyncIterator[a
 
     reading = asyncio.create_task(read())
     try:
-        await until(lambda: len(gateway.streams.open_streams) == 1)
+        await eventually(lambda: len(gateway.streams.open_streams) == 1)
         yield reading
     finally:
         reading.cancel()
@@ -106,11 +107,11 @@ async def test_reader_of_a_byte_at_a_time_is_cut_and_the_others_get_everything(h
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(address(gateway))
             slow.sendall(request(path(story)))
-            await until(lambda: len(gateway.streams.open_streams) == 2)
+            await eventually(lambda: len(gateway.streams.open_streams) == 2)
             for seq in range(1, 150):
                 await story.message(seq, content="x" * 60_000)
                 assert len(slow.recv(1)) == 1
-            await until(lambda: len(gateway.streams.open_streams) == 1)
+            await eventually(lambda: len(gateway.streams.open_streams) == 1)
         await story.end()
         assert await other == [sequence for sequence, _ in story.told]
 
@@ -128,10 +129,10 @@ async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: World
         assert len(streams.open_streams) == BURST + 1
         for _, writer in opened:
             writer.transport.abort()  # no good-bye: a reset
-        await until(lambda: len(streams.open_streams) == 1)
+        await eventually(lambda: len(streams.open_streams) == 1)
         await story.whole(messages=2)
         assert await other == [sequence for sequence, _ in story.told]
-    await until(lambda: not streams.hub.views)
+    await eventually(lambda: not streams.hub.views)
 
 
 async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: World) -> None:
@@ -154,5 +155,5 @@ async def test_peer_that_closes_its_half_is_noticed_at_once(here: World) -> None
     await reader.readuntil(b"connected\n")
     assert len(gateway.streams.open_streams) == 1
     writer.write_eof()
-    await until(lambda: not len(gateway.streams.open_streams), seconds=1)
+    await eventually(lambda: not len(gateway.streams.open_streams), seconds=1)
     writer.close()

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from integration.event_stream_world import Client, Event, Story, World, until, world
+from integration.event_stream_world import Client, Event, Story, World, world
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, Side, Wanted
 from shared.messaging import history, subjects
+from support.eventually import eventually
 
 ASSIST = "/api/promptbro/assist"
 ASKED = {"step": "rewrite", "input": "You are a helpful assistant."}
@@ -89,7 +90,7 @@ async def test_reader_that_leaves_cancels_the_run(here: World) -> None:
         await client.until_comment("connected")
         story = await story_of(here, client)
     reads = here.store.runs
-    await until(lambda: not len(here.gateways[0].streams.open_streams), seconds=1)
+    await eventually(lambda: not len(here.gateways[0].streams.open_streams), seconds=1)
     run = await reads.get(story.run.id)
     assert run is not None
     assert run.control.wanted is Wanted.CANCEL

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from integration.event_stream_world import Event, World, until, world
+from integration.event_stream_world import Event, World, world
 from sample_runs import ANYBODY
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
 from shared.storage.scope import Scope
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> 
 
     async with asyncio.TaskGroup() as tasks:
         readers = [tasks.create_task(follow()) for _ in range(20)]
-        await until(lambda: len(here.gateways[0].streams.open_streams) == 20)
+        await eventually(lambda: len(here.gateways[0].streams.open_streams) == 20)
         await story.whole()
     assert all(body(reader.result()[-1])["terminal"] for reader in readers)
     assert 0 < reads <= 10

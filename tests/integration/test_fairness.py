@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.engine_world import Engine, engine_on, limit
-from integration.orchestrator.stage import eventually
 from invariants import Event, Witness, assert_all, events_of
 from sample_runs import run
 from sample_runs import scenario as played_by
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane
+from support.eventually import eventually
 
 CONCURRENCY, LIVE = 10, 2
 LANE = CONCURRENCY - LIVE

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.event_stream_world import until
 from integration.gateway_chat_world import (
     CHAT,
     ChatWorld,
     Reader,
     asked,
     chat_world,
-    eventually,
     kinds,
     reading,
     said,
@@ -23,6 +21,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Failure, ToolCall
 from shared.contracts.words import EntryKind, Side, Wanted
+from support.eventually import eventually
 
 WHOLE = ["start", "start-step", "text-start", "text-delta", "text-delta", "text-end", "finish-step"]
 ENDING = ["message-metadata", "finish", "[DONE]"]
@@ -141,7 +140,7 @@ async def test_two_messages_at_once_are_one_and_a_conflict(here: ChatWorld) -> N
     await here.answered(asked(said("Hello")), "Good day.")
     asking = [asyncio.create_task(here.ask(asked(said("And?", f"n{n}")))) for n in range(4)]
     engine = await here.engine(seq=4)
-    await until(lambda: sum(one.done() for one in asking) == 3)
+    await eventually(lambda: sum(one.done() for one in asking) == 3)
     await engine.whole("So.")
     answers = await asyncio.gather(*asking)
     assert sorted(response.status_code for response, _ in answers) == [200, 409, 409, 409]

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from integration.event_stream_world import until
 from integration.gateway_chat_world import (
     CHAT,
     ChatWorld,
@@ -16,7 +15,6 @@ from integration.gateway_chat_world import (
     asked,
     chat_world,
     chunks_of,
-    eventually,
     kinds,
     reading,
     said,
@@ -24,6 +22,7 @@ from integration.gateway_chat_world import (
 )
 from shared.contracts.record import now
 from shared.contracts.words import Side
+from support.eventually import eventually
 
 STREAM = f"{CHAT}/chat-1/stream"
 WORDS = ["one ", "two ", "three ", "four ", "five ", "six"]
@@ -227,7 +226,7 @@ async def test_whole_answer_of_a_server_that_goes_down_is_asked_for_again(here: 
     body = asked(said("Count"), format="json")
     asking = asyncio.create_task(here.gateways[0].http.post(CHAT, json=body))
     engine = await here.engine()
-    await until(lambda: here.gateways[0].app.state.services.readings.is_read(engine.run_id))
+    await eventually(lambda: here.gateways[0].app.state.services.readings.is_read(engine.run_id))
     here.gateways[0].app.state.services.shutting_down.set()
     sent_away = await asking
     assert (sent_away.status_code, sent_away.json()["error"], "retry-after" in sent_away.headers) == (

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from local_stack.processes import Process
 from local_stack.servers import MongoServer, running
 from local_stack.services import Service
 from local_stack.stack import Stack
+from support.eventually import eventually
 
 STAND_IN = (sys.executable, str(Path(__file__).parents[1] / "stand_in_service.py"))
 SERVICES = (
@@ -56,13 +56,6 @@ def stack_of(data_dir: Path, **options: Any) -> Stack:
 def shows_canary(process: Process) -> bool:
     """Whether the process was given the key that the test planted."""
     return b"canary" in Path(f"/proc/{process.pid}/environ").read_bytes()
-
-
-async def eventually(is_true: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Fails unless it becomes true in time."""
-    async with asyncio.timeout(seconds):
-        while not is_true():  # noqa: ASYNC110 -- another process makes it true: there is no event to wait for
-            await asyncio.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:

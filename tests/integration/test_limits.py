@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.engine_world import Engine, engine_on
-from integration.orchestrator.stage import eventually
 from llm_runner.settings import CallSettings
 from sample_runs import run, scenario
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, RunStatus
+from support.eventually import eventually
 
 SLOW_SECONDS = 30.0
 TIME_SECONDS = 2.0

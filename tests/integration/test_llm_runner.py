@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.llm_runner_world import World, names, turn, until, world
+from integration.llm_runner_world import World, names, turn, world
 from sample_runs import JUDGE, ended, message, scenario
 from shared.contracts.events import AttemptStarted
 from shared.contracts.identity import conversation_id, new_id
@@ -13,6 +13,7 @@ from shared.contracts.record import now
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.ending import total_usage
 from shared.messaging import history, subjects
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ async def test_a_hole_in_the_transcript_is_waited_for(engine: World) -> None:
     conversation = conversation_id(begun.id, 1)
     await engine.ask(turn(begun, 2))
     async with engine.runner():
-        await until(lambda: _delivered_twice(engine))
+        await eventually(lambda: _delivered_twice(engine))
         assert await engine.calls_made() == []
         await engine.store.entries.insert(message(conversation, 1))
         await engine.settled()
@@ -171,7 +172,7 @@ async def test_a_stopping_runner_hands_its_jobs_over(engine: World) -> None:
     await engine.model.control(totalSeconds=30)
     await engine.ask(turn(begun))
     async with engine.runner():
-        await until(lambda: _in_flight(engine))
+        await eventually(lambda: _in_flight(engine))
     (row,) = await engine.store.usage.of_run(begun.id)
     assert (row.outcome, row.estimated) == ("lost", True)
     await engine.model.control(totalSeconds=0)

@@ -8,7 +8,7 @@ import pytest
 
 from integration.chat_world import Chat, begin, chat_run, chat_settings
 from integration.engine_world import Engine, engine_on
-from integration.orchestrator.stage import eventually, logger
+from integration.orchestrator.stage import logger
 from llm_runner.orphans import RENEWED_SECONDS
 from llm_runner.settings import CallSettings
 from orchestrator.settings import OrchestratorSettings
@@ -19,6 +19,7 @@ from shared.contracts.transcript import ToolResult
 from shared.contracts.words import EntryKind, Lane, Purpose, RunKind, Side, Wanted
 from shared.contracts.work import GenerationRequested
 from shared.messaging import history, subjects
+from support.eventually import eventually
 
 IMPATIENT = OrchestratorSettings(unanswered_seconds=0.2, control_grace_seconds=0.2, silence_check_seconds=0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.llm_runner_world import World, names, turn, until, world
+from integration.llm_runner_world import World, names, turn, world
 from llm_runner.settings import CallSettings
 from local_stack.finder import Binary, find_nats
 from local_stack.processes import Process
@@ -24,6 +24,7 @@ from shared.messaging import subjects
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ack_wait
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ async def test_a_broker_that_dies_during_a_call_costs_no_second_one(own_nats: Na
         one, two = await engine.begin(), await engine.begin()
         await engine.ask(turn(one))
         async with engine.runner():
-            await until(lambda: _in_flight(engine))
+            await eventually(lambda: _in_flight(engine))
             await _restart(own_nats)
             async with own_connection(own_nats.url) as engine.client:
                 await engine.ask(turn(two))
@@ -89,7 +90,7 @@ async def test_a_store_that_dies_during_a_call_costs_no_second_one(fresh_nats_ur
         begun = await engine.begin()
         await engine.ask(turn(begun))
         async with engine.runner():
-            await until(lambda: _in_flight(engine))
+            await eventually(lambda: _in_flight(engine))
             own_mongo.process.kill()
             await engine.model.settled_ledger()
             await _restart(own_mongo)
@@ -142,7 +143,7 @@ async def _answer_asked(engine: World) -> Run:
     await engine.store.entries.insert(message(conversation_id(begun.id, 1), 1))
     await engine.model.control(totalSeconds=2.0)
     await engine.ask(turn(begun, 2, purpose=Purpose.ASSIST, side=Side.AGENT))
-    await until(lambda: _in_flight(engine))
+    await eventually(lambda: _in_flight(engine))
     return begun
 
 
@@ -172,7 +173,7 @@ async def test_a_frozen_runner_that_wakes_up_changes_nothing(engine: World, proc
         async with asyncio.timeout(2 * ack_wait(Lane.LIVE) + 6):
             await engine.settled()
         process.resume()
-        await until(lambda: _booked(engine, begun, "beaten"))
+        await eventually(lambda: _booked(engine, begun, "beaten"))
     await _one_answer_all_costs_booked(engine, begun)
     assert len(await engine.dones()) == 1
 

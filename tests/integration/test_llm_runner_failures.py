@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from integration.llm_runner_world import World, names, turn, until, world
+from integration.llm_runner_world import World, names, turn, world
 from llm_runner.settings import CallSettings
 from sample_runs import ANYBODY, ended, message
 from shared.contracts.identity import conversation_id
@@ -16,6 +16,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Purpose, RunKind, Side, Wanted
 from shared.messaging import subjects
+from support.eventually import eventually
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ async def test_a_long_retry_after_is_scheduled_and_frees_the_slot(engine: World)
     begun = await engine.begin()
     await engine.ask(turn(begun))
     async with engine.runner():
-        await until(lambda: _scheduled(engine))
+        await eventually(lambda: _scheduled(engine))
         await engine.settled()
     (entry,) = await engine.store.entries.transcript(conversation_id(begun.id, 1))
     assert entry.attempt_number == 2
@@ -148,7 +149,7 @@ async def _streams(engine: World, run_id: str) -> bool:
 async def test_a_cancel_closes_the_call_within_a_second(engine: World) -> None:
     begun = await _slow_turn(engine)
     async with engine.runner():
-        await until(lambda: _streams(engine, begun.id))
+        await eventually(lambda: _streams(engine, begun.id))
         await engine.store.runs.set_wanted(ANYBODY, begun.id, Wanted.CANCEL, 1, now())
         began = time.monotonic()
         await engine.client.publish(subjects.control(begun.id), b'{"wanted":"cancel"}')
@@ -178,11 +179,11 @@ async def test_a_canceled_runs_job_makes_no_call(engine: World) -> None:
 async def test_a_cancel_of_another_conversation_changes_nothing(engine: World) -> None:
     begun = await _slow_turn(engine)
     async with engine.runner():
-        await until(lambda: _streams(engine, begun.id))
+        await eventually(lambda: _streams(engine, begun.id))
         signal = {"wanted": "cancel", "conversationId": conversation_id(begun.id, 2)}
         await engine.client.publish(subjects.control(begun.id), orjson.dumps(signal))
         before = len(await engine.deltas(begun.id))
-        await until(lambda: _more_than(engine, begun.id, before + 1))
+        await eventually(lambda: _more_than(engine, begun.id, before + 1))
         await engine.client.publish(subjects.control(begun.id), b'{"wanted":"cancel"}')
         await engine.settled()
 
@@ -196,7 +197,7 @@ async def test_a_stopped_answer_is_what_had_come(engine: World) -> None:
     conversation = conversation_id(begun.id, 1)
     await engine.store.entries.insert(message(conversation, 1))
     async with engine.runner():
-        await until(lambda: _streams(engine, begun.id))
+        await eventually(lambda: _streams(engine, begun.id))
         await engine.client.publish(subjects.control(begun.id), b'{"wanted":"stop","seq":2}')
         await engine.settled()
     answer = (await engine.store.entries.transcript(conversation))[1]
@@ -210,7 +211,7 @@ async def test_a_call_whose_place_is_taken_is_closed_by_the_heartbeat(engine: Wo
     conversation = conversation_id(begun.id, 1)
     await engine.store.entries.insert(message(conversation, 1))
     async with engine.runner():
-        await until(lambda: _streams(engine, begun.id))
+        await eventually(lambda: _streams(engine, begun.id))
         await engine.store.entries.insert(ended(conversation, 2))
         async with asyncio.timeout(6):
             await engine.settled()

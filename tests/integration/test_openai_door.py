@@ -9,10 +9,11 @@ import openai
 import pytest
 
 from gateway_harness import alone
-from integration.event_stream_world import Instance, Story, World, until, world
+from integration.event_stream_world import Instance, Story, World, world
 from sample_runs import ANYBODY
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, Side, Wanted
+from support.eventually import eventually
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "Where is my kettle?"}]
@@ -118,7 +119,7 @@ async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: Wo
 async def test_client_that_leaves_cancels_the_run(here: World, streamed: bool) -> None:
     story = await leave_in_the_middle(here.gateways[0], BODY | {"stream": streamed}, here)
     await until_wanted(here, story.run.id, Wanted.CANCEL)
-    await until(lambda: not len(here.gateways[0].streams.open_streams))
+    await eventually(lambda: not len(here.gateways[0].streams.open_streams))
 
 
 async def test_stream_holds_nothing_that_is_not_openais(here: World) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from integration.event_stream_world import Event, Story, World, until, world
+from integration.event_stream_world import Event, Story, World, world
 from sample_runs import ANYBODY
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
 from shared.contracts.words import RunKind, Side, Wanted
 from shared.messaging import history, subjects
+from support.eventually import eventually
 
 LLM, ASSIST = "/api/llm", "/api/promptbro/assist"
 
@@ -76,7 +77,7 @@ async def test_reader_that_was_cut_off_goes_on_elsewhere(here: World, path: str,
         await story.start()
         await story.delta("At ", seq=2)
         first = await client.take(1)
-    await until(lambda: not len(here.gateways[0].streams.open_streams))
+    await eventually(lambda: not len(here.gateways[0].streams.open_streams))
     await story.delta("sea.", seq=2, i=1)
     async with here.gateways[1].open(url, first[0].id) as client:
         second = await client.take(1)
@@ -180,7 +181,7 @@ async def test_many_readers_of_one_question_begin_it_once(here: World) -> None:
             return data(await client.rest())
 
     readers = [asyncio.create_task(read(number)) for number in range(8)]
-    await until(lambda: sum(len(gateway.streams.open_streams) for gateway in here.gateways) == 8)
+    await eventually(lambda: sum(len(gateway.streams.open_streams) for gateway in here.gateways) == 8)
     story = await begun(here, sid)
     await story.start()
     await story.message(2, content="At sea.", side=Side.AGENT)

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from integration.engine_world import limit, most_at_once
-from integration.llm_runner_world import World, turn, until, world
+from integration.llm_runner_world import World, turn, world
 from sample_runs import OPPONENT, message, scenario
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane, Purpose, Side
 from shared.messaging import subjects
+from support.eventually import eventually
 
 CALL_SECONDS = 0.25
 
@@ -83,10 +84,10 @@ async def test_a_raised_limit_serves_what_waits_at_once(engine: World) -> None:
     await engine.model.control(totalSeconds=4)
     async with engine.runner():
         await ask(engine, 6)
-        await until(lambda: _in_flight(engine, 1))
+        await eventually(lambda: _in_flight(engine, 1))
         await limit(engine, 7)
         async with asyncio.timeout(2):
-            await until(lambda: _in_flight(engine, 6))
+            await eventually(lambda: _in_flight(engine, 6))
         info = await engine.client.jetstream().consumer_info(subjects.WORK, subjects.lane_durable("demo", Lane.BATCH))
         assert info.num_ack_pending == 6
         await engine.settled()
@@ -103,10 +104,10 @@ async def test_a_long_retry_after_frees_its_slot_and_comes_at_its_time(engine: W
     refused, other = await engine.begin(), await engine.begin(played)
     async with engine.runner():
         await engine.ask(turn(refused))
-        await until(lambda: _scheduled(engine, refused))
+        await eventually(lambda: _scheduled(engine, refused))
         asked = time.monotonic()
         await engine.ask(turn(other, model="demo-standard"))
-        await until(lambda: _spoken(engine, other))
+        await eventually(lambda: _spoken(engine, other))
         assert time.monotonic() - asked < 2
         assert not await _spoken(engine, refused)
         await engine.settled()

@@ -1,13 +1,12 @@
 """The summarizer on the real servers: memory.do in, the job of a chat's summary out, or a final failure."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 from nats.aio.msg import Msg
 
-from integration.summarizer_world import LOG, PATIENCE_SECONDS, POLL_SECONDS, World, summarizer, world
+from integration.summarizer_world import LOG, World, summarizer, world
 from sample_runs import AGENT, message, run, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
@@ -19,6 +18,7 @@ from shared.messaging import history, subjects
 from shared.routing import Registry, Router
 from summarizer.handlers import GiveUps
 from summarizer.memory_looks import MemoryLooks
+from support.eventually import eventually
 
 JOBS = subjects.jobs("demo", Lane.BATCH)
 MODELS = {"large": {"tier": "premium"}, "small": {"tier": "fast", "contextWindow": 16_000}}
@@ -69,11 +69,10 @@ class Chat:
 
     async def handled(self) -> None:
         """Returns once no request is left."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                if not await self._waiting(subjects.MEMORY):
-                    return
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(self._no_requests, "no request is left")
+
+    async def _no_requests(self) -> bool:
+        return not await self._waiting(subjects.MEMORY)
 
     async def jobs(self) -> list[GenerationRequested]:
         return [GenerationRequested.model_validate_json(data) for data in await self._waiting(JOBS)]

@@ -39,6 +39,7 @@ from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ACK_WAIT_SECONDS
+from support.eventually import eventually
 from work_left import work_left
 
 PATIENCE_SECONDS = 20.0
@@ -159,16 +160,6 @@ class Stage:
             finally:
                 # Once is not always enough for nats-py: a pump that goes on would never end this block.
                 assert await cancel_all(running)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Returns as soon as the condition holds; fails after `seconds`."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not await condition():  # noqa: ASYNC110 - what is waited for happens in the servers
-                await asyncio.sleep(0.01)
-    except TimeoutError as error:
-        raise AssertionError(f"{what} did not come within {seconds} s") from error
 
 
 async def _pump(client: Client, durable: str, handler: Handler) -> None:

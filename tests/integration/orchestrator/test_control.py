@@ -3,12 +3,13 @@
 from nats.aio.client import Client
 
 from integration.orchestrator.scripts import Held
-from integration.orchestrator.stage import Stage, eventually, stage
+from integration.orchestrator.stage import Stage, stage
 from invariants import events_of
 from sample_runs import registry, run, scenario
 from shared.contracts.runs import Run, status_view
 from shared.contracts.words import EndedReason, RunStatus, Wanted
 from shared.storage import Store
+from support.eventually import eventually
 
 
 async def paused(played: Stage, of: Run) -> None:

@@ -10,7 +10,7 @@ from nats.js.api import PubAck
 
 from integration.orchestrator.mortal import Life, mortal_publisher, mortal_store
 from integration.orchestrator.scripts import judged
-from integration.orchestrator.stage import Stage, eventually, stage
+from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import Script, small_talk
 from invariants import events_of
 from sample_runs import JUDGE, message, run, scenario
@@ -22,6 +22,7 @@ from shared.contracts.words import JudgementStatus, Side, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.eventually import eventually
 
 GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="how can I help?"))
 GOAL_AT_SECOND = judged({(4, "fast"): JudgementStatus.COMPLETE})

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from nats.aio.client import Client
 
-from integration.orchestrator.stage import Stage, eventually, stage
+from integration.orchestrator.stage import Stage, stage
 from invariants import events_of
 from orchestrator import conversations
 from orchestrator.decide import ConversationFacts, Effect, decide
@@ -28,6 +28,7 @@ from shared.errors import NotStorable
 from shared.messaging import history, subjects
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.eventually import eventually
 
 AT_ONCE = OrchestratorSettings(
     sweep_period_seconds=0.01, control_grace_seconds=0, silence_seconds=0, silence_check_seconds=0

@@ -3,7 +3,7 @@
 from nats.aio.client import Client
 
 from integration.orchestrator.scripts import judged
-from integration.orchestrator.stage import Stage, eventually, stage
+from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
 from sample_runs import JUDGE, run, scenario
@@ -17,6 +17,7 @@ from shared.contracts.words import Stage as JudgeStage
 from shared.contracts.work import GenerationStored, UsageAppeared
 from shared.messaging import subjects
 from shared.storage import Store
+from support.eventually import eventually
 
 
 async def judge_again(played: Stage, of: Run, seq: int) -> None:

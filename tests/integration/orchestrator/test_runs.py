@@ -6,13 +6,14 @@ import pytest
 from nats.aio.client import Client
 
 from integration.orchestrator.scripts import Held, failing_at, found_at, judged
-from integration.orchestrator.stage import eventually, stage
+from integration.orchestrator.stage import stage
 from integration.orchestrator.stand_ins import Answer, small_talk
 from sample_runs import JUDGE, run, scenario
 from shared.contracts.settings import GivenMessage
 from shared.contracts.words import EndedReason, Finding, JudgementStatus, Purpose, RunStatus, Side
 from shared.contracts.work import GenerationRequested
 from shared.storage import Store
+from support.eventually import eventually
 
 TWO_JUDGES = JUDGE.model_copy(update={"strong_model": "demo-premium"})
 COMPLETE = JudgementStatus.COMPLETE

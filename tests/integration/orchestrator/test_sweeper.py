@@ -5,7 +5,7 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from integration.orchestrator.scripts import Held
-from integration.orchestrator.stage import Stage, eventually, stage
+from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
 from sample_runs import ANYBODY, registry, run, scenario
 from shared.contracts.record import now
@@ -15,6 +15,7 @@ from shared.messaging import subjects
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.eventually import eventually
 
 AT_ONCE = OrchestratorSettings(
     sweep_period_seconds=0.01, control_grace_seconds=0, silence_seconds=0, silence_check_seconds=0

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
@@ -149,15 +149,6 @@ def new_log(source: FakeSource, base: int | None = 0, view: View = WHOLE, most_e
 def shown(log: RunLog) -> list[tuple[int, str]]:
     """What readers of the log get: sequences and types."""
     return [(item.sequence, item.type) for item in log.ring.items(log.ring.start)]
-
-
-async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:
-    """Returns when it holds. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.001)
 
 
 async def quiet(log: RunLog, seconds: float = 5.0) -> None:

@@ -19,7 +19,8 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import EntryKind, Side
 from shared.errors import BrokerUnavailable
 from shared.messaging import subjects
-from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run, until
+from support.eventually import eventually
+from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run
 
 
 class Patient:
@@ -124,7 +125,7 @@ async def test_history_and_live_are_one(source: FakeSource) -> None:
     tell(source, "attempt.started", seq=2, purpose="chat", attempt="a1", provider="demo", model="m")
     delta(source, "Good ", 0)
     async with following(source) as (found, task):
-        await until(lambda: len(found) == 2)
+        await eventually(lambda: len(found) == 2)
         delta(source, "day.", 1)
         message(source, "Good day.")
         await asyncio.wait_for(task, 5)
@@ -169,7 +170,7 @@ async def test_answer_that_stands_is_told_where_its_events_are_gone(source: Fake
 async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_there(source: FakeSource) -> None:
     delta(source, "It ", 0)
     async with following(source, standing=entry("It stands.")) as (found, task):
-        await until(lambda: texts(found) == "It ")
+        await eventually(lambda: texts(found) == "It ")
         told = message(source, "It stands.")
         await asyncio.wait_for(task, 5)
     assert [piece.sequence for piece in found if isinstance(piece, Answered)] == [told]
@@ -197,9 +198,9 @@ async def test_replica_that_lags_is_asked_again(source: FakeSource) -> None:
     had = delta(source, "two ", 1)
     source.lag = 1
     async with following(source, recorded=had) as (found, _):
-        await until(lambda: len(source.reads) > 2)
+        await eventually(lambda: len(source.reads) > 2)
         source.lag = 0
-        await until(lambda: texts(found) == "one two ")
+        await eventually(lambda: texts(found) == "one two ")
 
 
 async def test_broker_that_goes_away_ends_it(source: FakeSource) -> None:

@@ -11,7 +11,8 @@ from gateway.event_stream.log.events import View
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.settings import StreamSettings
-from unit.gateway.event_stream_fakes import FakeSource, a_run, new_log, until
+from support.eventually import eventually
+from unit.gateway.event_stream_fakes import FakeSource, a_run, new_log
 
 FRAME = b"x" * 10_000
 
@@ -30,7 +31,7 @@ async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: py
                 logs.append(log)
                 for sequence in range(1, 31):
                     log.ring.append(Item(sequence, "message", None, FRAME))
-        await until(lambda: sum(log.ring.size for log in logs) <= 300_000)
+        await eventually(lambda: sum(log.ring.size for log in logs) <= 300_000)
         assert [log.ring.size for log in logs] == [100_000] * 3
         assert [log.ring.base for log in logs] == [20] * 3
         assert small.ring.size == len(FRAME)

@@ -11,7 +11,7 @@ from gateway.event_stream.connections.open_streams import OpenStream, OpenStream
 from gateway.event_stream.connections.response import EventStreamResponse, Serve
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable, StoreUnavailable
-from unit.gateway.event_stream_fakes import until
+from support.eventually import eventually
 
 QUICK = StreamSettings(stream_heartbeat_seconds=0.05, stream_send_limit_seconds=0.1)
 SLOW = StreamSettings(stream_heartbeat_seconds=60, stream_send_limit_seconds=60)
@@ -72,7 +72,7 @@ async def wait_for_ever(client: OpenStream) -> None:
 async def test_first_bytes_are_written_before_anything_happens() -> None:
     stage = Stage(SLOW)
     async with stage.serving(wait_for_ever):
-        await until(lambda: len(stage.wire.sent) == 2)
+        await eventually(lambda: len(stage.wire.sent) == 2)
     assert stage.wire.sent[0]["status"] == 200
     assert stage.wire.body == b"retry: 1000\n: connected\n"
 
@@ -80,7 +80,7 @@ async def test_first_bytes_are_written_before_anything_happens() -> None:
 async def test_heartbeats_are_comments() -> None:
     stage = Stage(QUICK)
     async with stage.serving(wait_for_ever):
-        await until(lambda: stage.wire.body.count(b":\n") >= 3)
+        await eventually(lambda: stage.wire.body.count(b":\n") >= 3)
 
 
 async def test_writes_put_heartbeats_off() -> None:
@@ -105,7 +105,7 @@ async def test_client_that_takes_nothing_is_cut() -> None:
             await asyncio.sleep(0.001)
 
     async with stage.serving(write_on) as served:
-        await until(lambda: len(stage.wire.sent) > 5)
+        await eventually(lambda: len(stage.wire.sent) > 5)
         stage.wire.stuck = True
         async with asyncio.timeout(2):
             await served
@@ -124,7 +124,7 @@ async def test_client_that_left_frees_everything_at_once_wherever_it_stands() ->
             freed.set()
 
     async with stage.serving(read_for_long) as served:
-        await until(lambda: len(stage.clients) == 1)
+        await eventually(lambda: len(stage.clients) == 1)
         stage.wire.gone.set()
         async with asyncio.timeout(1):
             await served
@@ -135,7 +135,7 @@ async def test_client_that_left_frees_everything_at_once_wherever_it_stands() ->
 async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
     stage = Stage(SLOW)
     async with stage.serving(wait_for_ever) as served:
-        await until(lambda: len(stage.clients) == 1)
+        await eventually(lambda: len(stage.clients) == 1)
         stage.stopping.set()
         async with asyncio.timeout(1):
             await served
@@ -152,7 +152,7 @@ async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
             await asyncio.sleep(0)
 
     async with stage.serving(write_on) as served:
-        await until(lambda: len(stage.wire.sent) > 2)
+        await eventually(lambda: len(stage.wire.sent) > 2)
         stage.wire.stuck = True
         await asyncio.sleep(0.01)
         stage.stopping.set()

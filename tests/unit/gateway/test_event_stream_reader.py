@@ -17,7 +17,8 @@ from gateway.event_stream.readers.stream_request import StreamRequest
 from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable
 from shared.storage.owned import OwnedStore
-from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet, until
+from support.eventually import eventually
+from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet
 
 
 class Reading:
@@ -41,7 +42,7 @@ class Reading:
         self.written += [int(line.rpartition("-")[2]) for line in lines if line.startswith("id: ")]
 
     async def wrote(self, sequence: int) -> None:
-        await until(lambda: sequence in self.written)
+        await eventually(lambda: sequence in self.written)
 
 
 @asynccontextmanager
@@ -206,7 +207,7 @@ async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -
             reading.client.leave()
             await reading.task
         keeping = asyncio.create_task(hub.run())
-        await until(lambda: not hub.views and not source.listeners)
+        await eventually(lambda: not hub.views and not source.listeners)
         keeping.cancel()
 
 
@@ -215,7 +216,7 @@ async def test_probe_finds_what_was_lost_unseen() -> None:
     async with hub_of(source) as hub:
         keeping = asyncio.create_task(hub.run())
         reading = Reading(hub, None)
-        await until(lambda: source.listeners)
+        await eventually(lambda: source.listeners)
         source.tell("run.started")
         await reading.wrote(1)
         source.deaf = True
