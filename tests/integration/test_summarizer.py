@@ -35,6 +35,9 @@ async def test_run_that_is_over_gets_its_whole_report(here: World) -> None:
     await here.ended()
     report = await report_of(here)
     assert (report.status, report.summary, report.generated_by) == ("ready", "One in two.", "demo/demo-fast")
+    assert [(one.role, one.model) for one in report.models] == [
+        (role, "demo-fast") for role in ("agent", "opponent", "judge", "report")
+    ]
     assert (report.stats.succeeded, report.stats.unsuccessful, report.stats.errored) == (1, 1, 1)
     assert (report.stats.success_rate, report.stats.mean_turns_to_goal) == (0.5, 2)
     assert report.failure_modes[0].evidence == (Evidence(conversation_id=f"{RUN}-2", seq=2, quote="No idea."),)

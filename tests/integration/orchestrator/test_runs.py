@@ -8,7 +8,9 @@ from nats.aio.client import Client
 from integration.orchestrator.scripts import Held, failing_at, found_at, judged
 from integration.orchestrator.stage import stage
 from integration.orchestrator.stand_ins import Answer, small_talk
+from invariants import events_of
 from sample_runs import JUDGE, run, scenario
+from shared.contracts.events import RunStarted
 from shared.contracts.settings import GivenMessage
 from shared.contracts.words import EndedReason, Finding, JudgementStatus, Purpose, RunStatus, Side
 from shared.contracts.work import GenerationRequested
@@ -28,6 +30,9 @@ async def test_scale_run_plays_every_conversation_to_its_limit(store: Store, cli
         [f"{ended.id}-{index} says {seq}" for seq in range(1, 5)] for index in (1, 2, 3)
     ]
     assert set(played.runner.calls.values()) == {1}
+    first = (await events_of(client, ended.id))[0]
+    assert RunStarted.model_validate(first.fields).models == ended.settings.models
+    assert [one["role"] for one in first.fields["models"]] == ["agent", "opponent"]
 
 
 @pytest.mark.parametrize("judge", [JUDGE, TWO_JUDGES], ids=["one stage", "two stages"])

@@ -16,8 +16,9 @@ from gateway_harness import CASTING, REGISTRY
 from sample_callers import caller
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
+from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Criterion
-from shared.contracts.words import Purpose, RunKind, RunStatus, Side, Wanted
+from shared.contracts.words import Purpose, RunKind, RunStatus, Side, Tier, Wanted
 from shared.routing import Registry, Router, UnknownModel
 
 
@@ -54,6 +55,28 @@ def test_plain_battle_has_the_documented_defaults() -> None:
     assert (played.opponent.model, played.opponent_goal) == ("demo-fast", "A refund.")
     assert played.judge is not None
     assert (played.judge.model, played.judge.confidence, played.judge.two_stages) == ("demo-fast", 0.8, False)
+
+
+def test_participants_keep_who_was_asked_for_and_the_run_names_who_that_is() -> None:
+    settings = battle(
+        agent(tier="fast"), goal="A refund.", opponent={"provider": "other"}, judge={"strongModel": "demo-standard"}
+    ).settings
+    played = settings.conversation(1)
+    assert played.agent.wish == RouteWish(tier=Tier.FAST)
+    assert played.opponent.wish == RouteWish(provider="other", tier=Tier.FAST)
+    assert played.judge is not None
+    assert played.judge.wish == RouteWish(provider="demo", tier=Tier.FAST)
+    assert [(one.role, f"{one.provider}/{one.model}", one.tier) for one in settings.models] == [
+        ("agent", "demo/demo-fast", "fast"),
+        ("opponent", "other/big", "fast"),
+        ("judge", "demo/demo-fast", "fast"),
+        ("judge", "demo/demo-standard", None),
+    ]
+    named = battle(agent(tier="fast"), model="big").settings
+    assert [(one.role, one.model, one.tier) for one in named.models] == [
+        ("agent", "big", None),
+        ("opponent", "big", "fast"),
+    ]
 
 
 def test_start_overrides_the_agent_and_the_agent_the_defaults() -> None:

@@ -80,7 +80,7 @@ DISCARDED = AttemptDiscarded(
     run_id="r", at=AT, conversation_id="r-1", seq=1, attempt="a", reason="provider_error", next="retry"
 )
 TABLE: list[tuple[RunEvent, str]] = [
-    (RUN_STARTED, "kind total goal agent maxBudgetUsd"),
+    (RUN_STARTED, "kind total goal agent maxBudgetUsd models"),
     # `stage` and `passNumber` are ours: a runner counts its attempts by them.
     (ATTEMPT_STARTED, "conversationId seq side purpose attempt attemptNumber provider model stage passNumber"),
     (DISCARDED, "conversationId seq attempt reason next nextProvider"),

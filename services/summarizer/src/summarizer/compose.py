@@ -27,6 +27,7 @@ def compose(material: Material, keep: Keep, generated_by: str | None, at: dateti
         stats=statistics.count(material),
         criteria=statistics.criterion_rates(material),
         conversations=tuple(_outcome(played, tags) for played in material.conversations),
+        models=material.run.settings.models,
         created_at=at,
     )
     return report.model_copy(update=prose)

@@ -16,6 +16,7 @@ from shared.contracts.identity import message_fact
 from shared.contracts.judgement import Criteria, Judgement
 from shared.contracts.money import to_usd
 from shared.contracts.record import Message, Record, Sentence, ShownText, Word
+from shared.contracts.routes import PlayedModel
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
 from shared.contracts.transcript import (
     MESSAGE_EVENT_LIMIT,
@@ -44,12 +45,15 @@ class AgentShown(Record):
 
 
 class RunStarted(RunEvent):
+    """A fact: what a run plays, and with which models."""
+
     type: Literal["run.started"] = "run.started"
     kind: RunKind
     total: int
     goal: ShownText | None
     agent: AgentShown
     max_budget_usd: float
+    models: tuple[PlayedModel, ...] = ()
 
     @property
     def message_id(self) -> str:
@@ -67,6 +71,7 @@ class RunStarted(RunEvent):
             goal=scenario.goal,
             agent=AgentShown(id=agent.agent_id, name=agent.name, version=agent.agent_version),
             max_budget_usd=to_usd(run.budget.max),
+            models=run.settings.models,
         )
 
 

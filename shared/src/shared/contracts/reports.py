@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.contracts.record import Record, Timestamp
+from shared.contracts.routes import PlayedModel
 from shared.contracts.words import EndedReason, FailureTag
 
 UNJUDGED: Final = "unjudged"
@@ -83,7 +84,8 @@ class ConversationOutcome(Record):
 class Report(Record):
     """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there.
 
-    They are all there is to a run that nobody judged: `ready`, with the reason `unjudged`.
+    They are all there is to a run that nobody judged: `ready`, with the reason `unjudged`. `models` are those of the
+    run, as its start resolved them.
     """
 
     run_id: str
@@ -99,6 +101,7 @@ class Report(Record):
     failure_modes: tuple[FailureMode, ...] = ()
     conversations: tuple[ConversationOutcome, ...] = ()
     generated_by: str | None = None
+    models: tuple[PlayedModel, ...] = ()
     created_at: Timestamp
 
 

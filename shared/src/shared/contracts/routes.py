@@ -1,7 +1,7 @@
-"""Who is to answer, as far as anybody says."""
+"""Who is to answer, as far as anybody says, and who does."""
 
 from shared.contracts.record import Record
-from shared.contracts.words import Tier
+from shared.contracts.words import Role, Tier
 
 
 class RouteWish(Record):
@@ -12,4 +12,18 @@ class RouteWish(Record):
 
     provider: str | None = None
     model: str | None = None
+    tier: Tier | None = None
+
+    @property
+    def asked_tier(self) -> Tier | None:
+        """The tier a model is chosen by; None where the wish names its model."""
+        return None if self.model is not None else self.tier or Tier.STANDARD
+
+
+class PlayedModel(Record):
+    """A model as the start of a run resolved it: for whom, and by which tier, where nobody had named the model."""
+
+    role: Role
+    provider: str
+    model: str
     tier: Tier | None = None

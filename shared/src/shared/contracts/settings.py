@@ -1,11 +1,14 @@
 """What a run was asked to do, resolved at its start and never changed: safe to keep in process."""
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
+from shared.contracts.kinds import KINDS
 from shared.contracts.record import Record
-from shared.contracts.routes import RouteWish
+from shared.contracts.routes import PlayedModel, RouteWish
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import RunKind, Side
+from shared.contracts.words import Role, RunKind, Side
 
 
 class Criterion(Record):
@@ -16,9 +19,15 @@ class Criterion(Record):
     required: bool = True
 
 
+def _named(fields: dict[str, str]) -> RouteWish:
+    """The wish of what was stored without one: by then nobody kept it, and the model it led to stands for it."""
+    return RouteWish(provider=fields["provider"], model=fields["model"])
+
+
 class Participant(Record):
     """One side of a conversation as it was when the run started.
 
+    `wish` is who was asked for, `provider` and `model` who that was at the run's start.
     What is None of the sampling below `tools` is not sent to the provider, whose own holds; without a `seed` of its
     own a side is played by its conversation's.
     """
@@ -29,6 +38,7 @@ class Participant(Record):
     system_prompt: str
     provider: str
     model: str
+    wish: RouteWish = Field(default_factory=_named)
     temperature: float = 0.7
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
@@ -46,11 +56,15 @@ class Participant(Record):
 
 
 class JudgeSettings(Record):
-    """Who judges. Without `strong_model` there is one stage, and it confirms."""
+    """Who judges. Without `strong_model` there is one stage, and it confirms.
+
+    `wish` is who was asked for in the first stage; the strong stage's model is always named.
+    """
 
     enabled: bool = True
     provider: str
     model: str
+    wish: RouteWish = Field(default_factory=_named)
     strong_provider: str | None = None
     strong_model: str | None = None
     confidence: float = 0.8
@@ -147,6 +161,12 @@ class RunSettings(Record):
     retried: tuple[int, ...] = ()
 
     @property
+    def models(self) -> tuple[PlayedModel, ...]:
+        """The models it is played, judged and reported with, as its start resolved them, each once for a role."""
+        found = [one for scenario in self.scenarios for one in _models(scenario, alone=KINDS[self.kind].answers)]
+        return tuple(dict.fromkeys([*found, *([_played(Role.REPORT, self.report)] if self.report else [])]))
+
+    @property
     def judged(self) -> bool:
         """Whether any of its conversations is judged; of the others nobody says how they went."""
         return any(scenario.judged for scenario in self.scenarios)
@@ -163,3 +183,20 @@ class RunSettings(Record):
         """The settings of conversation `index`."""
         scenario = self.scenarios[self.scenario_place(index)]
         return scenario.model_copy(update={"seed": self.seed + self.played_as(index)})
+
+
+def _models(scenario: ConversationSettings, *, alone: bool) -> Iterator[PlayedModel]:
+    """The models of a conversation; in one that is `alone` a person is the opponent, and nobody judges."""
+    yield _played(Role.AGENT, scenario.agent)
+    if alone:
+        return
+    yield _played(Role.OPPONENT, scenario.opponent)
+    if scenario.judge is not None and scenario.judged:
+        yield _played(Role.JUDGE, scenario.judge)
+        if scenario.judge.strong_model is not None:
+            provider = scenario.judge.strong_provider or scenario.judge.provider
+            yield PlayedModel(role=Role.JUDGE, provider=provider, model=scenario.judge.strong_model)
+
+
+def _played(role: Role, by: Participant | JudgeSettings) -> PlayedModel:
+    return PlayedModel(role=role, provider=by.provider, model=by.model, tier=by.wish.asked_tier)

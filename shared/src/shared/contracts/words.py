@@ -77,6 +77,15 @@ class Stage(StrEnum):
     STRONG_REPAIR = "strong-repair"
 
 
+class Role(StrEnum):
+    """For whom a run has a model."""
+
+    AGENT = "agent"
+    OPPONENT = "opponent"
+    JUDGE = "judge"
+    REPORT = "report"
+
+
 class EndedReason(StrEnum):
     """Why a conversation ended."""
 

@@ -60,7 +60,8 @@ class Casting:
 
         Raises UnknownModel, and InvalidRequest for more tokens than the model writes.
         """
-        route = self.router.first(self.wish(asked, own_wish(agent) if agent else otherwise))
+        wish = self.wish(asked, own_wish(agent) if agent else otherwise)
+        route = self.router.first(wish)
         warmth = (temperature, agent.temperature if agent else None, self.temperature)
         said = agent.stop if agent and stop is None else stop
         return Participant(
@@ -70,6 +71,7 @@ class Casting:
             system_prompt=system_prompt or (agent.system_prompt if agent else ""),
             provider=route.provider,
             model=route.model,
+            wish=wish,
             temperature=next(degree for degree in warmth if degree is not None),
             max_tokens=_max_tokens(route, tokens, agent.max_tokens if agent else None),
             stop=tuple(said or ()),

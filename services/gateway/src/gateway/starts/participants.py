@@ -11,7 +11,6 @@ from shared.contracts.framing import behind
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
 from shared.contracts.words import Tier
-from shared.routing import Route
 from shared.settings import LimitSettings
 
 REPORT_MAX_TOKENS = 4_000
@@ -100,13 +99,17 @@ class BattleCast:
 
     def judge(self, body: JudgeBody, provider: str) -> JudgeSettings:
         """The judge: the fast tier of the agent's provider where no model is named."""
-        fast = self._route(body.provider, body.model, RouteWish(provider=provider, tier=Tier.FAST))
+        casting, tier = self.casting, RouteWish(provider=provider, tier=Tier.FAST)
+        wish = casting.wish(RouteWish(provider=body.provider, model=body.model), tier)
+        fast = casting.router.first(wish)
+        named = RouteWish(provider=body.provider, model=body.strong_model)
         beside = RouteWish(provider=fast.provider)
-        strong = self._route(body.provider, body.strong_model, beside) if body.strong_model else None
+        strong = casting.router.first(casting.wish(named, beside)) if body.strong_model else None
         return JudgeSettings(
             enabled=body.enabled,
             provider=fast.provider,
             model=fast.model,
+            wish=wish,
             strong_provider=strong.provider if strong else None,
             strong_model=strong.model if strong else None,
             confidence=self.limits.judge_confidence if body.confidence is None else body.confidence,
@@ -116,6 +119,3 @@ class BattleCast:
         """Who writes the report: the standard tier of the agent's provider."""
         wish, tokens = RouteWish(provider=provider, tier=Tier.STANDARD), TokenBound(None, REPORT_MAX_TOKENS)
         return self.casting.participant(wish, name="report", tokens=tokens)
-
-    def _route(self, provider: str | None, model: str | None, own: RouteWish) -> Route:
-        return self.casting.router.first(self.casting.wish(RouteWish(provider=provider, model=model), own))
