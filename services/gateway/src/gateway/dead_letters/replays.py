@@ -15,7 +15,7 @@ from nats.js.api import PubAck
 from pydantic import ValidationError
 
 from gateway.access.callers import Caller
-from gateway.dead_letters.letters import Letter, client_of, find_letter
+from gateway.dead_letters.records import DeadLetterRecord, client_of, find_record
 from gateway.dead_letters.views import Replayed
 from gateway.errors import Conflict
 from shared.contracts.generations import Generation
@@ -63,16 +63,16 @@ class Replays:
         Raises NotFound, Conflict (`already_ended`, `run_unknown`, `not_replayable`, `budget_spent`), TransientError.
         """
         store = self._store_of(caller.owner)
-        letter = await find_letter(client_of(self._connection), store, letter_id)
-        if isinstance(letter.work, DeadLetter):
-            return await self._replay_job(store, letter, letter.work.job)
-        if isinstance(letter.work, LookGivenUp | ReportGivenUp):
-            return await self._replay_trigger(store, letter, letter.work)
+        record = await find_record(client_of(self._connection), store, letter_id)
+        if isinstance(record.work, DeadLetter):
+            return await self._replay_job(store, record, record.work.job)
+        if isinstance(record.work, LookGivenUp | ReportGivenUp):
+            return await self._replay_trigger(store, record, record.work)
         raise Conflict(
-            "not_replayable", f"Dead letter {letter.id} holds no work that could be done: it is kept to be read."
+            "not_replayable", f"Dead letter {record.id} holds no work that could be done: it is kept to be read."
         )
 
-    async def _replay_job(self, store: OwnedStore, letter: Letter, job: GenerationRequested) -> Replayed:
+    async def _replay_job(self, store: OwnedStore, record: DeadLetterRecord, job: GenerationRequested) -> Replayed:
         run = await _open_run(store, job.run_id)
         if job.conversation_id is not None:
             last = await store.entries(run).end(job.conversation_id)
@@ -82,7 +82,7 @@ class Replays:
         again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
         message_id = str(again.message_id)
         ack = await self._publisher().again(again.subject, again, message_id)
-        return _replayed(letter, run, again.subject, message_id, ack)
+        return _replayed(record, run, again.subject, message_id, ack)
 
     async def _as_later_pass(self, store: OwnedStore, run: Run, job: GenerationRequested) -> GenerationRequested | None:
         """The judge's job under the next free key; None where nothing stands under its own. Raises Conflict."""
@@ -103,7 +103,7 @@ class Replays:
             raise Conflict("budget_spent", f"The budget of run {run.id} does not hold another judgement.")
 
     async def _replay_trigger(
-        self, store: OwnedStore, letter: Letter, given_up: LookGivenUp | ReportGivenUp
+        self, store: OwnedStore, record: DeadLetterRecord, given_up: LookGivenUp | ReportGivenUp
     ) -> Replayed:
         contract = TRIGGERS.get(given_up.trigger)
         try:
@@ -111,11 +111,11 @@ class Replays:
         except ValidationError:
             trigger = None
         if trigger is None:
-            raise Conflict("not_replayable", f"Dead letter {letter.id} holds a message that nobody could read.")
+            raise Conflict("not_replayable", f"Dead letter {record.id} holds a message that nobody could read.")
         run = await _open_run(store, trigger.run_id)
         message_id = f"{given_up.message_id}:replay"
         ack = await self._publisher().again(given_up.trigger, trigger, message_id)
-        return _replayed(letter, run, given_up.trigger, message_id, ack)
+        return _replayed(record, run, given_up.trigger, message_id, ack)
 
     def _publisher(self) -> Publisher:
         return Publisher(client_of(self._connection))
@@ -141,6 +141,6 @@ def _already_ended(what: str, run_id: str) -> Conflict:
     )
 
 
-def _replayed(letter: Letter, run: Run, subject: str, message_id: str, ack: PubAck) -> Replayed:
+def _replayed(record: DeadLetterRecord, run: Run, subject: str, message_id: str, ack: PubAck) -> Replayed:
     duplicate = bool(ack.duplicate)
-    return Replayed(id=letter.id, run_id=run.id, subject=subject, message_id=message_id, duplicate=duplicate)
+    return Replayed(id=record.id, run_id=run.id, subject=subject, message_id=message_id, duplicate=duplicate)

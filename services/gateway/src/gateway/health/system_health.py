@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from nats.errors import Error as NatsError
 
-from gateway.dead_letters.letters import client_of, written_since
+from gateway.dead_letters.records import client_of, written_since
 from gateway.health.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderHealth
 from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, LettersOfLate, ServiceHealth
 from shared.cancellation import within

@@ -5,17 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from gateway.access.callers import CallerOfRequest, NeedsOperator
-from gateway.dead_letters import letters
+from gateway.dead_letters import records
 from gateway.dead_letters.views import DeadLetterPage, DeadLetterView, Replayed
 from gateway.http.paging import Limit, page_size
 from gateway.services import NeedsStore, ServicesOfApp
 
-LetterCursor = Annotated[
+DeadLetterCursor = Annotated[
     str | None,
     Query(
         max_length=100,
         description="`nextCursor` of the page before.",
-        json_schema_extra={"pattern": f"^{letters.SEQUENCE.pattern}$"},
+        json_schema_extra={"pattern": f"^{records.SEQUENCE.pattern}$"},
     ),
 ]
 
@@ -24,17 +24,17 @@ router = APIRouter(prefix="/api/admin/dead-letters", tags=["operations"], depend
 
 @router.get("", summary="List work that was given up, newest first", response_model=DeadLetterPage)
 async def list_dead_letters(
-    services: ServicesOfApp, caller: CallerOfRequest, cursor: LetterCursor = None, limit: Limit = None
+    services: ServicesOfApp, caller: CallerOfRequest, cursor: DeadLetterCursor = None, limit: Limit = None
 ) -> DeadLetterPage:
-    client = letters.client_of(services.connection)
-    return await letters.page(client, services.store_of(caller.owner), cursor, page_size(services.settings, limit))
+    client = records.client_of(services.connection)
+    return await records.page(client, services.store_of(caller.owner), cursor, page_size(services.settings, limit))
 
 
 @router.get("/{letter_id}", summary="Show what was given up, and why", response_model=DeadLetterView)
 async def get_dead_letter(letter_id: str, services: ServicesOfApp, caller: CallerOfRequest) -> DeadLetterView:
-    client = letters.client_of(services.connection)
-    letter = await letters.find_letter(client, services.store_of(caller.owner), letter_id)
-    return letters.view(letter)
+    client = records.client_of(services.connection)
+    record = await records.find_record(client, services.store_of(caller.owner), letter_id)
+    return records.view(record)
 
 
 @router.post(

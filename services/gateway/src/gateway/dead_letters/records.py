@@ -30,8 +30,8 @@ CONTRACTS: dict[str, type[Work]] = {one.subject: one for one in (DeadLetter, Loo
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """One letter; `work` is what was given up, None for what the broker itself tells of a message nobody could read."""
+class DeadLetterRecord:
+    """A dead letter; `work` is what was given up, None where the broker itself tells of a message nobody could read."""
 
     stored: StoredMessage
     work: Work | None
@@ -61,23 +61,23 @@ def client_of(connection: Connection) -> Client:
 
 
 async def page(client: Client, store: OwnedStore, cursor: str | None, limit: int) -> DeadLetterPage:
-    """At most `limit` of the owner's letters, newest first, older than the one `cursor` names.
+    """At most `limit` of the owner's dead letters, newest first, older than the one `cursor` names.
 
     Raises BrokerUnavailable, StoreUnavailable.
     """
     first, last = await history.bounds(client, subjects.DEAD_LETTERS)
     high = last if cursor is None else min(last, _sequence(cursor, InvalidRequest(_no_cursor())) - 1)
-    found: list[Letter] = []
+    found: list[DeadLetterRecord] = []
     while high >= first and len(found) <= limit:
         low = max(first, high - limit)
         found += reversed(await _shown(store, await _between(client, low, high)))
         high = low - 1
-    shown = [_item(letter) for letter in found[:limit]]
+    shown = [_item(record) for record in found[:limit]]
     return DeadLetterPage(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
 
 
 async def written_since(client: Client, moment: datetime) -> int:
-    """How many letters were written from a moment on. Raises BrokerUnavailable."""
+    """How many dead letters were written from a moment on. Raises BrokerUnavailable."""
     first = await history.first_since(client, subjects.DEAD_LETTERS, EVERYTHING, moment)
     if first is None:
         return 0
@@ -85,31 +85,34 @@ async def written_since(client: Client, moment: datetime) -> int:
     return last - first.sequence + 1
 
 
-async def find_letter(client: Client, store: OwnedStore, letter_id: str) -> Letter:
-    """The owner's letter at a sequence. Raises NotFound, also for another's; BrokerUnavailable, StoreUnavailable."""
+async def find_record(client: Client, store: OwnedStore, letter_id: str) -> DeadLetterRecord:
+    """The owner's dead letter at a sequence.
+
+    Raises NotFound, also for another's; BrokerUnavailable, StoreUnavailable.
+    """
     unknown = NotFound("dead letter", letter_id)
     sequence = _sequence(letter_id, unknown)
-    for letter in await _shown(store, await _between(client, sequence, sequence)):
-        return letter
+    for record in await _shown(store, await _between(client, sequence, sequence)):
+        return record
     raise unknown
 
 
-async def _shown(store: OwnedStore, found: Sequence[StoredMessage]) -> list[Letter]:
+async def _shown(store: OwnedStore, found: Sequence[StoredMessage]) -> list[DeadLetterRecord]:
     """Those that belong to whom their runs belong to.
 
     A run that is not in the store hides nothing that was played; what was said in a chat it may have forgotten.
     """
-    letters = [_letter(stored) for stored in found]
-    runs = {letter.run_id for letter in letters if letter.run_id}
+    records = [_record(stored) for stored in found]
+    runs = {record.run_id for record in records if record.run_id}
     standing = await store.runs.standing(sorted(runs)) if runs else {}
-    return [letter for letter in letters if standing.get(letter.run_id or "", letter.is_played)]
+    return [record for record in records if standing.get(record.run_id or "", record.is_played)]
 
 
-def view(letter: Letter) -> DeadLetterView:
-    """The letter whole."""
-    shown = _item(letter).model_dump()
+def view(record: DeadLetterRecord) -> DeadLetterView:
+    """The dead letter whole."""
+    shown = _item(record).model_dump()
     return DeadLetterView.model_validate(
-        shown | {"subject": letter.stored.subject, "payload": _payload(letter.stored)},
+        shown | {"subject": record.stored.subject, "payload": _payload(record.stored)},
     )
 
 
@@ -129,21 +132,21 @@ async def _between(client: Client, low: int, high: int) -> list[StoredMessage]:
     return [stored async for stored in stream]
 
 
-def _letter(stored: StoredMessage) -> Letter:
+def _record(stored: StoredMessage) -> DeadLetterRecord:
     contract = CONTRACTS.get(stored.subject)
     try:
-        return Letter(stored, None if contract is None else contract.model_validate_json(stored.data))
+        return DeadLetterRecord(stored, None if contract is None else contract.model_validate_json(stored.data))
     except ValidationError:
-        # A letter of a newer or older version: it is shown as it stands.
-        return Letter(stored, None)
+        # One of a newer or older version: it is shown as it stands.
+        return DeadLetterRecord(stored, None)
 
 
-def _item(letter: Letter) -> DeadLetterItem:
-    at, work = datetime.fromisoformat(letter.stored.headers["Nats-Time-Stamp"]), letter.work
+def _item(record: DeadLetterRecord) -> DeadLetterItem:
+    at, work = datetime.fromisoformat(record.stored.headers["Nats-Time-Stamp"]), record.work
     if isinstance(work, DeadLetter):
         job = work.job
         return DeadLetterItem(
-            id=letter.id,
+            id=record.id,
             kind="generation",
             at=at,
             error=work.failure,
@@ -155,15 +158,15 @@ def _item(letter: Letter) -> DeadLetterItem:
         )
     if isinstance(work, LookGivenUp | ReportGivenUp):
         return DeadLetterItem(
-            id=letter.id,
+            id=record.id,
             kind="look" if isinstance(work, LookGivenUp) else "report",
             at=at,
             error=work.failure,
             run_id=work.run_id,
             conversation_id=work.conversation_id,
         )
-    reason = str(_payload(letter.stored).get("reason") or "a message could not be read, and was taken off its queue")
-    return DeadLetterItem(id=letter.id, kind="terminated", at=at, error=Failure(code="terminated", message=reason))
+    reason = str(_payload(record.stored).get("reason") or "a message could not be read, and was taken off its queue")
+    return DeadLetterItem(id=record.id, kind="terminated", at=at, error=Failure(code="terminated", message=reason))
 
 
 def _payload(stored: StoredMessage) -> dict[str, Any]:
