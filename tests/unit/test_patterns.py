@@ -17,12 +17,9 @@ from typing import Any
 
 import pytest
 
-from gateway.answers import answer_events
-
 PRODUCT = ("shared", "gateway", "orchestrator", "llm_runner", "summarizer", "agentwars")
 HARMLESS: dict[str | bytes, str] = {
     r"(.+)-([0-9]{1,10})": "matched as a whole, and gives back over at most ten digits",
-    answer_events._DELTA.pattern: "matched as a whole: its white space is read once for each closing brace before it",
 }
 FUNCTIONS = frozenset({"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"})
 

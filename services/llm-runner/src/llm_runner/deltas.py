@@ -3,9 +3,7 @@
 A lost delta is healed by its `message`, so nothing here is confirmed and nothing that fails here fails the call.
 """
 
-import orjson
-
-from shared.contracts.record import iso_now
+from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 from shared.messaging import subjects
@@ -39,16 +37,7 @@ class AttemptDeltas:
     def __init__(self, publisher: DeltaPublisher, job: GenerationRequested, conversation: str, attempt: str) -> None:
         self._publisher = publisher
         self._subject = subjects.text(job.run_id, conversation)
-        identity = {
-            "type": "delta",
-            "schemaVersion": 1,
-            "runId": job.run_id,
-            "conversationId": conversation,
-            "seq": job.seq,
-            "purpose": job.purpose,
-            "attempt": attempt,
-        }
-        self._head = orjson.dumps(identity)[:-1] + b',"at":"'
+        self._encoder = DeltaEncoder(job.run_id, conversation, job.seq, job.purpose, attempt)
         self._next = 0
         self._open = True
 
@@ -61,5 +50,4 @@ class AttemptDeltas:
         if not self._open:
             return
         number, self._next = self._next, self._next + 1
-        payload = b'%s%s","i":%d,"text":%s}' % (self._head, iso_now().encode(), number, orjson.dumps(text))
-        self._open = self._publisher.publish(self._subject, payload)
+        self._open = self._publisher.publish(self._subject, self._encoder.encode(number, text))

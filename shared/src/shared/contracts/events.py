@@ -1,7 +1,7 @@
 """The events of a run, as they stand on NATS and on every SSE stream (docs/api.md, "Event stream of a run").
 
 Facts carry a message id and stand once, in causal order; hints carry none and may repeat
-(docs/protocol.md section 10). Deltas are encoded by hand in llm-runner: they are the hot path.
+(docs/protocol.md section 10). Deltas are the hot path: `deltas.py` writes and reads them.
 
 Every event fits into a message of the broker, whatever a user, a model or an older version has written: what others
 write is cut (`Word`, `Sentence`), or left out and read where it stands (`MessageAdded`).

@@ -6,11 +6,13 @@ Opened ── Text Text ─────── Answered           the answer stan
 """
 
 import json
-import re
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from gateway.event_stream.log.events import DELTA, RUN_ENDED
 from gateway.event_stream.log.frames import one_line
+from shared.contracts.deltas import decode
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.words import EndedReason, Side
 
@@ -21,12 +23,6 @@ CODES: Final = {
     EndedReason.CANCELED: ("canceled", "The answer was stopped."),
 }
 NO_ANSWER: Final = ("provider_error", "No answer was made: try again.")
-# As llm-runner writes deltas; anything else is read as JSON.
-_DELTA: Final = re.compile(
-    rb'\{"type":"delta","schemaVersion":\d+,"runId":"[^"]*","conversationId":"[^"]*","seq":(\d+),"purpose":"[a-z]+",'
-    rb'"attempt":"([^"]*)","at":"[^"]*","i":(\d+),"text":"(.*)"\}\s*',
-    re.DOTALL,
-)
 
 
 class Opened(NamedTuple):
@@ -107,7 +103,9 @@ def read_piece(sequence: int, type_: str, payload: bytes, seq: int) -> Piece | N
 
 def escaped(text: str) -> bytes:
     """What stands between the quotes of the text as a JSON string."""
-    return one_line(json.dumps(text, ensure_ascii=False).encode()[1:-1])
+    inner = orjson.dumps(text)[1:-1]
+    # Asked of the characters, which takes a tenth of the time it takes of the bytes.
+    return one_line(inner) if "\u2028" in text or "\u2029" in text or "\u0085" in text else inner
 
 
 def unescaped(inner: bytes) -> str:
@@ -117,13 +115,8 @@ def unescaped(inner: bytes) -> str:
 
 
 def _text(sequence: int, payload: bytes, seq: int) -> Text | None:
-    found = _DELTA.fullmatch(payload)
-    if found is not None:
-        return Text(sequence, found[2].decode(), int(found[3]), one_line(found[4])) if int(found[1]) == seq else None
-    body: dict[str, Any] = json.loads(payload)
-    if body.get("seq") != seq:
-        return None
-    return Text(sequence, body.get("attempt", ""), body["i"], escaped(body["text"]))
+    delta = decode(payload)
+    return Text(sequence, delta.attempt, delta.number, escaped(delta.text)) if delta.seq == seq else None
 
 
 def _closed(sequence: int, body: dict[str, Any]) -> Closed:

@@ -6,8 +6,8 @@ from typing import Final, Protocol
 
 from gateway.answers.answer_events import Answered, Closed, Piece, read_piece
 from gateway.event_stream.log.events import View
+from gateway.event_stream.log.frames import data_of
 from gateway.event_stream.log.hub import Hub
-from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.run_log import RunLog
 from shared.contracts.events import MessageAdded
 from shared.contracts.runs import Run
@@ -100,7 +100,7 @@ class AnswerFollower:
         batch: list[Piece] = []
         for item in log.ring.items(log.ring.index_after(self._position)):
             self._position = max(self._position, item.sequence)
-            piece = read_piece(item.sequence, item.type, _data(item), self.seq)
+            piece = read_piece(item.sequence, item.type, data_of(item.frame), self.seq)
             if piece is not None:
                 batch.append(piece)
                 if isinstance(piece, Answered | Closed):
@@ -141,12 +141,6 @@ class AnswerFollower:
         entry = await self._store.entries(self._run).at(self._run.conversation_id(1), self.seq)
         shown = _shown(entry) if entry else last.message | {"content": last.content}
         return [*batch[:-1], Answered(last.sequence, shown)]
-
-
-def _data(item: Item) -> bytes:
-    """The JSON of an event as it stands in a log."""
-    start = item.frame.index(b"\ndata: ") + len(b"\ndata: ")
-    return item.frame[start:-2]
 
 
 def _shown(entry: Entry) -> dict[str, object]:

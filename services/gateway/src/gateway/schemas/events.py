@@ -9,22 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.schemas.completions import CompletionChunk
 from shared.contracts import events
+from shared.contracts.deltas import Delta
 from shared.contracts.record import Message, Record
 from shared.contracts.runs import StatusView
 from shared.contracts.transcript import MessageView, UsageView
-from shared.contracts.words import EndedReason, Purpose
-
-
-class Delta(Message):
-    """A part of a text, in the order of `i`; a hint, which a fact may overrule."""
-
-    type: Literal["delta"] = "delta"
-    conversation_id: str
-    seq: int
-    purpose: Purpose
-    attempt: str
-    i: int
-    text: str
+from shared.contracts.words import EndedReason
 
 
 class SnapshotConversation(Record):

@@ -24,6 +24,11 @@ def named(event: str, payload: bytes, identity: str | None = None) -> bytes:
     return b"%s\ndata: %s\n\n" % (head.encode(), one_line(payload))
 
 
+def data_of(frame: bytes) -> bytes:
+    """The payload of an event, as `named` wrote it."""
+    return frame[frame.index(b"\ndata: ") + 7 : -2]
+
+
 def named_json(event: str, value: dict[str, object], identity: str | None = None) -> bytes:
     """One event whose data is a JSON object."""
     return named(event, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), identity)
@@ -42,6 +47,8 @@ def one_line(payload: bytes) -> bytes:
     """
     if b"\n" in payload or b"\r" in payload:
         payload = payload.replace(b"\n", b" ").replace(b"\r", b" ")
+    if payload.isascii():
+        return payload
     if b"\xe2\x80\xa8" in payload or b"\xe2\x80\xa9" in payload or b"\xc2\x85" in payload:
         payload = payload.replace(b"\xe2\x80\xa8", rb"\u2028").replace(b"\xe2\x80\xa9", rb"\u2029")
         payload = payload.replace(b"\xc2\x85", rb"\u0085")
