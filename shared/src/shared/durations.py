@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema, core_schema
 
 UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 """Seconds by unit."""
-_WRITTEN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_WRITTEN: Final = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(ms|s|m|h|d)")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Duration:
         """What was written, as a number. Raises ValueError for a text that is no length of time."""
         if not isinstance(value, str) or _is_number(value):
             return value
-        found = _WRITTEN.fullmatch(value)
+        found = _WRITTEN.fullmatch(value.strip())
         if found is None:
             raise ValueError(f"write a length of time such as 250ms, 20s, 1.5m, 2h or 7d, or a plain number of {self}")
         return float(found[1]) * UNITS[found[2]] / UNITS[self.unit]
