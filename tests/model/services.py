@@ -40,6 +40,7 @@ from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.quick_client import QuickClient
 from shared.messaging.settlement import Settlement
+from shared.messaging.subscriptions import FastSubscription, Handler, Settles, settled_by
 from shared.routing import Router
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
@@ -204,9 +205,10 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = FailedLooks(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = Handlers(store, runs, conversations, closing, settlement)
+    handlers = Handlers(store, runs, conversations, closing)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
-    return Service({"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done}, quiet, sweeper)
+    takes = _takes(settlement, {"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done})
+    return Service(takes, quiet, sweeper)
 
 
 def _runner(process: Process, around: Surroundings) -> Service:
@@ -225,10 +227,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     connection = cast(Connection, _Connected())
     for lane in Lane:
         process.start(Heartbeat(lane, jobs, connection, store, log).run())
-    takes: dict[str, Take] = {
-        "llm.do.demo.batch": lambda message: settlement.take(message, Lane.BATCH),
-        "llm.do.demo.live": lambda message: settlement.take(message, Lane.LIVE),
-    }
+    takes = _takes(settlement, {f"llm.do.demo.{lane}": settlement.on_job for lane in Lane})
     return Service(takes, quiet, jobs=jobs, signals=ControlSignals(jobs, log))
 
 
@@ -244,10 +243,16 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     memories = MemoryLooks(store, publisher, Router(REGISTRY), SUMMARY_TOKENS, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = ReportHandlers(SharedLooks(looks.look, 2), memories, settlement)
-    takes = {
+    handlers = ReportHandlers(SharedLooks(looks.look, 2), memories)
+    by_subject: dict[str, Handler] = {
         "report.do": handlers.on_report_requested,
         "llm.done.summarizer": handlers.on_generation_stored,
         "memory.do": handlers.on_memory_requested,
     }
-    return Service(takes, quiet)
+    return Service(_takes(settlement, by_subject), quiet)
+
+
+def _takes(settlement: Settles, handlers: Mapping[str, Handler]) -> dict[str, Take]:
+    """How a service takes what is delivered: the fast way, which is that of FastStream without a broker."""
+    chain = [settled_by(settlement)]
+    return {subject: FastSubscription(chain, handler).consume for subject, handler in handlers.items()}

@@ -31,9 +31,10 @@ from shared.contracts.transcript import Entry
 from shared.contracts.words import Lane, Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
-from shared.messaging import subjects
+from shared.messaging import subjects, subscriptions
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
+from shared.messaging.subscriptions import FastSubscription, settled_by
 from shared.routing import Registry, Router
 from shared.settings import NatsSettings
 from shared.storage import Store
@@ -61,6 +62,7 @@ class Stage:
     client: Client
     publisher: Publisher
     handlers: Handlers
+    settlement: Settlement
     runner: StandInRunner
     summarizer: StandInSummarizer
     sweeper: Sweeper
@@ -143,12 +145,15 @@ class Stage:
         found = await self.store.entries.of_conversations(ids)
         return [found[one] for one in ids]
 
+    def _settled(self, handler: subscriptions.Handler) -> Handler:
+        return FastSubscription([settled_by(self.settlement)], handler).consume
+
     @asynccontextmanager
     async def playing(self, runner: bool = True) -> AsyncIterator[None]:
         """Every trigger is pulled and handled within the block; `runner` says whether jobs are, too."""
         pumps: list[tuple[str, Handler]] = [
-            (subjects.ORCHESTRATOR_COMMANDS, self.handlers.on_command),
-            (subjects.ORCHESTRATOR_DONE, self.handlers.on_done),
+            (subjects.ORCHESTRATOR_COMMANDS, self._settled(self.handlers.on_command)),
+            (subjects.ORCHESTRATOR_DONE, self._settled(self.handlers.on_done)),
             (subjects.SUMMARIZER_REPORTS, self.summarizer.on_report),
         ]
         if runner:
@@ -216,7 +221,8 @@ async def stage(
         store,
         client,
         publisher,
-        Handlers(own_store, runs, looks, closing, settlement),
+        Handlers(own_store, runs, looks, closing),
+        settlement,
         StandInRunner(store, publisher, script),
         StandInSummarizer(store, publisher),
         Sweeper(store, publisher, client, settings, logger()),

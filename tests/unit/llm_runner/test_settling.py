@@ -10,10 +10,11 @@ from nats.aio.msg import Msg
 from llm_runner.held import HeldJobs
 from llm_runner.settling import JobSettlement
 from shared.contracts.record import now
-from shared.contracts.words import Lane, Purpose
+from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested, PromptMessage
 from shared.errors import BrokerUnavailable, NotYet, UnknownRun
 from shared.messaging.failures import DELIVERY_CAP
+from shared.messaging.subscriptions import FastSubscription, settled_by
 
 JOB = GenerationRequested(
     run_id="r",
@@ -41,7 +42,7 @@ async def _letters(message: Any, handled: Exception, ended: Exception) -> list[d
     )
     announcer = Mock(given_up=AsyncMock())
     settlement = JobSettlement(handler, announcer, HeldJobs(), 10.0, structlog.stdlib.get_logger("test"))
-    await settlement.take(cast(Msg, message), Lane.BATCH)
+    await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
     return [call.args[0].model_dump() for call in announcer.given_up.await_args_list]
 
 

@@ -10,8 +10,8 @@ from nats.aio.msg import Msg
 
 from llm_runner.held import HeldJobs
 from llm_runner.settling import JobSettlement
-from shared.contracts.words import Lane
 from shared.logs import Logger
+from shared.messaging.subscriptions import FastSubscription, settled_by
 
 WORDS = "the words of somebody"
 UNREADABLE = {
@@ -28,7 +28,7 @@ async def test_it_is_taken_off_its_queue_without_a_word(payload: bytes) -> None:
     log = cast(Logger, structlog.get_logger("test"))
     settlement = JobSettlement(Mock(), Mock(), HeldJobs(), 1.0, log)
     with structlog.testing.capture_logs() as logged:
-        await settlement.take(cast(Msg, message), Lane.BATCH)
+        await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
     message.term.assert_awaited_once()
     assert len(logged) == 1
     assert WORDS not in str(logged)

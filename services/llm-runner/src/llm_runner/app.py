@@ -30,8 +30,9 @@ from shared.contracts.words import Lane
 from shared.logs import Logger, configure
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
-from shared.messaging.pull import WorkPull
+from shared.messaging.pull import Take, WorkPull
 from shared.messaging.quick_client import QuickClient
+from shared.messaging.subscriptions import FastSubscription, settled_by
 from shared.routing import ProviderEntry, Registry, load_registry
 from shared.settings import LogSettings
 from shared.worker.worker import Work, Worker
@@ -71,7 +72,10 @@ class Runner:
         everyone = self._registry.providers.items()
         providers = {name: self._provider(name, entry, ticker, stack) for name, entry in everyone}
         settlement = self._settlement(client, DeltaPublisher(client, self._log), dict(providers))
-        self._pulls = [self._pull(client, name, lane, settlement) for name in providers for lane in Lane]
+        broker = self._connection.broker
+        broker.add_middleware(settled_by(settlement))
+        jobs = FastSubscription(broker.middlewares, settlement.on_job, broker.context)
+        self._pulls = [self._pull(client, name, lane, jobs.consume) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
         duties = [*(beat.run() for beat in beats), *(pull.run() for pull in self._pulls)]
@@ -95,11 +99,11 @@ class Runner:
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [task for pull in self._pulls for task in pull.tasks]
 
-    def _pull(self, client: QuickClient, provider: str, lane: Lane, settlement: JobSettlement) -> WorkPull:
+    def _pull(self, client: QuickClient, provider: str, lane: Lane, take: Take) -> WorkPull:
         # Not bounded by the lane's limit as it is now: the durable holds it, over all replicas, and may change live.
         slots = self._settings.slots.slots(lane)
         durable = subjects.lane_durable(provider, lane)
-        pull = WorkPull(client, durable, slots, lambda message: settlement.take(message, lane), self._log)
+        pull = WorkPull(client, durable, slots, take, self._log)
         self._connection.on_reconnected(pull.reset)
         return pull
 

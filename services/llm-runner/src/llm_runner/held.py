@@ -77,22 +77,31 @@ class HeldJob:
 
 
 class HeldJobs:
-    """Every job in hand, found by its run."""
+    """Every job in hand, found by its run, or by its message."""
 
     def __init__(self) -> None:
         self._by_run: dict[str, set[HeldJob]] = {}
-        self.count = 0
+        self._by_message: dict[int, HeldJob] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._by_message)
 
     def add(self, held: HeldJob) -> None:
         self._by_run.setdefault(held.job.run_id, set()).add(held)
-        self.count += 1
+        # A message of nats-py has no hash; that of a job in hand is kept, so that its identity is its own.
+        self._by_message[id(held.message)] = held
 
     def remove(self, held: HeldJob) -> None:
+        del self._by_message[id(held.message)]
         jobs = self._by_run[held.job.run_id]
         jobs.remove(held)
-        self.count -= 1
         if not jobs:
             del self._by_run[held.job.run_id]
+
+    def of(self, message: Msg) -> HeldJob | None:
+        """The job of a message that is in hand."""
+        return self._by_message.get(id(message))
 
     def of_run(self, run_id: str) -> tuple[HeldJob, ...]:
         return tuple(self._by_run.get(run_id, ()))

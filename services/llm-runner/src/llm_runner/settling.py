@@ -8,28 +8,26 @@ any other exception     -> our own code failed: booked, given back once; then de
                            stored, done, acknowledged. A PermanentError is not given back at all
 given back DELIVERY_CAP times -> dead letter, failure stored, done, acknowledged
 held by a process that was frozen -> left to its successor
+what is no job          -> terminated
 """
 
-import asyncio
 from collections.abc import Awaitable
 
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from llm_runner.announcing import Announcer
 from llm_runner.handlers import JobHandler
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.letters import letter_of
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
 from shared.failing import INTERNAL
 from shared.logs import Logger
 from shared.messaging.failures import DELIVERY_CAP, PASSING
-from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay
+from shared.messaging.reading import Delivery
+from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay, settled
 from shared.topology.streams import ack_wait
-from shared.tracebacks import described
 
 # Give-backs of one job for store or broker slow down, so that a long absence does not spend its deliveries.
 SLOWER_BY = 1.3
@@ -38,7 +36,7 @@ UNAVAILABLE = "unavailable"
 
 
 class JobSettlement:
-    """Takes a job's message, has it handled and settles it."""
+    """Has the job of a message handled, kept alive with the others in hand, and settles it."""
 
     def __init__(
         self, handler: JobHandler, announcer: Announcer, jobs: HeldJobs, limit_seconds: float, log: Logger
@@ -49,39 +47,31 @@ class JobSettlement:
         self._limit = limit_seconds
         self._log = log
 
-    async def take(self, message: Msg, lane: Lane) -> None:
-        """Works on one delivery from its arrival to its settlement."""
-        try:
-            job = GenerationRequested.model_validate_json(message.data)
-        except ValidationError as error:
-            self._log.error("not a job, terminated", subject=message.subject, error=described(error))
-            await message.term()
-            return
-        held = HeldJob(message, job, ack_wait(lane), self._limit)
+    async def on_job(self, job: GenerationRequested, delivery: Delivery) -> None:
+        """Holds the job until its message is settled, and has it handled."""
+        message = delivery.message
+        held = HeldJob(message, job, ack_wait(job.lane), self._limit)
         self._jobs.add(held)
+        await self._handler.handle(held)
+
+    async def run(self, message: Msg, handler: Awaitable[object]) -> None:
+        """Awaits the handler, which is `on_job` behind the reading of the message, and settles it by how it ended."""
         try:
-            await self._settle(held, await self._outcome(held))
-        except PASSING as error:
-            # Unsettled, the message comes again after ack_wait: repeating it is harmless.
-            self._log.warning("job was not settled", job=job.key, error=repr(error))
-        except asyncio.CancelledError:
-            # This process leaves: another one goes on at once.
-            if not (held.lost or message.is_acked):
-                await message.nak()
-            raise
+            await settled(message, handler, lambda: self._lost(message), self._settle, self._log)
         finally:
-            self._jobs.remove(held)
+            held = self._jobs.of(message)
+            if held is not None:
+                self._jobs.remove(held)
 
-    async def _outcome(self, held: HeldJob) -> Exception | None:
-        try:
-            await self._handler.handle(held)
-        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-            return error
-        return None
+    def _lost(self, message: Msg) -> bool:
+        held = self._jobs.of(message)
+        return held is not None and held.lost
 
-    async def _settle(self, held: HeldJob, error: Exception | None) -> None:
-        if held.lost:
-            self._log.warning("holder was frozen, job left to its successor", job=held.job.key)
+    async def _settle(self, message: Msg, error: Exception | None) -> None:
+        held = self._jobs.of(message)
+        if held is None:
+            self._log.error("not a job, terminated", subject=message.subject, error=str(error))
+            await message.term()
         elif error is None:
             await confirm(held.message)
         elif isinstance(error, UnknownRun):

@@ -45,10 +45,10 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 
     async def begin() -> Work:
         publisher = Publisher(worker.connection.client)
-        handlers = _handlers(worker.store, publisher, registry, settings.looks, log)
-        triggers = Triggers(worker.connection, settings.looks.orchestrator_workers, log)
-        triggers.add(subjects.ORCHESTRATOR_COMMANDS, handlers.on_command)
-        triggers.add(subjects.ORCHESTRATOR_DONE, handlers.on_done)
+        handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
+        triggers = Triggers(worker.connection, settlement, settings.looks.orchestrator_workers, log)
+        triggers.add(subjects.ORCHESTRATOR_COMMANDS, subjects.COMMANDS, handlers.on_command)
+        triggers.add_fast(subjects.ORCHESTRATOR_DONE, handlers.on_done)
         sweeper = Sweeper(worker.store, publisher, worker.connection.client, settings.looks, log)
         return Work((*triggers.duties, sweeper.run()), triggers.stop)
 
@@ -57,7 +57,7 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
-) -> Handlers:
+) -> tuple[Handlers, Settlement]:
     closing, given = Closing(store, publisher), GivenMessages(store, publisher)
     jobs = JobFactory(Router(registry), settings)
     effects = Effects(store, publisher, jobs)
@@ -65,4 +65,4 @@ def _handlers(
     runs = RunLooks(store, publisher, effects, conversations)
     give_up = FailedLooks(store, publisher, runs, conversations, effects, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(store, runs, conversations, closing, settlement)
+    return Handlers(store, runs, conversations, closing), settlement

@@ -43,11 +43,12 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
     worker = Worker(SERVICE, NEEDED, settings, registry, log)
 
     async def begin() -> Work:
-        handlers = _handlers(worker.store, Publisher(worker.connection.client), registry, settings.looks, log)
-        triggers = Triggers(worker.connection, settings.looks.summarizer_workers, log)
-        triggers.add(subjects.SUMMARIZER_REPORTS, handlers.on_report_requested)
-        triggers.add(subjects.SUMMARIZER_DONE, handlers.on_generation_stored)
-        triggers.add(subjects.SUMMARIZER_MEMORY, handlers.on_memory_requested)
+        publisher = Publisher(worker.connection.client)
+        handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
+        triggers = Triggers(worker.connection, settlement, settings.looks.summarizer_workers, log)
+        triggers.add(subjects.SUMMARIZER_REPORTS, subjects.REPORTS, handlers.on_report_requested)
+        triggers.add(subjects.SUMMARIZER_DONE, subjects.DONE_SUMMARIZER, handlers.on_generation_stored)
+        triggers.add(subjects.SUMMARIZER_MEMORY, subjects.MEMORY, handlers.on_memory_requested)
         return Work(triggers.duties, triggers.stop, heartbeat_seconds=settings.looks.summarizer_heartbeat_seconds)
 
     await worker.run(begin, stopping)
@@ -55,10 +56,10 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 
 def _handlers(
     store: Store, publisher: Publisher, registry: Registry, settings: SummarizerSettings, log: Logger
-) -> Handlers:
+) -> tuple[Handlers, Settlement]:
     router = Router(registry)
     looks = ReportLooks(store, Effects(store, publisher), router, settings.reserved_output_tokens, log)
     memories = MemoryLooks(store, publisher, router, settings.summary_max_tokens, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories, settlement)
+    return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories), settlement

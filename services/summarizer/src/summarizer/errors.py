@@ -1,13 +1,6 @@
 """What can go wrong here and nowhere else."""
 
-from shared.errors import AgentWarsError, PermanentError
-
-
-class UnreadableMessage(PermanentError):
-    """What stands on the subject is not what belongs there."""
-
-    def __init__(self, subject: str, problem: str) -> None:
-        super().__init__(f"a message on {subject} cannot be read: {problem}")
+from shared.errors import AgentWarsError
 
 
 class UnusableAnswer(AgentWarsError):

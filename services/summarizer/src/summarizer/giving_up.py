@@ -16,10 +16,10 @@ from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
+from shared.messaging.reading import UnreadableMessage, read
 from shared.storage import Store
 from shared.tracebacks import described
-from summarizer.errors import UnreadableMessage
-from summarizer.handlers import GiveUps, read
+from summarizer.handlers import GiveUps
 from summarizer.looks import ReportLooks
 
 CONTRACTS: dict[str, type[ReportRequested | GenerationStored]] = {

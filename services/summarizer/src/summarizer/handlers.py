@@ -1,51 +1,40 @@
 """The summarizer's triggers: they mean "look at the report of this run", or "look at the summary of this chat"."""
 
-from typing import TypeVar
-
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 
-from shared.contracts.record import Message, now
+from shared.contracts.record import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationStored, MemoryRequested, ReportGivenUp, ReportRequested
 from shared.errors import StaleMessage
 from shared.failing import lettered
 from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
-from shared.messaging.settlement import Settlement
-from shared.tracebacks import problems
-from summarizer.errors import UnreadableMessage
+from shared.messaging.reading import Delivery, UnreadableMessage, read
 from summarizer.memory_looks import MemoryLooks
 from summarizer.sharing import SharedLooks
 
 RUN_ID_SHOWN = 64
-Contract = TypeVar("Contract", bound=Message)
 
 
 class Handlers:
     """One method a trigger; the message is settled by how its look ends."""
 
-    def __init__(self, looks: SharedLooks, memories: MemoryLooks, settlement: Settlement) -> None:
+    def __init__(self, looks: SharedLooks, memories: MemoryLooks) -> None:
         self._looks = looks
         self._memories = memories
-        self._settlement = settlement
 
-    async def on_report_requested(self, message: Msg) -> None:
+    async def on_report_requested(self, request: ReportRequested, _delivery: Delivery) -> None:
+        """Somebody waits for a run's report: look at it."""
         # Nothing says whether it is the first request of its kind: a sweeper's is named the same.
-        await self._settlement.run(message, self._look(message, ReportRequested, first=False))
+        await self._looks.look(request.run_id, False)
 
-    async def on_generation_stored(self, message: Msg) -> None:
-        first = message.metadata.num_delivered == 1
-        await self._settlement.run(message, self._look(message, GenerationStored, first))
+    async def on_generation_stored(self, done: GenerationStored, delivery: Delivery) -> None:
+        """A part of a report is written: look at the report."""
+        await self._looks.look(done.run_id, delivery.first)
 
-    async def on_memory_requested(self, message: Msg) -> None:
-        await self._settlement.run(message, self._remember(message))
-
-    async def _look(self, message: Msg, contract: type[ReportRequested | GenerationStored], first: bool) -> None:
-        await self._looks.look(read(message, contract).run_id, first)
-
-    async def _remember(self, message: Msg) -> None:
-        await self._memories.look(read(message, MemoryRequested))
+    async def on_memory_requested(self, request: MemoryRequested, _delivery: Delivery) -> None:
+        """A chat has grown: look at its summary."""
+        await self._memories.look(request)
 
 
 class GiveUps:
@@ -82,11 +71,3 @@ class GiveUps:
         except StaleMessage:
             # Of a chat that is forgotten nobody waits for anything.
             return
-
-
-def read(message: Msg, contract: type[Contract]) -> Contract:
-    """What stands in a message. Raises UnreadableMessage."""
-    try:
-        return contract.model_validate_json(message.data)
-    except ValidationError as error:
-        raise UnreadableMessage(message.subject, problems(error)) from error

@@ -16,13 +16,13 @@ from typing import Any
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from shared.cancellation import ends_within
 from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.credit import REQUEST_SECONDS, Credit
-from shared.messaging.inbox import Inbox, Listen, plainly
 from shared.tracebacks import described
 
 HEARTBEAT_SECONDS = 4.0
@@ -39,14 +39,9 @@ Take = Callable[[Msg], Coroutine[Any, Any, None]]
 
 
 class WorkPull:
-    """Keeps the free slots of one durable asked for, and starts a task for every message that comes.
+    """Keeps the free slots of one durable asked for, and starts a task for every message that comes."""
 
-    `listen` subscribes to the inbox; without it the plain client does.
-    """
-
-    def __init__(
-        self, client: Client, durable: str, slots: int, take: Take, log: Logger, listen: Listen | None = None
-    ) -> None:
+    def __init__(self, client: Client, durable: str, slots: int, take: Take, log: Logger) -> None:
         self.durable = durable
         self.tasks: set[asyncio.Task[None]] = set()
         self._client = client
@@ -54,8 +49,7 @@ class WorkPull:
         self._log = log
         self._credit = Credit(slots)
         self._inbox = client.new_inbox()
-        self._listen = listen or plainly(client)
-        self._heard: Inbox | None = None
+        self._heard: Subscription | None = None
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{subjects.WORK}.{durable}"
         self._epoch = 0
         self._owed = asyncio.Event()
@@ -65,7 +59,7 @@ class WorkPull:
 
     async def run(self) -> None:
         """Asks for work until it is stopped or cancelled."""
-        self._heard = await self._listen(f"{self._inbox}.>", self._on_message)
+        self._heard = await self._client.subscribe(f"{self._inbox}.>", cb=self._on_message)
         self._owed.set()
         while not self._stopping:
             await self._wait()
@@ -82,7 +76,7 @@ class WorkPull:
         if self._heard is None or not self._client.is_connected:
             return
         try:
-            drained = await ends_within(CLOSE_SECONDS, self._heard.drain())
+            drained = await ends_within(CLOSE_SECONDS, self._heard.drain())  # type: ignore[no-untyped-call]
         except NatsError as error:
             self._log.warning("pull did not drain", durable=self.durable, error=described(error))
         else:

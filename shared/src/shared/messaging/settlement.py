@@ -91,6 +91,38 @@ def give_back_delay(message: Msg, error: BaseException) -> float:
     return min(LONGEST_DELAY_SECONDS, 0.2 * 2.0 ** min(10, delivered))
 
 
+async def settled(
+    message: Msg,
+    handler: Awaitable[object],
+    lost: Callable[[], bool],
+    settle: Callable[[Msg, Exception | None], Awaitable[None]],
+    log: Logger,
+) -> None:
+    """Awaits the handler and has `settle` answer the broker, unless the message is `lost` to a successor by then."""
+    try:
+        error = await _outcome(handler)
+        if lost():
+            log.warning("handler was frozen, message left to its successor", subject=message.subject)
+            return
+        await settle(message, error)
+    except PASSING as settling:
+        # Unsettled, the message comes again after ack_wait: repeating it is harmless.
+        log.warning("message was not settled", subject=message.subject, error=described(settling))
+    except asyncio.CancelledError:
+        # This process leaves: another one goes on at once.
+        if not (lost() or message.is_acked):
+            await message.nak()
+        raise
+
+
+async def _outcome(handler: Awaitable[object]) -> Exception | None:
+    try:
+        await handler
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+        return error
+    return None
+
+
 class Settlement:
     """Runs a handler for a raw JetStream message and settles it."""
 
@@ -106,27 +138,9 @@ class Settlement:
         lifeline = Lifeline(message, self._ack_wait, self._limit)
         lifeline.start()
         try:
-            error = await self._outcome(handler)
-            if lifeline.lost:
-                self._log.warning("handler was frozen, message left to its successor", subject=message.subject)
-                return
-            await self._settle(message, error)
-        except PASSING as settling:
-            # Unsettled, the message comes again after ack_wait: repeating it is harmless.
-            self._log.warning("message was not settled", subject=message.subject, error=described(settling))
-        except asyncio.CancelledError:
-            if not (lifeline.lost or message.is_acked):
-                await message.nak()
-            raise
+            await settled(message, handler, lambda: lifeline.lost, self._settle, self._log)
         finally:
             lifeline.stop()
-
-    async def _outcome(self, handler: Awaitable[object]) -> Exception | None:
-        try:
-            await handler
-        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-            return error
-        return None
 
     async def _settle(self, message: Msg, error: Exception | None) -> None:
         if error is None or isinstance(error, StaleMessage):

@@ -1,43 +1,40 @@
 """The durables a service takes its triggers from: one pull each, and a stop that leaves nothing to wait for."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
-
-from nats.aio.msg import Msg
 
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.messaging.inbox import by_faststream
-from shared.messaging.pull import WorkPull
+from shared.messaging.pull import Take, WorkPull
+from shared.messaging.subscriptions import FastSubscription, Handler, Settles, TypedSubscription, settled_by
 
 STOP_SECONDS = 3.0
 
-Handler = Callable[[Msg], Coroutine[Any, Any, None]]
-"""Looks and settles; raises nothing. Cancelled, it gives its message back."""
-
 
 class Triggers:
-    """Pulls from durables, at most `slots` messages of each in hand. The connection is open."""
+    """Pulls from durables, at most `slots` messages of each in hand, and has them settled. The connection is open."""
 
-    def __init__(self, connection: Connection, slots: int, log: Logger) -> None:
+    def __init__(self, connection: Connection, settlement: Settles, slots: int, log: Logger) -> None:
         self._connection = connection
         self._slots = slots
         self._log = log
         self._pulls: list[WorkPull] = []
-
-    def add(self, durable: str, handler: Handler) -> None:
-        """Has `handler` called for every message of the durable."""
-        listen = by_faststream(self._connection.broker)
-        pull = WorkPull(self._connection.client, durable, self._slots, handler, self._log, listen)
-        self._connection.on_reconnected(pull.reset)
-        self._pulls.append(pull)
-
-    @property
-    def duties(self) -> list[Coroutine[Any, Any, None]]:
+        self.duties: list[Coroutine[Any, Any, None]] = []
         """What runs until the stop: one loop a durable."""
-        return [pull.run() for pull in self._pulls]
+        connection.broker.add_middleware(settled_by(settlement))
+
+    def add(self, durable: str, subject: str, handler: Handler) -> None:
+        """Has `handler` called for every message of the durable, through FastStream."""
+        subscription = TypedSubscription(self._connection.broker, durable, subject, handler)
+        self.duties.append(self._typed(subscription, self._pull(durable, subscription.consume)))
+
+    def add_fast(self, durable: str, handler: Handler) -> None:
+        """The same past most of FastStream, for what comes every turn."""
+        broker = self._connection.broker
+        subscription = FastSubscription(broker.middlewares, handler, broker.context)
+        self.duties.append(self._pull(durable, subscription.consume).run())
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Takes no more at once; after so many seconds hands over what has not ended."""
@@ -48,3 +45,13 @@ class Triggers:
         if looks:
             self._log.warning("looks handed over", count=len(looks))
             await cancel_all(looks)
+
+    def _pull(self, durable: str, take: Take) -> WorkPull:
+        pull = WorkPull(self._connection.client, durable, self._slots, take, self._log)
+        self._connection.on_reconnected(pull.reset)
+        self._pulls.append(pull)
+        return pull
+
+    async def _typed(self, subscription: TypedSubscription, pull: WorkPull) -> None:
+        await subscription.start()
+        await pull.run()
