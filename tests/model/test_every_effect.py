@@ -15,7 +15,9 @@ from model.verdict import judge
 from model.virtual_time import virtual_time
 from model.world import World
 from sample_runs import DOLLAR, JUDGE, scenario
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.generations import UsageRow
+from shared.contracts.transcript import Usage
+from shared.contracts.words import Purpose, RunKind, Wanted
 
 EFFECTS_MOST = 400
 # A judged run differs in a third of its effects: all of it is played where many histories are asked for.
@@ -23,6 +25,7 @@ JUDGED_STRIDE = 1 if "MODEL_HISTORIES" in os.environ else 3
 FROZEN_SECONDS = 20.0
 FORGOTTEN_SECONDS = 1000.0
 QUEUED_SECONDS = 700.0
+BOOKED = Usage(prompt_tokens=3, completion_tokens=2, cost_nanos=5)
 Fault = Callable[[World, Process, Operation], None]
 
 
@@ -125,6 +128,24 @@ def paused(world: World, process: Process, operation: Operation) -> None:
     world.control(Wanted.RUN, told=True, signalled=True)
 
 
+def row_booked(world: World, process: Process, operation: Operation) -> None:
+    row = UsageRow(
+        id="zombie",
+        run_id="run",
+        tenant="default",
+        conversation_id="run-1",
+        generation="run-1:1:turn",
+        purpose=Purpose.TURN,
+        created_at=world.clock.now(),
+        outcome="beaten",
+        provider="demo",
+        model="demo-fast",
+        usage=BOOKED,
+    )
+    world.hand.do(world.store.usage.insert(row))
+    world.perform(process, operation)
+
+
 FAULTS = (
     killed_before,
     killed_after,
@@ -167,6 +188,19 @@ def test_look_that_ends_a_conversation_closes_it_by_what_it_knows() -> None:
     closing = effects[end + 1 : effects.index("orchestrator: publish run-1:ended")]
     reads = ["orchestrator: find usage", "orchestrator: find generations"]
     assert closing == [*reads, "orchestrator: update conversations"]
+
+
+def test_row_booked_before_the_end_is_counted_with_the_conversation() -> None:
+    """A zombie's cost, whose done nobody needs, stands there when the look inserts the end."""
+    with begun() as world:
+        at = play(world).index("orchestrator: insert entries")
+    with begun() as world:
+        play(world, row_booked, at)
+        world.until_quiet()
+        entries = world.hand.do(world.store.entries.transcript("run-1"))
+        conversation = world.hand.do(world.store.conversations.get("run-1"))
+        assert conversation.usage == sum((entry.usage for entry in entries), BOOKED)
+        judge(world)
 
 
 def test_work_that_waits_for_long_is_left_alone() -> None:
