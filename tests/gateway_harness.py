@@ -12,14 +12,14 @@ from httpx import ASGITransport, AsyncClient
 from gateway.app import Gateway, create_app
 from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
+from sample_runs import ended, generation, message
 from shared.contracts.conversations import Conversation
-from shared.contracts.generations import Generation
-from shared.contracts.identity import conversation_id, generation_key, run_of
+from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
-from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, Purpose, RunStatus, Side, Stage
+from shared.contracts.transcript import Usage
+from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunStatus, Stage
 from shared.errors import StoreUnavailable
 from shared.messaging.connection import Connection
 from shared.routing import Registry, Router
@@ -156,18 +156,12 @@ class Writer:
 
     async def say(self, conversation: str, seq: int, content: str) -> None:
         """Message `seq`; the opponent has the odd ones."""
-        side = Side.OPPONENT if seq % 2 else Side.AGENT
         usage = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=1_000_000)
         await self._store.entries.insert(
-            Entry(
-                conversation_id=conversation,
-                run_id=run_of(conversation),
-                tenant="default",
-                seq=seq,
-                kind=EntryKind.MESSAGE,
-                created_at=now(),
-                side=side,
-                content=content,
+            message(
+                conversation,
+                seq,
+                content,
                 provider="demo",
                 model="demo-fast",
                 attempt=f"attempt-{seq}",
@@ -184,33 +178,12 @@ class Writer:
         judgement = Judgement(
             seq=seq, stage=Stage.FAST, status=JudgementStatus.COMPLETE, confidence=0.95, criteria=(met,)
         )
-        await self._store.generations.insert(
-            Generation(
-                id=generation_key(conversation, seq, Purpose.JUDGE, Stage.FAST),
-                run_id=run_of(conversation),
-                tenant="default",
-                conversation_id=conversation,
-                seq=seq,
-                purpose=Purpose.JUDGE,
-                stage=Stage.FAST,
-                created_at=now(),
-                judgement=judgement,
-            )
-        )
+        stored = generation(conversation, seq, Purpose.JUDGE, Stage.FAST, judgement=judgement)
+        await self._store.generations.insert(stored)
 
     async def end(self, conversation: str, messages: int, reason: EndedReason = EndedReason.GOAL) -> None:
         """The conversation ends and is counted."""
-        await self._store.entries.insert(
-            Entry(
-                conversation_id=conversation,
-                run_id=run_of(conversation),
-                tenant="default",
-                seq=messages + 1,
-                kind=EntryKind.ENDED,
-                created_at=now(),
-                ended_reason=reason,
-            )
-        )
+        await self._store.entries.insert(ended(conversation, messages + 1, reason))
         await self._store.conversations.set_totals(
             conversation,
             reason=reason,

@@ -1,9 +1,10 @@
 """Runs, conversations and settings as tests need them: valid, small, and different only where a test says so."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.contracts.conversations import Conversation
-from shared.contracts.identity import conversation_id, new_id, run_of
+from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.identity import conversation_id, generation_key, new_id, run_of
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
@@ -15,7 +16,8 @@ from shared.contracts.settings import (
     RunSettings,
 )
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, EntryKind, RunKind, Side
+from shared.contracts.words import EndedReason, EntryKind, Purpose, RunKind, Side, Stage
+from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry, ProviderEntry, Registry
 
 ANYBODY = Owner("default", "anonymous")
@@ -126,14 +128,52 @@ def message(of: str, seq: int, content: str = "hello", **fields: object) -> Entr
     return Entry.model_validate(common | fields)
 
 
-def ended(of: str, seq: int, reason: EndedReason = EndedReason.LIMIT, created_at: datetime | None = None) -> Entry:
-    """The end of the conversation with the id `of`."""
-    return Entry(
-        conversation_id=of,
-        run_id=run_of(of),
-        tenant="default",
-        seq=seq,
-        kind=EntryKind.ENDED,
-        created_at=created_at or now(),
-        ended_reason=reason,
-    )
+def ended(of: str, seq: int, reason: EndedReason = EndedReason.LIMIT, **fields: object) -> Entry:
+    """The end of the conversation with the id `of`; `fields` are fields of the entry."""
+    common: dict[str, object] = {
+        "conversation_id": of,
+        "run_id": run_of(of),
+        "tenant": "default",
+        "seq": seq,
+        "kind": EntryKind.ENDED,
+        "created_at": now(),
+        "ended_reason": reason,
+    }
+    return Entry.model_validate(common | fields)
+
+
+def generation(of: str, seq: int, purpose: Purpose, stage: Stage | None = None, **fields: object) -> Generation:
+    """The result of a generation of the conversation with the id `of`; `fields` are fields of it."""
+    common: dict[str, object] = {
+        "id": generation_key(of, seq, purpose, stage, int(str(fields.get("pass_number", 0)))),
+        "run_id": run_of(of),
+        "tenant": "default",
+        "conversation_id": of,
+        "seq": seq,
+        "purpose": purpose,
+        "stage": stage,
+        "created_at": now(),
+    }
+    return Generation.model_validate(common | fields)
+
+
+def result_of(job: GenerationRequested, **fields: object) -> Generation:
+    """The result of a job; `fields` are fields of it."""
+    asked = job.model_dump(include={"run_id", "conversation_id", "seq", "purpose", "stage", "pass_number"})
+    return Generation.model_validate({"id": job.key, "tenant": "default", "created_at": now()} | asked | fields)
+
+
+def usage_row(of: str, generation: str, purpose: Purpose = Purpose.TURN, **fields: object) -> UsageRow:
+    """What an attempt of the run with the id `of` cost, lost to another one; `fields` are fields of the row."""
+    common: dict[str, object] = {
+        "id": new_id(),
+        "run_id": of,
+        "tenant": "default",
+        "generation": generation,
+        "purpose": purpose,
+        "created_at": now(),
+        "outcome": "beaten",
+        "provider": "demo",
+        "model": "demo-fast",
+    }
+    return UsageRow.model_validate(common | fields)

@@ -14,6 +14,7 @@ from gateway.app import Gateway, create_app
 from gateway.event_stream import Streams
 from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
+from sample_runs import message
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import (
     AgentShown,
@@ -28,8 +29,8 @@ from shared.contracts.identity import conversation_id, new_id
 from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.transcript import Entry, Failure, UsageView
-from shared.contracts.words import EndedReason, EntryKind, RunKind, RunStatus, Side
+from shared.contracts.transcript import Failure, Usage, UsageView
+from shared.contracts.words import EndedReason, RunKind, RunStatus, Side
 from shared.logs import Logger
 from shared.messaging import subjects
 from shared.messaging.connection import Connection
@@ -244,16 +245,7 @@ class Story:
     async def message(self, seq: int, index: int = 1, content: str = "Hello.", side: Side = Side.OPPONENT) -> int:
         """Stores a message and publishes it; the same again is the same."""
         conversation = conversation_id(self.run.id, index)
-        entry = Entry(
-            conversation_id=conversation,
-            run_id=self.run.id,
-            tenant="default",
-            seq=seq,
-            kind=EntryKind.MESSAGE,
-            created_at=now(),
-            side=side,
-            content=content,
-        )
+        entry = message(conversation, seq, content, run_id=self.run.id, side=side, usage=Usage())
         if await self.store.entries.at(conversation, seq) is None:
             await self.store.entries.insert(entry)
         sequence = await self.fact(MessageAdded.of(entry))

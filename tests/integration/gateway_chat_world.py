@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from integration.event_stream_world import Instance, World, world
+from sample_runs import message
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -139,15 +140,11 @@ class Engine:
         heard: bool = True,
     ) -> Entry:
         """Stores the answer and publishes it."""
-        entry = Entry(
-            conversation_id=self.run_id,
-            run_id=self.run_id,
-            tenant="default",
-            seq=self.seq,
-            kind=EntryKind.MESSAGE,
-            created_at=now(),
+        entry = message(
+            self.run_id,
+            self.seq,
+            text,
             side=Side.AGENT,
-            content=text,
             provider="demo",
             model="demo-standard",
             attempt=attempt,
@@ -231,20 +228,9 @@ class ChatWorld:
         for seq, given in enumerate(run.settings.scenarios[0].given, start=1):
             if seq <= len(standing):
                 continue
-            entry = Entry(
-                conversation_id=run_id,
-                run_id=run_id,
-                tenant=run.tenant,
-                seq=seq,
-                kind=EntryKind.MESSAGE,
-                created_at=now(),
-                side=given.side,
-                content=given.content,
-                client_message_id=given.client_message_id,
-                parts=given.parts,
-                tool_calls=given.tool_calls,
-                tool_results=given.tool_results,
-            )
+            named = ("side", "content", "client_message_id", "parts", "tool_calls", "tool_results")
+            brought = {name: getattr(given, name) for name in named}
+            entry = message(run_id, seq, tenant=run.tenant, usage=Usage(), **brought)
             await self.store.entries.insert(entry)
             await Publisher(self.client).event(MessageAdded.of(entry))
 

@@ -13,15 +13,15 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingToFetch
 from nats.js import JetStreamContext
 
-from sample_runs import ANYBODY
+from sample_runs import ANYBODY, ended, result_of
 from shared.cancellation import cancel_all
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
 from shared.contracts.record import Message, now
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import EndedReason, EntryKind, Lane, Wanted
+from shared.contracts.transcript import Failure, Usage
+from shared.contracts.words import EndedReason, Lane, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested
 from shared.logs import Logger
 from shared.messaging import history, subjects
@@ -119,17 +119,8 @@ class World:
         for seq, said in enumerate(("My money, please.", text), 1):
             spoken = message(index, seq, said, latency_ms=100).model_copy(update={"usage": TURN_USAGE})
             await self.store.entries.insert(spoken)
-        ended = Entry(
-            conversation_id=f"{RUN}-{index}",
-            run_id=RUN,
-            tenant="default",
-            seq=3,
-            kind=EntryKind.ENDED,
-            created_at=now(),
-            ended_reason=reason,
-            decided_by=2 if reason is EndedReason.GOAL else None,
-        )
-        await self.store.entries.insert(ended)
+        decided_by = 2 if reason is EndedReason.GOAL else None
+        await self.store.entries.insert(ended(f"{RUN}-{index}", 3, reason, decided_by=decided_by))
 
     async def want(self, wanted: Wanted) -> None:
         await self.store.runs.set_wanted(ANYBODY, RUN, wanted, 1, now())
@@ -206,13 +197,8 @@ async def fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
 
 def stored_answer(job: GenerationRequested, answer: Answer) -> Generation:
     failed = isinstance(answer, Failure)
-    return Generation(
-        id=job.key,
-        run_id=job.run_id,
-        tenant="default",
-        purpose=job.purpose,
-        stage=job.stage,
-        created_at=now(),
+    return result_of(
+        job,
         content=None if failed else str(answer),
         failure=answer if isinstance(answer, Failure) else None,
         provider=job.provider,

@@ -17,10 +17,11 @@ from integration.gateway_chat_world import (
     said,
     text_of,
 )
+from sample_runs import message
 from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry, Failure, ToolCall
-from shared.contracts.words import EntryKind, Side, Wanted
+from shared.contracts.transcript import Failure, ToolCall, Usage
+from shared.contracts.words import Wanted
 from support.eventually import eventually
 
 WHOLE = ["start", "start-step", "text-start", "text-delta", "text-delta", "text-end", "finish-step"]
@@ -279,18 +280,7 @@ async def untold(here: ChatWorld) -> Run:
     """A chat whose gateway died right after an insert: the entry stands at 3, and nobody was told."""
     await here.answered(asked(said("Hello")), "Good day.")
     run = await here.chat()
-    lost = Entry(
-        conversation_id=run.id,
-        run_id=run.id,
-        tenant="default",
-        seq=3,
-        kind=EntryKind.MESSAGE,
-        created_at=now(),
-        side=Side.OPPONENT,
-        content="And?",
-        client_message_id="m2",
-    )
-    await here.store.entries.insert(lost)
+    await here.store.entries.insert(message(run.id, 3, "And?", client_message_id="m2", usage=Usage()))
     return run
 
 

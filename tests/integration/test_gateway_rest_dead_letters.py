@@ -10,8 +10,7 @@ from nats.aio.client import Client
 
 from gateway_harness import gateway, prepared
 from real_servers import database_name, own_connection
-from sample_runs import DOLLAR, JUDGE, conversation, ended, run, scenario
-from shared.contracts.generations import Generation
+from sample_runs import DOLLAR, JUDGE, conversation, ended, result_of, run, scenario
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure
@@ -77,20 +76,7 @@ async def give_up(broker: Client, job: GenerationRequested) -> str:
 
 async def fail(store: Store, job: GenerationRequested) -> None:
     """The job's final failure is stored."""
-    await store.generations.insert(
-        Generation(
-            id=job.key,
-            run_id=job.run_id,
-            tenant="default",
-            conversation_id=job.conversation_id,
-            seq=job.seq,
-            purpose=job.purpose,
-            stage=job.stage,
-            pass_number=job.pass_number,
-            created_at=now(),
-            failure=FAILURE,
-        )
-    )
+    await store.generations.insert(result_of(job, failure=FAILURE))
 
 
 async def replayed(client: AsyncClient, letter: str, status: int = 202) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from httpx import AsyncClient
 
 import sample_runs
 from gateway_harness import gateway, prepared
-from shared.contracts.record import now
-from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, RunKind, Side
+from shared.contracts.transcript import Entry, Usage
+from shared.contracts.words import RunKind
 from shared.storage import Store, paging
 
 DATABASE = "gateway_rest_pages"
@@ -113,13 +112,4 @@ async def test_messages_come_in_parts_that_fit(client: AsyncClient, store: Store
 
 
 def message(conversation: str, run_id: str, seq: int) -> Entry:
-    return Entry(
-        conversation_id=conversation,
-        run_id=run_id,
-        tenant="default",
-        seq=seq,
-        kind=EntryKind.MESSAGE,
-        side=Side.OPPONENT if seq % 2 else Side.AGENT,
-        content=LARGE,
-        created_at=now(),
-    )
+    return sample_runs.message(conversation, seq, LARGE, run_id=run_id, usage=Usage())

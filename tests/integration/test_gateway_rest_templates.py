@@ -11,13 +11,13 @@ from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
 from gateway_harness import CASTING, gateway, prepared
 from sample_callers import caller
-from sample_runs import ANYBODY
+from sample_runs import ANYBODY, message
 from sample_runs import run as sample_run
 from shared.contracts.record import now
 from shared.contracts.reports import FailureMode, Report, Statistics
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, FailureTag, Side
+from shared.contracts.transcript import Usage
+from shared.contracts.words import FailureTag
 from shared.storage import Store
 
 DATABASE = "gateway_rest_templates"
@@ -41,19 +41,7 @@ async def answered(store: Store, text: str, finish_reason: str = "stop", parent:
     """A question whose answer stands."""
     run = answer_run(question(QuestionBody(prompt="Hi"), CASTING, GatewaySettings()), caller(), parent)
     await store.runs.insert(run)
-    await store.entries.insert(
-        Entry(
-            conversation_id=run.id,
-            run_id=run.id,
-            tenant="default",
-            seq=2,
-            kind=EntryKind.MESSAGE,
-            created_at=now(),
-            side=Side.AGENT,
-            content=text,
-            finish_reason=finish_reason,
-        )
-    )
+    await store.entries.insert(message(run.id, 2, text, finish_reason=finish_reason, usage=Usage()))
     return run
 
 

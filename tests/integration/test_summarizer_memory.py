@@ -7,7 +7,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from integration.summarizer_world import LOG, World, summarizer, world
-from sample_runs import AGENT, message, run, scenario
+from sample_runs import AGENT, generation, message, run, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -46,18 +46,7 @@ class Chat:
         await self.here.store.entries.insert(message(self.run.id, seq).model_copy(update=taken_back))
 
     async def remember(self, seq: int, content: str) -> None:
-        await self.here.store.generations.insert(
-            Generation(
-                id=f"{self.run.id}:{seq}:memory",
-                run_id=self.run.id,
-                tenant="default",
-                conversation_id=self.run.id,
-                seq=seq,
-                purpose=Purpose.MEMORY,
-                created_at=now(),
-                content=content,
-            )
-        )
+        await self.here.store.generations.insert(generation(self.run.id, seq, Purpose.MEMORY, content=content))
 
     async def ask(self, seq: int) -> MemoryRequested:
         """Publishes `memory.do`, without the id that would make a repetition a duplicate."""

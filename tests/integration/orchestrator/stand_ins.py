@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 
+from sample_runs import message, result_of, usage_row
 from shared.contracts.events import AttemptStarted, MessageAdded, ReportReady
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
@@ -179,19 +180,8 @@ def _done(
 
 
 def _entry(job: GenerationRequested, answer: Answer, attempt: str) -> Entry:
-    return Entry(
-        conversation_id=str(job.conversation_id),
-        run_id=job.run_id,
-        tenant="default",
-        seq=job.seq,
-        kind=EntryKind.MESSAGE,
-        created_at=now(),
-        side=job.side,
-        content=answer.text,
-        attempt=attempt,
-        usage=answer.usage,
-        finding=answer.finding,
-    )
+    said = {"side": job.side, "attempt": attempt, "usage": answer.usage, "finding": answer.finding}
+    return message(str(job.conversation_id), job.seq, answer.text, run_id=job.run_id, **said)
 
 
 def _generation(job: GenerationRequested, answer: Answer, attempt: str) -> Generation:
@@ -202,15 +192,8 @@ def _generation(job: GenerationRequested, answer: Answer, attempt: str) -> Gener
         if judged and answer.status
         else None
     )
-    return Generation(
-        id=job.key,
-        run_id=job.run_id,
-        tenant="default",
-        conversation_id=job.conversation_id,
-        seq=job.seq,
-        purpose=job.purpose,
-        stage=job.stage,
-        created_at=now(),
+    return result_of(
+        job,
         content=None if answer.failure else answer.text,
         judgement=judgement,
         failure=answer.failure,
@@ -220,16 +203,5 @@ def _generation(job: GenerationRequested, answer: Answer, attempt: str) -> Gener
 
 
 def _beaten(job: GenerationRequested, answer: Answer, attempt: str) -> UsageRow:
-    return UsageRow(
-        id=attempt,
-        run_id=job.run_id,
-        tenant="default",
-        conversation_id=job.conversation_id,
-        generation=job.key,
-        purpose=job.purpose,
-        created_at=now(),
-        outcome="beaten",
-        provider=job.provider,
-        model=job.model,
-        usage=answer.usage,
-    )
+    route = {"provider": job.provider, "model": job.model, "conversation_id": job.conversation_id}
+    return usage_row(job.run_id, job.key, job.purpose, id=attempt, usage=answer.usage, **route)

@@ -6,9 +6,8 @@ from integration.orchestrator.scripts import judged
 from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
-from sample_runs import JUDGE, run, scenario
-from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.identity import generation_key, new_id
+from sample_runs import JUDGE, generation, run, scenario, usage_row
+from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -24,21 +23,8 @@ async def judge_again(played: Stage, of: Run, seq: int) -> None:
     """What llm-runner does with the job of a later pass that says the goal is reached."""
     conversation, stage_name = f"{of.id}-1", JudgeStage.FAST
     judgement = Judgement(seq=seq, stage=stage_name, status=JudgementStatus.COMPLETE, confidence=1.0)
-    stored = Generation(
-        id=generation_key(conversation, seq, Purpose.JUDGE, stage_name, 1),
-        run_id=of.id,
-        tenant=of.tenant,
-        conversation_id=conversation,
-        seq=seq,
-        purpose=Purpose.JUDGE,
-        stage=stage_name,
-        pass_number=1,
-        created_at=now(),
-        content="{}",
-        judgement=judgement,
-        attempt="again",
-        usage=PRICE,
-    )
+    made = {"content": "{}", "judgement": judgement, "attempt": "again", "usage": PRICE}
+    stored = generation(conversation, seq, Purpose.JUDGE, stage_name, pass_number=1, **made)
     await played.store.generations.insert(stored)
     fields = stored.model_dump(include={"run_id", "conversation_id", "seq", "purpose", "stage", "pass_number"})
     done = GenerationStored(at=now(), stored_at=stored.created_at, judgement=judgement, first=True, **fields)
@@ -77,18 +63,7 @@ async def test_a_reports_attempt_booked_after_the_end_changes_the_runs_totals(st
     async with stage(store, client, judged({})) as played, played.playing():
         started = await played.start(run(played=scenario(judge=JUDGE)))
         before = await played.ended(started.id)
-        row = UsageRow(
-            id=new_id(),
-            run_id=started.id,
-            tenant=started.tenant,
-            generation=generation_key(started.id, 0, Purpose.REPORT),
-            purpose=Purpose.REPORT,
-            created_at=now(),
-            outcome="beaten",
-            provider="demo",
-            model="demo-fast",
-            usage=PRICE,
-        )
+        row = usage_row(started.id, generation_key(started.id, 0, Purpose.REPORT), Purpose.REPORT, usage=PRICE)
         await store.usage.insert(row)
         await played.publisher.work(UsageAppeared(run_id=started.id, at=now(), attempt=row.id))
 

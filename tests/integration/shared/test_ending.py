@@ -8,10 +8,9 @@ from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
-from sample_runs import run
+from sample_runs import run, usage_row
 from shared.contracts.generations import UsageRow
-from shared.contracts.identity import generation_key, new_id
-from shared.contracts.record import now
+from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose
@@ -26,18 +25,7 @@ COST = Usage(prompt_tokens=700, completion_tokens=300, cost_nanos=5_000)
 
 def beaten_report(of: Run) -> UsageRow:
     """What a report's attempt cost that came second."""
-    return UsageRow(
-        id=new_id(),
-        run_id=of.id,
-        tenant=of.tenant,
-        generation=generation_key(of.id, 0, Purpose.REPORT),
-        purpose=Purpose.REPORT,
-        created_at=now(),
-        outcome="beaten",
-        provider="demo",
-        model="demo-fast",
-        usage=COST,
-    )
+    return usage_row(of.id, generation_key(of.id, 0, Purpose.REPORT), Purpose.REPORT, usage=COST)
 
 
 async def test_row_between_the_sum_and_the_end_counts(

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+import sample_runs
 from real_servers import another_store
-from sample_runs import conversation, ended, message, run
+from sample_runs import conversation, ended, message, run, usage_row
 from shared.contracts.agents import Agent
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, Purpose
+from shared.contracts.words import EndedReason, Purpose, Stage
 from shared.errors import Taken
 from shared.storage import Store
 
@@ -104,18 +105,7 @@ async def test_conversation_begins_once_and_repeated_totals_are_the_same(store: 
 
 
 def generation(attempt: str) -> Generation:
-    return Generation(
-        id=f"{PLACE}:2:judge:fast",
-        run_id="01run",
-        tenant="default",
-        conversation_id=PLACE,
-        seq=2,
-        purpose=Purpose.JUDGE,
-        stage="fast",
-        created_at=now(),
-        content="{}",
-        attempt=attempt,
-    )
+    return sample_runs.generation(PLACE, 2, Purpose.JUDGE, Stage.FAST, run_id="01run", content="{}", attempt=attempt)
 
 
 async def test_generation_has_one_result_for_ever(store: Store) -> None:
@@ -126,20 +116,8 @@ async def test_generation_has_one_result_for_ever(store: Store) -> None:
 
 
 def row(cost: int, estimated: bool) -> UsageRow:
-    return UsageRow(
-        id="attempt",
-        run_id="01run",
-        tenant="default",
-        conversation_id=PLACE,
-        generation=f"{PLACE}:1:turn",
-        purpose=Purpose.TURN,
-        created_at=now(),
-        outcome="lost",
-        provider="demo",
-        model="demo-fast",
-        usage=Usage(cost_nanos=cost),
-        estimated=estimated,
-    )
+    booked = {"usage": Usage(cost_nanos=cost), "estimated": estimated, "conversation_id": PLACE}
+    return usage_row("01run", f"{PLACE}:1:turn", Purpose.TURN, id="attempt", outcome="lost", **booked)
 
 
 @pytest.mark.parametrize("order", [(True, False), (False, True), (True, False, True)])

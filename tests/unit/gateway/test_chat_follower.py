@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+import sample_runs
 from gateway.answers.answer_events import Answered, Closed, Opened, Piece, Text, read_piece
 from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, Side
+from shared.contracts.transcript import Entry, Usage
+from shared.contracts.words import Side
 from shared.errors import BrokerUnavailable
 from shared.messaging import subjects
 from support.eventually import eventually
@@ -57,16 +57,7 @@ class Store:
 
 
 def entry(content: str, seq: int = 2) -> Entry:
-    return Entry(
-        conversation_id=RUN,
-        run_id=RUN,
-        tenant="default",
-        seq=seq,
-        kind=EntryKind.MESSAGE,
-        created_at=now(),
-        side=Side.AGENT,
-        content=content,
-    )
+    return sample_runs.message(RUN, seq, content, side=Side.AGENT, usage=Usage())
 
 
 def tell(source: FakeSource, type_: str, **body: Any) -> int:

@@ -8,7 +8,7 @@ from llm_runner.providers.prompt import Role, Tool, Turn
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import SUMMARY, message_tokens, window_for
 from llm_runner.purposes.chat_turns import chat_turns
-from sample_runs import AGENT, message, scenario
+from sample_runs import AGENT, generation, message, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
@@ -51,16 +51,7 @@ def _job(seq: int, purpose: Purpose = Purpose.CHAT) -> GenerationRequested:
 
 
 def _memory(seq: int, text: str = "Ada wants a kettle.") -> Generation:
-    return Generation(
-        id=f"{CHAT}:{seq}:memory",
-        run_id=CHAT,
-        tenant="default",
-        conversation_id=CHAT,
-        seq=seq,
-        purpose=Purpose.MEMORY,
-        created_at=now(),
-        content=text,
-    )
+    return generation(CHAT, seq, Purpose.MEMORY, content=text)
 
 
 def _shown(

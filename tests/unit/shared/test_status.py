@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sample_runs import message, run
-from shared.contracts.generations import UsageRow
+from sample_runs import message, run, usage_row
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Outcome, Run, status_view
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
+from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
 from shared.ending import final_status, total_usage
 
 
@@ -112,19 +111,5 @@ def test_run_fails_only_when_every_conversation_did(of: Run, status: RunStatus) 
 
 def test_attempt_that_stands_in_a_result_is_not_booked_twice() -> None:
     entry = message("r-1", 1, attempt="a1")
-    rows = [
-        UsageRow(
-            id=attempt,
-            run_id="r",
-            tenant="default",
-            generation="r-1:1:turn",
-            purpose=Purpose.TURN,
-            created_at=now(),
-            outcome="beaten",
-            provider="demo",
-            model="demo-fast",
-            usage=Usage(cost_nanos=7),
-        )
-        for attempt in ("a1", "a2")
-    ]
+    rows = [usage_row("r", "r-1:1:turn", id=attempt, usage=Usage(cost_nanos=7)) for attempt in ("a1", "a2")]
     assert total_usage([entry], [], rows).cost_nanos == entry.usage.cost_nanos + 7

@@ -1,7 +1,7 @@
 """What a chat's summary is made of, and how it is asked for."""
 
+from sample_runs import generation
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure, ToolCall, ToolResult
 from shared.contracts.words import EntryKind, Purpose
 from summarizer.excerpts import tokens_of
@@ -20,17 +20,8 @@ def _rewind(seq: int, to: int) -> Entry:
 
 
 def _memory(seq: int, content: str | None = "So far.", purpose: Purpose = Purpose.MEMORY) -> Generation:
-    return Generation(
-        id=f"{RUN}-1:{seq}:{purpose}",
-        run_id=RUN,
-        tenant="default",
-        conversation_id=f"{RUN}-1",
-        seq=seq,
-        purpose=purpose,
-        created_at=now(),
-        content=content,
-        failure=None if content else Failure(code="provider_error", message="down"),
-    )
+    failure = None if content else Failure(code="provider_error", message="down")
+    return generation(f"{RUN}-1", seq, purpose, content=content, failure=failure)
 
 
 def _folded(entries: list[Entry], memories: list[Generation], seq: int) -> tuple[str | None, list[int]]:
