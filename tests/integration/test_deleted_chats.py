@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.chat.service import ChatDoor
+from gateway.chat.service import ChatService
 from integration.event_stream_world import Instance
 from integration.gateway_chat_world import CHAT, ChatWorld, asked, chat_world, said
 from sample_runs import ANYBODY
@@ -99,10 +99,10 @@ async def end(here: ChatWorld, run_id: str) -> None:
 
 def remembers(gateway: Instance, run_id: str) -> bool:
     """Whether a gateway holds anything of a chat in memory."""
-    door = gateway.app.state.services.chat
-    assert isinstance(door, ChatDoor)
+    chat = gateway.app.state.services.chat
+    assert isinstance(chat, ChatService)
     views = [view for view in gateway.streams.hub.views if view.run_id == run_id]
-    return bool(views) or door.chats.remembered.chat(ANYBODY, "chat-1") is not None
+    return bool(views) or chat.chats.cache.chat(ANYBODY, "chat-1") is not None
 
 
 async def test_nothing_of_a_deleted_chat_is_shown_or_stands_on_the_broker(here: ChatWorld) -> None:

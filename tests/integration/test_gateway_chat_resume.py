@@ -226,7 +226,7 @@ async def test_whole_answer_of_a_server_that_goes_down_is_asked_for_again(here: 
     body = asked(said("Count"), format="json")
     asking = asyncio.create_task(here.gateways[0].http.post(CHAT, json=body))
     engine = await here.engine()
-    await eventually(lambda: here.gateways[0].app.state.services.readings.is_read(engine.run_id))
+    await eventually(lambda: here.gateways[0].app.state.services.reader_leases.is_read(engine.run_id))
     here.gateways[0].app.state.services.shutting_down.set()
     sent_away = await asking
     assert (sent_away.status_code, sent_away.json()["error"], "retry-after" in sent_away.headers) == (

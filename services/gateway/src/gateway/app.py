@@ -10,12 +10,12 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.access.authentication import Authentication
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.casting.participants import Casting
 from gateway.chat.chats import Chats
 from gateway.chat.commands import ChatCommands
 from gateway.chat.deletes import DeletedChats
-from gateway.chat.service import ChatDoor
+from gateway.chat.service import ChatService
 from gateway.dead_letters.replays import Replays
 from gateway.document import document, operation_id
 from gateway.event_stream import OutermostLayer, Streams, StreamSettings, streams_per_user
@@ -156,12 +156,12 @@ def services_of(
     commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
     casting = Casting(router, settings.temperature)
     control = RunControl(store.of, commands, log)
-    readings = Readings(store.readers, log)
+    reader_leases = ReaderLeases(store.readers, log)
     stream_settings = StreamSettings()
     limit = streams_per_user(stream_settings, settings.host)
     streams = Streams(connection, store.of, store.stream_leases, stream_settings, limit, shutting_down, log)
-    said = ChatCommands(connection, settings.publish_timeout_seconds, log)
-    chats = Chats(store.of, connection, commands, said, settings.chat_days_kept, log)
+    chat_commands = ChatCommands(connection, settings.publish_timeout_seconds, log)
+    chats = Chats(store.of, connection, commands, chat_commands, settings.chat_days_kept, log)
     return Services(
         settings=settings,
         registry=registry,
@@ -176,7 +176,7 @@ def services_of(
         control=control,
         starts=Starts(store.of, Acceptance(store.of, commands, log), Planner(registry, casting, settings)),
         streams=streams,
-        readings=readings,
+        reader_leases=reader_leases,
         single_answers=SingleAnswers(
             connection=connection,
             store_of=store.of,
@@ -184,13 +184,13 @@ def services_of(
             commands=commands,
             control=control,
             streams=streams,
-            readings=readings,
+            reader_leases=reader_leases,
             router=router,
             token_secret=settings.stream_token_secret,
             log=log,
         ),
         assist_quota=AssistQuota(store.of, router, settings),
-        chat=ChatDoor(chats, readings, streams, connection, store.of, casting, settings, log),
+        chat=ChatService(chats, reader_leases, streams, connection, store.of, casting, settings, log),
         deleted_chats=DeletedChats(store.of, store.forget_known, connection, control, chats, streams.hub, log),
         replays=Replays(connection, store.of, router, settings),
         shutting_down=shutting_down,
@@ -210,7 +210,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     services.shutting_down.set()
     await services.streams.close()
-    await services.readings.close()
+    await services.reader_leases.close()
     await cancel_all(background)
     await services.connection.close()
     app.state.store.close()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.casting.participants import Casting
 from gateway.chat.deletes import DeletedChats
-from gateway.chat.service import ChatDoor
+from gateway.chat.service import ChatService
 from gateway.dead_letters.replays import Replays
 from gateway.event_stream import Streams
 from gateway.health.heartbeats import Heartbeats
@@ -43,10 +43,10 @@ class Services:
     control: RunControl
     starts: Starts
     streams: Streams
-    readings: Readings
+    reader_leases: ReaderLeases
     single_answers: SingleAnswers
     assist_quota: AssistQuota
-    chat: ChatDoor
+    chat: ChatService
     deleted_chats: DeletedChats
     replays: Replays
     shutting_down: asyncio.Event

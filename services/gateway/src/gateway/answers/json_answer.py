@@ -13,7 +13,7 @@ from gateway.answers.answer_text import ERROR, STOPPED
 from gateway.answers.failures import AnswerFailed
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import About, failure, finish_reason, input_of, metadata
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from shared.errors import BrokerUnavailable
 
 NOT_FOLLOWED: Final = ("unavailable", "The message is kept, but its answer cannot be waited for here: send it again.")
@@ -44,13 +44,13 @@ async def whole_answer(
     request: Request,
     follower: AnswerFollower,
     about: About,
-    readings: Readings,
+    reader_leases: ReaderLeases,
     stopping: asyncio.Event,
     headers: dict[str, str],
     left: Left,
 ) -> Response:
     """The answer as JSON, when it is there. Raises as `await_answer`."""
-    end = await await_answer(request, follower, about.chat_id, about.seq, readings, stopping, left)
+    end = await await_answer(request, follower, about.chat_id, about.seq, reader_leases, stopping, left)
     fallback = (end.message.get("provider"), end.message.get("model")) != (about.provider, about.model)
     known = {"X-Model-Name": end.message.get("model") or about.model, "X-Fallback-Used": str(fallback).lower()}
     return JSONResponse(_shown(about, end), headers=headers | known)
@@ -61,7 +61,7 @@ async def await_answer(
     follower: AnswerFollower,
     run_id: str,
     seq: int,
-    readings: Readings,
+    reader_leases: ReaderLeases,
     stopping: asyncio.Event,
     left: Left,
 ) -> Answered:
@@ -76,7 +76,7 @@ async def await_answer(
     ]
     end: Answered | Closed | None = None
     try:
-        with readings.reading(run_id):
+        with reader_leases.reading(run_id):
             async with aclosing(follower.pieces(patience)) as batches:
                 async for batch in batches:
                     end = batch[-1] if isinstance(batch[-1], Answered | Closed) else None
@@ -86,13 +86,13 @@ async def await_answer(
         for task in watching:
             task.cancel()
         # Who is sent away because this process stops will ask again.
-        if end is None and not stopping.is_set() and not readings.is_read(run_id):
+        if end is None and not stopping.is_set() and not reader_leases.is_read(run_id):
             await left()
     if end is None:
         raise AnswerFailed(*NOT_FOLLOWED, {"conversationId": run_id})
     if isinstance(end, Closed):
         raise AnswerFailed(end.code, end.sentence, {"conversationId": run_id})
-    readings.finished(run_id, seq)
+    reader_leases.finished(run_id, seq)
     if end.finish_reason == ERROR:
         raise AnswerFailed(*failure(end), {"conversationId": run_id, "seq": seq})
     return end

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from gateway.answers.answer_events import Answered, Piece
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import Format
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.event_stream.connections.open_streams import OpenStream
 
 
@@ -20,14 +20,14 @@ class AnswerReader:
         self,
         follower: AnswerFollower,
         written: Format,
-        readings: Readings,
+        reader_leases: ReaderLeases,
         run_id: str,
         finished: Callable[[Answered], None],
         left: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._follower = follower
         self._format = written
-        self._readings = readings
+        self._reader_leases = reader_leases
         self._run_id = run_id
         self._finished = finished
         self._left = left
@@ -35,11 +35,11 @@ class AnswerReader:
     async def __call__(self, stream: OpenStream) -> bool:
         """Writes the answer; says whether it was written to its end. Raises BrokerUnavailable, StoreUnavailable."""
         try:
-            with self._readings.reading(self._run_id):
+            with self._reader_leases.reading(self._run_id):
                 await stream.write(self._format.begin(self._follower.after))
                 await self._write(stream)
         finally:
-            if self._left and not (self._format.ended or stream.leaving or self._readings.is_read(self._run_id)):
+            if self._left and not (self._format.ended or stream.leaving or self._reader_leases.is_read(self._run_id)):
                 await self._left()
         return self._format.ended and not self._format.broken
 

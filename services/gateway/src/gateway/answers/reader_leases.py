@@ -21,7 +21,7 @@ RENEW_SECONDS: Final = 5.0
 FINISH_SECONDS: Final = 0.1
 
 
-class Readings:
+class ReaderLeases:
     """The readers of this process, by run."""
 
     def __init__(self, leases: Readers, log: Logger) -> None:

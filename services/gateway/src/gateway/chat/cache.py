@@ -6,7 +6,7 @@ last: it may have gone on since, which the insert of what follows shows.
 
 from typing import Any, Final
 
-from gateway.chat.decide import Known, known
+from gateway.chat.decide import ChatState, chat_state
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
@@ -17,7 +17,7 @@ from shared.storage.transcripts import KnownTranscripts
 RUNS_BYTES: Final = 32 * 1024 * 1024
 
 
-class RememberedChats:
+class ChatCache:
     """Runs by the names they are asked for by, transcripts by run."""
 
     def __init__(self) -> None:
@@ -28,11 +28,11 @@ class RememberedChats:
         """The owner's run that was last found under a name."""
         return self._runs.get((owner, reference))
 
-    def chat(self, owner: Owner, reference: str) -> tuple[Run, Known] | None:
+    def chat(self, owner: Owner, reference: str) -> tuple[Run, ChatState] | None:
         """The owner's chat as it was when an answer of it was read here last."""
         run = self.run(owner, reference)
         entries = self._transcripts.beginning(run.id) if run else []
-        return (run, known(run, entries)) if run and entries else None
+        return (run, chat_state(run, entries)) if run and entries else None
 
     def keep(self, reference: str, run: Run) -> None:
         """The run was found under a name."""
@@ -42,7 +42,7 @@ class RememberedChats:
         same = before is not None and before.settings is run.settings
         self._runs.keep(name, run, self._runs.size(name) if same else held_bytes(run))
 
-    def answered(self, run: Run, chat: Known, seq: int, message: dict[str, Any]) -> None:
+    def answered(self, run: Run, chat: ChatState, seq: int, message: dict[str, Any]) -> None:
         """The answer at `seq` was read to its end: `message` is what its event said, `chat` what stood before it."""
         if seq == chat.next_seq:
             stored = {**message, "tenant": run.tenant, "kind": EntryKind.MESSAGE}

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from gateway.access.callers import Caller
-from gateway.chat.cache import RememberedChats
+from gateway.chat.cache import ChatCache
 from gateway.chat.commands import ChatCommands
-from gateway.chat.decide import AnswerAgain, Attach, Busy, Decision, Known, Say, answer_id, known
+from gateway.chat.decide import AddMessage, AnswerAgain, Attach, Busy, ChatState, Decision, answer_id, chat_state
 from gateway.chat.entries import message_entry, rewind_entry
 from gateway.errors import Conflict, NotFound
 from gateway.runs.commands import Commands
@@ -32,7 +32,7 @@ class Answer:
     """An answer that can be followed: `after` is a sequence below its first event, None where it has to be found."""
 
     run: Run
-    chat: Known
+    chat: ChatState
     seq: int
     after: int | None = None
 
@@ -55,36 +55,36 @@ class Chats:
         store_of: StoreOf,
         connection: Connection,
         commands: Commands,
-        said: ChatCommands,
+        chat_commands: ChatCommands,
         days_kept: float,
         log: Logger,
     ) -> None:
         self._store_of = store_of
         self._connection = connection
         self._commands = commands
-        self._said = said
+        self._chat_commands = chat_commands
         self._kept = timedelta(days=days_kept)
         self._log = log
-        self.remembered = RememberedChats()
+        self.cache = ChatCache()
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
         """The caller's own chat by its id or the client's, or None. Raises NotFound for what is no chat."""
-        return self._remembered(caller, reference, await self._store_of(caller.owner).runs.find(reference))
+        return self._cached(caller, reference, await self._store_of(caller.owner).runs.find(reference))
 
-    async def open(self, caller: Caller, reference: str) -> tuple[Run, Known] | None:
+    async def open(self, caller: Caller, reference: str) -> tuple[Run, ChatState] | None:
         """The caller's own chat and how it stands, in one round trip where its id is known; None where there is none.
 
         One that was deleted is there as long as its name is. Raises NotFound for what is no chat.
         """
-        last = self.remembered.run(caller.owner, reference)
+        last = self.cache.run(caller.owner, reference)
         if last is None:
             found = await self._store_of(caller.owner).runs.find(reference, forgotten=True)
-            run = self._remembered(caller, reference, found)
+            run = self._cached(caller, reference, found)
             return (run, await self.read(run)) if run else None
         store = self._store_of(caller.owner)
         found, entries = await asyncio.gather(store.runs.get(last.id), store.entries(last).transcript(last.id))
-        run = self._remembered(caller, reference, found)
-        return (run, known(run, entries)) if run else None
+        run = self._cached(caller, reference, found)
+        return (run, chat_state(run, entries)) if run else None
 
     async def get(self, caller: Caller, reference: str) -> Run:
         """The caller's own chat. Raises NotFound, also for one that was deleted."""
@@ -93,9 +93,9 @@ class Chats:
             raise NotFound("chat", reference)
         return run
 
-    async def read(self, run: Run) -> Known:
+    async def read(self, run: Run) -> ChatState:
         """The chat as it stands."""
-        return known(run, await self._store_of(run.owner).entries(run).transcript(run.id))
+        return chat_state(run, await self._store_of(run.owner).entries(run).transcript(run.id))
 
     async def begin(self, run: Run) -> Answer | None:
         """Stores a new chat and has the engine answer it; None where its client's id was taken meanwhile."""
@@ -105,12 +105,12 @@ class Chats:
             return None
         self._log.info("chat begun", run_id=run.id)
         if run.client_id is not None:
-            self.remembered.keep(run.client_id, run)
+            self.cache.keep(run.client_id, run)
         await self._commands.announce(run)
-        chat = known(run, ())
+        chat = chat_state(run, ())
         return Answer(run, chat, chat.next_seq, after=0)
 
-    async def go_on(self, run: Run, chat: Known, decision: Decision, above: int) -> Answer | None:
+    async def go_on(self, run: Run, chat: ChatState, decision: Decision, above: int) -> Answer | None:
         """Does what was decided; None where the chat went on meanwhile, and it has to be decided anew.
 
         `above` is a sequence that stands on the stream already. Raises Conflict where an answer is owed already.
@@ -124,7 +124,7 @@ class Chats:
                 return await self._attached(Answer(run, chat, seq))
             case AnswerAgain(rewind_to):
                 entry = rewind_entry(run, chat.next_seq, rewind_to)
-            case Say():
+            case AddMessage():
                 seq = chat.next_seq
                 if decision.rewind_to is not None:
                     if not await self._inserted(run, rewind_entry(run, seq, decision.rewind_to)):
@@ -133,14 +133,14 @@ class Chats:
                 entry = message_entry(run, seq, decision)
         return await self._added(run, chat, entry, _unheard(run, chat), above)
 
-    async def say_at_once(self, run: Run, chat: Known, said: Say, above: int) -> Answer | None:
+    async def add_at_once(self, run: Run, chat: ChatState, said: AddMessage, above: int) -> Answer | None:
         """Adds a message to a chat that is only remembered; None where it was gone on with, or deleted, meanwhile.
 
         That the insert finds its seq free shows that nothing was added, and the last answer's fact was seen here.
         """
         return await self._added(run, chat, message_entry(run, chat.next_seq, said), None, above)
 
-    async def _added(self, run: Run, chat: Known, entry: Entry, before: Entry | None, above: int) -> Answer | None:
+    async def _added(self, run: Run, chat: ChatState, entry: Entry, before: Entry | None, above: int) -> Answer | None:
         """Stores the entry that makes an answer owed; the run says so, and is read, while the engine is told.
 
         `before` is an answer of which perhaps no look has heard.
@@ -148,11 +148,11 @@ class Chats:
         if not await self._inserted(run, entry):
             await self._not_said(run, entry)
             return None
-        asked, _ = await asyncio.gather(self._ask(run, entry), self._said.said(entry, before))
+        asked, _ = await asyncio.gather(self._ask(run, entry), self._chat_commands.announce(entry, before))
         if asked is None:
             await self._not_said(run, entry)
             return None
-        return Answer(asked, known(asked, [*chat.entries, entry]), entry.seq + 1, after=above)
+        return Answer(asked, chat_state(asked, [*chat.entries, entry]), entry.seq + 1, after=above)
 
     async def _ask(self, run: Run, entry: Entry) -> Run | None:
         """The run that is asked, as it is now; None where it was deleted, or is to be."""
@@ -161,13 +161,13 @@ class Chats:
 
     async def _not_said(self, run: Run, entry: Entry) -> None:
         """The chat went on, or was deleted, meanwhile."""
-        self.remembered.forget_transcript(run.id)
+        self.cache.forget_transcript(run.id)
         store = self._store_of(run.owner)
         if await store.runs.get(run.id) is None:
             # With its run all of the chat is gone, so nothing would ever delete this.
             await store.entries(run).delete(run.id)
 
-    async def wait_for_change(self, run: Run, chat: Known) -> Known:
+    async def wait_for_change(self, run: Run, chat: ChatState) -> ChatState:
         """The chat after an insert into it has lost; for a moment what won may not be readable. Raises NotYet."""
         for _ in range(READS_AFTER_A_LOSS):
             found = await self.read(run)
@@ -189,7 +189,7 @@ class Chats:
     async def stop(self, run: Run, seq: int) -> None:
         """Has the answer at `seq` end with what it has."""
         await self._store_of(run.owner).runs.stop_answer(run.id, seq)
-        await self._said.stop(run.id, seq)
+        await self._chat_commands.stop(run.id, seq)
 
     async def beginning_of(self, answer: Answer) -> int:
         """A sequence below the answer's first event. Raises BrokerUnavailable."""
@@ -205,14 +205,14 @@ class Chats:
             return first.sequence - 1
         return await history.last_sequence(client, subjects.RUN_EVENTS, subject)
 
-    def _remembered(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
+    def _cached(self, caller: Caller, reference: str, run: Run | None) -> Run | None:
         """What was found, remembered under its name."""
         if run is None:
-            self.remembered.forget(caller.owner, reference)
+            self.cache.forget(caller.owner, reference)
             return None
         if run.kind is not RunKind.CHAT:
             raise NotFound("chat", reference)
-        self.remembered.keep(reference, run)
+        self.cache.keep(reference, run)
         return run
 
     async def _attached(self, answer: Answer) -> Answer:
@@ -227,7 +227,7 @@ class Chats:
             if answer.run.control.handled < answer.run.control.version:
                 await self._commands.announce(answer.run)
             if question.seq > len(answer.run.settings.scenarios[0].given):
-                await self._said.said(question, _unheard(answer.run, answer.chat), just_now=False)
+                await self._chat_commands.announce(question, _unheard(answer.run, answer.chat), just_now=False)
         return answer
 
     async def _inserted(self, run: Run, entry: Entry) -> bool:
@@ -243,7 +243,7 @@ def message_id(answer: Answer) -> str:
     return answer_id(answer.chat.messages, answer.seq, f"{answer.run.id}:{answer.seq}")
 
 
-def _unheard(run: Run, chat: Known) -> Entry | None:
+def _unheard(run: Run, chat: ChatState) -> Entry | None:
     """The last answer, where no look has heard of it yet."""
     last = next((one for one in reversed(chat.entries) if one.side is Side.AGENT), None)
     generated = last is not None and last.seq > len(run.settings.scenarios[0].given)

@@ -30,9 +30,9 @@ class ChatCommands:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._log = log
-        self._telling: set[asyncio.Task[Any]] = set()
+        self._publishing: set[asyncio.Task[Any]] = set()
 
-    async def said(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> None:
+    async def announce(self, entry: Entry, before: Entry | None = None, *, just_now: bool = True) -> None:
         """Has an orchestrator look at a person's message.
 
         `before` is an answer of which no look has heard: its fact goes first, for its writer may have died. `just_now`
@@ -40,7 +40,7 @@ class ChatCommands:
         """
         if not self._connection.connected:
             self._log.warning("message left to the sweeper", run_id=entry.run_id, seq=entry.seq)
-        elif not await self._for_a_while(self._tell(entry, before, just_now)):
+        elif not await self._for_a_while(self._publish(entry, before, just_now)):
             self._log.warning("message perhaps left to the sweeper", run_id=entry.run_id, seq=entry.seq)
 
     async def stop(self, run_id: str, seq: int) -> None:
@@ -64,16 +64,16 @@ class ChatCommands:
             job = GenerationRequested.model_validate_json(waiting.data)
             await Publisher(client).again(job.subject, job, f"{key}:stopped")
 
-    async def _for_a_while(self, telling: Coroutine[Any, Any, Result]) -> Result | None:
+    async def _for_a_while(self, publishing: Coroutine[Any, Any, Result]) -> Result | None:
         """Its result; None where there is none yet, or the broker was away: it goes on by itself."""
-        task = asyncio.create_task(telling)
-        self._telling.add(task)
-        task.add_done_callback(self._told)
+        task = asyncio.create_task(publishing)
+        self._publishing.add(task)
+        task.add_done_callback(self._published)
         # Not a timeout around it: nats-py may swallow the cancellation that a timeout is.
         done, _ = await asyncio.wait({task}, timeout=self._timeout_seconds)
         return task.result() if done and task.exception() is None else None
 
-    async def _tell(self, entry: Entry, before: Entry | None, just_now: bool) -> bool:
+    async def _publish(self, entry: Entry, before: Entry | None, just_now: bool) -> bool:
         """Each confirmed before the next: what the command proves has to stand, and facts stand in their order.
 
         A message that travels along is published by the runner that answers it, so that its answer waits for nothing.
@@ -95,12 +95,12 @@ class ChatCommands:
         await publisher.work(command)
         return True
 
-    def _told(self, telling: asyncio.Task[Any]) -> None:
-        self._telling.discard(telling)
-        if telling.cancelled() or (error := telling.exception()) is None:
+    def _published(self, publishing: asyncio.Task[Any]) -> None:
+        self._publishing.discard(publishing)
+        if publishing.cancelled() or (error := publishing.exception()) is None:
             return
         level = self._log.debug if isinstance(error, BrokerUnavailable) else self._log.error
-        level("telling not confirmed", error=described(error))
+        level("chat command not confirmed", error=described(error))
 
 
 def _is_text(entry: Entry) -> bool:

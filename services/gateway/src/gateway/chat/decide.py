@@ -22,7 +22,7 @@ from shared.contracts.words import EntryKind, Side
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ChatState:
     """A chat as it stands: every entry, and the messages that count."""
 
     entries: list[Entry]
@@ -58,7 +58,7 @@ class Known:
         return None
 
 
-def known(run: Run, stored: Sequence[Entry]) -> Known:
+def chat_state(run: Run, stored: Sequence[Entry]) -> ChatState:
     """The chat of a run. While the engine has not stored what its first request brought, that stands for it."""
     given = run.settings.scenarios[0].given
     entries = list(stored)
@@ -81,7 +81,7 @@ def known(run: Run, stored: Sequence[Entry]) -> Known:
                 tool_results=one.tool_results,
             )
         )
-    return Known(entries, fold(entries))
+    return ChatState(entries, fold(entries))
 
 
 def base_id(entry: Entry) -> str | None:
@@ -103,7 +103,7 @@ class Attach:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class AddMessage:
     """Add the line as a person's, after taking back what stands above `rewind_to`."""
 
     line: Line
@@ -123,10 +123,10 @@ class Busy:
     """An answer is owed: nothing else can be said."""
 
 
-Decision = Attach | Say | AnswerAgain | Busy
+Decision = Attach | AddMessage | AnswerAgain | Busy
 
 
-def decide(chat: Known, sent: Sequence[Sent], *, trigger: str | None, named: str | None) -> Decision:
+def decide(chat: ChatState, sent: Sequence[Sent], *, trigger: str | None, named: str | None) -> Decision:
     """What the request asks for; `named` is its `messageId`. Raises InvalidRequest where it asks for nothing."""
     spoken = [message for message in sent if message.role != "system"]
     if trigger == "regenerate-message":
@@ -143,7 +143,7 @@ def decide(chat: Known, sent: Sequence[Sent], *, trigger: str | None, named: str
     return _new(chat, last)
 
 
-def _again(chat: Known, last: Sent | None, named: str | None) -> Decision:
+def _again(chat: ChatState, last: Sent | None, named: str | None) -> Decision:
     """Regenerate: the answer that is named, or the answer to the message that is named; else the last one."""
     place = chat.place_of(named) if named else None
     if place is None and last is not None and last.role == "user" and last.id:
@@ -159,7 +159,7 @@ def _again(chat: Known, last: Sent | None, named: str | None) -> Decision:
     return Busy() if chat.owed else AnswerAgain(chat.messages[place].seq)
 
 
-def _same(chat: Known, place: int, last: Sent, *, edited: bool) -> Decision:
+def _same(chat: ChatState, place: int, last: Sent, *, edited: bool) -> Decision:
     """A message that is known: asked again, or with other words."""
     message = chat.messages[place]
     line = _line(last)
@@ -168,14 +168,14 @@ def _same(chat: Known, place: int, last: Sent, *, edited: bool) -> Decision:
     return _replace(chat, place, last)
 
 
-def _replace(chat: Known, place: int, last: Sent) -> Decision:
+def _replace(chat: ChatState, place: int, last: Sent) -> Decision:
     if chat.owed:
         return Busy()
     before = chat.messages[place - 1].seq if place else 0
-    return Say(_line(last), _free_id(chat, last.id), rewind_to=before)
+    return AddMessage(_line(last), _free_id(chat, last.id), rewind_to=before)
 
 
-def _by_place(chat: Known, spoken: Sequence[Sent]) -> Decision:
+def _by_place(chat: ChatState, spoken: Sequence[Sent]) -> Decision:
     """AI SDK 4 names no messages: where the last one stands says which it is, if what is before it is known too."""
     place, last = len(spoken) - 1, spoken[-1]
     known_before = [message.side for message in chat.messages[:place]] == [
@@ -188,7 +188,7 @@ def _by_place(chat: Known, spoken: Sequence[Sent]) -> Decision:
     return Attach(chat.next_seq) if chat.owed else AnswerAgain(chat.messages[place].seq)
 
 
-def _tool_outputs(chat: Known, last: Sent) -> Decision:
+def _tool_outputs(chat: ChatState, last: Sent) -> Decision:
     """What the tools of the last answer gave."""
     asking = next((one for one in reversed(chat.messages) if one.side is Side.AGENT and one.tool_calls), None)
     asked = {call.id for call in asking.tool_calls} if asking else set()
@@ -202,7 +202,7 @@ def _tool_outputs(chat: Known, last: Sent) -> Decision:
         return Attach(chat.answer_of(place))
     if chat.last is not asking:
         return Busy() if chat.owed else Attach(chat.messages[-1].seq)
-    return Say(Line(Side.OPPONENT, results=outputs), identity)
+    return AddMessage(Line(Side.OPPONENT, results=outputs), identity)
 
 
 def answer_id(messages: Sequence[Entry], seq: int, own: str) -> str:
@@ -219,15 +219,15 @@ def answer_id(messages: Sequence[Entry], seq: int, own: str) -> str:
     return found
 
 
-def _new(chat: Known, last: Sent) -> Decision:
-    return Busy() if chat.owed else Say(_line(last), _free_id(chat, last.id))
+def _new(chat: ChatState, last: Sent) -> Decision:
+    return Busy() if chat.owed else AddMessage(_line(last), _free_id(chat, last.id))
 
 
 def _line(last: Sent) -> Line:
     return last.lines[0] if last.lines else Line(Side.OPPONENT)
 
 
-def _free_id(chat: Known, wanted: str | None) -> str | None:
+def _free_id(chat: ChatState, wanted: str | None) -> str | None:
     """The client's id, with the place of the entry where a message that was taken back has it already."""
     if wanted is None or all(base_id(entry) != wanted for entry in chat.entries):
         return wanted

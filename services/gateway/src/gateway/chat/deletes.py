@@ -98,7 +98,7 @@ class DeletedChats:
     def _forget(self, run_id: str) -> None:
         """Drops what this process remembers; whoever still reads it is sent away, and is told that it is not there."""
         self._hub.forget(run_id)
-        self._chats.remembered.forget_run(run_id)
+        self._chats.cache.forget_run(run_id)
         self._forget_known(run_id)
 
     async def _heard(self, message: Msg) -> None:

@@ -1,6 +1,6 @@
 """The entries that a decision adds to a chat. Made at the moment they are asked for."""
 
-from gateway.chat.decide import Say
+from gateway.chat.decide import AddMessage
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
@@ -20,7 +20,7 @@ def rewind_entry(run: Run, seq: int, rewind_to: int) -> Entry:
     )
 
 
-def message_entry(run: Run, seq: int, said: Say) -> Entry:
+def message_entry(run: Run, seq: int, said: AddMessage) -> Entry:
     """What a person says."""
     return Entry(
         conversation_id=run.id,

@@ -13,17 +13,17 @@ from gateway.answers.formats import About, Format
 from gateway.answers.json_answer import whole_answer
 from gateway.answers.positions import Frames, Position, read_position
 from gateway.answers.reader import AnswerReader
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.answers.response import AnswerResponse
 from gateway.answers.route_headers import route_headers
 from gateway.casting.agents import load_agent
 from gateway.casting.participants import Casting
-from gateway.chat.bounds import check_line, check_new
 from gateway.chat.chats import Answer, Chats, message_id
-from gateway.chat.decide import Say, decide
+from gateway.chat.decide import AddMessage, decide
 from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_of, knows_resets, written_as
 from gateway.chat.formats.text import ContentEvents
 from gateway.chat.new_chats import new_chat
+from gateway.chat.validation import check_line, check_new
 from gateway.chat.wire_messages import Sent, read_body
 from gateway.errors import Conflict, InvalidRequest
 from gateway.event_stream import Streams
@@ -43,13 +43,13 @@ from shared.storage.owned import StoreOf
 DECISIONS: Final = 5
 
 
-class ChatDoor:
+class ChatService:
     """Serves chats."""
 
     def __init__(
         self,
         chats: Chats,
-        readings: Readings,
+        reader_leases: ReaderLeases,
         streams: Streams,
         connection: Connection,
         store_of: StoreOf,
@@ -58,7 +58,7 @@ class ChatDoor:
         log: Logger,
     ) -> None:
         self.chats = chats
-        self._readings = readings
+        self._reader_leases = reader_leases
         self._streams = streams
         self._connection = connection
         self._store_of = store_of
@@ -99,7 +99,7 @@ class ChatDoor:
                     if since.at_end:
                         return Response(status_code=204)
                     return await self._streamed(request, caller, there, format_, facts.epoch, since)
-        if answer is None or (answer.standing and await self._readings.read_seq(run.id) >= answer.seq):
+        if answer is None or (answer.standing and await self._reader_leases.read_seq(run.id) >= answer.seq):
             return Response(status_code=204)
         return await self._streamed(request, caller, answer, format_, facts.epoch)
 
@@ -145,7 +145,7 @@ class ChatDoor:
             if run.control.wanted is Wanted.CANCEL or chat.closed:
                 raise Conflict("already_ended", f"Chat {run.id} was deleted: begin another one under a new id.")
             decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
-            if isinstance(decision, Say):
+            if isinstance(decision, AddMessage):
                 check_line(decision.line, sent[-1].where)
             answer = await self.chats.go_on(run, chat, decision, last)
             if answer is not None:
@@ -157,7 +157,7 @@ class ChatDoor:
         self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent], last: int
     ) -> Answer | None:
         """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
-        remembered = self.chats.remembered.chat(caller.owner, reference)
+        remembered = self.chats.cache.chat(caller.owner, reference)
         if remembered is None:
             return None
         run, chat = remembered
@@ -166,12 +166,12 @@ class ChatDoor:
         except InvalidRequest:
             # Perhaps about what came since.
             return None
-        if not isinstance(decision, Say) or decision.rewind_to is not None:
+        if not isinstance(decision, AddMessage) or decision.rewind_to is not None:
             return None
         check_line(decision.line, sent[-1].where)
         # What the answer before it was made of need not be read again.
         above = max(last, self._streams.hub.position(View(run.id, texts=True)))
-        return await self.chats.say_at_once(run, chat, decision, above)
+        return await self.chats.add_at_once(run, chat, decision, above)
 
     async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
         check_new(sent)
@@ -188,7 +188,7 @@ class ChatDoor:
         async def left() -> None:
             await self.chats.stop(answer.run, answer.seq)
 
-        return await whole_answer(request, follower, about, self._readings, self._streams.stopping, headers, left)
+        return await whole_answer(request, follower, about, self._reader_leases, self._streams.stopping, headers, left)
 
     async def _streamed(
         self,
@@ -219,11 +219,11 @@ class ChatDoor:
             await self.chats.stop(answer.run, answer.seq)
 
         def finished(answered: Answered) -> None:
-            self._readings.finished(answer.run.id, answer.seq)
-            self.chats.remembered.answered(answer.run, answer.chat, answer.seq, answered.message)
+            self._reader_leases.finished(answer.run.id, answer.seq)
+            self.chats.cache.answered(answer.run, answer.chat, answer.seq, answered.message)
 
         follower = await self._follower(answer, recorded)
-        reader = AnswerReader(follower, written, self._readings, answer.run.id, finished, left if stops else None)
+        reader = AnswerReader(follower, written, self._reader_leases, answer.run.id, finished, left if stops else None)
         self._streams.begin()
         return AnswerResponse(
             self._streams.open_streams,

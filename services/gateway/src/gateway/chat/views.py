@@ -2,17 +2,37 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.answers.formats import input_of
-from gateway.chat.decide import answer_id, shown_id
-from gateway.chat.pages import ChatMessages
+from gateway.chat.decide import ChatState, answer_id, chat_state, shown_id
 from shared.contracts.record import Record, Timestamp, iso
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, UsageView, message_view
 from shared.contracts.words import Side
+from shared.storage.owned import OwnedStore
 
 TITLE_LENGTH: Final = 30
+
+
+PAGE_BYTES: Final = 1024 * 1024
+"""What the messages of a page take stored: shown they take twice that, for a text is content and part.
+
+One alone may take more, as much as a message may.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessages:
+    """Messages that count, in order, as they stand in `chat`, of which nothing but an outline is known.
+
+    `before` is what the page before this one is asked for by, None where there is none.
+    """
+
+    chat: ChatState
+    messages: list[Entry]
+    before: int | None
 
 
 class ChatItem(Record):
@@ -136,3 +156,31 @@ def _note_output(shown: list[dict[str, Any]], call: str, output: str, is_error: 
             given = {"errorText": value if isinstance(value, str) else output} if is_error else {"output": value}
             parts[place] = part | given | {"state": "output-error" if is_error else "output-available"}
             return
+
+
+async def read_page(store: OwnedStore, run: Run, before: int | None, limit: int) -> ChatMessages:
+    """The last `limit` messages at most, of those that stand before a seq where one is named."""
+    outline = await store.entries(run).outline(run.id)
+    sizes = {one.entry.seq: one.bytes for one in outline}
+    chat = chat_state(run, [one.entry for one in outline])
+    earlier = [message for message in chat.messages if before is None or message.seq < before]
+    first = _first_of(earlier, sizes, limit)
+    page = earlier[first:]
+    stored = {entry.seq: entry for entry in await store.entries(run).some(run.id, [one.seq for one in page])}
+    # What a chat began with and the engine has not stored yet is known whole.
+    messages = [stored.get(one.seq, one) for one in page]
+    return ChatMessages(chat, messages, page[0].seq if first else None)
+
+
+def _first_of(messages: Sequence[Entry], sizes: dict[int, int], limit: int) -> int:
+    """Where the page begins that ends with the last message."""
+    first, taken = len(messages), 0
+    while first and len(messages) - first < limit:
+        taken += sizes.get(messages[first - 1].seq, 0)
+        if taken > PAGE_BYTES and first < len(messages):
+            break
+        first -= 1
+    # What tools gave is shown within the answer that asked for it.
+    if 0 < first < len(messages) and messages[first].tool_results and not messages[first].content:
+        first -= 1
+    return first

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.casting.participants import Casting, TokenBound
-from gateway.chat.bounds import check_given
+from gateway.chat.validation import check_given
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.openai_wire.requests import SYSTEM, CompletionBody, WireMessage
 from gateway.settings import GatewaySettings

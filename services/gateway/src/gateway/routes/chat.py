@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_callers import ReadByToken
-from gateway.chat.pages import read_page
-from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view
+from gateway.chat.views import ChatPage, ChatView, chat_item, chat_view, read_page
 from gateway.errors import FieldProblem, InvalidRequest, NotFound, TooManyStreams
 from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.http.paging import Cursor, Limit, page_size

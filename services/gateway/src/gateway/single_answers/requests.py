@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from gateway.casting.participants import Casting, TokenBound, asked_wish
-from gateway.chat.bounds import check_new
+from gateway.chat.validation import check_new
 from gateway.chat.wire_messages import merged, read_messages, system_prompt
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.agents import Stop

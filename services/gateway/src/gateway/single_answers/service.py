@@ -16,7 +16,7 @@ from gateway.answers.answer_events import CODES, Answered
 from gateway.answers.failures import AnswerFailed
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.json_answer import await_answer
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.answers.route_headers import route_headers
 from gateway.errors import Conflict, NotFound
 from gateway.event_stream import Streams
@@ -59,7 +59,7 @@ class SingleAnswers:
     commands: Commands
     control: RunControl
     streams: Streams
-    readings: Readings
+    reader_leases: ReaderLeases
     router: Router
     token_secret: SecretStr | None
     log: Logger
@@ -145,7 +145,7 @@ class SingleAnswers:
         """The answer of a run that has begun, as a stream. One that is posted for was admitted before it began."""
         counted = nullcontext() if resumes else self.streams.admission.holding(caller)
         stop = self._stop_of(caller, run)
-        serve = AnswerStream(self._follower(run), form, self.readings, run, stop, counted, resumes=resumes)
+        serve = AnswerStream(self._follower(run), form, self.reader_leases, run, stop, counted, resumes=resumes)
         headers = route_headers(self.router, run.settings.scenarios[0].agent, run.id)
         return self.streams.response(serve, headers, advised=advised, caller=caller if resumes else None)
 
@@ -159,7 +159,7 @@ class SingleAnswers:
         try:
             async with asyncio.timeout(run.settings.time_limit_seconds + GRACE_SECONDS):
                 return await await_answer(
-                    request, follower, run.id, follower.seq, self.readings, self.streams.stopping, stop
+                    request, follower, run.id, follower.seq, self.reader_leases, self.streams.stopping, stop
                 )
         except TimeoutError:
             raise AnswerFailed(*CODES[EndedReason.TIMEOUT], {"streamId": run.id}) from None

@@ -10,7 +10,7 @@ import structlog
 from gateway.answers.answer_events import Answered
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.reader import AnswerReader
-from gateway.answers.reader_leases import Readings
+from gateway.answers.reader_leases import ReaderLeases
 from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
@@ -34,7 +34,7 @@ class AnswerStream:
         self,
         follower: AnswerFollower,
         form: PlainFormat,
-        readings: Readings,
+        reader_leases: ReaderLeases,
         run: Run,
         stop: Stop,
         counted: AbstractContextManager[None],
@@ -42,9 +42,9 @@ class AnswerStream:
         resumes: bool,
     ) -> None:
         def finished(_: Answered) -> None:
-            readings.finished(run.id, follower.seq)
+            reader_leases.finished(run.id, follower.seq)
 
-        self._reader = AnswerReader(follower, form, readings, run.id, finished, None if resumes else stop)
+        self._reader = AnswerReader(follower, form, reader_leases, run.id, finished, None if resumes else stop)
         self._limit = run.settings.time_limit_seconds + GRACE_SECONDS
         self._form = form
         self._stop = stop

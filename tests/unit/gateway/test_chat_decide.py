@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from gateway.chat.decide import (
+    AddMessage,
     AnswerAgain,
     Attach,
     Busy,
+    ChatState,
     Decision,
-    Known,
-    Say,
     answer_id,
+    chat_state,
     decide,
-    known,
     shown_id,
 )
 from gateway.chat.wire_messages import Line, read_messages
@@ -46,8 +46,8 @@ def agent(seq: int, text: str = "", **more: Any) -> Entry:
     return line(seq, Side.AGENT, text, **more)
 
 
-def chat(*entries: Entry) -> Known:
-    return Known(list(entries), fold(entries))
+def chat(*entries: Entry) -> ChatState:
+    return ChatState(list(entries), fold(entries))
 
 
 TWO = chat(person(1, "Hi", "m1"), agent(2, "Hello."), person(3, "And?", "m2"), agent(4, "So."))
@@ -67,8 +67,8 @@ def asked(*parts: str) -> dict[str, Any]:
     return {"role": "assistant", "id": "chat:2", "parts": [{"type": "text", "text": "Look."}, *done]}
 
 
-def say(text: str, identity: str | None = None, rewind_to: int | None = None) -> Say:
-    return Say(Line(Side.OPPONENT, text), identity, rewind_to)
+def say(text: str, identity: str | None = None, rewind_to: int | None = None) -> AddMessage:
+    return AddMessage(Line(Side.OPPONENT, text), identity, rewind_to)
 
 
 SUBMIT, AGAIN = "submit-message", "regenerate-message"
@@ -110,7 +110,7 @@ SUBMIT, AGAIN = "submit-message", "regenerate-message"
     ],
 )
 def test_decision(
-    known_chat: Known, posted: list[dict[str, Any]], trigger: str | None, named: str | None, wanted: Decision
+    known_chat: ChatState, posted: list[dict[str, Any]], trigger: str | None, named: str | None, wanted: Decision
 ) -> None:
     assert decide(known_chat, read_messages(posted), trigger=trigger, named=named) == wanted
 
@@ -122,16 +122,16 @@ GIVEN = person(3, "", "chat:2:tools:2", tool_results=RESULTS)
 @pytest.mark.parametrize(
     ("known_chat", "wanted"),
     [
-        (chat(*ASKING), Say(Line(Side.OPPONENT, results=RESULTS[:1]), "chat:2:tools:2")),
+        (chat(*ASKING), AddMessage(Line(Side.OPPONENT, results=RESULTS[:1]), "chat:2:tools:2")),
         (chat(*ASKING, GIVEN), Attach(4)),
         (chat(*ASKING, GIVEN, agent(4, "Cold.")), Attach(4)),
         (chat(*ASKING, person(3, "Never mind", "m2")), Busy()),
     ],
 )
-def test_outputs_of_tools(known_chat: Known, wanted: Decision) -> None:
+def test_outputs_of_tools(known_chat: ChatState, wanted: Decision) -> None:
     posted = read_messages([user("How is it?", "m1"), asked("c1")])
     found = decide(known_chat, posted, trigger=SUBMIT, named=None)
-    if isinstance(found, Say):
+    if isinstance(found, AddMessage):
         assert [one.tool_call_id for one in found.line.results] == ["c1"]
         assert found.client_message_id == "chat:2:tools:2"
     else:
@@ -141,7 +141,7 @@ def test_outputs_of_tools(known_chat: Known, wanted: Decision) -> None:
 def test_second_round_of_tools_belongs_to_the_same_message() -> None:
     once_more = agent(4, "Look again.", tool_calls=(ToolCall(id="c3", name="weather", input="{}"),))
     found = decide(chat(*ASKING, GIVEN, once_more), read_messages([asked("c1", "c3")]), trigger=SUBMIT, named=None)
-    assert isinstance(found, Say)
+    assert isinstance(found, AddMessage)
     assert (found.client_message_id, [one.tool_call_id for one in found.line.results]) == ("chat:2:tools:4", ["c3"])
 
 
@@ -169,7 +169,7 @@ def test_answer_after_tools_has_the_id_of_the_message_that_asked() -> None:
         (chat(agent(1, "Welcome.")), [answered("Welcome.")], AGAIN),
     ],
 )
-def test_what_asks_for_nothing_is_refused(known_chat: Known, posted: list[dict[str, Any]], trigger: str) -> None:
+def test_what_asks_for_nothing_is_refused(known_chat: ChatState, posted: list[dict[str, Any]], trigger: str) -> None:
     with pytest.raises(InvalidRequest):
         decide(known_chat, read_messages(posted), trigger=trigger, named=None)
 
@@ -180,6 +180,6 @@ def test_what_the_first_request_brought_stands_before_the_engine_stored_it() -> 
     given = (GivenMessage(side=Side.OPPONENT, content="Hi", client_message_id="m1"),)
     scenarios = (scenario.model_copy(update={"given": given}),)
     run = run.model_copy(update={"settings": run.settings.model_copy(update={"scenarios": scenarios})})
-    found = known(run, [])
+    found = chat_state(run, [])
     assert (found.next_seq, found.owed, shown_id(found.messages[0])) == (2, True, "m1")
     assert decide(found, read_messages([user("Hi", "m1")]), trigger=SUBMIT, named=None) == Attach(2)

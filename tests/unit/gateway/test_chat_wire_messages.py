@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.chat.bounds import check_line, check_new
+from gateway.chat.validation import check_line, check_new
 from gateway.chat.wire_messages import merged, read_body, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
