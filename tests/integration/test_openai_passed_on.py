@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.casting.participants import Casting
-from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
+from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from integration.llm_runner_world import turn, world

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from gateway.errors import InvalidRequest
 from gateway.http.validation import problems
-from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
+from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway_harness import CASTING
 from shared.contracts.settings import Participant

@@ -9,8 +9,8 @@ from gateway.answers.answer_events import Answered, Closed, Opened, Text, escape
 from gateway.errors import ApiError, ContextTooLong
 from gateway.http.error_shapes import openai_error, openai_status
 from gateway.openai_wire.answers import CompletionChunks, completion
-from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
+from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from gateway_harness import CASTING, ROUTER

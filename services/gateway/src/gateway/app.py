@@ -58,7 +58,7 @@ from gateway.settings import GatewaySettings
 from gateway.single_answers.service import SingleAnswers
 from gateway.starts.idempotency import Acceptance
 from gateway.starts.planning import Planner
-from gateway.starts.start import Starts
+from gateway.starts.service import Starts
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging import subjects

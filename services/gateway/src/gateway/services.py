@@ -19,7 +19,7 @@ from gateway.promptbro.quota import AssistQuota
 from gateway.runs.control import RunControl
 from gateway.settings import GatewaySettings
 from gateway.single_answers.service import SingleAnswers
-from gateway.starts.start import Starts
+from gateway.starts.service import Starts
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.routing import Registry, Router

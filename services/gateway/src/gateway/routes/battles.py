@@ -6,7 +6,8 @@ from gateway.access.callers import CallerOfRequest
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart
 from gateway.services import NeedsStore, ServicesOfApp
-from gateway.starts.start import IdempotencyKey, started
+from gateway.starts.idempotency import IdempotencyKey
+from gateway.starts.service import started
 
 router = APIRouter(prefix="/api/battles", tags=["battles"], dependencies=[NeedsStore])
 

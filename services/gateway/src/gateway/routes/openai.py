@@ -9,8 +9,8 @@ from gateway.access.callers import CallerOfRequest
 from gateway.answers.route_headers import route_headers
 from gateway.errors import InvalidModel
 from gateway.openai_wire.answers import CompletionChunks, completion
-from gateway.openai_wire.asked import completion_settings
 from gateway.openai_wire.requests import CompletionBody
+from gateway.openai_wire.run_settings import completion_settings
 from gateway.schemas.completions import Completion, Model, Models, Refusal
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp

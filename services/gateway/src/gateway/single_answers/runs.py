@@ -7,7 +7,7 @@ from typing import Final
 from gateway.access.callers import Caller
 from gateway.errors import ContextTooLong
 from gateway.starts.planning import new_run
-from gateway.starts.start import new_seed
+from gateway.starts.service import new_seed
 from shared.contracts.money import to_nanos
 from shared.contracts.record import now
 from shared.contracts.runs import Run

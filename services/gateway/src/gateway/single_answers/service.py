@@ -24,9 +24,9 @@ from gateway.health.store_watch import StoreWatch
 from gateway.http.head_requests import is_head
 from gateway.runs.commands import Commands
 from gateway.runs.control import RunControl
+from gateway.single_answers.answer_stream import GRACE_SECONDS, AnswerStream, Stop
 from gateway.single_answers.formats import PlainFormat, ResumableFormat
 from gateway.single_answers.runs import answer_run, answer_seq
-from gateway.single_answers.serving import GRACE_SECONDS, AnswerStream, Stop
 from gateway.single_answers.sessions import SessionView, reconnect
 from shared.contracts.record import now
 from shared.contracts.runs import Run

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from hashlib import sha256
+from typing import Annotated, Final
 
+from fastapi import Depends, Header
 from pydantic import BaseModel
+from pydantic.config import JsonDict
 
-from gateway.errors import Conflict
+from gateway.errors import Conflict, FieldProblem, InvalidRequest
 from gateway.runs.commands import Commands
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
@@ -17,6 +20,25 @@ from shared.storage.owned import StoreOf
 
 READS_AFTER_A_LOSS = 10
 READ_PAUSE_SECONDS = 0.1
+KEY_LENGTH = 255
+KEY: Final[JsonDict] = {"minLength": 1, "maxLength": KEY_LENGTH}
+
+
+async def _idempotency_key(
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and body again is the same run.", json_schema_extra=KEY)
+    ] = None,
+    x_idempotency_key: Annotated[
+        str | None, Header(description="Another name of Idempotency-Key.", json_schema_extra=KEY)
+    ] = None,
+) -> str | None:
+    sent = [key for key in (idempotency_key, x_idempotency_key) if key is not None]
+    if not all(1 <= len(key) <= KEY_LENGTH for key in sent):
+        raise InvalidRequest(FieldProblem("Idempotency-Key", f"must have 1 to {KEY_LENGTH} characters", KEY_LENGTH))
+    return sent[0] if sent else None
+
+
+IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
 
 
 def body_hash(kind: RunKind, body: BaseModel, parent: str | None = None) -> str:

@@ -2,51 +2,29 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Final
 
-from fastapi import Depends, Header, Response
-from pydantic.config import JsonDict
+from fastapi import Response
 
 from gateway.access.callers import Caller
 from gateway.casting.agents import load_agents
-from gateway.errors import FieldProblem, InvalidRequest
+from gateway.errors import Conflict
 from gateway.runs.lookups import find_run
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart, EstimateStart, RetryStart, ScaleStart
 from gateway.starts.estimates import Estimate
 from gateway.starts.idempotency import Acceptance, body_hash
 from gateway.starts.planning import Plan, Planner, agents_named, battles_of, new_run
-from gateway.starts.retries import failed_conversations
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run, links_of, shown_status
 from shared.contracts.words import RunKind
-from shared.storage.owned import StoreOf
+from shared.storage.owned import OwnedStore, StoreOf
 
-KEY_LENGTH = 255
-KEY: Final[JsonDict] = {"minLength": 1, "maxLength": KEY_LENGTH}
 SEEDS = 2**31
 
 
-async def _idempotency_key(
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key and body again is the same run.", json_schema_extra=KEY)
-    ] = None,
-    x_idempotency_key: Annotated[
-        str | None, Header(description="Another name of Idempotency-Key.", json_schema_extra=KEY)
-    ] = None,
-) -> str | None:
-    sent = [key for key in (idempotency_key, x_idempotency_key) if key is not None]
-    if not all(1 <= len(key) <= KEY_LENGTH for key in sent):
-        raise InvalidRequest(FieldProblem("Idempotency-Key", f"must have 1 to {KEY_LENGTH} characters", KEY_LENGTH))
-    return sent[0] if sent else None
-
-
-IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
-
-
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartRequest:
     """A start as it was asked for: what, under which names, from which parent."""
 
     kind: RunKind
@@ -80,19 +58,19 @@ class Starts:
 
     async def battle(self, caller: Caller, body: BattleStart, key: str | None) -> Accepted:
         """One battle, or several as one run."""
-        asked = Asked(RunKind.BATTLE, body, key)
-        if earlier := await self._earlier(caller, asked):
+        request = StartRequest(RunKind.BATTLE, body, key)
+        if earlier := await self._earlier(caller, request):
             return earlier
         agents = await load_agents(self._store_of(caller.owner), agents_named(fields for _, fields in battles_of(body)))
-        return await self._accept(caller, asked, self._planner.battle(body, agents, new_seed()))
+        return await self._accept(caller, request, self._planner.battle(body, agents, new_seed()))
 
     async def scale(self, caller: Caller, body: ScaleStart, key: str | None) -> Accepted:
         """The same battle many times."""
-        asked = Asked(RunKind.SCALE, body, key)
-        if earlier := await self._earlier(caller, asked):
+        request = StartRequest(RunKind.SCALE, body, key)
+        if earlier := await self._earlier(caller, request):
             return earlier
         agents = await load_agents(self._store_of(caller.owner), agents_named([body]))
-        return await self._accept(caller, asked, self._planner.scale(body, agents, new_seed()))
+        return await self._accept(caller, request, self._planner.scale(body, agents, new_seed()))
 
     async def retry(self, caller: Caller, reference: str, body: RetryStart, key: str | None) -> Accepted:
         """What ended by an error in a run that has ended, once more, as a new run with that one as its parent.
@@ -101,11 +79,11 @@ class Starts:
         """
         store = self._store_of(caller.owner)
         parent = await find_run(store, reference)
-        failed = await failed_conversations(store, parent)
-        asked = Asked(parent.kind, body, key, parent.id)
-        if earlier := await self._earlier(caller, asked):
+        failed = await _failed_conversations(store, parent)
+        request = StartRequest(parent.kind, body, key, parent.id)
+        if earlier := await self._earlier(caller, request):
             return earlier
-        return await self._accept(caller, asked, self._planner.retry(parent, failed, body.max_budget_usd))
+        return await self._accept(caller, request, self._planner.retry(parent, failed, body.max_budget_usd))
 
     async def estimate(self, caller: Caller, body: EstimateStart) -> Estimate:
         """What a start would cost; nothing is started."""
@@ -114,29 +92,42 @@ class Starts:
             agents = await load_agents(store, agents_named([body]))
             return self._planner.scale(body, agents, seed=0).estimate
         start = BattleStart.model_validate(body.model_dump(by_alias=True, exclude_unset=True))
-        agents = await load_agents(
-            self._store_of(caller.owner), agents_named(fields for _, fields in battles_of(start))
-        )
+        agents = await load_agents(store, agents_named(fields for _, fields in battles_of(start)))
         return self._planner.battle(start, agents, seed=0).estimate
 
-    async def _earlier(self, caller: Caller, asked: Asked) -> Accepted | None:
+    async def _earlier(self, caller: Caller, request: StartRequest) -> Accepted | None:
         """The run that the same request has made. Raises Conflict where its names stand for another request."""
-        run = await self._acceptance.earlier(caller.owner, asked.body.id, asked.key, asked.hash)
+        run = await self._acceptance.earlier(caller.owner, request.body.id, request.key, request.hash)
         return None if run is None else Accepted(run, new=False)
 
-    async def _accept(self, caller: Caller, asked: Asked, plan: Plan) -> Accepted:
+    async def _accept(self, caller: Caller, request: StartRequest, plan: Plan) -> Accepted:
         plan = plan.fit()
         planned = new_run(
             plan.settings,
             caller,
             now(),
-            client_id=asked.body.id,
-            idempotency_key=asked.key,
-            body_hash=asked.hash,
+            client_id=request.body.id,
+            idempotency_key=request.key,
+            body_hash=request.hash,
             estimated_nanos=plan.estimate.nanos,
-            parent=asked.parent,
+            parent=request.parent,
         )
         return Accepted(*await self._acceptance.accept(planned))
+
+
+async def _failed_conversations(store: OwnedStore, parent: Run) -> list[int]:
+    """The indexes of a run's conversations that ended by error: they never change once it has ended.
+
+    Raises Conflict (`not_retryable`, `not_ended`, `nothing_failed`).
+    """
+    if not parent.rules.retried:
+        raise Conflict("not_retryable", f"A run of kind {parent.kind} cannot be retried; start a new one.")
+    if not parent.terminal:
+        raise Conflict("not_ended", f"Run {parent.id} has not ended: wait for its end, or cancel it first.")
+    failed = await store.conversations(parent).errored()
+    if not failed:
+        raise Conflict("nothing_failed", f"No conversation of run {parent.id} ended by an error: nothing to retry.")
+    return failed
 
 
 def new_seed() -> int:
