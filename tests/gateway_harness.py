@@ -8,7 +8,9 @@ from typing import Any
 
 import structlog
 from httpx import ASGITransport, AsyncClient
+from starlette.requests import Request
 
+from gateway.access.callers import ANYBODY, Caller, Role
 from gateway.app import Gateway, create_app
 from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
@@ -16,6 +18,7 @@ from sample_runs import ended, generation, message
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import CriterionJudgement, Judgement
+from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
 from shared.contracts.transcript import Usage
@@ -110,6 +113,12 @@ def gateway_app(nats_url: str, mongo_url: str, database: str = "gateway_rest", *
     """The app on these servers; whoever makes it begins its lifespan or closes its store."""
     chosen = GatewaySettings(nats_url=nats_url, mongo_url=mongo_url, mongo_database=database, **settings)
     return create_app(chosen, REGISTRY, log, Event())
+
+
+def by_headers(request: Request) -> Caller:
+    """A caller who says their tenant, as a key will: `app.named` of a gateway whose callers are of many tenants."""
+    owner = Owner(request.headers.get("X-Tenant", ANYBODY.tenant), request.headers.get("X-User-Id", ANYBODY.user))
+    return Caller(owner, frozenset(Role))
 
 
 def client_of(app: Gateway) -> AsyncClient:

@@ -1,19 +1,18 @@
-"""Two users of a tenant, and a stranger of another: every route there is, for what is one's own, another's, nobody's.
+"""Two tenants with two users each: every route there is, for what is one's own, another's, nobody's.
 
 A route that is in no table here fails the test: whoever adds one says whose things it names.
 """
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from httpx import AsyncClient, Response
 
-from gateway_harness import alone, client_of, gateway_app, prepared
+from gateway_harness import alone, by_headers, client_of, gateway_app, prepared
 from integration.gateway_chat_world import asked, chat_world, said
 from sample_runs import conversation, message, run
 from shared.contracts.identity import new_id
@@ -25,7 +24,9 @@ from shared.contracts.sessions import Session
 from shared.contracts.words import RunKind
 from shared.storage import Store
 
-ANN, BEN, STRANGER = Owner("default", "ann"), Owner("default", "ben"), Owner("other", "ben")
+ANN, BEN = Owner("default", "ann"), Owner("default", "ben")
+STRANGER, NAMESAKE = Owner("other", "ben"), Owner("other", "ann")
+OWNERS = (ANN, BEN, STRANGER, NAMESAKE)
 SECRET = "secret 4711"
 RUNS = ("runs", "battles", "scale", "comparisons")
 CHATS = ("chat", *(f"chat/{name}" for name in ("advanced", "routed", "managed", "production")))
@@ -54,38 +55,51 @@ BY_BODY: Mapping[str, tuple[dict[str, Any], ...]] = {
     "/api/promptbro/save": ({"sid": "{id}", "as": "template", "name": "kept"},),
     "/api/promptbro/assist": ({"step": "from-report", "input": "", "reportRunId": "{id}"},),
 }
-LISTS = ("/api/runs", *(f"/api/runs?kind={kind.value}" for kind in RunKind), "/api/chats", "/api/admin/dead-letters")
+AGENT: Mapping[str, Any] = {"name": "seller", "systemPrompt": "Sell."}
+TEMPLATE: Mapping[str, Any] = {"name": "seller", "kind": "k", "content": "Sell."}
+BY_THING: Mapping[str, tuple[tuple[str, str, Mapping[str, Any] | None], ...]] = {
+    "agents": (
+        ("get", "/api/agents/{id}", None),
+        ("get", "/api/agents/{id}/versions", None),
+        ("put", "/api/agents/{id}", AGENT),
+        ("delete", "/api/agents/{id}", None),
+        ("post", "/api/battles/start", {"agentId": "{id}"}),
+        ("post", "/api/scale/start", {"agentId": "{id}"}),
+        ("post", "/api/estimates", {"agentId": "{id}"}),
+        ("post", "/api/promptbro/save", {"text": "Sell more.", "as": "agent", "agentId": "{id}"}),
+    ),
+    "prompt-templates": (
+        ("get", "/api/prompt-templates/{id}", None),
+        ("get", "/api/prompt-templates/{id}/versions", None),
+        ("put", "/api/prompt-templates/{id}", TEMPLATE),
+        ("delete", "/api/prompt-templates/{id}", None),
+    ),
+}
+"""What is the whole tenant's, and the requests that name it."""
+LISTS = (
+    "/api/agents",
+    "/api/prompt-templates",
+    "/api/runs",
+    *(f"/api/runs?kind={kind.value}" for kind in RunKind),
+    "/api/chats",
+    "/api/admin/dead-letters",
+)
 ELSEWHERE = {
     # Tested below, or with the letters: what they name stands in a body, or on the broker.
     *(("post", f"/api/{chat}") for chat in (*CHATS, "chat/sse")),
-    *(("post", path) for path in ("/api/battles/start", "/api/scale/start")),
     ("get", "/api/admin/dead-letters/{id}"),
     ("post", "/api/admin/dead-letters/{id}/replay"),
 }
 NOBODYS = {
-    # What is the whole tenant's, what is asked and answered at once, and what names nothing.
-    *((method, f"/api/{things}") for things in ("agents", "prompt-templates") for method in ("get", "post")),
-    *(
-        (method, f"/api/{things}/{{id}}")
-        for things in ("agents", "prompt-templates")
-        for method in ("get", "put", "delete")
-    ),
-    *(("get", f"/api/{things}/{{id}}/versions") for things in ("agents", "prompt-templates")),
+    # What is asked and answered at once, and what names nothing.
+    *(("post", f"/api/{things}") for things in BY_THING),
     *(
         ("get", path)
         for path in ("/api/personas", "/api/models", "/api/health", "/api/health/ai", "/healthz", "/readyz")
     ),
     *(("get", path) for path in ("/v1/models", "/v1/models/{id}")),
-    *(("post", path) for path in ("/v1/chat/completions", "/api/llm", "/api/estimates")),
+    *(("post", path) for path in ("/v1/chat/completions", "/api/llm")),
 }
-
-
-@dataclass
-class Stored:
-    """What Ann and a stranger have; each list holds every name of one thing."""
-
-    ann: dict[str, list[str]]
-    stranger: list[str]
 
 
 async def keep(store: Store, owner: Owner, kind: RunKind, name: str | None) -> list[str]:
@@ -97,17 +111,14 @@ async def keep(store: Store, owner: Owner, kind: RunKind, name: str | None) -> l
     return [one for one in (made.id, name, None if KINDS[kind].answers else made.conversation_id(1)) if one]
 
 
-async def stored(store: Store) -> Stored:
+async def stored(store: Store, owner: Owner = ANN) -> dict[str, list[str]]:
+    """What an owner has; each list holds every name of one thing."""
     settings = run(kind=RunKind.ASSIST).settings
-    session = Session(
-        id=new_id(), tenant=ANN.tenant, user=ANN.user, settings=settings, expires_at=now() + timedelta(minutes=9)
-    )
+    session = Session(id=new_id(), **owner._asdict(), settings=settings, expires_at=now() + timedelta(minutes=9))
     await store.sessions.insert(session)
-    ann = {kind.value: await keep(store, ANN, kind, f"ann-{kind.value}") for kind in (RunKind.CHAT, RunKind.BATTLE)}
-    ann |= {"assist": await keep(store, ANN, RunKind.ASSIST, None), "session": [session.id]}
-    kinds = (RunKind.CHAT, RunKind.BATTLE, RunKind.ASSIST)
-    names = [await keep(store, STRANGER, kind, f"{kind.value}-of-a-stranger") for kind in kinds]
-    return Stored(ann, [name for some in names for name in some])
+    named = f"{owner.user}-" if owner.tenant == ANN.tenant else f"strange-{owner.user}-"
+    kept = {kind.value: await keep(store, owner, kind, named + kind) for kind in (RunKind.CHAT, RunKind.BATTLE)}
+    return kept | {"assist": await keep(store, owner, RunKind.ASSIST, None), "session": [session.id]}
 
 
 @asynccontextmanager
@@ -116,6 +127,7 @@ async def here(nats_url: str, mongo_url: str) -> AsyncIterator[tuple[AsyncClient
     database = f"ownership_{new_id()}"
     async with prepared(nats_url, mongo_url, database) as store:
         app = gateway_app(nats_url, mongo_url, database)
+        app.named = by_headers
         async with client_of(app) as client:
             yield client, store
         app.state.store.close()
@@ -139,7 +151,11 @@ def requests(name: str) -> list[tuple[str, str, Any]]:
 
 
 async def answered(client: AsyncClient, of: Owner, method: str, path: str, body: Any) -> Response:
-    return await client.request(method, path, json=body, headers={"X-User-Id": of.user})
+    return await client.request(method, path, json=body, headers=named(of))
+
+
+def named(of: Owner) -> dict[str, str]:
+    return {"X-Tenant": of.tenant, "X-User-Id": of.user}
 
 
 def told(answer: Response, name: str) -> tuple[int, str]:
@@ -150,17 +166,52 @@ def told(answer: Response, name: str) -> tuple[int, str]:
 
 async def test_what_is_anothers_is_there_as_little_as_what_nobody_has(nats_url: str, mongo_url: str) -> None:
     async with here(nats_url, mongo_url) as (client, store):
-        things = await stored(store)
+        things = {owner: await stored(store, owner) for owner in OWNERS}
         nobodys = "nobody-has-this"
         unknown = [told(await answered(client, BEN, *asking), nobodys) for asking in requests(nobodys)]
-        anns = [name for kind, names in things.ann.items() if kind != "battle" for name in names]
-        for name in (*anns, *things.stranger, f"{anns[0]}-1"):
-            for asking, expected in zip(requests(name), unknown, strict=True):
-                answer = await answered(client, BEN, *asking)
-                assert told(answer, name) == expected, asking
-        for name in anns:
-            standing = await store.runs.find(ANN, name)
-            assert standing is None or standing.control.version == 1
+        for asker in OWNERS:
+            hidden = list(hidden_from(asker, things))
+            for name in (*hidden, f"{hidden[0]}-1"):
+                for asking, expected in zip(requests(name), unknown, strict=True):
+                    answer = await answered(client, asker, *asking)
+                    assert told(answer, name) == expected, (asker, asking)
+        for owner, kept in things.items():
+            for name in (name for names in kept.values() for name in names):
+                standing = await store.runs.find(owner, name)
+                assert standing is None or standing.control.version == 1
+
+
+def hidden_from(asker: Owner, things: Mapping[Owner, Mapping[str, list[str]]]) -> Iterator[str]:
+    """The names of what an asker is not shown: all of them for one asker, for the others the first of each thing."""
+    for owner, kept in things.items():
+        for kind, names in kept.items():
+            if owner != asker and (kind != "battle" or owner.tenant != asker.tenant):
+                yield from names if asker == BEN else names[:1]
+
+
+async def test_agents_and_templates_are_their_tenants(nats_url: str, mongo_url: str) -> None:
+    async with here(nats_url, mongo_url) as (client, _):
+        for things, body in (("agents", AGENT), ("prompt-templates", TEMPLATE)):
+            made = (await answered(client, ANN, "post", f"/api/{things}", body)).json()["id"]
+            for method, path, sent in BY_THING[things]:
+                for asker in (STRANGER, NAMESAKE):
+                    answers = [
+                        told(await answered(client, asker, *asking_for(one, method, path, sent)), one)
+                        for one in (made, "nobody-has-this")
+                    ]
+                    assert answers[0] == answers[1], (asker, method, path)
+                    assert answers[0][0] >= 400, (method, path)
+            for asker, count in ((ANN, 1), (BEN, 1), (STRANGER, 0), (NAMESAKE, 0)):
+                listed = (await answered(client, asker, "get", f"/api/{things}", None)).json()["items"]
+                assert [one["version"] for one in listed] == [1] * count
+            # Else the above would prove nothing.
+            for method, path, sent in sorted(BY_THING[things], key=lambda one: one[0] == "delete"):
+                served = await answered(client, BEN, *asking_for(made, method, path, sent))
+                assert served.status_code < 300, (method, path, served.text)
+
+
+def asking_for(name: str, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[str, str, Any]:
+    return method, path.replace("{id}", name), json.loads(json.dumps(body).replace("{id}", name))
 
 
 async def test_one_finds_ones_own_and_what_the_team_plays(nats_url: str, mongo_url: str) -> None:
@@ -175,7 +226,7 @@ async def test_one_finds_ones_own_and_what_the_team_plays(nats_url: str, mongo_u
         }
         for kind, paths in own.items():
             for owner in (ANN, BEN):
-                for name in things.ann[kind]:
+                for name in things[kind]:
                     statuses = {
                         (await answered(client, owner, "get", path.format(name), None)).status_code for path in paths
                     }
@@ -188,10 +239,10 @@ async def test_one_finds_ones_own_and_what_the_team_plays(nats_url: str, mongo_u
 async def test_lists_hold_ones_own_chats_and_answers_where_they_are_named(nats_url: str, mongo_url: str) -> None:
     async with here(nats_url, mongo_url) as (client, store):
         things = await stored(store)
-        battle, chat, assist = (things.ann[kind][0] for kind in ("battle", "chat", "assist"))
+        battle, chat, assist = (things[kind][0] for kind in ("battle", "chat", "assist"))
         for owner, chats in ((ANN, [chat]), (BEN, [])):
             listed = {}
-            for path in LISTS[:-1]:
+            for path in LISTS[2:-1]:
                 answer = await answered(client, owner, "get", path, None)
                 assert SECRET not in answer.text
                 listed[path.rpartition("=")[2]] = [one["id"] for one in answer.json()["items"]]
@@ -211,6 +262,7 @@ async def test_every_route_has_a_rule() -> None:
         paths = app.openapi()["paths"]
     routes = {(method, re.sub(r"\{[^}]*\}", "{id}", path)) for path, item in paths.items() for method in item}
     ruled = {(method, path) for method, some in BY_PATH.items() for path in some} | ELSEWHERE | NOBODYS
+    ruled |= {(method, path) for some in BY_THING.values() for method, path, _ in some}
     ruled |= {("get", path) for path in BY_QUERY} | {("post", path) for path in BY_BODY}
     ruled |= {("get", path.partition("?")[0]) for path in LISTS}
     assert {route for route in routes if route[0] != "head"} == ruled

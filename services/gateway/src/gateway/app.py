@@ -9,7 +9,8 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.access.authentication import Authentication
+from gateway.access.authentication import Authentication, CallerOf, NamedCallers
+from gateway.access.token_callers import TokenCallers
 from gateway.answers.reader_leases import ReaderLeases
 from gateway.casting.participants import Casting
 from gateway.chat.chats import Chats
@@ -102,6 +103,7 @@ class Gateway(FastAPI):
     """The app with its headers outside of it: answers nobody foresaw carry request ids and CORS headers too."""
 
     settings: GatewaySettings
+    named: CallerOf
 
     def openapi(self) -> dict[str, Any]:
         """The document, made when it is first asked for."""
@@ -113,7 +115,7 @@ class Gateway(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
         cors = cors_of(self.settings)
-        known = Authentication(limited, self.settings)
+        known = Authentication(limited, TokenCallers(self.settings.stream_token_secret), self.named)
         guarded = foreign_pages(HeadRequests(known), self.settings, cors)
         return OutermostLayer(ResponseHeaders(CrossOriginHeaders(guarded, cors)))
 
@@ -136,6 +138,7 @@ def create_app(settings: GatewaySettings, registry: Registry, log: Logger, shutt
         generate_unique_id_function=operation_id,
     )
     app.settings = settings
+    app.named = NamedCallers(settings.host)
     app.state.store = store = Store(settings)
     app.state.services = services = services_of(settings, registry, store, shutting_down, log)
     routes = [route for resource in ROUTES for route in resource.router.routes]
