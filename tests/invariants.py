@@ -12,13 +12,14 @@ from typing import Any
 import orjson
 from nats.aio.client import Client
 
+from shared.contracts import subjects
 from shared.contracts.generations import Generation
 from shared.contracts.identity import content_hash
 from shared.contracts.runs import Run
 from shared.contracts.transcript import MESSAGE_EVENT_LIMIT, Entry
 from shared.contracts.words import EntryKind, Purpose, RunKind
 from shared.ending import total_usage
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.storage import Store
 
 FACTS = frozenset({"run.started", "message", "judgement", "conversation.ended", "report.ready", "run.ended"})

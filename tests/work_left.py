@@ -2,7 +2,7 @@
 
 from nats.aio.client import Client
 
-from shared.messaging import subjects
+from shared.contracts import subjects
 
 
 async def work_left(client: Client) -> dict[str, int]:

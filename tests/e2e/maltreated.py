@@ -16,7 +16,8 @@ from e2e.watching import Event, identity
 from invariants import Witness, assert_all
 from local_stack.processes import Process
 from local_stack.stack import Stack
-from shared.messaging import history, subjects
+from shared.contracts import subjects
+from shared.messaging import history
 from shared.settings import MongoSettings
 from shared.storage import Store
 

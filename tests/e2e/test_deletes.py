@@ -9,7 +9,8 @@ from nats.aio.client import Client
 
 from e2e.test_chat import asked, counted, posted, said
 from local_stack.stack import Stack
-from shared.messaging import history, subjects
+from shared.contracts import subjects
+from shared.messaging import history
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

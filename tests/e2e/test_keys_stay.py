@@ -14,7 +14,8 @@ from pymongo import MongoClient
 
 from local_stack.stack import Stack
 from real_servers import own_connection
-from shared.messaging import history, subjects
+from shared.contracts import subjects
+from shared.messaging import history
 from support.byte_provider import (
     COUNTED,
     DONE,

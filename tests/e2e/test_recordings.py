@@ -25,8 +25,9 @@ from local_stack.stack import Stack
 from real_servers import database_name
 from recordings import shown
 from recordings.load import Line, Recording
+from shared.contracts import subjects
 from shared.contracts.words import RunKind, Wanted
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.settings import MongoSettings
 from shared.storage import Store
 from support.eventually import eventually

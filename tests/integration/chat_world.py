@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from integration.engine_world import Engine
 from sample_runs import AGENT, ANYBODY, OPPONENT, run
+from shared.contracts import subjects
 from shared.contracts.events import MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -13,7 +14,6 @@ from shared.contracts.settings import ConversationSettings, GivenMessage, Partic
 from shared.contracts.transcript import Entry, fold
 from shared.contracts.words import EntryKind, RunKind, Side
 from shared.contracts.work import RunCommanded
-from shared.messaging import subjects
 from support.eventually import eventually
 
 A_CENTURY_SECONDS = 100 * 365.25 * 24 * 3600

@@ -15,6 +15,7 @@ from gateway.event_stream import Streams
 from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
 from sample_runs import message
+from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import (
     AgentShown,
@@ -32,7 +33,6 @@ from shared.contracts.settings import ConversationSettings, Participant, RunSett
 from shared.contracts.transcript import Failure, Usage, UsageView
 from shared.contracts.words import EndedReason, RunKind, RunStatus, Side
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.routing import Registry

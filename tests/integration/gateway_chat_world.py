@@ -11,13 +11,14 @@ import httpx
 
 from integration.event_stream_world import Instance, World, world
 from sample_runs import message
+from shared.contracts import subjects
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Failure, ToolCall, Usage
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import RunCommanded
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from support.eventually import eventually

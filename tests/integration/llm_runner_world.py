@@ -15,6 +15,7 @@ from llm_runner.settings import CallSettings, RetrySettings, RunnerSettings, Slo
 from local_stack.demo_registry import demo_registry
 from real_servers import database_name, own_connection, own_store
 from sample_runs import OPPONENT, run, scenario
+from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -22,7 +23,7 @@ from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.routing import Registry
 from shared.settings import HealthSettings, MongoSettings, NatsSettings

@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 
 from sample_runs import ANYBODY, ended, result_of
 from shared.cancellation import cancel_all
+from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
@@ -24,7 +25,7 @@ from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import EndedReason, Lane, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.routing import Registry, Router

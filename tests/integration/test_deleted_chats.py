@@ -10,13 +10,14 @@ from gateway.chat.service import ChatService
 from integration.event_stream_world import Instance
 from integration.gateway_chat_world import CHAT, ChatWorld, asked, chat_world, said
 from sample_runs import ANYBODY
+from shared.contracts import subjects
 from shared.contracts.events import ControlChanged, RunEnded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import Purpose, RunStatus, Wanted
 from shared.contracts.work import DeadLetter, GenerationRequested, MemoryRequested
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from support.eventually import eventually
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from integration.event_stream_world import Event, Instance, Story, World, world
+from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
-from shared.messaging import subjects
 from support.eventually import eventually
 
 

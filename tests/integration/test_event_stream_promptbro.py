@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from integration.event_stream_world import Client, Event, Story, World, world
+from shared.contracts import subjects
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, Side, Wanted
-from shared.messaging import history, subjects
+from shared.messaging import history
 from support.eventually import eventually
 
 ASSIST = "/api/promptbro/assist"

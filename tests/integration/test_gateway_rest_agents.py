@@ -10,7 +10,7 @@ import pytest
 from httpx import AsyncClient
 
 from gateway_harness import gateway, prepared
-from shared.messaging import subjects
+from shared.contracts import subjects
 from shared.storage import Store
 
 DATABASE = "gateway_rest_agents"

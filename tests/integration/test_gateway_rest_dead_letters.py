@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from gateway_harness import gateway, prepared
 from real_servers import database_name, own_connection
 from sample_runs import DOLLAR, JUDGE, conversation, ended, result_of, run, scenario
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure
@@ -23,7 +24,7 @@ from shared.contracts.work import (
     ReportRequested,
     RunCommanded,
 )
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 

@@ -11,10 +11,11 @@ import pytest
 from httpx import AsyncClient
 
 from gateway_harness import Writer, gateway, prepared
+from shared.contracts import subjects
 from shared.contracts.reports import Evidence, FailureMode
 from shared.contracts.words import EndedReason, FailureTag, RunStatus, Wanted
 from shared.contracts.work import RunCommanded
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.storage import Store
 
 DATABASE = "gateway_rest_runs"

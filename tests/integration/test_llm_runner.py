@@ -7,12 +7,13 @@ import pytest
 
 from integration.llm_runner_world import World, names, turn, world
 from sample_runs import JUDGE, ended, message, scenario
+from shared.contracts import subjects
 from shared.contracts.events import AttemptStarted
 from shared.contracts.identity import conversation_id, new_id
 from shared.contracts.record import now
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.ending import total_usage
-from shared.messaging import history, subjects
+from shared.messaging import history
 from support.eventually import eventually
 
 

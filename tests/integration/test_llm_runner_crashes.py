@@ -16,11 +16,11 @@ from local_stack.processes import Process
 from local_stack.servers import MongoServer, NatsServer
 from real_servers import own_connection
 from sample_runs import message
+from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane, Purpose, Side
 from shared.ending import total_usage
-from shared.messaging import subjects
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ack_wait

@@ -11,10 +11,10 @@ import pytest
 from integration.engine_world import limit, most_at_once
 from integration.llm_runner_world import World, turn, world
 from sample_runs import OPPONENT, message, scenario
+from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane, Purpose, Side
-from shared.messaging import subjects
 from support.eventually import eventually
 
 CALL_SECONDS = 0.25

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.summarizer_world import REPORT_USAGE, TURN_USAGE, World, draft, scale_test, serving, world
+from shared.contracts import subjects
 from shared.contracts.reports import Evidence, Report
 from shared.contracts.runs import Budget
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
-from shared.messaging import history, subjects
+from shared.messaging import history
 from unit.summarizer.played_runs import AGENT_PROMPT, RUN, run_of, scenario
 
 GOAL, LIMIT, ERROR = EndedReason.GOAL, EndedReason.LIMIT, EndedReason.ERROR

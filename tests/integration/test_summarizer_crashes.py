@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.summarizer_world import World, draft, read_material, scale_test, serving, stored_answer, world
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.words import EndedReason, Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import StaleMessage
-from shared.messaging import history, subjects
+from shared.messaging import history
 from summarizer.compose import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft

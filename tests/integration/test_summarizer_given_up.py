@@ -10,10 +10,10 @@ import pytest
 import structlog
 
 from integration.summarizer_world import World, draft, scale_test, serving, world
+from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.words import EndedReason, RunStatus
 from shared.contracts.work import PromptMessage
-from shared.messaging import subjects
 from summarizer import looks
 from summarizer.compose import compose
 from summarizer.prompts import PROMPT_BYTES_AT_MOST, fitted

@@ -8,13 +8,14 @@ from nats.aio.msg import Msg
 
 from integration.summarizer_world import LOG, World, summarizer, world
 from sample_runs import AGENT, generation, message, run, scenario
+from shared.contracts import subjects
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import EntryKind, Lane, Purpose, RunKind
 from shared.contracts.work import GenerationRequested, GenerationStored, MemoryRequested
 from shared.errors import NotYet
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.routing import Registry, Router
 from summarizer.handlers import GiveUps
 from summarizer.memory_looks import MemoryLooks

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from integration.summarizer_world import LOG, World, draft, scale_test, world
+from shared.contracts import subjects
 from shared.contracts.identity import new_id
 from shared.contracts.words import EndedReason
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.settings import NatsSettings
 

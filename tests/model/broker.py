@@ -17,8 +17,8 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import PubAck
 
 from model.loops import EPOCH, Clock, Process
+from shared.contracts import subjects
 from shared.contracts.words import Lane
-from shared.messaging import subjects
 from shared.topology.streams import ACK_WAIT_SECONDS, DUPLICATE_WINDOW_SECONDS, ack_wait
 
 LATER = "later."

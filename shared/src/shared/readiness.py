@@ -12,8 +12,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
 from shared.cancellation import within
+from shared.contracts import subjects
 from shared.errors import BrokerUnavailable, StoreUnavailable
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.probes import probe
 from shared.proof import Proof

@@ -25,13 +25,14 @@ from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
 from sample_runs import registry
 from shared.cancellation import cancel_all
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Lane, Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
-from shared.messaging import subjects, subscriptions
+from shared.messaging import subscriptions
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.messaging.subscriptions import FastSubscription, settled_by

@@ -17,6 +17,7 @@ from orchestrator.decide import ConversationFacts, Effect, decide
 from orchestrator.settings import OrchestratorSettings
 from real_servers import own_connection
 from sample_runs import ANYBODY, conversation, message, run, scenario
+from shared.contracts import subjects
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -25,7 +26,7 @@ from shared.contracts.transcript import Failure, ToolCall
 from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Side, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from support.eventually import eventually

@@ -7,6 +7,7 @@ from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
 from sample_runs import JUDGE, generation, run, scenario, usage_row
+from shared.contracts import subjects
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
@@ -14,7 +15,6 @@ from shared.contracts.runs import Run
 from shared.contracts.words import EndedReason, JudgementStatus, Purpose
 from shared.contracts.words import Stage as JudgeStage
 from shared.contracts.work import GenerationStored, UsageAppeared
-from shared.messaging import subjects
 from shared.storage import Store
 from support.eventually import eventually
 

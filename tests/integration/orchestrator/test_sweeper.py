@@ -8,10 +8,10 @@ from integration.orchestrator.scripts import Held
 from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
 from sample_runs import ANYBODY, registry, run, scenario
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
 from shared.contracts.words import EndedReason, RunStatus, Wanted
-from shared.messaging import subjects
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap

@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
 from sample_runs import run, usage_row
+from shared.contracts import subjects
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
@@ -16,7 +17,7 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose
 from shared.contracts.work import UsageAppeared
 from shared.ending import end_run
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 

@@ -14,8 +14,9 @@ from local_stack.finder import Binary, find_nats
 from local_stack.servers import NatsServer, running
 from sample_runs import registry
 from shared import proof
+from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.settings import NatsSettings

@@ -8,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 
 from sample_runs import message
+from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import ControlChanged, MessageAdded
 from shared.contracts.identity import new_id
@@ -15,7 +16,7 @@ from shared.contracts.record import now
 from shared.contracts.words import Lane, Purpose, Side
 from shared.contracts.work import GenerationRequested, PromptMessage, RunCommanded
 from shared.errors import BrokerUnavailable, NotStorable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.history import StoredMessage
 from shared.messaging.publisher import Publisher
 from work_left import work_left

@@ -9,7 +9,7 @@ from nats.js.errors import NotFoundError
 
 from sample_runs import registry
 from shared.cancellation import cancel_all
-from shared.messaging import subjects
+from shared.contracts import subjects
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.settings import NatsSettings

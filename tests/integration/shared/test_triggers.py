@@ -12,10 +12,10 @@ from nats.aio.msg import Msg
 
 from real_servers import own_connection
 from sample_runs import registry
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.work import RunCommanded
 from shared.errors import PermanentError
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import Delivery, UnreadableMessage

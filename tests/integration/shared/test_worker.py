@@ -12,7 +12,7 @@ import structlog
 from local_stack.ports import free_port
 from real_servers import database_name
 from sample_runs import registry
-from shared.messaging import subjects
+from shared.contracts import subjects
 from shared.settings import HealthSettings, MongoSettings, NatsSettings, WorkerSettings
 from shared.worker import http as http_module
 from shared.worker.worker import Work, Worker

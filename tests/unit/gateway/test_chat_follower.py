@@ -14,11 +14,11 @@ from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
+from shared.contracts import subjects
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import Side
 from shared.errors import BrokerUnavailable
-from shared.messaging import subjects
 from support.eventually import eventually
 from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run
 

@@ -2,7 +2,7 @@
 
 from gateway.event_stream.log.completeness import Completeness
 from gateway.event_stream.log.events import DELTA, StreamEvent
-from shared.messaging import subjects
+from shared.contracts import subjects
 from unit.gateway.event_stream_fakes import RUN, WHOLE
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from shared import readiness as module
-from shared.messaging import subjects
+from shared.contracts import subjects
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
 from shared.storage import Store

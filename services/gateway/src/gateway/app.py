@@ -61,8 +61,8 @@ from gateway.starts.idempotency import Acceptance
 from gateway.starts.planning import Planner
 from gateway.starts.service import Starts
 from shared.cancellation import cancel_all
+from shared.contracts import subjects
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.heartbeats import HEARTBEAT_SECONDS, publish_heartbeats
 from shared.readiness import Readiness

@@ -26,9 +26,9 @@ from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JobSettlement
 from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all
+from shared.contracts import subjects
 from shared.contracts.words import Lane
 from shared.logs import Logger, configure
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import Take, WorkPull
 from shared.messaging.quick_client import QuickClient

@@ -11,12 +11,12 @@ from nats.aio.msg import Msg
 
 from llm_runner.clock import Interruption
 from llm_runner.held import HeldJobs
+from shared.contracts import subjects
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.runs import Control
 from shared.contracts.words import Wanted
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
-from shared.messaging import subjects
 
 _CANCEL, _STOP = "cancel", "stop"
 

@@ -3,10 +3,10 @@
 A lost delta is healed by its `message`, so nothing here is confirmed and nothing that fails here fails the call.
 """
 
+from shared.contracts import subjects
 from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.quick_client import QuickClient
 
 LONGEST_DELTA = 64 * 1024

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from nats.aio.client import Client
 
+from shared.contracts import subjects
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import generation_key
 from shared.contracts.work import GenerationRequested
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.storage import Store
 
 BEFORE_FIRST_JOB = timedelta(minutes=5)

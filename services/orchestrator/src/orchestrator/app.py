@@ -13,8 +13,8 @@ from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings, ProcessSettings
 from orchestrator.sweeper import Sweeper
 from shared import logs
+from shared.contracts import subjects
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Triggers

@@ -6,11 +6,12 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from orchestrator.settings import OrchestratorSettings
+from shared.contracts import subjects
 from shared.contracts.identity import generation_key
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Purpose
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.storage import Store
 
 PublishLook = Callable[[str, str | None, str], Awaitable[None]]

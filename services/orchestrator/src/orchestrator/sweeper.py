@@ -17,13 +17,14 @@ from nats.aio.client import Client
 from orchestrator.chat_sweeper import ChatSweeper
 from orchestrator.expiry import Expiry
 from orchestrator.settings import OrchestratorSettings
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Wanted
 from shared.contracts.work import RunCommanded
 from shared.errors import TransientError
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.tracebacks import described

@@ -3,8 +3,8 @@
 import asyncio
 
 from shared import logs
+from shared.contracts import subjects
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Triggers

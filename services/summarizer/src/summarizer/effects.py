@@ -1,5 +1,6 @@
 """Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2 and 5)."""
 
+from shared.contracts import subjects
 from shared.contracts.events import ReportReady
 from shared.contracts.record import now
 from shared.contracts.reports import Report
@@ -7,7 +8,6 @@ from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.ending import end_run
 from shared.errors import NotYet, Taken
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.routing import Route
 from shared.storage import Store

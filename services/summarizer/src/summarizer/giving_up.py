@@ -8,12 +8,12 @@ the run, where it cannot be read                ends as it stands
 
 from nats.aio.msg import Msg
 
+from shared.contracts import subjects
 from shared.contracts.work import GenerationStored, ReportRequested
 from shared.ending import abandon_run, end_run
 from shared.errors import StaleMessage, UnknownRun
 from shared.failing import failure_of
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import UnreadableMessage, read

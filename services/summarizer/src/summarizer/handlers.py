@@ -2,12 +2,12 @@
 
 from nats.aio.msg import Msg
 
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationStored, MemoryRequested, ReportGivenUp, ReportRequested
 from shared.errors import StaleMessage
 from shared.failing import lettered
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import Delivery, UnreadableMessage, read
 from summarizer.memory_looks import MemoryLooks

@@ -6,6 +6,7 @@ memory.do ─▶ read ─┬▶ job, whose done is the orchestrator's
 
 import asyncio
 
+from shared.contracts import subjects
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, generation_key
 from shared.contracts.record import now
@@ -15,7 +16,6 @@ from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested, GenerationStored, MemoryRequested
 from shared.errors import NotYet, StaleMessage, Taken
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.publisher import Publisher
 from shared.routing import Router, UnknownModel
 from shared.storage import Store

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
+from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.kinds import KINDS, KindRules
 from shared.contracts.money import to_usd
@@ -216,7 +217,7 @@ def status_view(run: Run) -> StatusView:
         run_id=run.id,
         client_id=run.client_id,
         kind=run.kind,
-        subject=f"run.{run.id}.events",
+        subject=subjects.events(run.id),
         status=shown_status(run),
         terminal=run.terminal,
         progress=round(100 * (run.completed + run.failed) / run.total),

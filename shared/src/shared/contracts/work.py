@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator
 
+from shared.contracts import subjects
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import LANE_OF
@@ -28,7 +29,7 @@ class RunCommanded(Message):
     its fact is published by whoever takes the job for its answer. Any other message's fact is out before the command.
     """
 
-    subject: ClassVar = "cmd.run"
+    subject: ClassVar = subjects.COMMANDS
     type: Literal["run.commanded"] = "run.commanded"
     conversation_id: str | None = None
     version: int = 0
@@ -50,7 +51,7 @@ class RunCommanded(Message):
 class MemoryRequested(Message):
     """A chat has grown beyond what its model is shown: messages 1..seq are to be folded into its summary."""
 
-    subject: ClassVar = "memory.do"
+    subject: ClassVar = subjects.MEMORY
     type: Literal["memory.requested"] = "memory.requested"
     conversation_id: str
     seq: int
@@ -92,7 +93,7 @@ class GenerationRequested(Message):
     repeat: bool = False
     first_job_at: Timestamp
     conversation_started_at: Timestamp | None = None
-    done_subject: str = "llm.done.orchestrator"
+    done_subject: str = subjects.DONE_ORCHESTRATOR
     question: Entry | None = None
     prompt: tuple[PromptMessage, ...] = ()
     temperature: float = 0.7
@@ -110,7 +111,7 @@ class GenerationRequested(Message):
 
     @property
     def subject(self) -> str:
-        return f"llm.do.{self.provider}.{self.lane}"
+        return subjects.jobs(self.provider, self.lane)
 
     @property
     def message_id(self) -> str:
@@ -154,7 +155,7 @@ class GenerationStored(Message):
 class UsageAppeared(Message):
     """A late usage row was stored after its conversation's totals were taken, or its run's (section 8)."""
 
-    subject: ClassVar = "llm.done.orchestrator"
+    subject: ClassVar = subjects.DONE_ORCHESTRATOR
     type: Literal["usage.appeared"] = "usage.appeared"
     conversation_id: str | None = None
     attempt: str
@@ -169,7 +170,7 @@ class UsageAppeared(Message):
 class ReportRequested(Message):
     """Every conversation of a run has ended: its report is owed."""
 
-    subject: ClassVar = "report.do"
+    subject: ClassVar = subjects.REPORTS
     type: Literal["report.requested"] = "report.requested"
 
     @property
@@ -184,7 +185,7 @@ class DeadLetter(Message):
     broker takes.
     """
 
-    subject: ClassVar = "dlq.generation"
+    subject: ClassVar = subjects.GENERATION_GIVEN_UP
     type: Literal["generation.given-up"] = "generation.given-up"
     key: str
     failure: Failure
@@ -218,12 +219,12 @@ class TriggerGivenUp(Message):
 class ReportGivenUp(TriggerGivenUp):
     """Of the summarizer: a report, or a chat's summary."""
 
-    subject: ClassVar = "dlq.report"
+    subject: ClassVar = subjects.REPORT_GIVEN_UP
     type: Literal["report.given-up"] = "report.given-up"
 
 
 class LookGivenUp(TriggerGivenUp):
     """Of the orchestrator: a look at a run or at a conversation."""
 
-    subject: ClassVar = "dlq.look"
+    subject: ClassVar = subjects.LOOK_GIVEN_UP
     type: Literal["look.given-up"] = "look.given-up"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import orjson
 from nats.errors import Error as NatsError
 
+from shared.contracts import subjects
 from shared.contracts.record import iso, now
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 
 HEARTBEAT_SECONDS = 5.0

@@ -9,8 +9,8 @@ import json
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
-from shared.messaging import subjects
 
 TIMEOUT_SECONDS = 2.0
 

@@ -8,6 +8,7 @@ from nats.errors import MaxPayloadError
 from nats.js.api import PubAck
 from pydantic_core import PydanticSerializationError
 
+from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import RunEvent
 from shared.contracts.record import Message, iso, now
@@ -23,7 +24,7 @@ from shared.contracts.work import (
     UsageAppeared,
 )
 from shared.errors import BrokerUnavailable, NotStorable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.purging import purge_events
 
 PUBLISH_TIMEOUT_SECONDS = 5.0

@@ -20,8 +20,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from shared.cancellation import ends_within
+from shared.contracts import subjects
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.credit import REQUEST_SECONDS, Credit
 from shared.tracebacks import described
 

@@ -7,8 +7,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
-from shared.messaging import history, subjects
+from shared.messaging import history
 
 TIMEOUT_SECONDS = 5.0
 WITH_WORDS = (
@@ -36,7 +37,7 @@ async def drop_work(client: Client, run_id: str) -> None:
 
 async def drop_letters(client: Client, run_ids: Collection[str]) -> None:
     """No dead letter is about one of the runs any more. Raises BrokerUnavailable."""
-    await _drop(client, subjects.DEAD_LETTERS, "dlq.>", frozenset(run_ids))
+    await _drop(client, subjects.DEAD_LETTERS, subjects.GIVEN_UP, frozenset(run_ids))
 
 
 async def _drop(client: Client, stream: str, subject: str, about: Collection[str], kept: str | None = None) -> None:

@@ -16,8 +16,8 @@ from faststream import AckPolicy, BaseMiddleware, ContextRepo
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.aio.msg import Msg
 
+from shared.contracts import subjects
 from shared.contracts.record import Message
-from shared.messaging import subjects
 from shared.messaging.reading import Delivery, Reader, annotation_of, contracts_of
 
 Handler = Callable[[Any, Delivery], Awaitable[None]]

@@ -5,7 +5,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 
-from shared.messaging import subjects
+from shared.contracts import subjects
 from shared.routing import Registry
 from shared.settings import NatsSettings
 from shared.storage import Store

@@ -10,8 +10,8 @@ from nats.js.api import (
     StreamConfig,
 )
 
+from shared.contracts import subjects
 from shared.contracts.words import Lane
-from shared.messaging import subjects
 from shared.routing import Registry
 from shared.settings import NatsSettings
 
@@ -44,7 +44,7 @@ def streams(settings: NatsSettings) -> list[StreamConfig]:
         StreamConfig(
             name=subjects.RUN_EVENTS,
             description="What every run did, in order; heard live on ev.>",
-            subjects=["run.*.events", "run.*.text.*", subjects.probe(subjects.RUN_EVENTS)],
+            subjects=[subjects.events("*"), subjects.text("*", "*"), subjects.probe(subjects.RUN_EVENTS)],
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             discard=DiscardPolicy.OLD,
@@ -53,13 +53,13 @@ def streams(settings: NatsSettings) -> list[StreamConfig]:
             duplicate_window=DUPLICATE_WINDOW_SECONDS,
             allow_direct=True,
             allow_rollup_hdrs=True,
-            republish=RePublish(src="run.>", dest="ev.>"),
+            republish=RePublish(src=subjects.RUNS, dest=subjects.RUNS_LIVE),
             num_replicas=settings.nats_replicas,
         ),
         StreamConfig(
             name=subjects.DEAD_LETTERS,
             description="Work that was given up, with the reason",
-            subjects=["dlq.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"],
+            subjects=[subjects.GIVEN_UP, subjects.TERMINATED],
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             max_age=DEAD_LETTERS_MAX_AGE_SECONDS,

@@ -12,13 +12,14 @@ from gateway.chat.decide import AddMessage, AnswerAgain, Attach, Busy, ChatState
 from gateway.chat.entries import message_entry, rewind_entry
 from gateway.errors import Conflict, NotFound
 from gateway.runs.commands import Commands
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import RunKind, Side, Wanted
 from shared.errors import NotYet, Taken
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.storage.owned import StoreOf
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from nats.errors import Error as NatsError
 
+from shared.contracts import subjects
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import generation_key
 from shared.contracts.record import now
@@ -15,7 +16,7 @@ from shared.contracts.words import EntryKind, Purpose
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.tracebacks import described

@@ -18,10 +18,10 @@ from nats.errors import Error as NatsError
 from gateway.chat.chats import Chats
 from gateway.event_stream.log.hub import Hub
 from gateway.runs.control import RunControl
+from shared.contracts import subjects
 from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.purging import drop_letters, drop_work, purge_events
 from shared.storage.owned import StoreOf

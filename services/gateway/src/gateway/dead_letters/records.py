@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from gateway.dead_letters.views import DeadLetterItem, DeadLetterPage, DeadLetterView
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
+from shared.contracts import subjects
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.transcript import Failure
 from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, LookGivenUp, ReportGivenUp
 from shared.errors import BrokerUnavailable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.messaging.history import StoredMessage
 from shared.storage.owned import OwnedStore

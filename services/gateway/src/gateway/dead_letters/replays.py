@@ -18,6 +18,7 @@ from gateway.access.callers import Caller
 from gateway.dead_letters.records import DeadLetterRecord, client_of, find_record
 from gateway.dead_letters.views import Replayed
 from gateway.errors import Conflict
+from shared.contracts import subjects
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
 from shared.contracts.routes import RouteWish
@@ -32,7 +33,6 @@ from shared.contracts.work import (
     ReportRequested,
     RunCommanded,
 )
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.routing import Router

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.logs import Logger
-from shared.messaging import subjects
 
 SERVICES = ("gateway", "orchestrator", "llm-runner", "summarizer")
 FRESH_SECONDS = 15.0

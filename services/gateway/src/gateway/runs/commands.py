@@ -6,13 +6,13 @@ import json
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 
+from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Wanted
 from shared.contracts.work import RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
-from shared.messaging import subjects
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from shared.contracts import subjects
 from shared.contracts.runs import Run
-from shared.messaging import subjects
 
 TEXTS_FOLLOWED: Final = 64
 """Up to so many conversations all texts of a run are followed; of a larger run only those somebody asks for."""

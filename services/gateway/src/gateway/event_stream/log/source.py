@@ -12,8 +12,9 @@ from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
 from gateway.event_stream.log.events import DELTA, RUN_ENDED, StreamEvent, View
+from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.messaging.connection import Connection
 from shared.messaging.quick_client import QuickClient, read_headers
 

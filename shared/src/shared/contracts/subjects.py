@@ -13,8 +13,19 @@ DONE_ORCHESTRATOR: Final = "llm.done.orchestrator"
 DONE_SUMMARIZER: Final = "llm.done.summarizer"
 REPORTS: Final = "report.do"
 MEMORY: Final = "memory.do"
+JOBS: Final = "llm.do.*.*"
 LIVE_JOBS: Final = f"llm.do.*.{Lane.LIVE}"
 LATER_JOBS: Final = "later.>"
+
+GENERATION_GIVEN_UP: Final = "dlq.generation"
+REPORT_GIVEN_UP: Final = "dlq.report"
+LOOK_GIVEN_UP: Final = "dlq.look"
+GIVEN_UP: Final = "dlq.>"
+TERMINATED: Final = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"
+"""Where the broker itself says that a message was taken off its queue unread."""
+
+RUNS: Final = "run.>"
+RUNS_LIVE: Final = "ev.>"
 
 ORCHESTRATOR_COMMANDS: Final = "orchestrator-commands"
 ORCHESTRATOR_DONE: Final = "orchestrator-done"
@@ -24,7 +35,7 @@ SUMMARIZER_MEMORY: Final = "summarizer-memory"
 
 WORK_SUBJECTS: Final = (
     COMMANDS,
-    "llm.do.*.*",
+    JOBS,
     DONE_ORCHESTRATOR,
     DONE_SUMMARIZER,
     REPORTS,
