@@ -21,9 +21,10 @@ from integration.llm_runner_world import World, world
 from invariants import Witness, assert_all
 from orchestrator import app as orchestrator
 from orchestrator.settings import ProcessSettings as OrchestratorProcess
+from shared.contracts import subjects
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
-from shared.messaging import history, subjects
+from shared.messaging import history
 from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from summarizer import app as summarizer
