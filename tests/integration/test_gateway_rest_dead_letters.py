@@ -150,9 +150,9 @@ async def test_a_turn_of_a_playing_conversation_is_asked_for_again_once(
     letter = await give_up(broker, job)
     first, second = await replayed(client, letter), await replayed(client, letter)
     (again,) = await waiting(broker, "llm.do.demo.batch")
-    assert (again["hop"], again["repeat"], again["seq"]) == (1, True, 2)
+    assert (again["hop"], again["replay"], again["repeat"], again["seq"]) == (0, 1, True, 2)
     assert (first["duplicate"], second["duplicate"]) == (False, True)
-    assert first["messageId"] == f"{job.key}:job:1"
+    assert first["messageId"] == f"{job.key}:job:r1"
 
 
 async def test_a_turn_of_an_ended_conversation_is_retry_faileds(
@@ -173,7 +173,7 @@ async def test_a_judge_whose_failure_stands_is_asked_in_the_next_pass(
     playing = await begun(store)
     job = job_of(playing, Purpose.JUDGE, stage=Stage.FAST)
     letter = await give_up(broker, job)
-    assert (await replayed(client, letter))["messageId"] == f"{job.key}:job:1"
+    assert (await replayed(client, letter))["messageId"] == f"{job.key}:job:r1"
     await fail(store, job)
     assert (await replayed(client, letter))["messageId"] == f"{job.key}:p1:job"
     await fail(store, job.model_copy(update={"pass_number": 1}))

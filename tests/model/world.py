@@ -140,7 +140,7 @@ class World:
         if message.delivered:
             self._touch_job(message)
         job = _job(message)
-        if job is not None and (message.delivered or job.repeat or job.hop):
+        if job is not None and (message.delivered or job.renewed):
             self.lost_jobs.discard(job.key)
         delivery = Delivery(self.broker, process, message)
         process.start(process.service.takes[message.subject](delivery))

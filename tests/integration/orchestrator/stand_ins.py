@@ -55,7 +55,7 @@ class StandInRunner:
 
     async def on_job(self, message: Msg) -> None:
         job = GenerationRequested.model_validate_json(message.data)
-        first = message.metadata.num_delivered == 1 and not job.repeat and not job.hop
+        first = message.metadata.num_delivered == 1 and not job.renewed
         try:
             done = await self._standing(job) or await self._generated(job, first)
         except NotYet as error:

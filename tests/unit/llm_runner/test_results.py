@@ -96,7 +96,9 @@ def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:
     assert held.lost
 
 
-@pytest.mark.parametrize(("fields", "repeated"), [({}, False), ({"repeat": True}, True), ({"hop": 1}, True)])
+@pytest.mark.parametrize(
+    ("fields", "repeated"), [({}, False), ({"repeat": True}, True), ({"hop": 1}, True), ({"replay": 1}, True)]
+)
 def test_a_first_delivery_has_no_past(fields: dict[str, Any], repeated: bool) -> None:
     assert _held(**fields).repeated is repeated
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from llm_runner.providers.provider import ProviderFailure
-from llm_runner.retrying import LONGEST_RETRY_AFTER, next_attempt
+from llm_runner.retrying import LONGEST_RETRY_AFTER, GiveUp, Retry, after_failure
 from llm_runner.settings import CallSettings, RetrySettings
 from shared.contracts.words import Purpose, Tier
 
@@ -15,25 +15,25 @@ PASSING = ProviderFailure("provider_error", "busy")
 @pytest.mark.parametrize(("tier", "attempts"), [(Tier.FAST, 3), (Tier.STANDARD, 3), (Tier.PREMIUM, 2)])
 def test_each_tier_has_its_number_of_attempts(tier: Tier, attempts: int) -> None:
     retries = RetrySettings().retries(tier)
-    tried = [next_attempt(PASSING, failures, retries, 0.5) is not None for failures in range(1, attempts + 1)]
-    assert tried == [True] * (attempts - 1) + [False]
+    followed = [type(after_failure(PASSING, failures, retries, 0.5)) for failures in range(1, attempts + 1)]
+    assert followed == [Retry] * (attempts - 1) + [GiveUp]
 
 
 def test_what_will_not_pass_is_not_tried_again() -> None:
-    assert next_attempt(ProviderFailure("provider_error", "no", retryable=False), 1, 5, 0.5) is None
+    assert after_failure(ProviderFailure("provider_error", "no", retryable=False), 1, 5, 0.5) == GiveUp()
 
 
 def test_the_back_off_doubles_up_to_its_bound() -> None:
-    delays = [next_attempt(PASSING, failures, 9, 0.5) for failures in range(1, 8)]
-    for delay, full in zip(delays, (0.5, 1, 2, 4, 8, 8, 8), strict=True):
-        assert delay is not None
-        assert 0.75 * full <= delay.total_seconds() <= full
+    followed = [after_failure(PASSING, failures, 9, 0.5) for failures in range(1, 8)]
+    for follows, full in zip(followed, (0.5, 1, 2, 4, 8, 8, 8), strict=True):
+        assert isinstance(follows, Retry)
+        assert 0.75 * full <= follows.delay.total_seconds() <= full
 
 
 def test_what_the_provider_asks_for_is_granted_within_reason() -> None:
     for asked, granted in ((timedelta(seconds=30), timedelta(seconds=30)), (timedelta(days=2), LONGEST_RETRY_AFTER)):
         failure = ProviderFailure("provider_error", "later", retry_after=asked)
-        assert next_attempt(failure, 1, 2, 0.5) == granted
+        assert after_failure(failure, 1, 2, 0.5) == Retry(granted)
 
 
 def test_an_assist_has_a_minute() -> None:

@@ -119,9 +119,12 @@ def job(purpose: Purpose = Purpose.TURN, **fields: object) -> GenerationRequeste
     return GenerationRequested.model_validate(common | fields)
 
 
-def test_repeated_effect_has_the_same_name_and_a_hop_another() -> None:
+def test_repeated_effect_has_the_same_name_and_a_hop_and_a_replay_have_others() -> None:
     assert job().message_id == job(repeat=True).message_id == "r-1:3:turn:job"
     assert job(hop=2).message_id == "r-1:3:turn:job:2"
+    assert job(replay=1).message_id == "r-1:3:turn:job:r1"
+    assert job(hop=1, replay=2).message_id == "r-1:3:turn:job:1:r2"
+    assert [one.renewed for one in (job(), job(repeat=True), job(hop=1), job(replay=1))] == [False, True, True, True]
     assert job(Purpose.REPORT, conversation_id=None, seq=0).message_id == "r:0:report:job"
 
 

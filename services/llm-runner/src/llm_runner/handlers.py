@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from llm_runner.announcing import Announcer
@@ -14,13 +15,13 @@ from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
-from llm_runner.past import BROKEN, FAILED, LOST, NOTHING, Past, PastAttempts
+from llm_runner.past import BROKEN, LOST, NOTHING, Past, PastAttempts
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
-from shared.contracts.generations import Generation
+from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.words import Purpose
@@ -162,9 +163,11 @@ class JobHandler:
             message = f"{past.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
             return Failure(code=PROVIDER_ERROR, message=message)
         if past.count(BROKEN) > REPETITIONS:
-            return _as_told(past, BROKEN, Failure(code=INTERNAL, message="llm-runner failed by itself too often"))
-        if past.count(FAILED) > self._retries.retries(model.tier):
-            return _as_told(past, FAILED, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
+            broken = [row for row in past.rows if row.outcome == BROKEN]
+            return _as_told(broken, Failure(code=INTERNAL, message="llm-runner failed by itself too often"))
+        failed = past.failed(job.provider, job.model)
+        if len(failed) > self._retries.retries(model.tier):
+            return _as_told(failed, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
         return None
 
     async def _what_was(self, held: HeldJob) -> tuple[Past, Generation | None]:
@@ -204,9 +207,9 @@ class JobHandler:
         return case.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
 
 
-def _as_told(past: Past, outcome: str, otherwise: Failure) -> Failure:
-    """The failure that the last attempt that ended so was booked with."""
-    reasons = [row.reason for row in past.rows if row.outcome == outcome and row.reason]
+def _as_told(rows: Sequence[UsageRow], otherwise: Failure) -> Failure:
+    """The failure that the last of these attempts was booked with."""
+    reasons = [row.reason for row in rows if row.reason]
     code, _, message = (reasons[-1] if reasons else "").partition(": ")
     return Failure(code=code, message=message) if message else otherwise
 

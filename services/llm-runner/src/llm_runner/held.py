@@ -35,7 +35,7 @@ class HeldJob:
     @property
     def repeated(self) -> bool:
         """Whether attempts may have been made before this delivery."""
-        return self.delivery > 1 or self.job.repeat or self.job.hop > 0
+        return self.delivery > 1 or self.job.renewed
 
     @property
     def stopped(self) -> bool:

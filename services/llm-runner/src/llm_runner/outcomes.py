@@ -27,7 +27,7 @@ from llm_runner.results import (
     stopped_message,
     usage_row,
 )
-from llm_runner.retrying import BrokeOff, TryAgain, next_attempt
+from llm_runner.retrying import BrokeOff, GiveUp, Retry, TryAgain, after_failure
 from llm_runner.settings import RetrySettings
 from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.record import now
@@ -123,18 +123,23 @@ class Outcomes:
                 charged=failure.charged or attempt.ttft_ms is not None,
             )
         )
-        failures = case.past.count(FAILED) + 1
+        failures = len(case.past.failed(attempt.provider, attempt.model)) + 1
         retries = self._retries.retries(attempt.tier)
-        delay = next_attempt(failure, failures, retries, self._retries.backoff_first_seconds)
-        await self._announcer.discarded(job, attempt, failure.code, "none" if delay is None else "retry")
-        if delay is None:
-            await self.given_up(case, Failure(code=failure.code, message=str(failure)))
-        elif case.held.stopped:
+        follows = after_failure(failure, failures, retries, self._retries.backoff_first_seconds)
+        await self._announcer.discarded(job, attempt, failure.code, follows.word)
+        match follows:
+            case GiveUp():
+                await self.given_up(case, Failure(code=failure.code, message=str(failure)))
+            case Retry(delay):
+                await self._try_again(case, attempt, failure, delay)
+
+    async def _try_again(self, case: Case, attempt: Attempt, failure: ProviderFailure, delay: timedelta) -> None:
+        if case.held.stopped:
             await self.stopped(case)
         elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
             raise TryAgain(failure, delay)
         else:
-            await self._schedule(job, attempt, delay)
+            await self._schedule(case.job, attempt, delay)
             if case.held.stopped:
                 # Whoever stopped it looked for the job before it stood there.
                 await self.stopped(case)

@@ -48,6 +48,10 @@ class Past:
         unbooked = sum(1 for event in self.started if event.attempt not in booked) if outcome == LOST else 0
         return unbooked + sum(1 for row in self.rows if row.outcome == outcome)
 
+    def failed(self, provider: str, model: str) -> list[UsageRow]:
+        """The attempts that failed at a route: each route of a chain has its own number of them."""
+        return [row for row in self.rows if (row.outcome, row.provider, row.model) == (FAILED, provider, model)]
+
     def unbooked(self, counted: str | None) -> list[AttemptStarted]:
         """Attempts that stand neither in a row nor, as `counted`, in the result."""
         booked = {row.id for row in self.rows} | {counted}

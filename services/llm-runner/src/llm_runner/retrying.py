@@ -1,7 +1,9 @@
 """What follows a failed attempt. Pure but for the jitter."""
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar, Literal
 
 from llm_runner.providers.provider import ProviderFailure
 from shared.errors import TransientError
@@ -21,16 +23,35 @@ class BrokeOff(TransientError):
     """Our own code failed: once more, in case another answer is spared it."""
 
 
-def next_attempt(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> timedelta | None:
-    """How long to wait before the next attempt, or None where there is none.
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The same route is called again after a delay."""
 
-    `failures` counts failed attempts, this one included. What the provider asks for is granted, up to ten minutes;
-    else the back-off doubles from `first_backoff` seconds up to eight, less up to a quarter, so that many calls
-    that failed together do not come back together.
+    delay: timedelta
+    word: ClassVar[Literal["retry"]] = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """No attempt follows: the failure is final."""
+
+    word: ClassVar[Literal["none"]] = "none"
+
+
+Following = Retry | GiveUp
+"""What follows a failed attempt; `word` is what its `attempt.discarded` says of it."""
+
+
+def after_failure(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> Following:
+    """What follows.
+
+    `failures` counts the failed attempts at this route, this one included. What the provider asks for is granted, up to
+    ten minutes; else the back-off doubles from `first_backoff` seconds up to eight, less up to a quarter, so that many
+    calls that failed together do not come back together.
     """
     if not failure.retryable or failures > retries:
-        return None
+        return GiveUp()
     if failure.retry_after is not None:
-        return min(failure.retry_after, LONGEST_RETRY_AFTER)
+        return Retry(min(failure.retry_after, LONGEST_RETRY_AFTER))
     seconds = min(LONGEST_BACKOFF_SECONDS, first_backoff * 2.0 ** (failures - 1))
-    return timedelta(seconds=seconds * random.uniform(0.75, 1.0))
+    return Retry(timedelta(seconds=seconds * random.uniform(0.75, 1.0)))

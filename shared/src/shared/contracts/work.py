@@ -74,10 +74,11 @@ class GenerationRequested(Message):
 
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
-    behind it was not a first-delivered one. `question` is the entry that an answer is owed to, where the look's command
-    brought it: whoever takes the job publishes its fact before anything of the answer, and, where it knows what stands
-    below, need not read. `prompt` is given for a generation no transcript gives (report, memory); a turn, a judge and
-    an answer are prompted from the transcript.
+    behind it was not a first-delivered one, `hop` how often it went on to the next route of its chain, `replay` how
+    often its dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the
+    entry that an answer is owed to, where the look's command brought it: whoever takes the job publishes its fact
+    before anything of the answer, and, where it knows what stands below, need not read. `prompt` is given for a
+    generation no transcript gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"
@@ -90,6 +91,7 @@ class GenerationRequested(Message):
     provider: str
     model: str
     hop: int = 0
+    replay: int = 0
     repeat: bool = False
     first_job_at: Timestamp
     conversation_started_at: Timestamp | None = None
@@ -106,6 +108,11 @@ class GenerationRequested(Message):
         return generation_key(self.conversation_id or self.run_id, self.seq, self.purpose, self.stage, self.pass_number)
 
     @property
+    def renewed(self) -> bool:
+        """Whether it says of itself that a job like it may have been worked on before."""
+        return self.repeat or self.hop > 0 or self.replay > 0
+
+    @property
     def lane(self) -> Lane:
         return LANE_OF[self.purpose]
 
@@ -115,7 +122,9 @@ class GenerationRequested(Message):
 
     @property
     def message_id(self) -> str:
-        return f"{self.key}:job:{self.hop}" if self.hop else f"{self.key}:job"
+        hop = f":{self.hop}" if self.hop else ""
+        replay = f":r{self.replay}" if self.replay else ""
+        return f"{self.key}:job{hop}{replay}"
 
 
 class GenerationStored(Message):

@@ -3,7 +3,7 @@
 One result for ever stands under a generation key, and the engine acts on it at once, a final failure too. So
 
     letter                              what a replay does
-    turn, answer, report                the job again, as a re-route of the same generation: what stands is acted on,
+    turn, answer, report                the job again, for the same generation: what stands is acted on,
                                         what never got a result (its run was unknown, say) is made
     judge                               a later pass of the judge, whose judgement the report counts: the failure of
                                         the first one stands as `unknown`, and no later pass ends a conversation
@@ -79,7 +79,7 @@ class Replays:
             if last is not None and last.ended:
                 raise _already_ended(f"Conversation {job.conversation_id} has ended", job.run_id)
         again = await self._as_later_pass(store, run, job) if job.purpose is Purpose.JUDGE else None
-        again = again or job.model_copy(update={"hop": job.hop + 1, "repeat": True})
+        again = again or job.model_copy(update={"replay": job.replay + 1, "repeat": True})
         message_id = str(again.message_id)
         ack = await self._publisher().again(again.subject, again, message_id)
         return _replayed(record, run, again.subject, message_id, ack)
@@ -91,7 +91,7 @@ class Replays:
         if job.pass_number not in passes:
             return None
         self._check_budget(run, job)
-        return job.model_copy(update={"pass_number": max(passes) + 1, "hop": 0, "repeat": True})
+        return job.model_copy(update={"pass_number": max(passes) + 1, "hop": 0, "replay": 0, "repeat": True})
 
     def _check_budget(self, run: Run, job: GenerationRequested) -> None:
         """A later pass holds no slot, so it reserves nothing: it must fit into what is neither spent nor reserved."""
