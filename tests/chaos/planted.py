@@ -94,13 +94,13 @@ BUGS = {
     ),
     "delta-told-around": Bug(
         "gateway/answers/answer_text.py",
-        "        if piece.attempt != self._attempt or piece.number != self._next:\n",
-        "        if piece.attempt != self._attempt:\n",
+        "        if event.attempt != self._attempt or event.number != self._next:\n",
+        "        if event.attempt != self._attempt:\n",
         "nats-server",
     ),
     "attempt-not-taken-back": Bug(
         "gateway/answers/answer_text.py",
-        "        anew = bool(self._told) and self._told_attempt != piece.attempt\n",
+        "        anew = bool(self._parts) and self._text_attempt != event.attempt\n",
         "        anew = False\n",
         "llm-runner",
     ),

@@ -1,9 +1,9 @@
-"""Answers as events and pieces, made by hand."""
+"""Answers as events and events, made by hand."""
 
 import json
 from typing import Any
 
-from gateway.answers.answer_events import Answered, Closed, Discarded, Opened, Piece, Text, escaped
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped
 from gateway.answers.formats import About, Format
 from gateway.answers.positions import Frames, Position
 from gateway.chat.formats.data_stream import DataStream
@@ -21,43 +21,43 @@ def message(content: str, finish: str = "stop", attempt: str = "a1", **more: Any
     return known | {"content": content, "finishReason": finish, "attempt": attempt} | more
 
 
-class Told:
-    """Numbers pieces as the stream would."""
+class AnswerScript:
+    """Numbers events as the stream would."""
 
     def __init__(self) -> None:
-        self.pieces: list[Piece] = []
+        self.events: list[AnswerEvent] = []
         self._sequence = BEFORE
         self._numbers: dict[str, int] = {}
 
-    def open(self, attempt: str = "a1") -> "Told":
+    def open(self, attempt: str = "a1") -> "AnswerScript":
         return self._add(Opened(self._next(), attempt, "demo", "demo-fast"))
 
-    def write(self, *texts: str, attempt: str = "a1") -> "Told":
+    def write(self, *texts: str, attempt: str = "a1") -> "AnswerScript":
         for text in texts:
             number = self._numbers[attempt] = self._numbers.get(attempt, -1) + 1
             self._add(Text(self._next(), attempt, number, escaped(text)))
         return self
 
-    def discard(self, attempt: str = "a1") -> "Told":
+    def discard(self, attempt: str = "a1") -> "AnswerScript":
         return self._add(Discarded(self._next(), attempt, "retry"))
 
-    def answer(self, content: str, finish: str = "stop", attempt: str = "a1", **more: Any) -> "Told":
+    def answer(self, content: str, finish: str = "stop", attempt: str = "a1", **more: Any) -> "AnswerScript":
         return self._add(Answered(self._next(), message(content, finish, attempt, **more)))
 
-    def close(self, code: str = "canceled", sentence: str = "It was stopped.") -> "Told":
+    def close(self, code: str = "canceled", sentence: str = "It was stopped.") -> "AnswerScript":
         return self._add(Closed(self._next(), code, sentence))
 
-    def without(self, *numbers: int) -> list[Piece]:
-        """The pieces but those at these places: they got lost."""
-        return [piece for place, piece in enumerate(self.pieces) if place not in numbers]
+    def without(self, *numbers: int) -> list[AnswerEvent]:
+        """The events but those at these places: they got lost."""
+        return [event for place, event in enumerate(self.events) if place not in numbers]
 
     def _next(self) -> int:
         # Other runs' events stand between.
         self._sequence += 3
         return self._sequence
 
-    def _add(self, piece: Piece) -> "Told":
-        self.pieces.append(piece)
+    def _add(self, event: AnswerEvent) -> "AnswerScript":
+        self.events.append(event)
         return self
 
 
@@ -77,11 +77,11 @@ def text() -> PlainText:
     return PlainText()
 
 
-def written(format_: Format, pieces: list[Piece]) -> bytes:
-    """What a reader gets of the pieces: nothing after the end."""
+def written(format_: Format, events: list[AnswerEvent]) -> bytes:
+    """What a reader gets of the events: nothing after the end."""
     chunks = [format_.begin(BEFORE)]
-    for piece in pieces:
-        chunks.append(format_.write(piece))
+    for event in events:
+        chunks.append(format_.write(event))
         if format_.ended:
             break
     return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""Following one answer: history and live in their order, each piece once, whatever got lost in between."""
+"""Following one answer: history and live in their order, each event once, whatever got lost in between."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sample_runs
-from gateway.answers.answer_events import Answered, Closed, Opened, Piece, Text, read_piece
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Opened, Text, read_answer_event
 from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
@@ -24,7 +24,7 @@ from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run
 
 
 class Patient:
-    """Waits for pieces."""
+    """Waits for events."""
 
     def __init__(self) -> None:
         self.leaving = False
@@ -85,16 +85,18 @@ async def source() -> FakeSource:
 
 
 @asynccontextmanager
-async def following(source: FakeSource, content: str = "", **options: Any) -> AsyncIterator[tuple[list[Piece], Any]]:
-    """Pieces as they come in, and the task that collects them."""
+async def following(
+    source: FakeSource, content: str = "", **options: Any
+) -> AsyncIterator[tuple[list[AnswerEvent], Any]]:
+    """Events as they come in, and the task that collects them."""
     hub = Hub(source, StreamSettings(), LOG)
     store: Any = Store(content)
     after = options.pop("after", 0)
     follower = AnswerFollower(hub, store, a_run(), 2, after, **options)
-    found: list[Piece] = []
+    found: list[AnswerEvent] = []
 
     async def collect() -> None:
-        async with aclosing(follower.pieces(Patient())) as batches:
+        async with aclosing(follower.events(Patient())) as batches:
             async for batch in batches:
                 found.extend(batch)
 
@@ -107,8 +109,8 @@ async def following(source: FakeSource, content: str = "", **options: Any) -> As
         await hub.close()
 
 
-def texts(found: list[Piece]) -> str:
-    return "".join(piece.text for piece in found if isinstance(piece, Text))
+def texts(found: list[AnswerEvent]) -> str:
+    return "".join(event.text for event in found if isinstance(event, Text))
 
 
 async def test_history_and_live_are_one(source: FakeSource) -> None:
@@ -120,7 +122,7 @@ async def test_history_and_live_are_one(source: FakeSource) -> None:
         delta(source, "day.", 1)
         message(source, "Good day.")
         await asyncio.wait_for(task, 5)
-    assert [type(piece) for piece in found] == [Opened, Text, Text, Answered]
+    assert [type(event) for event in found] == [Opened, Text, Text, Answered]
     assert texts(found) == "Good day."
 
 
@@ -133,14 +135,14 @@ async def test_other_answers_of_the_chat_are_left_out(source: FakeSource) -> Non
     message(source, "New")
     async with following(source) as (found, task):
         await asyncio.wait_for(task, 5)
-    assert [type(piece) for piece in found] == [Text, Answered]
+    assert [type(event) for event in found] == [Text, Answered]
 
 
 async def test_end_of_the_conversation_ends_it(source: FakeSource) -> None:
     tell(source, "conversation.ended", endedReason="canceled", error=None)
     async with following(source) as (found, task):
         await asyncio.wait_for(task, 5)
-    assert [(type(piece), getattr(piece, "code", None)) for piece in found] == [(Closed, "canceled")]
+    assert [(type(event), getattr(event, "code", None)) for event in found] == [(Closed, "canceled")]
 
 
 async def test_text_that_is_not_in_its_event_is_read(source: FakeSource) -> None:
@@ -164,7 +166,7 @@ async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_the
         await eventually(lambda: texts(found) == "It ")
         told = message(source, "It stands.")
         await asyncio.wait_for(task, 5)
-    assert [piece.sequence for piece in found if isinstance(piece, Answered)] == [told]
+    assert [event.sequence for event in found if isinstance(event, Answered)] == [told]
 
 
 async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSource) -> None:
@@ -173,13 +175,13 @@ async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSour
     hub = Hub(source, StreamSettings(), LOG)
     store: Any = Store()
     first = AnswerFollower(hub, store, a_run(), 2, 0)
-    async with aclosing(first.pieces(Patient())) as batches:
+    async with aclosing(first.events(Patient())) as batches:
         await anext(batches)
         source.deaf = True
         lost = delta(source, "two ", 1)
         source.deaf = False
         second = AnswerFollower(hub, store, a_run(), 2, 0, recorded=lost)
-        async with aclosing(second.pieces(Patient())) as others:
+        async with aclosing(second.events(Patient())) as others:
             assert texts(await anext(others)) == "one two "
     await hub.close()
 
@@ -207,9 +209,9 @@ def test_delta_as_llm_runner_writes_it() -> None:
         b'{"type":"delta","schemaVersion":1,"runId":"r","conversationId":"r","seq":2,"purpose":"chat","attempt":"a1",'
         b'"at":"2026-11-21T10:00:00.000Z","i":3,"text":"say \\"text\\":\\"x\\"} \xf0\x9f\xab\x96\\n"}'
     )
-    found = read_piece(9, DELTA, payload, 2)
+    found = read_answer_event(9, DELTA, payload, 2)
     assert isinstance(found, Text)
     assert (found.attempt, found.number, found.text) == ("a1", 3, json.loads(payload)["text"])
-    assert read_piece(9, DELTA, payload, 4) is None
+    assert read_answer_event(9, DELTA, payload, 4) is None
     event = StreamEvent(9, subjects.text("r", "r"), 0, DELTA, "r", payload)
-    assert read_piece(event.sequence, event.type, event.payload + b"\n", 2) == found
+    assert read_answer_event(event.sequence, event.type, event.payload + b"\n", 2) == found

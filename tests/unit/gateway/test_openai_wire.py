@@ -103,8 +103,8 @@ def test_question_beyond_the_window_is_refused() -> None:
     assert refused.value.details["contextWindow"] == 32_000
 
 
-def chunks(form: CompletionChunks, *pieces: Any) -> list[Any]:
-    frames = (form.begin(0) + b"".join(form.write(piece) for piece in pieces)).decode().split("\n\n")
+def chunks(form: CompletionChunks, *events: Any) -> list[Any]:
+    frames = (form.begin(0) + b"".join(form.write(event) for event in events)).decode().split("\n\n")
     data = [frame.removeprefix("data: ") for frame in frames if frame]
     return [one if one == "[DONE]" else json.loads(one) for one in data]
 

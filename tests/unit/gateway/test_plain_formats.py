@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.answers.answer_events import Answered, Closed, Discarded, Opened, Piece, Text, escaped
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped
 from gateway.promptbro.events import AssistEvents
 from gateway.single_answers.formats import BROKE_OFF, PlainFormat, TokenMessages, read_id
 
@@ -20,17 +20,17 @@ def message(content: str, attempt: str = "a", **fields: Any) -> Answered:
     return Answered(99, {"content": content, "attempt": attempt, "finishReason": "stop"} | usage | fields)
 
 
-def spoken(*texts: str, attempt: str = "a") -> list[Piece]:
+def spoken(*texts: str, attempt: str = "a") -> list[AnswerEvent]:
     """An attempt and its deltas."""
     deltas = [Text(2 + i, attempt, i, escaped(text)) for i, text in enumerate(texts)]
     return [Opened(1, attempt, "demo", "demo-standard"), *deltas]
 
 
-def written(form: PlainFormat, pieces: Sequence[Piece]) -> list[tuple[str, dict[str, Any]]]:
+def written(form: PlainFormat, events: Sequence[AnswerEvent]) -> list[tuple[str, dict[str, Any]]]:
     """Each event's id and data."""
-    blocks = b"".join(form.write(piece) for piece in pieces).decode().split("\n\n")
-    events = [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks if block]
-    return [(event["id"], json.loads(event["data"])) for event in events]
+    blocks = b"".join(form.write(event) for event in events).decode().split("\n\n")
+    sent = [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks if block]
+    return [(fields["id"], json.loads(fields["data"])) for fields in sent]
 
 
 def tokens(events: list[tuple[str, dict[str, Any]]]) -> str:
@@ -55,8 +55,8 @@ def test_lost_delta_is_healed_by_the_message() -> None:
 
 
 def test_new_attempt_before_any_text_is_nobodys_business() -> None:
-    pieces = [*spoken(), Discarded(5, "a", "retry"), *spoken("Hi", attempt="b"), message("Hi", "b")]
-    assert [data for _, data in written(TokenMessages(SID), pieces)] == [{"token": "Hi"}, {"done": True}]
+    events = [*spoken(), Discarded(5, "a", "retry"), *spoken("Hi", attempt="b"), message("Hi", "b")]
+    assert [data for _, data in written(TokenMessages(SID), events)] == [{"token": "Hi"}, {"done": True}]
 
 
 def test_new_text_after_text_is_the_end_where_nothing_can_be_taken_back() -> None:
@@ -81,7 +81,7 @@ def test_new_text_after_text_is_mended_by_promptbros_done() -> None:
         message("", finishReason="error", error={"code": "models_unavailable", "message": "Nobody answers."}),
     ],
 )
-def test_failure_is_the_last_event(end: Piece) -> None:
+def test_failure_is_the_last_event(end: AnswerEvent) -> None:
     form = TokenMessages(SID)
     told = written(form, [*spoken("Hi"), end, message("Hi")])
     assert told[-1] == (f"{SID}-5", {"error": "models_unavailable", "message": "Nobody answers."})
@@ -107,7 +107,7 @@ def test_answer_that_is_lost_ends_with_an_error_once() -> None:
 def test_any_cut_and_a_resume_elsewhere_is_the_whole_text_once(texts: list[str], data: st.DataObject) -> None:
     """Each replica may have missed other deltas: what is out is counted in characters, so that it makes no odds."""
 
-    def replica() -> list[Piece]:
+    def replica() -> list[AnswerEvent]:
         opened, *deltas = spoken(*texts)
         return [opened, *(one for one in deltas if data.draw(st.booleans())), message("".join(texts))]
 

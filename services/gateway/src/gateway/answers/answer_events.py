@@ -1,4 +1,4 @@
-"""What happens to one answer: the events of its run that are about it, as typed pieces. Pure.
+"""What happens to one answer: the events of its run that are about it, with types. Pure.
 
 Opened ── Text Text Text ── Discarded          an attempt that came to nothing
 Opened ── Text Text ─────── Answered           the answer stands
@@ -78,11 +78,11 @@ class Closed(NamedTuple):
     sentence: str
 
 
-Piece = Opened | Text | Discarded | Answered | Closed
+AnswerEvent = Opened | Text | Discarded | Answered | Closed
 
 
-def read_piece(sequence: int, type_: str, payload: bytes, seq: int) -> Piece | None:
-    """The event as a piece of the answer at `seq`; None where it is about something else."""
+def read_answer_event(sequence: int, type_: str, payload: bytes, seq: int) -> AnswerEvent | None:
+    """The run's event as one of the answer at `seq`; None where it is about something else."""
     if type_ == DELTA:
         return _text(sequence, payload, seq)
     if type_ in (CONVERSATION_ENDED, RUN_ENDED):

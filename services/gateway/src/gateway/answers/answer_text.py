@@ -1,54 +1,54 @@
-"""Which text is told of an answer. Pure: the same events tell the same text, on every replica.
+"""Which text of an answer is sent. Pure: the same events make the same text, on every replica.
 
-What is told is always the beginning of one attempt's text. A delta that is missing is not told around: what follows it
+What is sent is always the beginning of one attempt's text. A delta that is missing is not passed over: what follows it
 waits for the `message`, which holds the whole text. An attempt that came to nothing is taken back only when there is
-other text to tell.
+other text to send.
 """
 
 from typing import NamedTuple
 
-from gateway.answers.answer_events import Answered, Closed, Discarded, Opened, Piece, Text, escaped, unescaped
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped, unescaped
 
 ERROR, STOPPED = "error", "stopped"
 
 
-class Told(NamedTuple):
-    """What a piece adds: `anew` says that all text told before counts for nothing, `text` is JSON-escaped."""
+class TextUpdate(NamedTuple):
+    """What an event adds: `anew` says that all text sent before counts for nothing, `text` is JSON-escaped."""
 
     anew: bool = False
     text: bytes = b""
 
 
-NOTHING = Told()
+NOTHING = TextUpdate()
 
 
-class Telling:
-    """Follows one answer. `text` is what was told and counts."""
+class AnswerText:
+    """Follows one answer. `text` is what was sent and counts."""
 
     def __init__(self) -> None:
         self._attempt: str | None = None
         self._opened: set[str] = set()
         self._next = 0
-        self._told: list[bytes] = []
-        self._told_attempt: str | None = None
+        self._parts: list[bytes] = []
+        self._text_attempt: str | None = None
 
     @property
     def text(self) -> str:
-        """What was told and counts."""
-        return unescaped(b"".join(self._told))
+        """What was sent and counts."""
+        return unescaped(b"".join(self._parts))
 
-    def hear(self, piece: Piece) -> Told:
-        """What the piece adds to what was told."""
-        match piece:
+    def apply(self, event: AnswerEvent) -> TextUpdate:
+        """What the event adds to what was sent."""
+        match event:
             case Text():
-                return self._heard(piece)
+                return self._delta(event)
             case Opened():
-                self._open(piece.attempt)
+                self._open(event.attempt)
             case Discarded():
-                if piece.attempt == self._attempt:
+                if event.attempt == self._attempt:
                     self._attempt = None
             case Answered():
-                return self._healed(piece)
+                return self._whole(event)
             case Closed():
                 pass
         return NOTHING
@@ -58,27 +58,27 @@ class Telling:
             self._attempt, self._next = attempt, 0
             self._opened.add(attempt)
 
-    def _heard(self, piece: Text) -> Told:
-        if piece.attempt != self._attempt and piece.attempt not in self._opened and piece.number == 0:
-            self._open(piece.attempt)
-        if piece.attempt != self._attempt or piece.number != self._next:
+    def _delta(self, event: Text) -> TextUpdate:
+        if event.attempt != self._attempt and event.attempt not in self._opened and event.number == 0:
+            self._open(event.attempt)
+        if event.attempt != self._attempt or event.number != self._next:
             return NOTHING
         self._next += 1
-        anew = bool(self._told) and self._told_attempt != piece.attempt
-        return self._tell(anew, piece.attempt, piece.escaped)
+        anew = bool(self._parts) and self._text_attempt != event.attempt
+        return self._update(anew, event.attempt, event.escaped)
 
-    def _healed(self, piece: Answered) -> Told:
-        told, content = self.text, piece.content
-        if piece.finish_reason == ERROR:
+    def _whole(self, event: Answered) -> TextUpdate:
+        standing, content = self.text, event.content
+        if event.finish_reason == ERROR:
             return NOTHING
-        if content.startswith(told):
-            return self._tell(False, self._told_attempt, escaped(content[len(told) :]))
-        return self._tell(True, piece.message.get("attempt"), escaped(content))
+        if content.startswith(standing):
+            return self._update(False, self._text_attempt, escaped(content[len(standing) :]))
+        return self._update(True, event.message.get("attempt"), escaped(content))
 
-    def _tell(self, anew: bool, attempt: str | None, text: bytes) -> Told:
+    def _update(self, anew: bool, attempt: str | None, text: bytes) -> TextUpdate:
         if anew:
-            self._told.clear()
-        self._told_attempt = attempt
+            self._parts.clear()
+        self._text_attempt = attempt
         if text:
-            self._told.append(text)
-        return Told(anew, text)
+            self._parts.append(text)
+        return TextUpdate(anew, text)

@@ -1,10 +1,10 @@
-"""Following one answer: its pieces from history and live, in the order of the stream, each once."""
+"""Following one answer: its events from history and live, in the order of the stream, each once."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from gateway.answers.answer_events import Answered, Closed, Piece, read_piece
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, read_answer_event
 from gateway.event_stream.log.events import View
 from gateway.event_stream.log.frames import data_of
 from gateway.event_stream.log.hub import Hub
@@ -15,7 +15,7 @@ from shared.contracts.transcript import Entry
 from shared.errors import BrokerUnavailable
 from shared.storage.owned import OwnedStore
 
-PIECES_AT_ONCE: Final = 256
+EVENTS_AT_ONCE: Final = 256
 LAG_ROUNDS: Final = 20
 LAG_PAUSE_SECONDS: Final = 0.05
 
@@ -59,7 +59,7 @@ class AnswerFollower:
         self._heard = False
         self._recorded = recorded
 
-    async def pieces(self, waiter: Waiter) -> AsyncGenerator[list[Piece], None]:
+    async def events(self, waiter: Waiter) -> AsyncGenerator[list[AnswerEvent], None]:
         """What has come, as often as something comes, up to `Answered` or `Closed`; also ends when the waiter leaves.
 
         Close it with `aclosing`. Raises BrokerUnavailable, StoreUnavailable.
@@ -80,7 +80,7 @@ class AnswerFollower:
             finally:
                 log.readers.discard(waiter)
 
-    async def _next(self, log: RunLog) -> list[Piece]:
+    async def _next(self, log: RunLog) -> list[AnswerEvent]:
         """What comes next and is there already; nothing where it has to be waited for."""
         if log.base_is_open:
             return []
@@ -95,19 +95,19 @@ class AnswerFollower:
             return [Answered(log.position, _shown(self._standing))]
         return []
 
-    def _appended(self, log: RunLog) -> list[Piece]:
+    def _appended(self, log: RunLog) -> list[AnswerEvent]:
         """What the log has above the position, as far as the answer goes."""
-        batch: list[Piece] = []
+        batch: list[AnswerEvent] = []
         for item in log.ring.items(log.ring.index_after(self._position)):
             self._position = max(self._position, item.sequence)
-            piece = read_piece(item.sequence, item.type, data_of(item.frame), self.seq)
-            if piece is not None:
-                batch.append(piece)
-                if isinstance(piece, Answered | Closed):
+            answer_event = read_answer_event(item.sequence, item.type, data_of(item.frame), self.seq)
+            if answer_event is not None:
+                batch.append(answer_event)
+                if isinstance(answer_event, Answered | Closed):
                     break
         return batch
 
-    async def _replayed(self, up_to: int) -> list[Piece]:
+    async def _replayed(self, up_to: int) -> list[AnswerEvent]:
         """What stands before the log begins, or what the client may have; a replica that lags is asked again."""
         for _ in range(LAG_ROUNDS):
             batch, is_all = await self._read(up_to)
@@ -120,20 +120,20 @@ class AnswerFollower:
         self._position = up_to
         return []
 
-    async def _read(self, up_to: int) -> tuple[list[Piece], bool]:
-        """Stored pieces above the position, so many at once; and whether they are all there are."""
-        batch: list[Piece] = []
+    async def _read(self, up_to: int) -> tuple[list[AnswerEvent], bool]:
+        """Stored events above the position, so many at once; and whether they are all there are."""
+        batch: list[AnswerEvent] = []
         async for heard in self._hub.source.read(View(self._run.id, texts=True), self._position, up_to):
             self._position = heard.sequence
-            piece = read_piece(heard.sequence, heard.type, heard.payload, self.seq)
-            if piece is None:
+            answer_event = read_answer_event(heard.sequence, heard.type, heard.payload, self.seq)
+            if answer_event is None:
                 continue
-            batch.append(piece)
-            if isinstance(piece, Answered | Closed) or len(batch) >= PIECES_AT_ONCE:
+            batch.append(answer_event)
+            if isinstance(answer_event, Answered | Closed) or len(batch) >= EVENTS_AT_ONCE:
                 return batch, False
         return batch, True
 
-    async def _with_content(self, batch: list[Piece]) -> list[Piece]:
+    async def _with_content(self, batch: list[AnswerEvent]) -> list[AnswerEvent]:
         """What is too large for its event (a text over 64 KB, large tool calls) is read."""
         last = batch[-1]
         if not isinstance(last, Answered) or not (last.message["content"] is None or last.message.get("truncated")):

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from gateway.answers.answer_events import Answered, Piece
+from gateway.answers.answer_events import Answered, AnswerEvent
 from gateway.event_stream.log.frames import one_line
 from gateway.schemas.storable import storable
 
@@ -39,7 +39,7 @@ class About:
 
 
 class Format(Protocol):
-    """Writes one answer. Pure: bytes for pieces, in their order.
+    """Writes one answer. Pure: bytes for events, in their order.
 
     `broken` says that the connection has to break after what was written, because the format has no word for it.
     """
@@ -47,10 +47,10 @@ class Format(Protocol):
     broken: bool
 
     def begin(self, sequence: int) -> bytes:
-        """What stands before the first piece; `sequence` is one below the answer's first event."""
+        """What stands before the first event; `sequence` is one below the answer's first event."""
 
-    def write(self, piece: Piece) -> bytes:
-        """What the piece becomes."""
+    def write(self, event: AnswerEvent) -> bytes:
+        """What the event becomes."""
 
     @property
     def ended(self) -> bool:

@@ -20,7 +20,7 @@ NOT_FOLLOWED: Final = ("unavailable", "The message is kept, but its answer canno
 Left = Callable[[], Coroutine[Any, Any, object]]
 
 
-class Patience:
+class SilentWaiter:
     """Waits for an answer without writing anything."""
 
     def __init__(self) -> None:
@@ -69,15 +69,15 @@ async def await_answer(
 
     Raises AnswerFailed, also where it cannot be followed here any more, and StoreUnavailable.
     """
-    patience = Patience()
+    waiter = SilentWaiter()
     watching = [
-        asyncio.create_task(_leave_when_gone(request, patience)),
-        asyncio.create_task(_leave_when_stopping(stopping, patience)),
+        asyncio.create_task(_leave_when_gone(request, waiter)),
+        asyncio.create_task(_leave_when_stopping(stopping, waiter)),
     ]
     end: Answered | Closed | None = None
     try:
         with reader_leases.reading(run_id):
-            async with aclosing(follower.pieces(patience)) as batches:
+            async with aclosing(follower.events(waiter)) as batches:
                 async for batch in batches:
                     end = batch[-1] if isinstance(batch[-1], Answered | Closed) else None
     except BrokerUnavailable as error:
@@ -112,12 +112,12 @@ def _shown(about: About, answered: Answered) -> dict[str, object]:
     }
 
 
-async def _leave_when_gone(request: Request, patience: Patience) -> None:
+async def _leave_when_gone(request: Request, waiter: SilentWaiter) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    patience.leave()
+    waiter.leave()
 
 
-async def _leave_when_stopping(stopping: asyncio.Event, patience: Patience) -> None:
+async def _leave_when_stopping(stopping: asyncio.Event, waiter: SilentWaiter) -> None:
     await stopping.wait()
-    patience.leave()
+    waiter.leave()

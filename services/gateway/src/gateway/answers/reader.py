@@ -1,9 +1,9 @@
-"""One reader of an answer: its pieces in the reader's format, and what follows from how the reader left."""
+"""One reader of an answer: its events in the reader's format, and what follows from how the reader left."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
-from gateway.answers.answer_events import Answered, Piece
+from gateway.answers.answer_events import Answered, AnswerEvent
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import Format
 from gateway.answers.reader_leases import ReaderLeases
@@ -44,7 +44,7 @@ class AnswerReader:
         return self._format.ended and not self._format.broken
 
     async def _write(self, stream: OpenStream) -> None:
-        async with aclosing(self._follower.pieces(stream)) as batches:
+        async with aclosing(self._follower.events(stream)) as batches:
             async for batch in batches:
                 written, last = self._written(batch)
                 await stream.write(written)
@@ -53,11 +53,11 @@ class AnswerReader:
                         self._finished(last)
                     return
 
-    def _written(self, batch: list[Piece]) -> tuple[bytes, Piece]:
-        """The batch as bytes, and the last piece in them: a format may come to its end before the answer does."""
+    def _written(self, batch: list[AnswerEvent]) -> tuple[bytes, AnswerEvent]:
+        """The batch as bytes, and the last event in them: a format may come to its end before the answer does."""
         chunks: list[bytes] = []
-        for piece in batch:
-            chunks.append(self._format.write(piece))
+        for event in batch:
+            chunks.append(self._format.write(event))
             if self._format.ended:
                 break
-        return b"".join(chunks), piece
+        return b"".join(chunks), event

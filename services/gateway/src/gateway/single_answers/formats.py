@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.answers.answer_events import Answered, Closed, Piece, unescaped
-from gateway.answers.answer_text import ERROR, Telling
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, unescaped
+from gateway.answers.answer_text import ERROR, AnswerText
 from gateway.answers.formats import compact, failure
 from gateway.event_stream.log.frames import unnamed
 
@@ -30,15 +30,15 @@ class PlainFormat(ABC):
         self.abandoned = False
         self.length = 0
         self._had = had
-        self._telling = Telling()
+        self._answer_text = AnswerText()
         self._diverged = False
 
     def begin(self, sequence: int) -> bytes:
         return b""
 
-    def write(self, piece: Piece) -> bytes:
-        """What the piece becomes; nothing follows the end."""
-        return b"" if self.ended else b"".join(self._frames(piece))
+    def write(self, event: AnswerEvent) -> bytes:
+        """What the event becomes; nothing follows the end."""
+        return b"" if self.ended else b"".join(self._frames(event))
 
     def lose(self) -> bytes:
         """The end of an answer that cannot be followed any more."""
@@ -56,18 +56,18 @@ class PlainFormat(ABC):
     def failed(self, code: str, sentence: str) -> bytes:
         """What a failure is written as."""
 
-    def _frames(self, piece: Piece) -> Iterator[bytes]:
-        told = self._telling.hear(piece)
-        self._diverged = self._diverged or told.anew
+    def _frames(self, event: AnswerEvent) -> Iterator[bytes]:
+        update = self._answer_text.apply(event)
+        self._diverged = self._diverged or update.anew
         if self._diverged and not self.mends:
             yield self._abandon(*BROKE_OFF)
             return
-        if told.text and not self._diverged:
-            yield self._add(unescaped(told.text))
-        if isinstance(piece, Closed):
-            yield self._fail(piece.code, piece.sentence)
-        elif isinstance(piece, Answered):
-            yield self._end(piece)
+        if update.text and not self._diverged:
+            yield self._add(unescaped(update.text))
+        if isinstance(event, Closed):
+            yield self._fail(event.code, event.sentence)
+        elif isinstance(event, Answered):
+            yield self._end(event)
 
     def _add(self, text: str) -> bytes:
         missed = text[max(0, self._had - self.length) :]

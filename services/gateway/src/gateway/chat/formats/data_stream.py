@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from gateway.answers.answer_events import Answered, Closed, Piece
-from gateway.answers.answer_text import ERROR, STOPPED, Telling
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed
+from gateway.answers.answer_text import ERROR, STOPPED, AnswerText
 from gateway.answers.formats import INTERRUPTED, About, compact, failure, finish_reason, input_of, metadata
 
 HEADERS: Final = {"Content-Type": "text/plain; charset=utf-8", "x-vercel-ai-data-stream": "v1"}
@@ -16,20 +16,20 @@ class DataStream:
 
     def __init__(self, about: About) -> None:
         self._about = about
-        self._telling = Telling()
+        self._answer_text = AnswerText()
         self.ended = False
 
     def begin(self, sequence: int) -> bytes:
         return _part("f", {"messageId": self._about.message_id})
 
-    def write(self, piece: Piece) -> bytes:
-        told = self._telling.hear(piece)
-        if told.anew:
+    def write(self, event: AnswerEvent) -> bytes:
+        update = self._answer_text.apply(event)
+        if update.anew:
             return self._failed(INTERRUPTED[1])
-        text = b'0:"%s"\n' % told.text if told.text else b""
-        if isinstance(piece, Answered):
-            return text + self._answered(piece)
-        return text + self._failed(piece.sentence) if isinstance(piece, Closed) else text
+        text = b'0:"%s"\n' % update.text if update.text else b""
+        if isinstance(event, Answered):
+            return text + self._answered(event)
+        return text + self._failed(event.sentence) if isinstance(event, Closed) else text
 
     def _answered(self, answered: Answered) -> bytes:
         if answered.finish_reason == ERROR:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from gateway.answers.answer_events import Answered, Closed, Piece, escaped, unescaped
-from gateway.answers.answer_text import ERROR, Telling
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, escaped, unescaped
+from gateway.answers.answer_text import ERROR, AnswerText
 from gateway.answers.formats import INTERRUPTED, compact, failure
 from gateway.answers.positions import END, Frames
 
@@ -15,19 +15,19 @@ class PlainText:
     """The text and nothing else: an answer that fails breaks the connection, for no text could say so."""
 
     def __init__(self) -> None:
-        self._telling = Telling()
+        self._answer_text = AnswerText()
         self.ended = False
         self.broken = False
 
     def begin(self, sequence: int) -> bytes:
         return b""
 
-    def write(self, piece: Piece) -> bytes:
-        told = self._telling.hear(piece)
-        failed = isinstance(piece, Closed) or (isinstance(piece, Answered) and piece.finish_reason == ERROR)
-        self.broken = told.anew or failed
-        self.ended = self.broken or isinstance(piece, Answered)
-        return b"" if self.broken else unescaped(told.text).encode()
+    def write(self, event: AnswerEvent) -> bytes:
+        update = self._answer_text.apply(event)
+        failed = isinstance(event, Closed) or (isinstance(event, Answered) and event.finish_reason == ERROR)
+        self.broken = update.anew or failed
+        self.ended = self.broken or isinstance(event, Answered)
+        return b"" if self.broken else unescaped(update.text).encode()
 
 
 class ContentEvents:
@@ -42,38 +42,38 @@ class ContentEvents:
     def __init__(self, frames: Frames, known: str = "") -> None:
         self._frames = frames
         self._known = known
-        self._telling = Telling()
+        self._answer_text = AnswerText()
         self.ended = False
 
     def begin(self, sequence: int) -> bytes:
         return b""
 
-    def write(self, piece: Piece) -> bytes:
-        told = self._telling.hear(piece)
-        if told.anew and not self._known:
-            return self._failed(piece.sequence, *INTERRUPTED)
-        text = self._unknown(piece, told.text) if self._known else self._content(piece.sequence, told.text)
-        if isinstance(piece, Closed):
-            return text + self._failed(piece.sequence, piece.code, piece.sentence)
-        if not isinstance(piece, Answered):
+    def write(self, event: AnswerEvent) -> bytes:
+        update = self._answer_text.apply(event)
+        if update.anew and not self._known:
+            return self._failed(event.sequence, *INTERRUPTED)
+        text = self._unknown(event, update.text) if self._known else self._content(event.sequence, update.text)
+        if isinstance(event, Closed):
+            return text + self._failed(event.sequence, event.code, event.sentence)
+        if not isinstance(event, Answered):
             return text
-        if piece.finish_reason == ERROR:
-            return text + self._failed(piece.sequence, *failure(piece))
+        if event.finish_reason == ERROR:
+            return text + self._failed(event.sequence, *failure(event))
         self.ended = True
-        return text + self._frames.frame(piece.sequence, DONE, b"[DONE]")
+        return text + self._frames.frame(event.sequence, DONE, b"[DONE]")
 
-    def _unknown(self, piece: Piece, text: bytes) -> bytes:
+    def _unknown(self, event: AnswerEvent, text: bytes) -> bytes:
         """Nothing while all that was told is known; then what follows it, or everything anew."""
-        told, over = self._telling.text, isinstance(piece, Answered | Closed)
-        if told.startswith(self._known):
-            text = escaped(told[len(self._known) :])
+        text_so_far, over = self._answer_text.text, isinstance(event, Answered | Closed)
+        if text_so_far.startswith(self._known):
+            text = escaped(text_so_far[len(self._known) :])
             self._known = ""
-            return self._content(piece.sequence, text)
-        if self._known.startswith(told) and not (over and told != self._known):
+            return self._content(event.sequence, text)
+        if self._known.startswith(text_so_far) and not (over and text_so_far != self._known):
             return b""
         self._known = ""
-        restart = self._frames.frame(piece.sequence, RESTART, compact({"restart": True}))
-        return restart + self._content(piece.sequence, escaped(told))
+        restart = self._frames.frame(event.sequence, RESTART, compact({"restart": True}))
+        return restart + self._content(event.sequence, escaped(text_so_far))
 
     def _content(self, sequence: int, text: bytes) -> bytes:
         return self._frames.frame(sequence, CONTENT, b'{"content":"%s"}' % text) if text else b""

@@ -12,8 +12,8 @@ because every delta was lost says so by its place: whoever goes on after that ha
 
 from typing import Any, Final
 
-from gateway.answers.answer_events import Answered, Closed, Piece, escaped
-from gateway.answers.answer_text import ERROR, STOPPED, Telling, Told
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, escaped
+from gateway.answers.answer_text import ERROR, STOPPED, AnswerText, TextUpdate
 from gateway.answers.formats import About, compact, failure, finish_reason, input_of, metadata
 from gateway.answers.positions import END, Frames
 
@@ -33,7 +33,7 @@ class UiStream:
         self._about = about
         self._frames = frames
         self._resets = resets
-        self._telling = Telling()
+        self._answer_text = AnswerText()
         self._in_step = False
         self._text_began: int | None = None
         self.ended = False
@@ -46,27 +46,27 @@ class UiStream:
         # A client that has a later chunk has this one, whatever its id.
         return b"" if self._frames.resumed else self._frames.frame(sequence, 0, compact(start))
 
-    def write(self, piece: Piece) -> bytes:
-        told = self._telling.hear(piece)
-        if isinstance(piece, Answered):
-            return b"".join((self._healed(piece, told), *self._answered(piece)))
-        chunks = [self._taken_back(piece.sequence)] if told.anew else []
-        if told.text:
-            chunks.append(self._text(piece.sequence, told.text, TEXT_DELTA))
-        if isinstance(piece, Closed):
-            chunks += self._ending(piece.sequence, None, {"type": "error", "errorText": piece.sentence})
+    def write(self, event: AnswerEvent) -> bytes:
+        update = self._answer_text.apply(event)
+        if isinstance(event, Answered):
+            return b"".join((self._healed(event, update), *self._answered(event)))
+        chunks = [self._taken_back(event.sequence)] if update.anew else []
+        if update.text:
+            chunks.append(self._text(event.sequence, update.text, TEXT_DELTA))
+        if isinstance(event, Closed):
+            chunks += self._ending(event.sequence, None, {"type": "error", "errorText": event.sentence})
         return b"".join(chunks)
 
-    def _healed(self, answered: Answered, told: Told) -> bytes:
+    def _healed(self, answered: Answered, update: TextUpdate) -> bytes:
         """What the message tells beyond the deltas. A client that was just being told all of it is told all of it."""
         sequence, has = answered.sequence, self._frames.place_in(answered.sequence)
         if has is not None and has < TEXT_END and has != TEXT_DELTA:
             self._in_step = True
             self._text_began = sequence if has < START_STEP else None
-            told = Told(has < START_STEP, escaped(answered.content))
-        back = self._taken_back(sequence) if told.anew else b""
+            update = TextUpdate(has < START_STEP, escaped(answered.content))
+        back = self._taken_back(sequence) if update.anew else b""
         place = WHOLE_TEXT if self._text_began is None else TEXT_DELTA
-        return back + (self._text(sequence, told.text, place) if told.text else b"")
+        return back + (self._text(sequence, update.text, place) if update.text else b"")
 
     def _taken_back(self, sequence: int) -> bytes:
         if self._resets:
