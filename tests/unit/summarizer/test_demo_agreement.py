@@ -9,7 +9,7 @@ from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes
 from summarizer.material import Material
 from summarizer.memory import Folding, folding, memory_prompt
-from summarizer.prompts import Desk, Prompt, Window
+from summarizer.prompts import Prompt, ReportPrompts, Window
 from summarizer.statistics import count
 from unit.summarizer.played_runs import conversation, material, message, scenario
 
@@ -34,8 +34,8 @@ def demo_answer(prompt: Prompt) -> str:
     return answer_of(parse_request(json.dumps(asked).encode(), None), seed=7)
 
 
-def desk(context: int) -> Desk:
-    return Desk(refund(), count(refund()), Window(context, 4_096))
+def desk(context: int) -> ReportPrompts:
+    return ReportPrompts(refund(), count(refund()), Window(context, 4_096))
 
 
 def test_report_prompt_is_answered_with_proven_evidence() -> None:
@@ -55,7 +55,7 @@ def test_repair_prompt_is_answered_like_the_report_prompt() -> None:
 
 def test_condensing_prompt_is_answered_with_plain_text() -> None:
     long = material([conversation(1, EndedReason.LIMIT, [f"{text} " * 200 for text in TALK])])
-    at_desk = Desk(long, count(long), Window(8_000, 4_096))
+    at_desk = ReportPrompts(long, count(long), Window(8_000, 4_096))
     answer = demo_answer(at_desk.condense(at_desk.to_condense()[0]))
     assert answer.startswith("The person began with: My kettle broke and I want a refund.")
 

@@ -7,7 +7,7 @@ from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
 from shared.contracts.words import EndedReason
 from summarizer.excerpts import clip, excerpts, fair_shares, tokens_of, transcript
 from summarizer.material import Material
-from summarizer.prompts import Desk, Window
+from summarizer.prompts import ReportPrompts, Window
 from summarizer.statistics import count
 from unit.summarizer.played_runs import AGENT_PROMPT, conversation, material, message, scenario
 
@@ -15,8 +15,8 @@ WIDE = Window(context=32_000, max_output=4_096)
 LONG = ["word " * 400] * 10  # about 5,000 tokens
 
 
-def desk(played: Material, window: Window = WIDE) -> Desk:
-    return Desk(played, count(played), window)
+def desk(played: Material, window: Window = WIDE) -> ReportPrompts:
+    return ReportPrompts(played, count(played), window)
 
 
 def asked(played: Material) -> str:

@@ -77,7 +77,7 @@ class Window:
     max_output: int
 
 
-class Desk:
+class ReportPrompts:
     """The prompts of one run's report, within the window of the model that writes it."""
 
     def __init__(self, material: Material, statistics: Statistics, window: Window) -> None:

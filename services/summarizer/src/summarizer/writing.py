@@ -15,7 +15,7 @@ from summarizer.errors import UnusableAnswer
 from summarizer.evidence import quoted
 from summarizer.excerpts import Excerpt
 from summarizer.material import Material
-from summarizer.prompts import Desk, Prompt, Window
+from summarizer.prompts import Prompt, ReportPrompts, Window
 
 REPAIR: Final = "repair"
 CONDENSE: Final = "condense"
@@ -62,25 +62,25 @@ class Writing:
         self.repaired = read_answer(stored.get(REPAIR))
         self._stored = stored
         window = Window(writer.route.entry.context_window, writer.route.entry.max_output_tokens)
-        self._desk = Desk(material, statistics.count(material), window)
+        self._prompts = ReportPrompts(material, statistics.count(material), window)
 
     @property
     def read(self) -> frozenset[str]:
         """The conversations whose texts are needed, by id: those that are shown, and those that answers quote."""
         answers = (self.answer, self.repaired)
         drafts = [answer.draft for answer in answers if answer is not None and answer.draft is not None]
-        return self._desk.shown | frozenset(one for draft in drafts for one in quoted(draft))
+        return self._prompts.shown | frozenset(one for draft in drafts for one in quoted(draft))
 
     @cached_property
     def report(self) -> Prompt:
         """The report's prompt, with every condensed text that stands."""
-        return self._desk.report({one.conversation.id: text for one in self._long if (text := self._condensed(one))})
+        return self._prompts.report({one.conversation.id: text for one in self._long if (text := self._condensed(one))})
 
     @cached_property
     def condensing(self) -> dict[int, Prompt]:
         """By conversation index, where neither a condensed text nor a final failure stands."""
         missing = [one for one in self._long if condense_stage(one.conversation.index) not in self._stored]
-        return {one.conversation.index: self._desk.condense(one) for one in missing}
+        return {one.conversation.index: self._prompts.condense(one) for one in missing}
 
     def asked(self, effect: Effect) -> tuple[str | None, Prompt]:
         """The stage and the prompt of a generation that is owed."""
@@ -88,7 +88,7 @@ class Writing:
             return condense_stage(effect.index), self.condensing[effect.index]
         if isinstance(effect, Repair) and self.answer is not None:
             wrong = self._stored[None].content or ""
-            return REPAIR, self._desk.repair(self.report, wrong, self.answer.problem or "")
+            return REPAIR, self._prompts.repair(self.report, wrong, self.answer.problem or "")
         return None, self.report
 
     def facts(self, facts: ReportFacts) -> ReportFacts:
@@ -105,7 +105,7 @@ class Writing:
 
     @property
     def _long(self) -> list[Excerpt]:
-        return self._desk.to_condense()
+        return self._prompts.to_condense()
 
     def _condensed(self, excerpt: Excerpt) -> str | None:
         stored = self._stored.get(condense_stage(excerpt.conversation.index))
