@@ -9,9 +9,9 @@ from shared.contracts.words import EndedReason
 from summarizer.compose import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft
+from summarizer.drafting import report_facts
 from summarizer.errors import UnusableAnswer
 from summarizer.prompt_diff import prompt_diff
-from summarizer.writing import report_facts
 from unit.summarizer.played_runs import BEGUN, conversation, material, scenario
 
 ANSWER: dict[str, Any] = {

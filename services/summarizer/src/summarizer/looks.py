@@ -17,10 +17,10 @@ from shared.routing import Router, UnknownModel
 from shared.storage import Store
 from summarizer.compose import compose
 from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
+from summarizer.drafting import ReportDrafting, Writer, generated_by, report_facts
 from summarizer.effects import Effects
 from summarizer.facts import read_conversations, read_report, with_texts
 from summarizer.material import Material, Played
-from summarizer.writing import Writer, Writing, generated_by, report_facts
 
 READ_BYTES = 16 * 1024 * 1024
 CONVERSATION_BYTES, ANSWER_BYTES = 3_000, 120
@@ -70,16 +70,16 @@ class ReportLooks:
     async def _write(self, run: Run, first: bool) -> None:
         """No report stands: asks for what it needs, or keeps it and ends the run."""
         material, stored = await read_report(self._store, run, await self._conversations(run))
-        writing = self._writing(material, stored)
-        if writing is not None and run.settings.judged:
-            material = await with_texts(self._store, material, writing.read)
-            writing = self._writing(material, stored)
-        effects = decide(report_facts(material, writing))
+        drafting = self._drafting(material, stored)
+        if drafting is not None and run.settings.judged:
+            material = await with_texts(self._store, material, drafting.read)
+            drafting = self._drafting(material, stored)
+        effects = decide(report_facts(material, drafting))
         if isinstance(effects[0], Keep):
             await self._keep(material, effects[0], stored)
             await self._finish(effects[1:], run.id)
-        elif writing is not None:
-            await self._ask(material, writing, effects, first)
+        elif drafting is not None:
+            await self._ask(material, drafting, effects, first)
 
     async def _conversations(self, run: Run) -> tuple[Played, ...]:
         """As they were read at the first look: a report takes several, and what is counted never changes."""
@@ -96,10 +96,10 @@ class ReportLooks:
         self._read.forget(report.run_id)
         self._log.info("report kept", run_id=report.run_id, status=report.status, reason=report.reason)
 
-    async def _ask(self, material: Material, writing: Writing, effects: Sequence[Effect], first: bool) -> None:
+    async def _ask(self, material: Material, drafting: ReportDrafting, effects: Sequence[Effect], first: bool) -> None:
         for effect in effects:
-            stage, prompt = writing.asked(effect)
-            await self._effects.request(material, writing.writer.route, stage, prompt, repeat=not first)
+            stage, prompt = drafting.asked(effect)
+            await self._effects.request(material, drafting.writer.route, stage, prompt, repeat=not first)
         self._log.info("report generations asked for", run_id=material.run.id, count=len(effects))
 
     async def _finish(self, effects: Sequence[Effect], run_id: str) -> None:
@@ -113,7 +113,7 @@ class ReportLooks:
                 await self._effects.end(run_id)
                 self._log.info("run ended", run_id=run_id)
 
-    def _writing(self, material: Material, stored: Mapping[str | None, Generation]) -> Writing | None:
+    def _drafting(self, material: Material, stored: Mapping[str | None, Generation]) -> ReportDrafting | None:
         """None where the run names no writer, or one the registry does not know (any more)."""
         participant = material.run.settings.report
         if participant is None:
@@ -123,4 +123,4 @@ class ReportLooks:
         except UnknownModel as error:
             self._log.error("report cannot be written", run_id=material.run.id, error=str(error))
             return None
-        return Writing(material, Writer(route, self._reserved_tokens), stored)
+        return ReportDrafting(material, Writer(route, self._reserved_tokens), stored)

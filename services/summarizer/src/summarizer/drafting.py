@@ -53,7 +53,7 @@ class Writer:
         return self.route.entry.cost_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
 
 
-class Writing:
+class ReportDrafting:
     """The prompts of one report, given what its generations (`stored`, by stage) left so far."""
 
     def __init__(self, material: Material, writer: Writer, stored: Mapping[str | None, Generation]) -> None:
@@ -112,7 +112,7 @@ class Writing:
         return stored.content if stored else None
 
 
-def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
+def report_facts(material: Material, drafting: ReportDrafting | None) -> ReportFacts:
     """What `decide` needs of a run whose conversations are counted and whose report does not stand."""
     run = material.run
     has_prose = run.rules.has_prose(len(material.conversations))
@@ -123,7 +123,7 @@ def report_facts(material: Material, writing: Writing | None) -> ReportFacts:
         writable=False,
         left_nanos=run.budget.max - material.usage.cost_nanos,
     )
-    return facts if writing is None else writing.facts(facts)
+    return facts if drafting is None else drafting.facts(facts)
 
 
 def generated_by(keep: Keep, stored: Mapping[str | None, Generation]) -> str | None:
