@@ -36,7 +36,7 @@ from summarizer.app import serve
 from summarizer.effects import Effects
 from summarizer.facts import read_conversations, read_report
 from summarizer.looks import ReportLooks
-from summarizer.material import Material
+from summarizer.played_run import PlayedRun
 from summarizer.settings import ProcessSettings
 from support.eventually import eventually
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
@@ -261,7 +261,7 @@ async def serving(here: World, nats_url: str) -> AsyncIterator[None]:
         yield
 
 
-async def read_material(store: Store, run: Run) -> tuple[Material, dict[str | None, Generation]]:
+async def read_material(store: Store, run: Run) -> tuple[PlayedRun, dict[str | None, Generation]]:
     """What a first look at a report reads."""
     return await read_report(store, run, await read_conversations(store, run))
 

@@ -31,7 +31,7 @@ GOOD = {
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedConversation:
     """One conversation: its messages as (speaker, text), and the last judgement."""
 
     messages: list[tuple[str, str]]
@@ -51,7 +51,7 @@ async def model() -> AsyncIterator[DemoModel]:
         yield running
 
 
-async def say(model: DemoModel, speaker: str, prompt: str, played: Played, seed: int) -> None:
+async def say(model: DemoModel, speaker: str, prompt: str, played: PlayedConversation, seed: int) -> None:
     history = [
         {"role": "assistant" if other == speaker else "user", "content": text} for other, text in played.messages
     ]
@@ -70,11 +70,11 @@ async def judge(model: DemoModel, goal: str, transcript: str, criteria: str = ""
     return judgement
 
 
-async def play(model: DemoModel, persona: Persona, prompt: str, seed: int) -> Played:
+async def play(model: DemoModel, persona: Persona, prompt: str, seed: int) -> PlayedConversation:
     opponent = (
         f"You are playing a person who talks to an AI agent.\n\n{persona.prompt}\n\nWhat you want: {persona.goal}"
     )
-    played = Played([], {"status": "incomplete"})
+    played = PlayedConversation([], {"status": "incomplete"})
     while len(played.messages) < MESSAGE_LIMIT and not played.reached:
         await say(model, "opponent", opponent, played, seed)
         await say(model, "agent", prompt, played, seed)
@@ -82,11 +82,13 @@ async def play(model: DemoModel, persona: Persona, prompt: str, seed: int) -> Pl
     return played
 
 
-async def play_all(model: DemoModel, persona: Persona, prompt: str) -> list[Played]:
+async def play_all(model: DemoModel, persona: Persona, prompt: str) -> list[PlayedConversation]:
     return [await play(model, persona, prompt, seed) for seed in SEEDS]
 
 
-async def write_report(model: DemoModel, persona: Persona, prompt: str, played: list[Played]) -> dict[str, Any]:
+async def write_report(
+    model: DemoModel, persona: Persona, prompt: str, played: list[PlayedConversation]
+) -> dict[str, Any]:
     conversations = "\n\n".join(
         f"### Conversation c{number} ({'goal, goal reached: yes' if one.reached else 'limit, goal reached: no'})\n"
         f"{one.transcript() or '(condensed) They talked and came to no result.'}"
@@ -174,7 +176,7 @@ async def test_forbidden_behaviour_does_not_count_as_asked_for(model: DemoModel)
 
 
 async def test_report_of_condensed_conversations_still_counts_them(model: DemoModel) -> None:
-    condensed = Played([], {"status": "incomplete"})
+    condensed = PlayedConversation([], {"status": "incomplete"})
     report = await write_report(model, PERSONAS[0], BARE, [condensed])
     assert report["failureModes"][0]["tag"] == "other"
     assert report["failureModes"][0]["conversationIds"] == ["c0"]
@@ -182,7 +184,7 @@ async def test_report_of_condensed_conversations_still_counts_them(model: DemoMo
 
 
 async def test_refusal_is_a_failure_mode_of_its_own(model: DemoModel) -> None:
-    refused = Played(
+    refused = PlayedConversation(
         [("opponent", "A refund, please."), ("agent", "I'm sorry, but I can't help with that.")], {"status": ""}
     )
     report = await write_report(model, PERSONAS[0], BARE, [refused])

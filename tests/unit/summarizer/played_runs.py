@@ -8,7 +8,7 @@ from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Criterion, JudgeSettings, Participant, RunSettings
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, RunKind, Side, Stage
-from summarizer.material import Material, Played
+from summarizer.played_run import PlayedConversation, PlayedRun
 
 BEGUN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 RUN = "run1"
@@ -83,10 +83,10 @@ def conversation(
     decided_by: int | None = None,
     judged: bool = True,
     statuses: dict[str, str] | None = None,
-) -> Played:
+) -> PlayedConversation:
     """A conversation that ended; `statuses` says what its last judgement found, criterion by criterion."""
     spoken = tuple(messages) or tuple(message(index, seq, text) for seq, text in enumerate(texts, 1))
-    return Played(
+    return PlayedConversation(
         id=f"{RUN}-{index}",
         index=index,
         messages=spoken,
@@ -104,6 +104,9 @@ def _judgement(statuses: dict[str, str]) -> Judgement:
 
 
 def material(
-    conversations: Sequence[Played], *, played: ConversationSettings | None = None, usage: Usage | None = None
-) -> Material:
-    return Material(run_of(len(conversations), played=played), tuple(conversations), usage or Usage())
+    conversations: Sequence[PlayedConversation],
+    *,
+    played: ConversationSettings | None = None,
+    usage: Usage | None = None,
+) -> PlayedRun:
+    return PlayedRun(run_of(len(conversations), played=played), tuple(conversations), usage or Usage())

@@ -7,8 +7,8 @@ from local_stack.demo_model.requests import parse_request
 from shared.contracts.words import EndedReason
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes
-from summarizer.material import Material
 from summarizer.memory import Folding, folding, memory_prompt
+from summarizer.played_run import PlayedRun
 from summarizer.prompts import Prompt, ReportPrompts, Window
 from summarizer.statistics import count
 from unit.summarizer.played_runs import conversation, material, message, scenario
@@ -22,7 +22,7 @@ TALK = [
 PLAYED = [conversation(1, EndedReason.LIMIT, TALK), conversation(2, EndedReason.GOAL, TALK[:2])]
 
 
-def refund() -> Material:
+def refund() -> PlayedRun:
     return material(PLAYED, played=scenario("The agent confirms the refund of the kettle and says when."))
 
 

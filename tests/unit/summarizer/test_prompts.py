@@ -6,7 +6,7 @@ import json
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
 from shared.contracts.words import EndedReason
 from summarizer.excerpts import clip, excerpts, fair_shares, tokens_of, transcript
-from summarizer.material import Material
+from summarizer.played_run import PlayedRun
 from summarizer.prompts import ReportPrompts, Window
 from summarizer.statistics import count
 from unit.summarizer.played_runs import AGENT_PROMPT, conversation, material, message, scenario
@@ -15,11 +15,11 @@ WIDE = Window(context=32_000, max_output=4_096)
 LONG = ["word " * 400] * 10  # about 5,000 tokens
 
 
-def desk(played: Material, window: Window = WIDE) -> ReportPrompts:
+def desk(played: PlayedRun, window: Window = WIDE) -> ReportPrompts:
     return ReportPrompts(played, count(played), window)
 
 
-def asked(played: Material) -> str:
+def asked(played: PlayedRun) -> str:
     return desk(played).report({}).messages[1].content
 
 

@@ -8,7 +8,7 @@ from shared.routing import Registry, Router
 from shared.routing.estimates import report_calls
 from summarizer import statistics
 from summarizer.excerpts import BYTES_PER_TOKEN
-from summarizer.material import Material
+from summarizer.played_run import PlayedRun
 from summarizer.prompts import ReportPrompts, Window
 from unit.summarizer.played_runs import conversation, message, run_of, scenario
 
@@ -37,7 +37,7 @@ def test_a_report_asks_for_no_more_than_was_estimated(total: int) -> None:
         )
         for index in range(1, total + 1)
     )
-    material = Material(run, played, Usage())
+    material = PlayedRun(run, played, Usage())
     desk = ReportPrompts(material, statistics.count(material), Window(WINDOW, 4_000))
     condensing = [desk.condense(one) for one in desk.to_condense()]
     asked = [*condensing, desk.report({one.conversation.id: "It never confirms." for one in desk.to_condense()})]

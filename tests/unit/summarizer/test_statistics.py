@@ -4,7 +4,7 @@ import pytest
 
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
-from summarizer.material import Played
+from summarizer.played_run import PlayedConversation
 from summarizer.statistics import count, criterion_rates, percentile, wilson
 from unit.summarizer.played_runs import conversation, material, message, scenario
 
@@ -47,7 +47,7 @@ def test_pass_at_k_and_pass_pow_k_come_from_the_rate() -> None:
 
 
 @pytest.mark.parametrize("played", [[conversation(1, ERROR), conversation(2, ERROR)], [conversation(1, judged=False)]])
-def test_where_nothing_can_be_judged_rates_are_null(played: list[Played]) -> None:
+def test_where_nothing_can_be_judged_rates_are_null(played: list[PlayedConversation]) -> None:
     found = count(material(played))
     assert (found.success_rate, found.success_interval, found.pass_at_k, found.pass_pow_k) == (None,) * 4
     assert (found.succeeded, found.unsuccessful, found.mean_turns_to_goal) == (0, 0, None)

@@ -14,7 +14,7 @@ from summarizer.draft import read_draft
 from summarizer.errors import UnusableAnswer
 from summarizer.evidence import quoted
 from summarizer.excerpts import Excerpt
-from summarizer.material import Material
+from summarizer.played_run import PlayedRun
 from summarizer.prompts import Prompt, ReportPrompts, Window
 
 REPAIR: Final = "repair"
@@ -56,13 +56,13 @@ class Writer:
 class ReportDrafting:
     """The prompts of one report, given what its generations (`stored`, by stage) left so far."""
 
-    def __init__(self, material: Material, writer: Writer, stored: Mapping[str | None, Generation]) -> None:
+    def __init__(self, played: PlayedRun, writer: Writer, stored: Mapping[str | None, Generation]) -> None:
         self.writer = writer
         self.answer = read_answer(stored.get(None))
         self.repaired = read_answer(stored.get(REPAIR))
         self._stored = stored
         window = Window(writer.route.entry.context_window, writer.route.entry.max_output_tokens)
-        self._prompts = ReportPrompts(material, statistics.count(material), window)
+        self._prompts = ReportPrompts(played, statistics.count(played), window)
 
     @property
     def read(self) -> frozenset[str]:
@@ -112,16 +112,16 @@ class ReportDrafting:
         return stored.content if stored else None
 
 
-def report_facts(material: Material, drafting: ReportDrafting | None) -> ReportFacts:
+def report_facts(played: PlayedRun, drafting: ReportDrafting | None) -> ReportFacts:
     """What `decide` needs of a run whose conversations are counted and whose report does not stand."""
-    run = material.run
-    has_prose = run.rules.has_prose(len(material.conversations))
+    run = played.run
+    has_prose = run.rules.has_prose(len(played.conversations))
     facts = ReportFacts(
         counted=True,
         canceled=run.control.wanted is Wanted.CANCEL,
         prose_wanted=run.settings.report is not None and run.settings.judged and has_prose,
         writable=False,
-        left_nanos=run.budget.max - material.usage.cost_nanos,
+        left_nanos=run.budget.max - played.usage.cost_nanos,
     )
     return facts if drafting is None else drafting.facts(facts)
 

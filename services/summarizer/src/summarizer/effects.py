@@ -11,7 +11,7 @@ from shared.errors import NotYet, Taken
 from shared.messaging.publisher import Publisher
 from shared.routing import Route
 from shared.storage import Store
-from summarizer.material import Material
+from summarizer.played_run import PlayedRun
 from summarizer.prompts import Prompt, fitted
 
 TEMPERATURE = 0.2
@@ -24,18 +24,18 @@ class Effects:
         self._store = store
         self._publisher = publisher
 
-    async def request(self, material: Material, route: Route, stage: str | None, prompt: Prompt, repeat: bool) -> None:
+    async def request(self, played: PlayedRun, route: Route, stage: str | None, prompt: Prompt, repeat: bool) -> None:
         """Publishes the job of the report (no stage), of its repair, or of a condensed transcript."""
         await self._publisher.work(
             GenerationRequested(
-                run_id=material.run.id,
+                run_id=played.run.id,
                 at=now(),
                 purpose=Purpose.REPORT,
                 stage=stage,
                 provider=route.provider,
                 model=route.model,
                 repeat=repeat,
-                first_job_at=material.cause_at,
+                first_job_at=played.cause_at,
                 done_subject=subjects.DONE_SUMMARIZER,
                 prompt=fitted(prompt.messages),
                 temperature=TEMPERATURE,

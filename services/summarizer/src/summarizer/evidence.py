@@ -6,7 +6,7 @@ from itertools import islice
 from shared.contracts.quotes import Source
 from shared.contracts.reports import Evidence, FailureMode, ReportDraft
 from shared.contracts.words import Side
-from summarizer.material import Played
+from summarizer.played_run import PlayedConversation
 
 MODES_AT_MOST = 20
 EVIDENCE_AT_MOST = 5
@@ -17,20 +17,20 @@ Texts = Mapping[str, Mapping[int, Source]]
 """What the agent said: by conversation, by seq."""
 
 
-def failure_modes(draft: ReportDraft, played: Sequence[Played]) -> tuple[FailureMode, ...]:
+def failure_modes(draft: ReportDraft, conversations: Sequence[PlayedConversation]) -> tuple[FailureMode, ...]:
     """The draft's failure modes, most frequent first, counted over conversations that did not reach the goal.
 
     A mode counts the distinct ones of them it names. A quote that is no words of the agent in the message it
     names is dropped; a mode without proof keeps its description.
     """
-    texts = _missed_texts(played)
+    texts = _missed_texts(conversations)
     modes = [_checked(mode, texts) for mode in draft.failure_modes[:MODES_AT_MOST]]
     return tuple(sorted(modes, key=lambda mode: -mode.count))
 
 
-def tags_of(draft: ReportDraft, played: Sequence[Played]) -> dict[str, tuple[str, ...]]:
+def tags_of(draft: ReportDraft, conversations: Sequence[PlayedConversation]) -> dict[str, tuple[str, ...]]:
     """The tags of the failure modes that are about a conversation, by its id."""
-    texts = _missed_texts(played)
+    texts = _missed_texts(conversations)
     tags: dict[str, list[str]] = {}
     for mode in draft.failure_modes[:MODES_AT_MOST]:
         for conversation in _failing(mode, texts):
@@ -44,11 +44,11 @@ def quoted(draft: ReportDraft) -> set[str]:
     return {claimed.conversation_id for mode in modes for claimed in mode.evidence[:QUOTES_AT_MOST]}
 
 
-def _missed_texts(played: Sequence[Played]) -> Texts:
+def _missed_texts(conversations: Sequence[PlayedConversation]) -> Texts:
     """What the agent said in conversations that did not reach the goal."""
     return {
         one.id: {entry.seq: Source(entry.content or "") for entry in one.messages if entry.side is Side.AGENT}
-        for one in played
+        for one in conversations
         if one.missed
     }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.contracts.framing import behind, one_line
 from shared.contracts.transcript import Entry
 from shared.routing.report_sizes import CONDENSED_AT_MOST, HEADING_TOKENS, SHOWN_AT_MOST, shown_at_most
-from summarizer.material import Figures, Played, answers_of
+from summarizer.played_run import Figures, PlayedConversation, answers_of
 
 BYTES_PER_TOKEN = 4
 CUT = " [...] "
@@ -22,7 +22,7 @@ LINE_FRAME_TOKENS = 5
 class Excerpt:
     """A conversation that is shown, and how many tokens of its transcript fit."""
 
-    conversation: Played
+    conversation: PlayedConversation
     share: int
     condensed: bool
 
@@ -76,7 +76,7 @@ def _lines(labels: Sequence[str], texts: Sequence[str]) -> str:
     return "\n".join(f"{label}: {text}" for label, text in zip(labels, texts, strict=True))
 
 
-def excerpts(conversations: Sequence[Played], capacity: int) -> list[Excerpt]:
+def excerpts(conversations: Sequence[PlayedConversation], capacity: int) -> list[Excerpt]:
     """What is shown of a run within `capacity` tokens: all of it, or failures first and a sample of successes.
 
     A conversation that exceeds its share is to be condensed; what is beyond the bound of that is clipped.
@@ -99,18 +99,18 @@ def figures_of(messages: Sequence[Entry]) -> Figures:
     return Figures(len(messages), tokens_of(transcript(messages)), answers_of(messages))
 
 
-def _tokens(one: Played) -> int:
+def _tokens(one: PlayedConversation) -> int:
     return tokens_of(transcript(one.messages)) if one.figures is None else one.figures.tokens
 
 
-def _sample(conversations: Sequence[Played], room: int) -> list[Played]:
+def _sample(conversations: Sequence[PlayedConversation], room: int) -> list[PlayedConversation]:
     missed = [one for one in conversations if one.missed]
     reached = [one for one in conversations if not one.missed]
     shown = _evenly(missed, room)
     return shown + _evenly(reached, min(SUCCESSES_SHOWN, room - len(shown)))
 
 
-def _evenly(conversations: Sequence[Played], count: int) -> list[Played]:
+def _evenly(conversations: Sequence[PlayedConversation], count: int) -> list[PlayedConversation]:
     """`count` of them, evenly spaced: the same ones at every look."""
     if count >= len(conversations):
         return list(conversations)

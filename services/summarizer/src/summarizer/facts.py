@@ -16,7 +16,7 @@ from shared.ending import run_usage, total_usage
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store
 from summarizer.excerpts import figures_of
-from summarizer.material import Material, Played
+from summarizer.played_run import PlayedConversation, PlayedRun
 
 STAGES = tuple(Stage)
 READ_TOGETHER = 25
@@ -26,17 +26,17 @@ Booked = TypeVar("Booked", Generation, UsageRow)
 
 
 async def read_report(
-    store: Store, run: Run, conversations: tuple[Played, ...]
-) -> tuple[Material, dict[str | None, Generation]]:
+    store: Store, run: Run, conversations: tuple[PlayedConversation, ...]
+) -> tuple[PlayedRun, dict[str | None, Generation]]:
     """The run with its counted conversations, what it has cost, and its report's own generations by stage.
 
     The last two change between looks at a report.
     """
     report = [one for one in await store.generations.of_purpose(run.id, Purpose.REPORT) if one.pass_number == 0]
-    return Material(run, conversations, await run_usage(store, run)), {one.stage: one for one in report}
+    return PlayedRun(run, conversations, await run_usage(store, run)), {one.stage: one for one in report}
 
 
-async def read_conversations(store: Store, run: Run) -> tuple[Played, ...]:
+async def read_conversations(store: Store, run: Run) -> tuple[PlayedConversation, ...]:
     """The conversations of a run that are all counted, without their texts: they never change.
 
     A retry has what its parent keeps, too. Raises NotYet, UnknownRun.
@@ -45,19 +45,19 @@ async def read_conversations(store: Store, run: Run) -> tuple[Played, ...]:
     return tuple(sorted((*own, *await _kept(store, run)), key=lambda one: one.index))
 
 
-async def with_texts(store: Store, material: Material, shown: Collection[str]) -> Material:
+async def with_texts(store: Store, played: PlayedRun, shown: Collection[str]) -> PlayedRun:
     """The material with the messages of those conversations that are `shown` or quoted."""
-    transcripts = await store.entries.of_conversations([one.id for one in material.conversations if one.id in shown])
+    transcripts = await store.entries.of_conversations([one.id for one in played.conversations if one.id in shown])
     conversations = tuple(
         replace(one, messages=_messages(transcripts[one.id])) if one.id in transcripts else one
-        for one in material.conversations
+        for one in played.conversations
     )
-    return replace(material, conversations=conversations)
+    return replace(played, conversations=conversations)
 
 
-async def _kept(store: Store, run: Run) -> list[Played]:
+async def _kept(store: Store, run: Run) -> list[PlayedConversation]:
     """What the run a retry plays again keeps: all that did not end by error, back to the first run. Paid for there."""
-    kept: list[Played] = []
+    kept: list[PlayedConversation] = []
     while run.settings.retried and run.parent is not None:
         parent = await store.runs.get(run.parent)
         if parent is None:
@@ -67,17 +67,19 @@ async def _kept(store: Store, run: Run) -> list[Played]:
     return kept
 
 
-async def _read(store: Store, run: Run) -> list[Played]:
+async def _read(store: Store, run: Run) -> list[PlayedConversation]:
     """A run's own conversations, some at a time: of each page only what it adds up to is kept."""
     rows = _grouped(await store.usage.of_run(run.id))
-    played: list[Played] = []
+    conversations: list[PlayedConversation] = []
     for first in range(1, run.total + 1, READ_TOGETHER):
         indexes = range(first, min(first + READ_TOGETHER, run.total + 1))
-        played += await _page(store, run, indexes, rows)
-    return played
+        conversations += await _page(store, run, indexes, rows)
+    return conversations
 
 
-async def _page(store: Store, run: Run, indexes: range, rows: Mapping[str | None, list[UsageRow]]) -> list[Played]:
+async def _page(
+    store: Store, run: Run, indexes: range, rows: Mapping[str | None, list[UsageRow]]
+) -> list[PlayedConversation]:
     ids = {index: conversation_id(run.id, index) for index in indexes}
     stored = {one.index: one for one in await store.conversations.of_run(run.id, indexes[0] - 1, len(indexes))}
     transcripts = await store.entries.of_conversations(list(ids.values()))
@@ -102,10 +104,10 @@ def _played(
     stored: Conversation | None,
     generations: list[Generation],
     rows: list[UsageRow],
-) -> Played:
+) -> PlayedConversation:
     ended = _ended(conversation_id(run.id, index), entries)
     reason = EndedReason(str(ended.ended_reason))
-    return Played(
+    return PlayedConversation(
         id=ended.conversation_id,
         index=run.settings.played_as(index),
         messages=(),

@@ -20,7 +20,7 @@ from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
 from summarizer.drafting import ReportDrafting, Writer, generated_by, report_facts
 from summarizer.effects import Effects
 from summarizer.facts import read_conversations, read_report, with_texts
-from summarizer.material import Material, Played
+from summarizer.played_run import PlayedConversation, PlayedRun
 
 READ_BYTES = 16 * 1024 * 1024
 CONVERSATION_BYTES, ANSWER_BYTES = 3_000, 120
@@ -36,7 +36,7 @@ class ReportLooks:
         self._router = router
         self._reserved_tokens = reserved_tokens
         self._log = log
-        self._read: Kept[str, tuple[Played, ...]] = Kept(READ_BYTES)
+        self._read: Kept[str, tuple[PlayedConversation, ...]] = Kept(READ_BYTES)
 
     async def look(self, run_id: str, first: bool) -> None:
         """Makes it so. `first` says that the trigger was a done that was delivered for the first time.
@@ -63,25 +63,25 @@ class ReportLooks:
         if len(run.ended) < run.total or run.end_sequence is not None:
             raise StaleMessage(f"nothing is owed to the report of {run_id}")
         if await self._store.reports.get(run_id) is None:
-            material, stored = await read_report(self._store, run, await self._conversations(run))
-            await self._keep(material, Keep(reason="failed"), stored)
+            played, stored = await read_report(self._store, run, await self._conversations(run))
+            await self._keep(played, Keep(reason="failed"), stored)
         await self._finish((Announce(), End()), run_id)
 
     async def _write(self, run: Run, first: bool) -> None:
         """No report stands: asks for what it needs, or keeps it and ends the run."""
-        material, stored = await read_report(self._store, run, await self._conversations(run))
-        drafting = self._drafting(material, stored)
+        played, stored = await read_report(self._store, run, await self._conversations(run))
+        drafting = self._drafting(played, stored)
         if drafting is not None and run.settings.judged:
-            material = await with_texts(self._store, material, drafting.read)
-            drafting = self._drafting(material, stored)
-        effects = decide(report_facts(material, drafting))
+            played = await with_texts(self._store, played, drafting.read)
+            drafting = self._drafting(played, stored)
+        effects = decide(report_facts(played, drafting))
         if isinstance(effects[0], Keep):
-            await self._keep(material, effects[0], stored)
+            await self._keep(played, effects[0], stored)
             await self._finish(effects[1:], run.id)
         elif drafting is not None:
-            await self._ask(material, drafting, effects, first)
+            await self._ask(played, drafting, effects, first)
 
-    async def _conversations(self, run: Run) -> tuple[Played, ...]:
+    async def _conversations(self, run: Run) -> tuple[PlayedConversation, ...]:
         """As they were read at the first look: a report takes several, and what is counted never changes."""
         known = self._read.get(run.id)
         if known is not None:
@@ -90,17 +90,17 @@ class ReportLooks:
         self._read.keep(run.id, read, sum(CONVERSATION_BYTES + ANSWER_BYTES * len(one.answers) for one in read))
         return read
 
-    async def _keep(self, material: Material, keep: Keep, stored: Mapping[str | None, Generation]) -> None:
-        report = compose(material, keep, generated_by(keep, stored), now())
+    async def _keep(self, played: PlayedRun, keep: Keep, stored: Mapping[str | None, Generation]) -> None:
+        report = compose(played, keep, generated_by(keep, stored), now())
         await self._effects.keep(report)
         self._read.forget(report.run_id)
         self._log.info("report kept", run_id=report.run_id, status=report.status, reason=report.reason)
 
-    async def _ask(self, material: Material, drafting: ReportDrafting, effects: Sequence[Effect], first: bool) -> None:
+    async def _ask(self, played: PlayedRun, drafting: ReportDrafting, effects: Sequence[Effect], first: bool) -> None:
         for effect in effects:
             stage, prompt = drafting.asked(effect)
-            await self._effects.request(material, drafting.writer.route, stage, prompt, repeat=not first)
-        self._log.info("report generations asked for", run_id=material.run.id, count=len(effects))
+            await self._effects.request(played, drafting.writer.route, stage, prompt, repeat=not first)
+        self._log.info("report generations asked for", run_id=played.run.id, count=len(effects))
 
     async def _finish(self, effects: Sequence[Effect], run_id: str) -> None:
         """What a report that stands is owed."""
@@ -113,14 +113,14 @@ class ReportLooks:
                 await self._effects.end(run_id)
                 self._log.info("run ended", run_id=run_id)
 
-    def _drafting(self, material: Material, stored: Mapping[str | None, Generation]) -> ReportDrafting | None:
+    def _drafting(self, played: PlayedRun, stored: Mapping[str | None, Generation]) -> ReportDrafting | None:
         """None where the run names no writer, or one the registry does not know (any more)."""
-        participant = material.run.settings.report
+        participant = played.run.settings.report
         if participant is None:
             return None
         try:
             route = self._router.first(participant.pinned)
         except UnknownModel as error:
-            self._log.error("report cannot be written", run_id=material.run.id, error=str(error))
+            self._log.error("report cannot be written", run_id=played.run.id, error=str(error))
             return None
-        return ReportDrafting(material, Writer(route, self._reserved_tokens), stored)
+        return ReportDrafting(played, Writer(route, self._reserved_tokens), stored)

@@ -17,7 +17,7 @@ from shared.routing.report_sizes import (
     prompt_limit,
 )
 from summarizer.excerpts import Excerpt, clip, excerpts, tokens_of, transcript
-from summarizer.material import Material, Played
+from summarizer.played_run import PlayedConversation, PlayedRun
 
 PROMPT_BYTES_AT_MOST: Final = LARGEST_PAYLOAD_BYTES - 32 * 1024  # the rest of the job
 CLIPPED_TO: Final = 0.9  # a clipped text is not as dense as the whole
@@ -80,13 +80,13 @@ class Window:
 class ReportPrompts:
     """The prompts of one run's report, within the window of the model that writes it."""
 
-    def __init__(self, material: Material, statistics: Statistics, window: Window) -> None:
-        self._material = material
+    def __init__(self, played: PlayedRun, statistics: Statistics, window: Window) -> None:
+        self._played = played
         self._limit = prompt_limit(window.context)
         self._max_output = min(window.max_output, window.context // 4)
-        self._head = _head(material, statistics)
+        self._head = _head(played, statistics)
         room = self._limit - tokens_of(REPORT_SYSTEM) - tokens_of(self._head)
-        self._shown = excerpts(material.conversations, max(TRANSCRIPTS_TOKENS_AT_LEAST, room - HEADING_TOKENS))
+        self._shown = excerpts(played.conversations, max(TRANSCRIPTS_TOKENS_AT_LEAST, room - HEADING_TOKENS))
 
     @property
     def shown(self) -> frozenset[str]:
@@ -108,9 +108,9 @@ class ReportPrompts:
     def report(self, condensed: Mapping[str, str]) -> Prompt:
         """The report's prompt. `condensed` holds texts by conversation id; what has none is clipped to its share."""
         bodies = [f"{_heading(one.conversation)}\n{_body(one, condensed)}" for one in self._shown]
-        user = "\n\n".join([self._head, _shown_line(self._shown, self._material.conversations), *bodies])
-        settings = self._material.run.settings.report
-        asked = max(settings.max_tokens if settings else 0, tokens_of(self._material.agent_prompt) + PROSE_TOKENS)
+        user = "\n\n".join([self._head, _shown_line(self._shown, self._played.conversations), *bodies])
+        settings = self._played.run.settings.report
+        asked = max(settings.max_tokens if settings else 0, tokens_of(self._played.agent_prompt) + PROSE_TOKENS)
         return Prompt(_messages(REPORT_SYSTEM, user), min(asked, self._max_output))
 
     def repair(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
@@ -141,12 +141,12 @@ def _messages(system: str, user: str) -> tuple[PromptMessage, ...]:
     return PromptMessage(role="system", content=system), PromptMessage(role="user", content=user)
 
 
-def _head(material: Material, statistics: Statistics) -> str:
+def _head(played: PlayedRun, statistics: Statistics) -> str:
     """Everything before the transcripts."""
-    scenarios = material.run.settings.scenarios
+    scenarios = played.run.settings.scenarios
     goals = list(dict.fromkeys(one.goal for one in scenarios if one.goal)) or ["No goal was set."]
     criteria = list(dict.fromkeys((one.id, one.text) for scenario in scenarios for one in scenario.criteria))
-    agent_prompt = PROMPT_END.sub("> > >", "\n".join(material.agent_prompt.splitlines()))
+    agent_prompt = PROMPT_END.sub("> > >", "\n".join(played.agent_prompt.splitlines()))
     sections = [
         f"## System prompt of the agent\n<<<\n{agent_prompt}\n>>>",
         "## Goal\n" + clip("\n".join(block(goal) for goal in goals), GOALS_TOKENS_AT_MOST),
@@ -158,13 +158,13 @@ def _head(material: Material, statistics: Statistics) -> str:
     return "\n\n".join(sections)
 
 
-def _shown_line(shown: Sequence[Excerpt], played: Sequence[Played]) -> str:
-    if len(shown) == len(played):
+def _shown_line(shown: Sequence[Excerpt], conversations: Sequence[PlayedConversation]) -> str:
+    if len(shown) == len(conversations):
         return "## Conversations"
-    return f"## Conversations ({len(shown)} of {len(played)}, those that did not reach the goal first)"
+    return f"## Conversations ({len(shown)} of {len(conversations)}, those that did not reach the goal first)"
 
 
-def _heading(conversation: Played) -> str:
+def _heading(conversation: PlayedConversation) -> str:
     reached = {True: "yes", False: "no", None: "unknown"}[conversation.goal_reached]
     return f"### Conversation {conversation.id} ({conversation.ended_reason.value}, goal reached: {reached})"
 

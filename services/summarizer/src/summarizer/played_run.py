@@ -28,7 +28,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedConversation:
     """One conversation. `judgement` is the last one made of it, `usage` all that this run paid for it.
 
     `index` is unique in a report: a retry's conversation has that of the one it plays again. Where there are
@@ -68,14 +68,14 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class PlayedRun:
     """A run, its conversations by index, and what all of it cost so far, the report's own generations included.
 
     A retry's are those it plays again and those its parent keeps, for which it paid nothing.
     """
 
     run: Run
-    conversations: tuple[Played, ...]
+    conversations: tuple[PlayedConversation, ...]
     usage: Usage
 
     @property
