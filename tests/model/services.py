@@ -44,13 +44,13 @@ from shared.messaging.subscriptions import FastSubscription, Handler, Settles, s
 from shared.routing import Router
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
+from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.effects import Effects as ReportEffects
 from summarizer.giving_up import ReportEndings
 from summarizer.handlers import GiveUps
 from summarizer.handlers import Handlers as ReportHandlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
-from summarizer.sharing import SharedLooks
 
 REGISTRY = registry()
 # Every chat grows long soon: its third answer has its first messages summed up.
@@ -243,7 +243,7 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     memories = MemoryLooks(store, publisher, Router(REGISTRY), SUMMARY_TOKENS, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    handlers = ReportHandlers(SharedLooks(looks.look, 2), memories)
+    handlers = ReportHandlers(CoalescedLooks(looks.look, 2), memories)
     by_subject: dict[str, Handler] = {
         "report.do": handlers.on_report_requested,
         "llm.done.summarizer": handlers.on_generation_stored,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.errors import NotYet
-from summarizer.sharing import SharedLooks
+from summarizer.coalesced_looks import CoalescedLooks
 
 
 class Looking:
@@ -32,7 +32,7 @@ class Looking:
 
 async def test_triggers_that_come_during_a_look_share_the_next_one() -> None:
     looking = Looking()
-    shared = SharedLooks(looking.look, at_once=4)
+    shared = CoalescedLooks(looking.look, at_once=4)
     early = asyncio.create_task(shared.look("a", True))
     await looking.begun.acquire()
     late = [asyncio.create_task(shared.look("a", number != 3)) for number in range(24)]
@@ -47,7 +47,7 @@ async def test_triggers_that_come_during_a_look_share_the_next_one() -> None:
 
 async def test_runs_are_looked_at_side_by_side_up_to_a_bound() -> None:
     looking = Looking()
-    shared = SharedLooks(looking.look, at_once=2)
+    shared = CoalescedLooks(looking.look, at_once=2)
     tasks = [asyncio.create_task(shared.look(run_id, True)) for run_id in "abcd"]
     await looking.begun.acquire()
     await looking.begun.acquire()
@@ -60,7 +60,7 @@ async def test_runs_are_looked_at_side_by_side_up_to_a_bound() -> None:
 async def test_all_who_share_a_look_get_its_failure_and_one_who_leaves_disturbs_nobody() -> None:
     looking = Looking()
     looking.fails = True
-    shared = SharedLooks(looking.look, at_once=1)
+    shared = CoalescedLooks(looking.look, at_once=1)
     leaving, staying, also = (asyncio.create_task(shared.look("a", True)) for _ in range(3))
     await looking.begun.acquire()
     leaving.cancel()

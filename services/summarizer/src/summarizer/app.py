@@ -13,13 +13,13 @@ from shared.settings import LogSettings
 from shared.storage import Store
 from shared.topology.streams import ACK_WAIT_SECONDS
 from shared.worker.worker import Work, Worker
+from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.effects import Effects
 from summarizer.giving_up import ReportEndings
 from summarizer.handlers import GiveUps, Handlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
 from summarizer.settings import ProcessSettings, SummarizerSettings
-from summarizer.sharing import SharedLooks
 
 SERVICE = "summarizer"
 NEEDED = [
@@ -62,4 +62,4 @@ def _handlers(
     memories = MemoryLooks(store, publisher, router, settings.summary_max_tokens, log)
     give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
-    return Handlers(SharedLooks(looks.look, LOOKS_AT_ONCE), memories), settlement
+    return Handlers(CoalescedLooks(looks.look, LOOKS_AT_ONCE), memories), settlement

@@ -46,7 +46,7 @@ async def read_conversations(store: Store, run: Run) -> tuple[PlayedConversation
 
 
 async def with_texts(store: Store, played: PlayedRun, shown: Collection[str]) -> PlayedRun:
-    """The material with the messages of those conversations that are `shown` or quoted."""
+    """The run with the messages of those conversations that are `shown` or quoted."""
     transcripts = await store.entries.of_conversations([one.id for one in played.conversations if one.id in shown])
     conversations = tuple(
         replace(one, messages=_messages(transcripts[one.id])) if one.id in transcripts else one

@@ -10,8 +10,8 @@ from shared.errors import StaleMessage
 from shared.failing import lettered
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import Delivery, UnreadableMessage, read
+from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.memory_looks import MemoryLooks
-from summarizer.sharing import SharedLooks
 
 RUN_ID_SHOWN = 64
 
@@ -19,7 +19,7 @@ RUN_ID_SHOWN = 64
 class Handlers:
     """One method a trigger; the message is settled by how its look ends."""
 
-    def __init__(self, looks: SharedLooks, memories: MemoryLooks) -> None:
+    def __init__(self, looks: CoalescedLooks, memories: MemoryLooks) -> None:
         self._looks = looks
         self._memories = memories
 

@@ -20,7 +20,7 @@ class _Waiting:
     look: asyncio.Task[None] = field(init=False)
 
 
-class SharedLooks:
+class CoalescedLooks:
     """Has `look` performed for every run that is asked for, at most `at_once` of them at once."""
 
     def __init__(self, look: Look, at_once: int) -> None:
