@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import orjson
+from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
@@ -37,8 +38,8 @@ from sample_runs import registry
 from shared.contracts.words import Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
+from shared.messaging.direct import TextSink
 from shared.messaging.publisher import Publisher
-from shared.messaging.quick_client import QuickClient
 from shared.messaging.settlement import Settlement
 from shared.messaging.subscriptions import FastSubscription, Handler, Settles, settled_by
 from shared.routing import Router
@@ -190,8 +191,8 @@ def store_of(process: Process, around: Surroundings) -> MemoryStore:
     return MemoryStore(process, around.tables)
 
 
-def client_of(process: Process, around: Surroundings) -> QuickClient:
-    return cast(QuickClient, MemoryClient(around.broker, process))
+def client_of(process: Process, around: Surroundings) -> Client:
+    return cast(Client, MemoryClient(around.broker, process))
 
 
 def _orchestrator(process: Process, around: Surroundings) -> Service:
@@ -219,7 +220,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
     books = Books(store, announcer, providers)
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
-    deltas = DeltaPublisher(client, log)
+    deltas = DeltaPublisher(cast(TextSink, client), log)
     past = PastAttempts(client, store)
     handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
     jobs = HeldJobs()

@@ -4,6 +4,7 @@ The text below a field is what docs/settings.md says of it.
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,8 @@ class NatsSettings(Fragment):
 
     nats_url: str = "nats://127.0.0.1:4222"
     """Where the broker is."""
+    nats_client: Literal["quick", "plain"] = "quick"
+    """`quick` takes short ways through nats-py; `plain` is nats-py as it is, should a version of it have moved them."""
     nats_replicas: int = 1
     """How many servers of the broker's cluster keep each stream. Read by the bootstrap."""
     events_max_age_hours: Hours = 72.0

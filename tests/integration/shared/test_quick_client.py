@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import structlog
+from nats.aio.client import Client
 from nats.errors import MaxPayloadError, NoRespondersError, OutboundBufferLimitError, TimeoutError
 
 from shared.messaging.connection import Connection
@@ -15,10 +16,15 @@ from shared.settings import NatsSettings
 LARGE = 300_000
 
 
+def quick(client: Client) -> QuickClient:
+    assert isinstance(client, QuickClient)
+    return client
+
+
 @pytest.fixture
 async def client(fresh_nats_url: str) -> AsyncIterator[QuickClient]:
     connection = Connection("test", NatsSettings(nats_url=fresh_nats_url), structlog.stdlib.get_logger("test"))
-    yield await connection.open()
+    yield quick(await connection.open())
     await connection.close()
 
 
@@ -104,7 +110,7 @@ async def test_nobody_waits_without_an_end_for_a_server_that_does_not_read(monke
         monkeypatch.setattr(f"shared.messaging.connection.{name}", 0.2)
     async with deaf_server() as url, asyncio.timeout(10):
         connection = Connection("test", NatsSettings(nats_url=url), structlog.stdlib.get_logger("test"))
-        client = await connection.open()
+        client = quick(await connection.open())
         with pytest.raises(OutboundBufferLimitError):
             await fill(client)
         with pytest.raises(OutboundBufferLimitError):

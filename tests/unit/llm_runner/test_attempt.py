@@ -53,7 +53,7 @@ async def test_a_call_that_never_began_has_cost_nothing() -> None:
 
 async def test_each_text_is_published_under_the_next_number() -> None:
     client, begun = FakeClient(), run()
-    publisher = DeltaPublisher(client, structlog.get_logger("test"))  # type: ignore[arg-type] # a fake
+    publisher = DeltaPublisher(client, structlog.get_logger("test"))
     job = GenerationRequested(
         run_id=begun.id,
         at=now(),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from nats.errors import BadSubjectError, ProtocolError
 from nats.protocol.parser import Parser
 
-from shared.messaging.quick_client import DirectParser, _command, _head, read_headers
+from shared.messaging.direct import header_block, read_headers
+from shared.messaging.quick_client import DirectParser, _command
 
 Told = list[tuple[object, ...]]
 
@@ -128,15 +129,17 @@ async def test_what_is_no_protocol_is_an_error(line: bytes) -> None:
 
 
 def test_commands_are_written_as_the_protocol_wants_them() -> None:
-    assert _command("a.b", "", b"xy", _head(None)) == b"PUB a.b  2\r\nxy\r\n"
-    assert _command("a.b", "r", b"xy", _head({"A": "b"})) == b"HPUB a.b r 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nxy\r\n"
+    assert _command("a.b", "", b"xy", header_block(None)) == b"PUB a.b  2\r\nxy\r\n"
+    assert (
+        _command("a.b", "r", b"xy", header_block({"A": "b"})) == b"HPUB a.b r 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nxy\r\n"
+    )
 
 
 def test_no_value_and_no_subject_writes_protocol_of_its_own() -> None:
-    assert b"\r\nPUB" not in _command("a", "", b"", _head({"A": "b\r\nPUB x 0\r\n"}))
+    assert b"\r\nPUB" not in _command("a", "", b"", header_block({"A": "b\r\nPUB x 0\r\n"}))
     for subject in ("", "a b", "a\r\nPUB x", "a\tb"):
         with pytest.raises(BadSubjectError):
-            _command(subject, "", b"", _head(None))
+            _command(subject, "", b"", header_block(None))
 
 
 def test_the_servers_own_word_is_a_header() -> None:

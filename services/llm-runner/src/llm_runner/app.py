@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
+from nats.aio.client import Client
+
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
 from llm_runner.clock import Interruption
@@ -31,7 +33,6 @@ from shared.contracts.words import Lane
 from shared.logs import Logger, configure
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import Take, WorkPull
-from shared.messaging.quick_client import QuickClient
 from shared.messaging.subscriptions import FastSubscription, settled_by
 from shared.routing import ProviderEntry, Registry, load_registry
 from shared.settings import LogSettings
@@ -71,7 +72,7 @@ class Runner:
         ticker = ReadTicker(self._settings.calls.delta_interval_seconds)
         everyone = self._registry.providers.items()
         providers = {name: self._provider(name, entry, ticker, stack) for name, entry in everyone}
-        settlement = self._settlement(client, DeltaPublisher(client, self._log), dict(providers))
+        settlement = self._settlement(client, DeltaPublisher(self._connection.text_sink, self._log), dict(providers))
         broker = self._connection.broker
         broker.add_middleware(settled_by(settlement))
         jobs = FastSubscription(broker.middlewares, settlement.on_job, broker.context)
@@ -99,7 +100,7 @@ class Runner:
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [task for pull in self._pulls for task in pull.tasks]
 
-    def _pull(self, client: QuickClient, provider: str, lane: Lane, take: Take) -> WorkPull:
+    def _pull(self, client: Client, provider: str, lane: Lane, take: Take) -> WorkPull:
         # Not bounded by the lane's limit as it is now: the durable holds it, over all replicas, and may change live.
         slots = self._settings.slots.slots(lane)
         durable = subjects.lane_durable(provider, lane)
@@ -107,7 +108,7 @@ class Runner:
         self._connection.on_reconnected(pull.reset)
         return pull
 
-    def _settlement(self, client: QuickClient, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
+    def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
         publisher = Publisher(client)
         announcer = Announcer(publisher)
         books = Books(self._store, announcer, providers)

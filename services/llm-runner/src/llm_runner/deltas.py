@@ -7,7 +7,7 @@ from shared.contracts import subjects
 from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
-from shared.messaging.quick_client import QuickClient
+from shared.messaging.direct import TextSink
 
 LONGEST_DELTA = 64 * 1024
 """Characters; six bytes each at worst, so that the broker takes every delta."""
@@ -16,8 +16,8 @@ LONGEST_DELTA = 64 * 1024
 class DeltaPublisher:
     """Publishes the deltas of every attempt of the process."""
 
-    def __init__(self, client: QuickClient, log: Logger) -> None:
-        self._client = client
+    def __init__(self, sink: TextSink, log: Logger) -> None:
+        self._sink = sink
         self._log = log
 
     def attempt(self, job: GenerationRequested, conversation: str, attempt: str) -> "AttemptDeltas":
@@ -25,7 +25,7 @@ class DeltaPublisher:
 
     def publish(self, subject: str, payload: bytes) -> bool:
         """False where the broker cannot take it now."""
-        if self._client.send(subject, payload):
+        if self._sink.send(subject, payload):
             return True
         self._log.warning("deltas lost, their message heals them", subject=subject)
         return False

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from shared.cancellation import ends_within
 from shared.logs import Logger
-from shared.messaging.quick_client import ROOM_SECONDS, QuickBroker, QuickClient
+from shared.messaging.broker import Broker
+from shared.messaging.direct import Direct, DirectListener, PlainDirect, TextSink
+from shared.messaging.quick_client import ROOM_SECONDS, QuickBroker, QuickClient, check_nats_py
 from shared.settings import NatsSettings
 from shared.tracebacks import described
 
@@ -16,10 +19,13 @@ CONNECT_TIMEOUT_SECONDS = 2
 RECONNECT_WAIT_SECONDS = 0.25
 PENDING_BYTES = 8 * 1024 * 1024
 CLOSE_TIMEOUT_SECONDS = 5.0
+Opened = TypeVar("Opened")
 
 
 class Connection:
-    """A service's FastStream broker and the one NATS connection below it.
+    """A service's FastStream broker and the one NATS connection below it: by the quick client, or by nats-py as it is.
+
+    Raises UnknownNatsPy where the quick one cannot be used with the nats-py that is installed.
 
     It reconnects for ever. A connection that closed for good without being asked to ends the process: FastStream's
     pull loop would spin without yielding, and the supervisor's restart mends it.
@@ -31,8 +37,12 @@ class Connection:
         self._away = False
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
         self._on_closing: list[Callable[[], Awaitable[None]]] = []
-        self._client: QuickClient | None = None
-        self.broker = QuickBroker(
+        self._client: Client | None = None
+        self._direct: Direct | None = None
+        quick = settings.nats_client == "quick"
+        if quick:
+            check_nats_py()
+        self.broker: Broker = (QuickBroker if quick else Broker)(
             settings.nats_url,
             name=f"{service}-{os.getpid()}",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -50,19 +60,27 @@ class Connection:
             **options,
         )
 
-    async def open(self) -> QuickClient:
+    async def open(self) -> Client:
         """Connects, waiting for the broker as long as it takes."""
         client = await self.broker.connect()
-        assert isinstance(client, QuickClient)
         self._client = client
+        self._direct = client if isinstance(client, QuickClient) else PlainDirect(client)
         return client
 
     @property
-    def client(self) -> QuickClient:
+    def client(self) -> Client:
         """The NATS connection. Raises RuntimeError before `open`."""
-        if self._client is None:
-            raise RuntimeError("the connection to NATS is not open yet")
-        return self._client
+        return _opened(self._client)
+
+    @property
+    def text_sink(self) -> TextSink:
+        """Where text is published that need not be confirmed. Raises RuntimeError before `open`."""
+        return _opened(self._direct)
+
+    @property
+    def listener(self) -> DirectListener:
+        """Where live events are heard. Raises RuntimeError before `open`."""
+        return _opened(self._direct)
 
     @property
     def connected(self) -> bool:
@@ -116,3 +134,9 @@ class Connection:
         if not self._closing:
             self._log.error("broker connection closed for good, leaving")
             os._exit(1)
+
+
+def _opened(made: Opened | None) -> Opened:
+    if made is None:
+        raise RuntimeError("the connection to NATS is not open yet")
+    return made

@@ -14,13 +14,12 @@ nats-py:
 import asyncio
 import itertools
 import re
-from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
-from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.aio.client import __version__ as installed
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import (
     BadSubjectError,
     MaxPayloadError,
@@ -32,25 +31,56 @@ from nats.errors import (
 from nats.errors import Error as NatsError
 from nats.protocol.parser import Parser
 
-Hear = Callable[[bytes, bytes, bytes], None]
-"""Takes a message's subject, its header block as it came (or nothing), and its payload.
-
-What it raises goes to the event loop's exception handler, as from any callback: the connection reads on.
-"""
-End = Callable[[], Awaitable[None]]
+from shared.errors import AgentWarsError
+from shared.messaging.broker import Broker
+from shared.messaging.direct import STATUS, End, Hear, header_block, read_headers
 
 _UNFIT = re.compile(r"\s")
 _LINE_END = b"\r\n"
 _PLAIN, _WITH_HEADERS = b"MSG ", b"HMSG "
-_HEADERS_BEGIN = b"NATS/1.0\r\n"
-STATUS, NO_RESPONDERS = "Status", "503"
+NO_RESPONDERS = "503"
 ROOM_SECONDS = 2.0
 """For so long a message waits while a server does not read what was sent before it."""
 ROOM_PAUSE_SECONDS = 0.02
 
 
+# What this leans on and nats-py does not promise: its client, its parser, its subscription.
+CLIENT_NAMES: Final = (
+    "_ps",
+    "_pending",
+    "_pending_data_size",
+    "_max_pending_size",
+    "_max_payload",
+    "_flush_queue",
+    "_status",
+    "_process_msg",
+    "_process_headers",
+)
+PARSER_NAMES: Final = ("nc", "buf", "reset", "parse")
+SUBSCRIPTION_NAMES: Final = ("_id", "_pending_queue")
+
+
+class UnknownNatsPy(AgentWarsError):
+    """The installed nats-py is not one that the quick client knows its way through."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(
+            f"nats-py {installed} has no {', '.join(missing)}, which the quick client needs: "
+            "set AGENTWARS_NATS_CLIENT=plain, or install the nats-py that shared/pyproject.toml names"
+        )
+
+
+def check_nats_py() -> None:
+    """Raises UnknownNatsPy where a name that the quick client uses is gone."""
+    client = Client()
+    looked_for = ((client, CLIENT_NAMES), (Parser(client), PARSER_NAMES), (Subscription(client), SUBSCRIPTION_NAMES))
+    missing = [f"{type(of).__name__}.{name}" for of, names in looked_for for name in names if not hasattr(of, name)]
+    if missing:
+        raise UnknownNatsPy(missing)
+
+
 class QuickClient(Client):
-    """A connection to NATS."""
+    """A connection to NATS; as a TextSink and a DirectListener it needs neither a task nor a queue."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +144,7 @@ class QuickClient(Client):
         Raises nats.errors.MaxPayloadError for what the server would end the connection for: it counts headers, too;
         OutboundBufferLimitError where the server reads nothing.
         """
-        head = _head(headers)
+        head = header_block(headers)
         if len(head) + len(payload) > self._max_payload:
             raise MaxPayloadError
         if self._is_full:
@@ -126,7 +156,7 @@ class QuickClient(Client):
 
     def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, Any] | None = None) -> bool:
         """Publishes at once, or, while it reconnects, as soon as it can; False where that cannot be promised."""
-        head = _head(headers)
+        head = header_block(headers)
         size = len(head) + len(payload)
         room = size <= self._max_payload and self._pending_data_size + size <= self._max_pending_size // 2
         if not room or self._flush_queue is None or self._status not in (Client.CONNECTED, Client.RECONNECTING):
@@ -184,18 +214,7 @@ class QuickClient(Client):
             answer.set_result(Msg(_client=self, subject=subject.decode(), data=payload, headers=headers))
 
 
-def read_headers(block: bytes) -> dict[str, str]:
-    """A header block's headers; malformed ones are left out, bytes that are no UTF-8 replaced.
-
-    The server's own word stands in the first line: `NATS/1.0 404 Message Not Found`.
-    """
-    first, _, rest = block.partition(_LINE_END)
-    headers = Client._parse_header_lines(rest)
-    status = first.partition(b" ")[2].strip()
-    return headers | {STATUS: status[:3].decode()} if status else headers
-
-
-class QuickBroker(NatsBroker):
+class QuickBroker(Broker):
     """FastStream's broker on a quick client."""
 
     async def _connect(self) -> Client:
@@ -203,17 +222,6 @@ class QuickBroker(NatsBroker):
         await client.connect(**self._connection_kwargs)
         self.config.connect(client)
         return client
-
-    async def stop(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_val: BaseException | None = None,
-        exc_tb: TracebackType | None = None,
-    ) -> None:
-        """As FastStream's; a connection that is closed is not drained once more, which raises."""
-        if self._connection is not None and self._connection.is_closed:
-            self._connection = None
-        await super().stop(exc_type, exc_val, exc_tb)
 
 
 class DirectParser(Parser):
@@ -304,18 +312,6 @@ def _command(subject: str, reply: str, payload: bytes, head: bytes) -> bytes:
     sizes = (len(head), len(head) + len(payload))
     place = b"%s %s" % (subject.encode(), reply.encode())
     return b"HPUB %s %d %d\r\n%s%s\r\n" % (place, *sizes, head, payload)
-
-
-def _head(headers: dict[str, Any] | None) -> bytes:
-    if headers is None:
-        return b""
-    lines = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in headers.items()])
-    return b"%s%s\r\n" % (_HEADERS_BEGIN, lines.encode())
-
-
-def _one_line(value: str) -> str:
-    """A value that holds a line end could be taken for protocol."""
-    return value if value.isprintable() else value.translate({13: " ", 10: " "})
 
 
 def _expire(answer: asyncio.Future[Msg]) -> None:

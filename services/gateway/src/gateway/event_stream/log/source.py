@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
@@ -16,7 +17,7 @@ from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
 from shared.messaging import history
 from shared.messaging.connection import Connection
-from shared.messaging.quick_client import QuickClient, read_headers
+from shared.messaging.direct import read_headers
 
 _SEQUENCE: Final = re.compile(rb"\nNats-Sequence: (\d+)\r")
 _LAST_SEQUENCE: Final = re.compile(rb"\nNats-Last-Sequence: (\d+)\r")
@@ -81,7 +82,7 @@ class NatsSource:
         return self._connection.client.stats["reconnects"]
 
     async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
-        client = self._client()
+        listener = self._connected().listener
 
         def on_message(subject: bytes, headers: bytes, payload: bytes) -> None:
             event = _live(subject.decode(errors="replace"), headers, payload)
@@ -89,7 +90,7 @@ class NatsSource:
                 hear(event)
 
         with _away("a subscription"):
-            ends = [await client.listen(subject, on_message) for subject in view.live]
+            ends = [await listener.listen(subject, on_message) for subject in view.live]
 
         async def unsubscribe() -> None:
             with _away("the end of a subscription"):
@@ -137,10 +138,13 @@ class NatsSource:
         epoch = format(int(info.created.timestamp() * 1_000_000), "x")
         return StreamFacts(epoch, info.state.first_seq, info.state.last_seq)
 
-    def _client(self) -> QuickClient:
+    def _client(self) -> Client:
+        return self._connected().client
+
+    def _connected(self) -> Connection:
         if not self._connection.connected:
             raise BrokerUnavailable("anything", ConnectionError("not connected"))
-        return self._connection.client
+        return self._connection
 
 
 async def in_order(
