@@ -1,7 +1,7 @@
 """MongoDB in memory: as much of it as the real repositories ask for, each call one outside effect of its process.
 
 The repositories, their queries, pipelines and batches are the product's own; what is replaced is the driver. A
-contract test (tests/integration/test_model_store.py) runs the same random operations here and on a real mongod.
+contract test (tests/integration/model/test_model_store.py) runs the same random operations here and on a real mongod.
 """
 
 import copy
