@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped
-from gateway.answers.formats import About, Format
+from gateway.answers.formats import AnswerContext, AnswerFormat
 from gateway.answers.positions import Frames, Position
 from gateway.chat.formats.data_stream import DataStream
 from gateway.chat.formats.text import ContentEvents, PlainText
@@ -12,7 +12,7 @@ from gateway.chat.formats.ui_stream import UiStream
 
 PREFIX = "abc-01234567-"
 BEFORE = 10
-ABOUT = About("chat1", 2, "chat1:2", "demo", "demo-fast", {"demo/demo-fast": "fast"})
+ABOUT = AnswerContext("chat1", 2, "chat1:2", "demo", "demo-fast", {"demo/demo-fast": "fast"})
 
 
 def message(content: str, finish: str = "stop", attempt: str = "a1", **more: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def text() -> PlainText:
     return PlainText()
 
 
-def written(format_: Format, events: list[AnswerEvent]) -> bytes:
+def written(format_: AnswerFormat, events: list[AnswerEvent]) -> bytes:
     """What a reader gets of the events: nothing after the end."""
     chunks = [format_.begin(BEFORE)]
     for event in events:

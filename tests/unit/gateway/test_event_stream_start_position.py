@@ -6,7 +6,7 @@ import pytest
 
 from gateway.event_stream.log.cursors import Cursor, read_cursor, run_tag
 from gateway.event_stream.log.events import EVERYTHING, View
-from gateway.event_stream.log.frames import Encoder, named, unnamed
+from gateway.event_stream.log.frames import EventEncoder, named, unnamed
 from gateway.event_stream.log.source import StreamFacts, in_order
 from gateway.event_stream.readers.snapshot import snapshot_position
 from gateway.event_stream.readers.start_position import After, StartPosition, WithSnapshot, is_at_end, start_position
@@ -76,11 +76,11 @@ def test_what_we_never_wrote_is_no_cursor(written: str | None) -> None:
 
 def test_cursor_survives_being_written() -> None:
     assert read_cursor(str(cursor(7))) == cursor(7)
-    assert read_cursor(Encoder(EPOCH, "run1").identity(7)) == cursor(7)
+    assert read_cursor(EventEncoder(EPOCH, "run1").identity(7)) == cursor(7)
 
 
 def test_event_is_one_frame_with_id_type_and_one_line_of_data() -> None:
-    frame = Encoder(EPOCH, "run1").event(7, "message", b'{"a":\n1}')
+    frame = EventEncoder(EPOCH, "run1").event(7, "message", b'{"a":\n1}')
     assert frame == f'id: {EPOCH}-{TAG}-7\nevent: message\ndata: {{"a": 1}}\n\n'.encode()
     assert named("token", b"{}") == b"event: token\ndata: {}\n\n"
     assert unnamed(b"{}", "s-1") == b"id: s-1\ndata: {}\n\n"

@@ -52,7 +52,7 @@ from gateway.routes import (
     streams,
     templates,
 )
-from gateway.runs.commands import Commands
+from gateway.runs.commands import RunCommands
 from gateway.runs.control import RunControl
 from gateway.services import Services
 from gateway.settings import GatewaySettings
@@ -156,7 +156,7 @@ def services_of(
     store_watch = StoreWatch(store, log)
     heartbeats = Heartbeats(log)
     readiness = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
-    commands, router = Commands(connection, settings.publish_timeout_seconds, log), Router(registry)
+    commands, router = RunCommands(connection, settings.publish_timeout_seconds, log), Router(registry)
     casting = Casting(router, settings.temperature)
     control = RunControl(store.of, commands, log)
     reader_leases = ReaderLeases(store.readers, log)

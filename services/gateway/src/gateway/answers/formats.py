@@ -23,7 +23,7 @@ INTERRUPTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class AnswerContext:
     """What is known of an answer before its first event. `tiers` holds the tier of every `provider/model`."""
 
     chat_id: str
@@ -38,7 +38,7 @@ class About:
         return self.tiers.get(f"{provider}/{model}")
 
 
-class Format(Protocol):
+class AnswerFormat(Protocol):
     """Writes one answer. Pure: bytes for events, in their order.
 
     `broken` says that the connection has to break after what was written, because the format has no word for it.
@@ -83,7 +83,7 @@ def input_of(call: dict[str, Any]) -> object:
     return value if storable(value) else text
 
 
-def metadata(about: About, message: dict[str, Any]) -> dict[str, object]:
+def metadata(about: AnswerContext, message: dict[str, Any]) -> dict[str, object]:
     """Which model answered, and what it took."""
     provider, model = message.get("provider"), message.get("model")
     prompt, completion = message["promptTokens"], message["completionTokens"]

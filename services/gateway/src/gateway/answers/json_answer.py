@@ -12,7 +12,7 @@ from gateway.answers.answer_events import Answered, Closed
 from gateway.answers.answer_text import ERROR, STOPPED
 from gateway.answers.failures import AnswerFailed
 from gateway.answers.follower import AnswerFollower
-from gateway.answers.formats import About, failure, finish_reason, input_of, metadata
+from gateway.answers.formats import AnswerContext, failure, finish_reason, input_of, metadata
 from gateway.answers.reader_leases import ReaderLeases
 from shared.errors import BrokerUnavailable
 
@@ -43,7 +43,7 @@ class SilentWaiter:
 async def whole_answer(
     request: Request,
     follower: AnswerFollower,
-    about: About,
+    about: AnswerContext,
     reader_leases: ReaderLeases,
     stopping: asyncio.Event,
     headers: dict[str, str],
@@ -98,7 +98,7 @@ async def await_answer(
     return end
 
 
-def _shown(about: About, answered: Answered) -> dict[str, object]:
+def _shown(about: AnswerContext, answered: Answered) -> dict[str, object]:
     calls = answered.message.get("toolCalls") or []
     return {
         "id": about.message_id,

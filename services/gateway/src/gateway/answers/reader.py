@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from gateway.answers.answer_events import Answered, AnswerEvent
 from gateway.answers.follower import AnswerFollower
-from gateway.answers.formats import Format
+from gateway.answers.formats import AnswerFormat
 from gateway.answers.reader_leases import ReaderLeases
 from gateway.event_stream.connections.open_streams import OpenStream
 
@@ -19,7 +19,7 @@ class AnswerReader:
     def __init__(
         self,
         follower: AnswerFollower,
-        written: Format,
+        written: AnswerFormat,
         reader_leases: ReaderLeases,
         run_id: str,
         finished: Callable[[Answered], None],

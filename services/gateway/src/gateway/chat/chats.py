@@ -11,7 +11,7 @@ from gateway.chat.commands import ChatCommands
 from gateway.chat.decide import AddMessage, AnswerAgain, Attach, Busy, ChatState, Decision, answer_id, chat_state
 from gateway.chat.entries import message_entry, rewind_entry
 from gateway.errors import Conflict, NotFound
-from gateway.runs.commands import Commands
+from gateway.runs.commands import RunCommands
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -55,7 +55,7 @@ class Chats:
         self,
         store_of: StoreOf,
         connection: Connection,
-        commands: Commands,
+        commands: RunCommands,
         chat_commands: ChatCommands,
         days_kept: float,
         log: Logger,

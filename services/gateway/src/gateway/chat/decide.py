@@ -14,7 +14,7 @@ an answer that asked for tools what they gave                       Say
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.chat.wire_messages import Line, Sent
+from gateway.chat.wire_messages import Line, SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, fold
@@ -126,7 +126,7 @@ class Busy:
 Decision = Attach | AddMessage | AnswerAgain | Busy
 
 
-def decide(chat: ChatState, sent: Sequence[Sent], *, trigger: str | None, named: str | None) -> Decision:
+def decide(chat: ChatState, sent: Sequence[SentMessage], *, trigger: str | None, named: str | None) -> Decision:
     """What the request asks for; `named` is its `messageId`. Raises InvalidRequest where it asks for nothing."""
     spoken = [message for message in sent if message.role != "system"]
     if trigger == "regenerate-message":
@@ -143,7 +143,7 @@ def decide(chat: ChatState, sent: Sequence[Sent], *, trigger: str | None, named:
     return _new(chat, last)
 
 
-def _again(chat: ChatState, last: Sent | None, named: str | None) -> Decision:
+def _again(chat: ChatState, last: SentMessage | None, named: str | None) -> Decision:
     """Regenerate: the answer that is named, or the answer to the message that is named; else the last one."""
     place = chat.place_of(named) if named else None
     if place is None and last is not None and last.role == "user" and last.id:
@@ -159,7 +159,7 @@ def _again(chat: ChatState, last: Sent | None, named: str | None) -> Decision:
     return Busy() if chat.owed else AnswerAgain(chat.messages[place].seq)
 
 
-def _same(chat: ChatState, place: int, last: Sent, *, edited: bool) -> Decision:
+def _same(chat: ChatState, place: int, last: SentMessage, *, edited: bool) -> Decision:
     """A message that is known: asked again, or with other words."""
     message = chat.messages[place]
     line = _line(last)
@@ -168,14 +168,14 @@ def _same(chat: ChatState, place: int, last: Sent, *, edited: bool) -> Decision:
     return _replace(chat, place, last)
 
 
-def _replace(chat: ChatState, place: int, last: Sent) -> Decision:
+def _replace(chat: ChatState, place: int, last: SentMessage) -> Decision:
     if chat.owed:
         return Busy()
     before = chat.messages[place - 1].seq if place else 0
     return AddMessage(_line(last), _free_id(chat, last.id), rewind_to=before)
 
 
-def _by_place(chat: ChatState, spoken: Sequence[Sent]) -> Decision:
+def _by_place(chat: ChatState, spoken: Sequence[SentMessage]) -> Decision:
     """AI SDK 4 names no messages: where the last one stands says which it is, if what is before it is known too."""
     place, last = len(spoken) - 1, spoken[-1]
     known_before = [message.side for message in chat.messages[:place]] == [
@@ -188,7 +188,7 @@ def _by_place(chat: ChatState, spoken: Sequence[Sent]) -> Decision:
     return Attach(chat.next_seq) if chat.owed else AnswerAgain(chat.messages[place].seq)
 
 
-def _tool_outputs(chat: ChatState, last: Sent) -> Decision:
+def _tool_outputs(chat: ChatState, last: SentMessage) -> Decision:
     """What the tools of the last answer gave."""
     asking = next((one for one in reversed(chat.messages) if one.side is Side.AGENT and one.tool_calls), None)
     asked = {call.id for call in asking.tool_calls} if asking else set()
@@ -219,11 +219,11 @@ def answer_id(messages: Sequence[Entry], seq: int, own: str) -> str:
     return found
 
 
-def _new(chat: ChatState, last: Sent) -> Decision:
+def _new(chat: ChatState, last: SentMessage) -> Decision:
     return Busy() if chat.owed else AddMessage(_line(last), _free_id(chat, last.id))
 
 
-def _line(last: Sent) -> Line:
+def _line(last: SentMessage) -> Line:
     return last.lines[0] if last.lines else Line(Side.OPPONENT)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.access.callers import Caller
 from gateway.casting.participants import Casting, TokenBound, asked_wish
-from gateway.chat.wire_messages import Sent, merged, system_prompt
+from gateway.chat.wire_messages import SentMessage, merged, system_prompt
 from gateway.errors import ContextTooLong, FieldProblem, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.schemas.fields import LARGEST_BUDGET_USD
@@ -24,7 +24,7 @@ NO_MESSAGE_LIMIT: Final = 1_000_000
 
 def new_chat(
     body: ChatBody,
-    sent: list[Sent],
+    sent: list[SentMessage],
     agent: Agent | None,
     caller: Caller,
     casting: Casting,
@@ -60,7 +60,7 @@ def new_chat(
 
 
 def _voice(
-    body: ChatBody, sent: list[Sent], agent: Agent | None, casting: Casting, settings: GatewaySettings
+    body: ChatBody, sent: list[SentMessage], agent: Agent | None, casting: Casting, settings: GatewaySettings
 ) -> Participant:
     """Who answers: the agent that is named, with what the request says otherwise; else a voice of the request's own."""
     voice = casting.participant(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.access.callers import Caller
 from gateway.answers.answer_events import Answered
 from gateway.answers.follower import AnswerFollower
-from gateway.answers.formats import About, Format
+from gateway.answers.formats import AnswerContext, AnswerFormat
 from gateway.answers.json_answer import whole_answer
 from gateway.answers.positions import Frames, Position, read_position
 from gateway.answers.reader import AnswerReader
@@ -24,7 +24,7 @@ from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_
 from gateway.chat.formats.text import ContentEvents
 from gateway.chat.new_chats import new_chat
 from gateway.chat.validation import check_line, check_new
-from gateway.chat.wire_messages import Sent, read_body
+from gateway.chat.wire_messages import SentMessage, read_body
 from gateway.errors import Conflict, InvalidRequest
 from gateway.event_stream import Streams
 from gateway.event_stream.log.cursors import run_tag
@@ -126,7 +126,9 @@ class ChatService:
         await self.chats.stop(run, answer.seq)
         return run, answer.seq
 
-    async def _answer(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord, last: int) -> Answer:
+    async def _answer(
+        self, caller: Caller, body: ChatBody, sent: list[SentMessage], format_: FormatWord, last: int
+    ) -> Answer:
         """The answer to follow. Every round that loses an insert reads what won and decides anew.
 
         `last` is the stream's last sequence, as of late: nothing of an answer that is not asked for yet stands below.
@@ -154,7 +156,7 @@ class ChatService:
         raise NotYet(f"chat {run.id} keeps changing")
 
     async def _at_once(
-        self, caller: Caller, reference: str, body: ChatBody, sent: list[Sent], last: int
+        self, caller: Caller, reference: str, body: ChatBody, sent: list[SentMessage], last: int
     ) -> Answer | None:
         """The answer to a new message of a chat that is remembered here; None where it has to be read first."""
         remembered = self.chats.cache.chat(caller.owner, reference)
@@ -173,7 +175,9 @@ class ChatService:
         above = max(last, self._streams.hub.position(View(run.id, texts=True)))
         return await self.chats.add_at_once(run, chat, decision, above)
 
-    async def _begun(self, caller: Caller, body: ChatBody, sent: list[Sent], format_: FormatWord) -> Answer | None:
+    async def _begun(
+        self, caller: Caller, body: ChatBody, sent: list[SentMessage], format_: FormatWord
+    ) -> Answer | None:
         check_new(sent)
         key = (body.agent_id, body.agent_version) if body.agent_id else None
         agent = await load_agent(self._store_of(caller.owner), key) if key else None
@@ -209,7 +213,7 @@ class ChatService:
         self,
         caller: Caller,
         answer: Answer,
-        written: Format,
+        written: AnswerFormat,
         format_: FormatWord,
         *,
         stops: bool,
@@ -254,9 +258,9 @@ class ChatService:
         route = route_headers(self._casting.router, answer.run.settings.scenarios[0].agent, answer.run.id)
         return {**route, **headers_of(format_)}
 
-    def _about(self, answer: Answer) -> About:
+    def _about(self, answer: Answer) -> AnswerContext:
         voice = answer.run.settings.scenarios[0].agent
-        return About(answer.run.id, answer.seq, message_id(answer), voice.provider, voice.model, self._tiers)
+        return AnswerContext(answer.run.id, answer.seq, message_id(answer), voice.provider, voice.model, self._tiers)
 
 
 def _there(answer: Answer, since: Position) -> Answer | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.chat.media import seen_or_heard
-from gateway.chat.wire_messages import Line, Sent
+from gateway.chat.wire_messages import Line, SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
@@ -19,7 +19,7 @@ LARGEST_BESIDE_BYTES: Final = 600_000
 """A message stands in one event, beside up to 64 KiB of text (six times that as JSON): the broker takes a mebibyte."""
 
 
-def check_new(messages: Sequence[Sent], where: str = "messages") -> None:
+def check_new(messages: Sequence[SentMessage], where: str = "messages") -> None:
     """Raises InvalidRequest where a new chat's messages are too many, too long, or hold what cannot be stored."""
     if len(messages) > NEW_MESSAGES:
         raise InvalidRequest(FieldProblem(where, f"must hold at most {NEW_MESSAGES} new messages", NEW_MESSAGES))
@@ -32,7 +32,7 @@ def check_new(messages: Sequence[Sent], where: str = "messages") -> None:
 
 def check_line(line: Line, where: str) -> None:
     """Raises InvalidRequest where what a known chat's person says is nothing, too long, or cannot be stored."""
-    problems = list(_problems(Sent("user", None, () if line.empty else (line,), where)))
+    problems = list(_problems(SentMessage("user", None, () if line.empty else (line,), where)))
     if problems:
         raise InvalidRequest(*problems)
 
@@ -44,7 +44,7 @@ def check_given(given: GivenMessage, where: str) -> None:
         raise InvalidRequest(FieldProblem(where, sentence, LARGEST_BESIDE_BYTES))
 
 
-def _problems(message: Sent) -> Iterator[FieldProblem]:
+def _problems(message: SentMessage) -> Iterator[FieldProblem]:
     most = PROMPT_LENGTH if message.role == "system" else MESSAGE_LENGTH
     if len(message.text) > most:
         yield FieldProblem(message.where, f"must have at most {most} characters", most)

@@ -48,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """One message as it was posted; `where` is its path in the request. An assistant's may be several lines."""
 
     role: Literal["user", "assistant", "system"]
@@ -66,18 +66,18 @@ class Sent:
         return tuple(result for line in self.lines for result in line.results)
 
 
-def read_messages(messages: Sequence[Raw], where: str = "messages") -> list[Sent]:
+def read_messages(messages: Sequence[Raw], where: str = "messages") -> list[SentMessage]:
     """Every message. Raises InvalidRequest for what is no message."""
     return [_read(raw, f"{where}.{position}") for position, raw in enumerate(messages)]
 
 
-def read_message(message: str | Raw, where: str = "message") -> Sent:
+def read_message(message: str | Raw, where: str = "message") -> SentMessage:
     """The one message of `{message}`: a text, or an object whose role may be left out. Raises InvalidRequest."""
     raw = {"content": message} if isinstance(message, str) else message
     return _read({"role": "user"} | raw, where)
 
 
-def read_body(body: ChatBody) -> list[Sent]:
+def read_body(body: ChatBody) -> list[SentMessage]:
     """The messages of a request, whichever way they came. Raises InvalidRequest."""
     if body.id and body.conversation_id and body.id != body.conversation_id:
         raise InvalidRequest(FieldProblem("conversationId", "is another name of id: send one of them"))
@@ -92,7 +92,7 @@ def read_body(body: ChatBody) -> list[Sent]:
     return read_messages(body.messages)
 
 
-def merged(messages: Sequence[Sent]) -> list[GivenMessage]:
+def merged(messages: Sequence[SentMessage]) -> list[GivenMessage]:
     """The messages as a transcript begins with them: sides alternate, what one says in a row is one message."""
     given: list[GivenMessage] = []
     for message in messages:
@@ -116,7 +116,7 @@ def as_given(line: Line, client_message_id: str | None) -> GivenMessage:
     )
 
 
-def system_prompt(messages: Sequence[Sent]) -> str:
+def system_prompt(messages: Sequence[SentMessage]) -> str:
     """What system messages say, in their order."""
     return "\n\n".join(message.text for message in messages if message.role == "system")
 
@@ -132,12 +132,12 @@ def _joined(first: GivenMessage, second: GivenMessage) -> GivenMessage:
     return first.model_copy(update=changes)
 
 
-def _read(raw: Raw, where: str) -> Sent:
+def _read(raw: Raw, where: str) -> SentMessage:
     role = raw.get("role")
     if role not in ROLES:
         raise InvalidRequest(FieldProblem(f"{where}.role", f"must be one of {', '.join(ROLES)}", list(ROLES)))
     side = Side.AGENT if role == "assistant" else Side.OPPONENT
-    return Sent(role, _id(raw.get("id"), where), tuple(_lines(raw, side, where)), where)
+    return SentMessage(role, _id(raw.get("id"), where), tuple(_lines(raw, side, where)), where)
 
 
 def _id(value: object, where: str) -> str | None:

@@ -14,7 +14,7 @@ CALM_SECONDS = 1.0
 AWAY_SECONDS = 0.25
 
 
-class Pinged(Protocol):
+class Pingable(Protocol):
     """What can be asked whether it answers: raises StoreUnavailable where it does not."""
 
     async def ping(self) -> None: ...
@@ -23,7 +23,7 @@ class Pinged(Protocol):
 class StoreWatch:
     """Probes the store every second, and more often while it is away."""
 
-    def __init__(self, store: Pinged, log: Logger) -> None:
+    def __init__(self, store: Pingable, log: Logger) -> None:
         self._store = store
         self._log = log
         self._doubted = asyncio.Event()

@@ -10,7 +10,7 @@ JSON_TYPES: Final[dict[type, str]] = {str: "string", bool: "boolean", int: "inte
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class OnlyValue:
     """Marks a field that takes null and the values `taken`, defaults of OpenAI's; `sentence` says what to do instead.
 
     A value that asks for nothing else than what happens anyway is taken, so that clients may send every field.
@@ -43,16 +43,16 @@ def _only(value: object) -> dict[str, Any]:
     return {"type": JSON_TYPES[type(value)], "const": value}
 
 
-ONE_ANSWER = Only("must be 1: ask several times", (1,))
-NO_LOGPROBS = Only("is not offered here: leave it out, or send false", (False,))
-NO_TOP_LOGPROBS = Only("is not offered here: leave it out", (0,))
-NO_BIAS = Only("is not offered here: leave it out", ({},))
-NO_FUNCTIONS = Only("is the old form of tools: send tools", ([],))
-NO_FUNCTION_CALL = Only("is the old form of tools: send tools and tool_choice", ("auto", "none"))
-TEXT_ONLY = Only("must be text: ask for JSON in words", ({"type": "text"},))
-TEXT_MODALITY = Only('must be ["text"]: no model speaks or draws here yet', (["text"],))
-NO_SOUND = Only("is not offered here: answers are text")
-NO_EFFORT = Only("is not offered here: leave it out, the model's own holds")
-MEDIUM = Only("must be medium: ask for shorter or longer answers in words", ("medium",))
-NO_SEARCH = Only("is not offered here: bring a search as a tool of yours")
-UNFORCED = Only("must be auto or none: no tool can be forced here yet", ("auto", "none"))
+ONE_ANSWER = OnlyValue("must be 1: ask several times", (1,))
+NO_LOGPROBS = OnlyValue("is not offered here: leave it out, or send false", (False,))
+NO_TOP_LOGPROBS = OnlyValue("is not offered here: leave it out", (0,))
+NO_BIAS = OnlyValue("is not offered here: leave it out", ({},))
+NO_FUNCTIONS = OnlyValue("is the old form of tools: send tools", ([],))
+NO_FUNCTION_CALL = OnlyValue("is the old form of tools: send tools and tool_choice", ("auto", "none"))
+TEXT_ONLY = OnlyValue("must be text: ask for JSON in words", ({"type": "text"},))
+TEXT_MODALITY = OnlyValue('must be ["text"]: no model speaks or draws here yet', (["text"],))
+NO_SOUND = OnlyValue("is not offered here: answers are text")
+NO_EFFORT = OnlyValue("is not offered here: leave it out, the model's own holds")
+MEDIUM = OnlyValue("must be medium: ask for shorter or longer answers in words", ("medium",))
+NO_SEARCH = OnlyValue("is not offered here: bring a search as a tool of yours")
+UNFORCED = OnlyValue("must be auto or none: no tool can be forced here yet", ("auto", "none"))

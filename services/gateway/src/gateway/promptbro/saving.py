@@ -49,22 +49,22 @@ class SaveBody(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenText:
     """A text that is kept, and where it comes from; None for one that the caller brought, and says no more of."""
 
     text: str
     origin: Origin | None
 
 
-async def result_of(store: OwnedStore, body: SaveBody) -> Written:
+async def result_of(store: OwnedStore, body: SaveBody) -> WrittenText:
     """What is kept. Raises InvalidRequest, NotFound, and Conflict for an answer that is not there."""
     if (body.sid is None) == (body.text is None):
         raise InvalidRequest(FieldProblem("text", "is required, or sid in its place: send one of them"))
     if body.sid is None:
         if body.report_run_id is None:
-            return Written(body.text or "", None)
+            return WrittenText(body.text or "", None)
         reported = await find_run(store, body.report_run_id)
-        return Written(body.text or "", Origin(report_run_id=reported.id))
+        return WrittenText(body.text or "", Origin(report_run_id=reported.id))
     run = await store.runs.find(body.sid)
     if run is None or run.kind is not RunKind.ASSIST:
         raise NotFound("answer", body.sid)
@@ -73,10 +73,10 @@ async def result_of(store: OwnedStore, body: SaveBody) -> Written:
         raise Conflict("no_answer", f"Answer {body.sid} is not there yet, or failed: wait for its end, or ask again.")
     if len(entry.content or "") > PROMPT_LENGTH:
         raise InvalidRequest(FieldProblem("sid", f"has an answer of more than {PROMPT_LENGTH} characters"))
-    return Written(entry.content or "", Origin(sid=run.id, report_run_id=run.parent))
+    return WrittenText(entry.content or "", Origin(sid=run.id, report_run_id=run.parent))
 
 
-async def save_template(store: OwnedStore, body: SaveBody, written: Written) -> PromptTemplate:
+async def save_template(store: OwnedStore, body: SaveBody, written: WrittenText) -> PromptTemplate:
     """The text as a new template. Raises InvalidRequest without a name."""
     if body.name is None:
         raise InvalidRequest(FieldProblem("name", "is required for a template"))
@@ -87,7 +87,7 @@ async def save_template(store: OwnedStore, body: SaveBody, written: Written) -> 
     return template
 
 
-async def save_agent(store: OwnedStore, body: SaveBody, written: Written) -> Agent:
+async def save_agent(store: OwnedStore, body: SaveBody, written: WrittenText) -> Agent:
     """A new version of an agent: with the text as its prompt, or with the criteria where the text is a checklist.
 
     Raises InvalidRequest, NotFound and Conflict.

@@ -19,7 +19,7 @@ from shared.messaging.publisher import Publisher
 CANCEL = json.dumps({"wanted": Wanted.CANCEL}).encode()
 
 
-class Commands:
+class RunCommands:
     """Publishes what the store holds already. What cannot be told now is found by the sweeper (section 7)."""
 
     def __init__(self, connection: Connection, timeout_seconds: float, log: Logger) -> None:

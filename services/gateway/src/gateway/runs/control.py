@@ -1,7 +1,7 @@
 """Cancel, pause and resume: what is wanted of a run (docs/protocol.md section 6)."""
 
 from gateway.errors import Conflict
-from gateway.runs.commands import Commands
+from gateway.runs.commands import RunCommands
 from gateway.runs.lookups import find_run
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
@@ -17,7 +17,7 @@ ATTEMPTS = 5
 class RunControl:
     """Sets what is wanted, then tells the engine: the document decides, the message only wakes."""
 
-    def __init__(self, store_of: StoreOf, commands: Commands, log: Logger) -> None:
+    def __init__(self, store_of: StoreOf, commands: RunCommands, log: Logger) -> None:
         self._store_of = store_of
         self._commands = commands
         self._log = log

@@ -26,7 +26,7 @@ LARGEST_SEQ = 2**31
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
-class Wakes(Protocol):
+class RunChanges(Protocol):
     """What tells that a run has moved, or may have: it returns within a second in any case."""
 
     @property
@@ -76,7 +76,7 @@ async def messages_page(store: OwnedStore, run: Run, conversation: str, page: in
 async def wait_for_messages(
     request: Request,
     store: OwnedStore,
-    wakes: Wakes,
+    changes: RunChanges,
     run: Run,
     conversation: str,
     since: int | datetime,
@@ -88,11 +88,11 @@ async def wait_for_messages(
     while True:
         view = await messages_after(store, run, conversation, since, limit)
         left = until - time.monotonic()
-        if view.messages or left <= 0 or wakes.stopping.is_set():
+        if view.messages or left <= 0 or changes.stopping.is_set():
             return view
         if await _ended(store, run, conversation) or await request.is_disconnected():
             return view
-        await wakes.wait_for_change(run.id, left)
+        await changes.wait_for_change(run.id, left)
 
 
 async def _ended(store: OwnedStore, run: Run, conversation: str) -> bool:

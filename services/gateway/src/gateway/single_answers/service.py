@@ -22,7 +22,7 @@ from gateway.errors import Conflict, NotFound
 from gateway.event_stream import Streams
 from gateway.health.store_watch import StoreWatch
 from gateway.http.head_requests import is_head
-from gateway.runs.commands import Commands
+from gateway.runs.commands import RunCommands
 from gateway.runs.control import RunControl
 from gateway.single_answers.answer_stream import GRACE_SECONDS, AnswerStream, Stop
 from gateway.single_answers.formats import PlainFormat, ResumableFormat
@@ -42,7 +42,7 @@ SESSION_KEPT: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundAnswer:
     """The run of a `sid`; one that has not `begun` is not stored yet."""
 
     run: Run
@@ -56,7 +56,7 @@ class SingleAnswers:
     connection: Connection
     store_of: StoreOf
     store_watch: StoreWatch
-    commands: Commands
+    commands: RunCommands
     control: RunControl
     streams: Streams
     reader_leases: ReaderLeases
@@ -86,17 +86,17 @@ class SingleAnswers:
         await self.commands.announce(run)
         return run
 
-    async def find(self, caller: Caller, sid: str) -> Found | None:
+    async def find(self, caller: Caller, sid: str) -> FoundAnswer | None:
         """The run of the caller's own `sid`; None where there is none, or its time is over."""
         store = self.store_of(caller.owner)
         run = await store.runs.find(sid)
         if run is not None:
-            return Found(run, begun=True) if run.kind is RunKind.ASSIST else None
+            return FoundAnswer(run, begun=True) if run.kind is RunKind.ASSIST else None
         session = await store.sessions.get(sid, now())
         if session is None:
             return None
         asked = answer_run(session.settings, caller, session.parent)
-        return Found(asked.model_copy(update={"id": session.id}), begun=False)
+        return FoundAnswer(asked.model_copy(update={"id": session.id}), begun=False)
 
     async def session(self, caller: Caller, run: Run, path: str) -> Response:
         """Keeps a question for its reader: 201 with its `sid`.

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.config import JsonDict
 
 from gateway.errors import Conflict, FieldProblem, InvalidRequest
-from gateway.runs.commands import Commands
+from gateway.runs.commands import RunCommands
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.words import RunKind
@@ -52,7 +52,7 @@ def body_hash(kind: RunKind, body: BaseModel, parent: str | None = None) -> str:
 class Acceptance:
     """Stores new runs and has the engine look at them."""
 
-    def __init__(self, store_of: StoreOf, commands: Commands, log: Logger) -> None:
+    def __init__(self, store_of: StoreOf, commands: RunCommands, log: Logger) -> None:
         self._store_of = store_of
         self._commands = commands
         self._log = log

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from gateway.answers.formats import About, Format
+from gateway.answers.formats import AnswerContext, AnswerFormat
 from gateway.answers.positions import Frames
 from gateway.chat.formats.data_stream import HEADERS as DATA_HEADERS
 from gateway.chat.formats.data_stream import DataStream
@@ -26,7 +26,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-def written_as(word: FormatWord, about: About, frames: Frames, resets: bool) -> Format:
+def written_as(word: FormatWord, about: AnswerContext, frames: Frames, resets: bool) -> AnswerFormat:
     """The format of a stream, for one answer; `resets` where the client knows `reset-step`."""
     match word:
         case "data":

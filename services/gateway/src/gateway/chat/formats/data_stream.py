@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed
 from gateway.answers.answer_text import ERROR, STOPPED, AnswerText
-from gateway.answers.formats import INTERRUPTED, About, compact, failure, finish_reason, input_of, metadata
+from gateway.answers.formats import INTERRUPTED, AnswerContext, compact, failure, finish_reason, input_of, metadata
 
 HEADERS: Final = {"Content-Type": "text/plain; charset=utf-8", "x-vercel-ai-data-stream": "v1"}
 
@@ -14,7 +14,7 @@ class DataStream:
 
     broken = False
 
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: AnswerContext) -> None:
         self._about = about
         self._answer_text = AnswerText()
         self.ended = False

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, escaped
 from gateway.answers.answer_text import ERROR, STOPPED, AnswerText, TextUpdate
-from gateway.answers.formats import About, compact, failure, finish_reason, input_of, metadata
+from gateway.answers.formats import AnswerContext, compact, failure, finish_reason, input_of, metadata
 from gateway.answers.positions import END, Frames
 
 HEADERS: Final = {"x-vercel-ai-ui-message-stream": "v1"}
@@ -29,7 +29,7 @@ class UiStream:
 
     broken = False
 
-    def __init__(self, about: About, frames: Frames, resets: bool) -> None:
+    def __init__(self, about: AnswerContext, frames: Frames, resets: bool) -> None:
         self._about = about
         self._frames = frames
         self._resets = resets

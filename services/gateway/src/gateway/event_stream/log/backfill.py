@@ -7,7 +7,7 @@ has what it misses read into the log, and the others find it there.
 import asyncio
 
 from gateway.event_stream.log.events import StreamEvent, View
-from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source
 from shared.errors import BrokerUnavailable
@@ -18,7 +18,7 @@ class Backfill:
 
     __slots__ = ("_encoder", "_reading", "_ring", "_source", "_too_far", "_view")
 
-    def __init__(self, view: View, source: Source, ring: Ring, encoder: Encoder) -> None:
+    def __init__(self, view: View, source: Source, ring: Ring, encoder: EventEncoder) -> None:
         self._view = view
         self._source = source
         self._ring = ring
@@ -58,7 +58,7 @@ class Backfill:
         return items
 
 
-def item_of(event: StreamEvent, encoder: Encoder) -> Item:
+def item_of(event: StreamEvent, encoder: EventEncoder) -> Item:
     """The event as a ring keeps it."""
     frame = encoder.event(event.sequence, event.type, event.payload)
     return Item(event.sequence, event.type, event.conversation, frame)

@@ -55,7 +55,7 @@ def one_line(payload: bytes) -> bytes:
     return payload
 
 
-class Encoder:
+class EventEncoder:
     """Writes the events of one run, whose ids share their first part."""
 
     __slots__ = ("_prefix",)

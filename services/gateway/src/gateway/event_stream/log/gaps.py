@@ -1,10 +1,10 @@
 """The `gap` event: events of a run that its readers never got, and where to read what they said."""
 
-from gateway.event_stream.log.frames import Encoder, named_json
+from gateway.event_stream.log.frames import EventEncoder, named_json
 from shared.contracts.record import iso, now
 
 
-def gap_event(encoder: Encoder, run_id: str, position: int, first: int, last: int) -> bytes:
+def gap_event(encoder: EventEncoder, run_id: str, position: int, first: int, last: int) -> bytes:
     """Says that the events from `first` to `last` are missing; `position` is what readers have."""
     body: dict[str, object] = {
         "type": "gap",

@@ -17,7 +17,7 @@ from typing import Final
 from gateway.event_stream.log.backfill import Backfill, item_of
 from gateway.event_stream.log.completeness import Completeness
 from gateway.event_stream.log.events import DELTA, StreamEvent, View
-from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.gaps import gap_event
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source, Unsubscribe
@@ -66,7 +66,7 @@ class RunLog:
     def __init__(self, view: View, epoch: str, base: int | None, source: Source, ring: Ring, log: Logger) -> None:
         self.view = view
         self.epoch = epoch
-        self.encoder = Encoder(epoch, view.run_id)
+        self.encoder = EventEncoder(epoch, view.run_id)
         self.ring = ring
         self._waiters = Waiters()
         self.readers = self._waiters.readers

@@ -2,7 +2,7 @@
 
 from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.event_stream.log.events import RUN_ENDED, RUN_STARTED, View
-from gateway.event_stream.log.frames import Encoder
+from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import BLOCK_BYTES
 from gateway.event_stream.log.run_log import RunLog
@@ -53,7 +53,7 @@ class RunEventStream:
         if isinstance(beginning, After):
             self._sequence = beginning.sequence
         else:
-            await self._tell_state(stream, Encoder(facts.epoch, self._run_id))
+            await self._tell_state(stream, EventEncoder(facts.epoch, self._run_id))
         if self._ended:
             return
         async with self._hub.watching(self._view, self._sequence) as log:
@@ -126,7 +126,7 @@ class RunEventStream:
             return heard.type == RUN_STARTED
         return self._event_sequence == 0 or log.over or stream.leaving
 
-    async def _tell_state(self, stream: OpenStream, encoder: Encoder) -> None:
+    async def _tell_state(self, stream: OpenStream, encoder: EventEncoder) -> None:
         """Writes a snapshot and goes on from there; of an ended run it is all there is."""
         up_to = await self._hub.source.last_sequence(View(self._run_id, texts=True))
         run = await self._store.runs.get(self._run_id)

@@ -25,7 +25,7 @@ WITHOUT_BROKER_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StatusReading:
     """A run's status as it was read: its id on the wire, its bytes, whether it is the last."""
 
     identity: str
@@ -33,7 +33,7 @@ class Reading:
     terminal: bool
 
     @classmethod
-    def of(cls, run: Run) -> "Reading":
+    def of(cls, run: Run) -> "StatusReading":
         body = status_view(run).to_json()
         version = "end" if run.terminal else sha256(body).hexdigest()[:12]
         return cls(f"{run_tag(run.id)}-{version}", body, run.terminal)
@@ -43,7 +43,7 @@ class Reading:
 class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read_at: float = 0.0
-    reading: Reading | None = None
+    reading: StatusReading | None = None
 
 
 class StatusCache:
@@ -53,7 +53,7 @@ class StatusCache:
         self._spacing = settings.stream_status_spacing_seconds
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def read(self, store: OwnedStore, run_id: str, since: float) -> Reading:
+    async def read(self, store: OwnedStore, run_id: str, since: float) -> StatusReading:
         """The status as read at `since` (monotonic) or later. Raises StoreUnavailable, UnknownRun."""
         kept = self._kept.setdefault(run_id, _Kept())
         self._kept.move_to_end(run_id)
@@ -67,11 +67,11 @@ class StatusCache:
             return kept.reading
 
 
-async def _fetched(store: OwnedStore, run_id: str) -> Reading:
+async def _fetched(store: OwnedStore, run_id: str) -> StatusReading:
     run = await store.runs.get(run_id)
     if run is None:
         raise UnknownRun(run_id)
-    return Reading.of(run)
+    return StatusReading.of(run)
 
 
 class _Change:
@@ -107,7 +107,7 @@ class StatusStream:
         self._store = store
         self._run_id = run.id
         self._whole = View.of(run, None)
-        self._first: Reading | None = Reading.of(run)
+        self._first: StatusReading | None = StatusReading.of(run)
         self._log = log
         self._last_id = last_id
         self._done = done
@@ -151,7 +151,7 @@ class StatusStream:
                     return
                 stream.alarm = time.monotonic() + period
 
-    async def _tell(self, stream: OpenStream, reading: Reading) -> bool:
+    async def _tell(self, stream: OpenStream, reading: StatusReading) -> bool:
         """Writes a status that is new to the client; answers whether it was the last."""
         if reading.identity != self._last_id:
             self._last_id = reading.identity
