@@ -60,7 +60,7 @@ BROUGHT = (
     {"role": "assistant", "content": "{"},
     {"role": "user", "content": "Again."},
 )
-Case = tuple[GenerationRequested, ConversationSettings | None, list[Entry], Generation | None]
+JobContext = tuple[GenerationRequested, ConversationSettings | None, list[Entry], Generation | None]
 
 
 def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
@@ -68,7 +68,7 @@ def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
     return GenerationRequested.model_validate(common | {"purpose": purpose, "seq": seq, "first_job_at": now()} | fields)
 
 
-CASES: dict[str, Case] = {
+CASES: dict[str, JobContext] = {
     "the first turn": (_job(Purpose.TURN, 1, side=Side.OPPONENT), PLAYED, [], None),
     "a turn of the agent": (_job(Purpose.TURN, 4, side=Side.AGENT, temperature=1.5), WITH_ALL, SAID, None),
     "a turn of the opponent": (_job(Purpose.TURN, 3, side=Side.OPPONENT), PLAYED, SAID[:2], None),
@@ -85,7 +85,7 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize(("case", "recorded"), [*zip(CASES.values(), RECORDED, strict=True)], ids=CASES)
-def test_a_body_is_sent_as_it_always_was(case: Case, recorded: bytes) -> None:
+def test_a_body_is_sent_as_it_always_was(case: JobContext, recorded: bytes) -> None:
     job, settings, messages, memory = case
     prompt = build_prompt(job, settings, messages, 7, memory, 8_000)
     assert DIALECTS["openai"].body(job.model, prompt) == recorded

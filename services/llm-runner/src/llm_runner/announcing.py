@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from llm_runner.attempt import Attempt
-from llm_runner.case import Case
+from llm_runner.job_context import JobContext
 from llm_runner.results import Result, done, side_of
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded, ToolStarted
 from shared.contracts.generations import UsageRow
@@ -26,15 +26,15 @@ class Announcer:
         if question is not None:
             await self._publisher.event(MessageAdded.of(question))
 
-    async def started(self, case: Case, attempt: Attempt) -> None:
-        job = case.job
+    async def started(self, context: JobContext, attempt: Attempt) -> None:
+        job = context.job
         await self._publisher.event(
             AttemptStarted(
                 run_id=job.run_id,
                 at=now(),
                 conversation_id=job.conversation_id,
                 seq=job.seq,
-                side=side_of(job, case.facts),
+                side=side_of(job, context.facts),
                 purpose=job.purpose,
                 stage=job.stage,
                 pass_number=job.pass_number,
@@ -45,15 +45,15 @@ class Announcer:
             )
         )
 
-    async def tools_asked(self, case: Case, attempt: Attempt) -> None:
+    async def tools_asked(self, context: JobContext, attempt: Attempt) -> None:
         """What the model asks for is the client's to do, from here on."""
         for call in attempt.tool_calls:
             await self._publisher.event(
                 ToolStarted(
-                    run_id=case.job.run_id,
+                    run_id=context.job.run_id,
                     at=now(),
-                    conversation_id=case.job.conversation_id or case.job.run_id,
-                    seq=case.job.seq,
+                    conversation_id=context.job.conversation_id or context.job.run_id,
+                    seq=context.job.seq,
                     attempt=attempt.id,
                     tool_call_id=call.id,
                     tool_name=call.name,

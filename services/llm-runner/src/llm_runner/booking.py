@@ -1,7 +1,7 @@
 """Booking what attempts cost whose text counts for nothing (docs/protocol.md section 8)."""
 
 from llm_runner.announcing import Announcer
-from llm_runner.case import Case
+from llm_runner.job_context import JobContext
 from llm_runner.providers.provider import Provider
 from llm_runner.results import lost_row
 from shared.contracts.events import AttemptStarted
@@ -37,16 +37,16 @@ class Books:
         entries = await self._store.entries.transcript(row.conversation_id)
         return any(entry.kind is EntryKind.ENDED for entry in entries)
 
-    async def book_left_out(self, case: Case, counted: str | None) -> None:
+    async def book_left_out(self, context: JobContext, counted: str | None) -> None:
         """Estimates for attempts of holders that died before they booked; `counted` stands in the result."""
-        for event in case.past.unbooked(counted):
-            await self.book(self._estimate(case, event))
+        for event in context.past.unbooked(counted):
+            await self.book(self._estimate(context, event))
 
-    def _estimate(self, case: Case, event: AttemptStarted) -> UsageRow:
-        job = case.job
+    def _estimate(self, context: JobContext, event: AttemptStarted) -> UsageRow:
+        job = context.job
         prompt = sum(text_tokens(message.content) for message in job.prompt)
-        prompt += sum(text_tokens(entry.content or "") for entry in case.entries if entry.seq < job.seq)
+        prompt += sum(text_tokens(entry.content or "") for entry in context.entries if entry.seq < job.seq)
         provider = self._providers.get(event.provider)
         model = provider.entry.models.get(event.model) if provider else None
         completion = min(job.max_tokens, EXPECTED_OUTPUT_TOKENS)
-        return lost_row(job, case.facts.tenant, event, model.usage(prompt, completion) if model else Usage())
+        return lost_row(job, context.facts.tenant, event, model.usage(prompt, completion) if model else Usage())

@@ -8,12 +8,12 @@ from dataclasses import replace
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
-from llm_runner.case import Case
 from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
 from llm_runner.control import wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
+from llm_runner.job_context import JobContext
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
 from llm_runner.past import BROKEN, LOST, NOTHING, Past, PastAttempts
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
@@ -64,25 +64,25 @@ class JobHandler:
 
     async def handle(self, held: HeldJob) -> None:
         """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
-        case, generation, why, read_at = await self._read(held)
-        job, stands = held.job, standing(held.job, case.entries, generation)
-        await self._books.book_left_out(case, stands.result.attempt if stands.result else None)
+        context, generation, why, read_at = await self._read(held)
+        job, stands = held.job, standing(held.job, context.entries, generation)
+        await self._books.book_left_out(context, stands.result.attempt if stands.result else None)
         ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, held.interruption}
-        failure = None if ends else self._spent_up(job, case.past)
+        failure = None if ends else self._spent_up(job, context.past)
         if not ends and failure is None:
-            await self._attempt(await self._prompted(case), read_at)
+            await self._attempt(await self._prompted(context), read_at)
             return
         await self._announcer.asked(held.question)
         if stands.settled:
-            await self._announcer.result(job, stands.result, case.entries)
+            await self._announcer.result(job, stands.result, context.entries)
         elif Interruption.CANCELED in (why, held.interruption):
-            await self._announcer.result(job, None, case.entries)
+            await self._announcer.result(job, None, context.entries)
         elif failure is None:
-            await self._outcomes.stopped(case)
+            await self._outcomes.stopped(context)
         else:
-            await self._outcomes.given_up(case, failure)
+            await self._outcomes.given_up(context, failure)
 
-    async def _read(self, held: HeldJob) -> tuple[Case, Generation | None, Interruption | None, float]:
+    async def _read(self, held: HeldJob) -> tuple[JobContext, Generation | None, Interruption | None, float]:
         """All that is known of a job, what stands under its key, what is wanted of it, and when that was read.
 
         What is wanted of an answer that nobody tried yet is read with its call about to begin: somebody waits for it.
@@ -93,7 +93,7 @@ class JobHandler:
             job_facts(self._store, job), self._transcript(held), _nothing() if at_once else self._wish(job)
         )
         past, generation = await self._what_was(held)
-        return Case(held, facts, tuple(entries), past=past), generation, why, read_at
+        return JobContext(held, facts, tuple(entries), past=past), generation, why, read_at
 
     async def broke(self, held: HeldJob, error: Exception) -> None:
         """An exception of our own code while the job was worked on. Raises TransientError to have it once more."""
@@ -104,47 +104,47 @@ class JobHandler:
             self._past.of(job),
             self._store.generations.get(job.key),
         )
-        case = Case(held, facts, tuple(entries), past=past)
+        context = JobContext(held, facts, tuple(entries), past=past)
         await self._announcer.asked(held.question)
-        await self._outcomes.broke(case, held.attempt, error, standing(job, entries, generation))
+        await self._outcomes.broke(context, held.attempt, error, standing(job, entries, generation))
 
     async def give_up(self, held: HeldJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
         facts = await job_facts(self._store, held.job)
         entries = await self._transcript(held)
         await self._announcer.asked(held.question)
-        await self._outcomes.given_up(Case(held, facts, tuple(entries)), failure)
+        await self._outcomes.given_up(JobContext(held, facts, tuple(entries)), failure)
 
-    async def _attempt(self, case: Case, read_at: float) -> None:
-        job = case.job
+    async def _attempt(self, context: JobContext, read_at: float) -> None:
+        job = context.job
         provider = self._providers[job.provider]
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
-        prompt = build_prompt(job, case.facts.settings, case.messages, case.facts.seed, case.memory, window)
-        attempt = case.held.attempt = Attempt(provider, job.model, prompt, case.past.attempts + 1)
+        prompt = build_prompt(job, context.facts.settings, context.messages, context.facts.seed, context.memory, window)
+        attempt = context.held.attempt = Attempt(provider, job.model, prompt, context.past.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
         why, _, _ = await asyncio.gather(
             self._wish(job) if stale else _nothing(),
-            self._announcer.asked(case.held.question),
-            self._announcer.started(case, attempt),
+            self._announcer.asked(context.held.question),
+            self._announcer.started(context, attempt),
         )
         if why:
-            case.held.interrupt(why)
+            context.held.interrupt(why)
         try:
-            await attempt.call(self._clock(case), self._deltas_of(job, attempt))
+            await attempt.call(self._clock(context), self._deltas_of(job, attempt))
         except Interrupted as interrupted:
-            await self._outcomes.interrupted(case, attempt, interrupted.why)
+            await self._outcomes.interrupted(context, attempt, interrupted.why)
         except ProviderFailure as failure:
-            await self._outcomes.failed(case, attempt, failure)
+            await self._outcomes.failed(context, attempt, failure)
         else:
-            await self._announcer.tools_asked(case, attempt)
-            await self._outcomes.stored(case, attempt, attempt.finish_reason)
+            await self._announcer.tools_asked(context, attempt)
+            await self._outcomes.stored(context, attempt, attempt.finish_reason)
 
-    def _clock(self, case: Case) -> CallClock:
-        calls, job = self._calls, case.job
+    def _clock(self, context: JobContext) -> CallClock:
+        calls, job = self._calls, context.job
         limits = CallLimits(calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose))
         clock = CallClock(job.provider, limits)
-        case.held.calls(clock)
+        context.held.calls(clock)
         return clock
 
     def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
@@ -188,23 +188,25 @@ class JobHandler:
             raise UnknownRun(job.run_id)
         return wish(job, control)
 
-    async def _prompted(self, case: Case) -> Case:
+    async def _prompted(self, context: JobContext) -> JobContext:
         """The case with what its prompt is made of. Raises NotYet for a hole, HandedOver where the process leaves."""
-        messages = seen_messages(case.job, case.entries)
+        messages = seen_messages(context.job, context.entries)
         if messages is None:
-            raise NotYet(f"a message that {case.job.key} needs")
+            raise NotYet(f"a message that {context.job.key} needs")
         memory = (
-            await self._store.generations.newest_memory(case.job.conversation_id or "") if self._is_long(case) else None
+            await self._store.generations.newest_memory(context.job.conversation_id or "")
+            if self._is_long(context)
+            else None
         )
-        if case.held.interruption is Interruption.HANDED_OVER:
+        if context.held.interruption is Interruption.HANDED_OVER:
             raise HandedOver
-        return replace(case, messages=tuple(messages), memory=memory)
+        return replace(context, messages=tuple(messages), memory=memory)
 
-    def _is_long(self, case: Case) -> bool:
+    def _is_long(self, context: JobContext) -> bool:
         """Whether a chat may have been summed up: one of its answers took as much as makes that due."""
         starts = self._chats.summary_starts_tokens
-        took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in case.entries)
-        return case.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
+        took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in context.entries)
+        return context.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
 
 
 def _as_told(rows: Sequence[UsageRow], otherwise: Failure) -> Failure:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
-from llm_runner.case import Case
 from llm_runner.clock import Interruption
+from llm_runner.job_context import JobContext
 from llm_runner.letters import letter_of
 from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
@@ -80,38 +80,38 @@ class Outcomes:
         self._retries = retries
         self._redaction = redaction or Redaction()
 
-    async def stored(self, case: Case, attempt: Attempt, finish_reason: str | None) -> None:
+    async def stored(self, context: JobContext, attempt: Attempt, finish_reason: str | None) -> None:
         """Inserts the result. Lost, it books what it cost and says what stands there instead (step 6)."""
-        case.held.result_is_in()
-        result = _result(case, attempt, finish_reason)
+        context.held.result_is_in()
+        result = _result(context, attempt, finish_reason)
         if await self._insert(result):
-            await self._announcer.result(case.job, result, _with(case, result), first=case.first)
+            await self._announcer.result(context.job, result, _with(context, result), first=context.first)
             return
-        stands, entries = await self._look_again(case.job)
+        stands, entries = await self._look_again(context.job)
         if stands.result is not None and stands.result.attempt == attempt.id:
             # An insert whose answer got lost: this is the winner.
-            await self._announcer.result(case.job, stands.result, entries, first=case.first)
+            await self._announcer.result(context.job, stands.result, entries, first=context.first)
             return
-        await self._beaten(case, attempt)
+        await self._beaten(context, attempt)
 
-    async def interrupted(self, case: Case, attempt: Attempt, why: Interruption) -> None:
+    async def interrupted(self, context: JobContext, attempt: Attempt, why: Interruption) -> None:
         """A call closed on purpose: its text is kept on its usage row, or is the answer where its reader stopped it."""
         if why is Interruption.STOPPED:
-            await self.stored(case, attempt, STOPPED)
+            await self.stored(context, attempt, STOPPED)
         elif why is Interruption.BEATEN:
-            await self._beaten(case, attempt)
+            await self._beaten(context, attempt)
         elif why is Interruption.CANCELED:
-            await self._books.book(usage_row(case.job, case.facts.tenant, attempt, CANCELED, None))
-            await self._announcer.discarded(case.job, attempt, CANCELED, "none")
-            await self._announcer.result(case.job, None, case.entries)
+            await self._books.book(usage_row(context.job, context.facts.tenant, attempt, CANCELED, None))
+            await self._announcer.discarded(context.job, attempt, CANCELED, "none")
+            await self._announcer.result(context.job, None, context.entries)
         else:
-            await self._books.book(usage_row(case.job, case.facts.tenant, attempt, LOST, "handed over"))
-            await self._announcer.discarded(case.job, attempt, "handed_over", "retry")
+            await self._books.book(usage_row(context.job, context.facts.tenant, attempt, LOST, "handed over"))
+            await self._announcer.discarded(context.job, attempt, "handed_over", "retry")
             raise HandedOver
 
-    async def failed(self, case: Case, attempt: Attempt, failure: ProviderFailure) -> None:
+    async def failed(self, context: JobContext, attempt: Attempt, failure: ProviderFailure) -> None:
         """Books the attempt; then the next one after its back-off, or the end of the generation."""
-        job, facts = case.job, case.facts
+        job, facts = context.job, context.facts
         await self._books.book(
             # Whatever it says of the end: an answer that has begun was paid for.
             usage_row(
@@ -123,41 +123,43 @@ class Outcomes:
                 charged=failure.charged or attempt.ttft_ms is not None,
             )
         )
-        failures = len(case.past.failed(attempt.provider, attempt.model)) + 1
+        failures = len(context.past.failed(attempt.provider, attempt.model)) + 1
         retries = self._retries.retries(attempt.tier)
         follows = after_failure(failure, failures, retries, self._retries.backoff_first_seconds)
         await self._announcer.discarded(job, attempt, failure.code, follows.word)
         match follows:
             case GiveUp():
-                await self.given_up(case, Failure(code=failure.code, message=str(failure)))
+                await self.given_up(context, Failure(code=failure.code, message=str(failure)))
             case Retry(delay):
-                await self._try_again(case, attempt, failure, delay)
+                await self._try_again(context, attempt, failure, delay)
 
-    async def _try_again(self, case: Case, attempt: Attempt, failure: ProviderFailure, delay: timedelta) -> None:
-        if case.held.stopped:
-            await self.stopped(case)
+    async def _try_again(
+        self, context: JobContext, attempt: Attempt, failure: ProviderFailure, delay: timedelta
+    ) -> None:
+        if context.held.stopped:
+            await self.stopped(context)
         elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
             raise TryAgain(failure, delay)
         else:
-            await self._schedule(case.job, attempt, delay)
-            if case.held.stopped:
+            await self._schedule(context.job, attempt, delay)
+            if context.held.stopped:
                 # Whoever stopped it looked for the job before it stood there.
-                await self.stopped(case)
+                await self.stopped(context)
 
-    async def given_up(self, case: Case, failure: Failure) -> None:
+    async def given_up(self, context: JobContext, failure: Failure) -> None:
         """The final failure: a dead letter, stored, done. A chat gets an empty answer, so that it is never stuck."""
-        await self._end(case, failure, letter_of(case.job, failure))
+        await self._end(context, failure, letter_of(context.job, failure))
 
-    async def broke(self, case: Case, attempt: Attempt | None, error: Exception, stands: Standing) -> None:
+    async def broke(self, context: JobContext, attempt: Attempt | None, error: Exception, stands: Standing) -> None:
         """Our own code failed, which is no crash: booked, and tried once more at most, whoever tries it.
 
         What the store or the broker can never hold fails at once: the same again would change nothing. What stands by
         now is the result all the same.
         """
-        job, failure = case.job, _own_failure(case.job, attempt, error)
+        job, failure = context.job, _own_failure(context.job, attempt, error)
         reason = f"{failure.code}: {failure.message}"
-        await self._books.book(broken_row(job, case.facts.tenant, attempt, reason))
-        again = case.past.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
+        await self._books.book(broken_row(job, context.facts.tenant, attempt, reason))
+        again = context.past.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
         if attempt is not None:
             await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
         if again:
@@ -166,35 +168,37 @@ class Outcomes:
         letter = letter_of(job, failure, trace, attempt.answer if attempt else None)
         if stands.settled:
             await self._announcer.given_up(letter)
-            await self._announcer.result(job, stands.result, case.entries)
+            await self._announcer.result(job, stands.result, context.entries)
         else:
-            await self._end(case, failure, letter)
+            await self._end(context, failure, letter)
 
-    async def _end(self, case: Case, failure: Failure, letter: DeadLetter) -> None:
+    async def _end(self, context: JobContext, failure: Failure, letter: DeadLetter) -> None:
         """The letter first: nobody who finds the failure stored later knows whether it was told."""
-        job = case.job
+        job = context.job
         is_chat = job.purpose is Purpose.CHAT
         end: Result = (
-            failed_message(job, case.facts, failure) if is_chat else failed_generation(job, case.facts.tenant, failure)
+            failed_message(job, context.facts, failure)
+            if is_chat
+            else failed_generation(job, context.facts.tenant, failure)
         )
         await self._announcer.given_up(letter)
-        await self._put(case, end)
+        await self._put(context, end)
 
-    async def stopped(self, case: Case) -> None:
+    async def stopped(self, context: JobContext) -> None:
         """An answer that was stopped before its call: it says nothing, and nothing was paid for it."""
-        await self._put(case, stopped_message(case.job, case.facts))
+        await self._put(context, stopped_message(context.job, context.facts))
 
-    async def _beaten(self, case: Case, attempt: Attempt) -> None:
-        await self._books.book(usage_row(case.job, case.facts.tenant, attempt, BEATEN, None))
-        await self._announcer.discarded(case.job, attempt, BEATEN, "none")
-        await self._tell_what_stands(case.job)
+    async def _beaten(self, context: JobContext, attempt: Attempt) -> None:
+        await self._books.book(usage_row(context.job, context.facts.tenant, attempt, BEATEN, None))
+        await self._announcer.discarded(context.job, attempt, BEATEN, "none")
+        await self._tell_what_stands(context.job)
 
-    async def _put(self, case: Case, end: Result) -> None:
+    async def _put(self, context: JobContext, end: Result) -> None:
         """Inserts a result that nothing was paid for and tells it; where its place is taken, what stands there."""
         if await self._insert(end):
-            await self._announcer.result(case.job, end, _with(case, end))
+            await self._announcer.result(context.job, end, _with(context, end))
         else:
-            await self._tell_what_stands(case.job)
+            await self._tell_what_stands(context.job)
 
     async def _tell_what_stands(self, job: GenerationRequested) -> None:
         stands, entries = await self._look_again(job)
@@ -243,17 +247,17 @@ def _own_failure(job: GenerationRequested, attempt: Attempt | None, error: Excep
     )
 
 
-def _result(case: Case, attempt: Attempt, finish_reason: str | None) -> Result:
-    job, facts = case.job, case.facts
+def _result(context: JobContext, attempt: Attempt, finish_reason: str | None) -> Result:
+    job, facts = context.job, context.facts
     if job.purpose in MESSAGE_PURPOSES:
-        return message_entry(job, facts, attempt, case.messages, finish_reason)
+        return message_entry(job, facts, attempt, context.messages, finish_reason)
     judges = job.purpose is Purpose.JUDGE and facts.settings is not None
     judgement = (
-        judge.read_answer(attempt.text, job, facts.settings, case.messages) if judges and facts.settings else None
+        judge.read_answer(attempt.text, job, facts.settings, context.messages) if judges and facts.settings else None
     )
     return generation_of(job, facts, attempt, judgement)
 
 
-def _with(case: Case, result: Result) -> tuple[Entry, ...]:
+def _with(context: JobContext, result: Result) -> tuple[Entry, ...]:
     """The transcript with the result's entry."""
-    return (*case.entries, result) if isinstance(result, Entry) else case.entries
+    return (*context.entries, result) if isinstance(result, Entry) else context.entries

@@ -11,7 +11,7 @@ from shared.contracts.work import GenerationRequested
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JobContext:
     """`entries` is the whole transcript as it was read, `messages` the part of it that the prompt is made of.
 
     `memory` is the summary of what is old of a chat, where it has one.
