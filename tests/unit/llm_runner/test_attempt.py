@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from llm_runner.attempt import Attempt
-from llm_runner.clock import CallClock, CallLimits
+from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
 from sample_runs import run
@@ -21,7 +21,7 @@ HELLO = [Chunk("Hel"), Chunk("lo"), Chunk("", "stop")]
 
 async def _attempt(*script: Chunk | Exception) -> Attempt:
     attempt = Attempt(ScriptedProvider(script), "demo-fast", PROMPT, 1)
-    await attempt.call(CallClock("demo", CallLimits(5, 5, 5)), None)
+    await attempt.call(CallDeadline("demo", CallLimits(5, 5, 5)), None)
     return attempt
 
 

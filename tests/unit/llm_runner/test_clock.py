@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
+from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
 from llm_runner.providers.provider import ProviderFailure
 
 NEVER = 60.0
 
 
-async def _called(clock: CallClock, texts: int = 0, every: float = 0.0) -> None:
+async def _called(clock: CallDeadline, texts: int = 0, every: float = 0.0) -> None:
     async with clock:
         for _ in range(texts):
             await asyncio.sleep(every)
@@ -28,12 +28,12 @@ async def _called(clock: CallClock, texts: int = 0, every: float = 0.0) -> None:
 )
 async def test_a_phase_that_takes_too_long_is_a_timeout(limits: CallLimits, texts: int, said: str) -> None:
     with pytest.raises(ProviderFailure, match=said) as caught:
-        await _called(CallClock("demo", limits), texts, every=0.01)
+        await _called(CallDeadline("demo", limits), texts, every=0.01)
     assert (caught.value.code, caught.value.retryable) == ("provider_timeout", True)
 
 
 async def test_an_interruption_ends_the_call_at_once() -> None:
-    clock = CallClock("demo", CallLimits(NEVER, NEVER, NEVER))
+    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
     asyncio.get_running_loop().call_later(0.01, clock.interrupt, Interruption.CANCELED)
     async with asyncio.timeout(1):
         with pytest.raises(Interrupted) as caught:
@@ -42,7 +42,7 @@ async def test_an_interruption_ends_the_call_at_once() -> None:
 
 
 async def test_a_call_interrupted_before_it_begins_never_begins() -> None:
-    clock = CallClock("demo", CallLimits(NEVER, NEVER, NEVER))
+    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
     clock.interrupt(Interruption.STOPPED)
     clock.interrupt(Interruption.CANCELED)
     with pytest.raises(Interrupted) as caught:
@@ -51,7 +51,7 @@ async def test_a_call_interrupted_before_it_begins_never_begins() -> None:
 
 
 async def test_text_that_comes_after_an_interruption_does_not_undo_it() -> None:
-    clock = CallClock("demo", CallLimits(NEVER, NEVER, NEVER))
+    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
     asyncio.get_running_loop().call_later(0.01, clock.interrupt, Interruption.BEATEN)
     asyncio.get_running_loop().call_later(0.01, clock.text_came)
     async with asyncio.timeout(1):
@@ -60,7 +60,7 @@ async def test_text_that_comes_after_an_interruption_does_not_undo_it() -> None:
 
 
 async def test_cancelling_the_task_is_not_taken_for_an_interruption() -> None:
-    task = asyncio.create_task(_called(CallClock("demo", CallLimits(NEVER, NEVER, NEVER))))
+    task = asyncio.create_task(_called(CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

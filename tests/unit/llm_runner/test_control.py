@@ -8,7 +8,7 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals, wish
 from llm_runner.held import HeldJob, HeldJobs
 from shared.contracts.record import now

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.results import done, failed_generation, seen_messages, standing
 from sample_runs import ended, message

@@ -3,7 +3,7 @@
 import pytest
 
 from llm_runner.attempt import Attempt
-from llm_runner.clock import CallClock, CallLimits
+from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.providers.provider import Chunk, ProviderFailure, ToolCallDelta
 from llm_runner.tool_calls import MOST_CHARACTERS, MOST_TOOL_CALLS, ToolCallReader
 from shared.contracts.transcript import ToolCall
@@ -20,7 +20,7 @@ def pieces(*deltas: ToolCallDelta) -> Chunk:
 
 async def attempted(*script: Chunk) -> Attempt:
     attempt = Attempt(ScriptedProvider(script), "demo-fast", PROMPT, 1)
-    await attempt.call(CallClock("demo", CallLimits(5, 5, 5)), None)
+    await attempt.call(CallDeadline("demo", CallLimits(5, 5, 5)), None)
     return attempt
 
 

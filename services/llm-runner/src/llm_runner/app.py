@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler

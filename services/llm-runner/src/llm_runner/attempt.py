@@ -2,7 +2,7 @@
 
 import time
 
-from llm_runner.clock import CallClock
+from llm_runner.call_deadline import CallDeadline
 from llm_runner.deltas import AttemptDeltas
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Provider, ProviderFailure, TokenCount
@@ -76,12 +76,12 @@ class Attempt:
         """Milliseconds to the first text, or to the first piece of a tool call."""
         return None if self._first_text is None else round((self._first_text - self._began) * 1000, 1)
 
-    async def call(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
+    async def call(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
         """Calls the provider and reads its answer to the end. Raises ProviderFailure, Interrupted."""
         try:
-            async with clock:
+            async with deadline:
                 self._began = time.monotonic()
-                await self._read(clock, deltas)
+                await self._read(deadline, deltas)
         except ProviderFailure:
             # An answer that said how it ended is whole, whatever came instead of its usage.
             if self.finish_reason is None or not (self._texts or self._tools.length):
@@ -94,12 +94,12 @@ class Attempt:
         elif not self._texts:
             raise ProviderFailure(PROVIDER_ERROR, f"{self.provider} gave an empty answer ({self.finish_reason})")
 
-    async def _read(self, clock: CallClock, deltas: AttemptDeltas | None) -> None:
+    async def _read(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
         def take(chunk: Chunk) -> None:
             self._tokens = chunk.tokens or self._tokens
             self.finish_reason = chunk.finish_reason or self.finish_reason
             if chunk.text or chunk.tool_calls:
-                clock.text_came()
+                deadline.text_came()
                 self._first_text = self._first_text or time.monotonic()
                 self._keep(chunk, deltas)
 

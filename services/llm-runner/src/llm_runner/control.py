@@ -9,7 +9,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.held import HeldJobs
 from shared.contracts import subjects
 from shared.contracts.kinds import ANSWER_PURPOSES

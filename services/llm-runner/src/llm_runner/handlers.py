@@ -8,7 +8,7 @@ from dataclasses import replace
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
-from llm_runner.clock import CallClock, CallLimits, Interrupted, Interruption
+from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
 from llm_runner.control import wish
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
@@ -131,7 +131,7 @@ class JobHandler:
         if why:
             context.held.interrupt(why)
         try:
-            await attempt.call(self._clock(context), self._deltas_of(job, attempt))
+            await attempt.call(self._deadline(context), self._deltas_of(job, attempt))
         except Interrupted as interrupted:
             await self._outcomes.interrupted(context, attempt, interrupted.why)
         except ProviderFailure as failure:
@@ -140,12 +140,12 @@ class JobHandler:
             await self._announcer.tools_asked(context, attempt)
             await self._outcomes.stored(context, attempt, attempt.finish_reason)
 
-    def _clock(self, context: JobContext) -> CallClock:
+    def _deadline(self, context: JobContext) -> CallDeadline:
         calls, job = self._calls, context.job
         limits = CallLimits(calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose))
-        clock = CallClock(job.provider, limits)
-        context.held.calls(clock)
-        return clock
+        deadline = CallDeadline(job.provider, limits)
+        context.held.calls(deadline)
+        return deadline
 
     def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
         """Only what a person reads is published as it comes."""

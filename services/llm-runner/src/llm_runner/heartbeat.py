@@ -10,7 +10,7 @@ import time
 
 from nats.errors import Error as NatsError
 
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.control import wish
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.orphans import Orphans

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from nats.aio.msg import Msg
 
 from llm_runner.attempt import Attempt
-from llm_runner.clock import CallClock, Interruption
+from llm_runner.call_deadline import CallDeadline, Interruption
 from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
 
@@ -28,7 +28,7 @@ class HeldJob:
         self.attempt: Attempt | None = None
         self.interruption: Interruption | None = None
         self.call_began: float | None = None
-        self._clock: CallClock | None = None
+        self._deadline: CallDeadline | None = None
         self._ack_wait = ack_wait
         self._limit = limit
 
@@ -57,23 +57,23 @@ class HeldJob:
         await self.message.in_progress()
         self.last_sign = time.monotonic()
 
-    def calls(self, clock: CallClock) -> None:
+    def calls(self, deadline: CallDeadline) -> None:
         """A call begins; an interruption that came before it ends it at once."""
-        self._clock = clock
+        self._deadline = deadline
         self.call_began = time.monotonic()
         if self.interruption is not None:
-            clock.interrupt(self.interruption)
+            deadline.interrupt(self.interruption)
 
     def interrupt(self, why: Interruption) -> None:
         """Closes the call, now or when it would begin; the first reason stands."""
         if self.interruption is None:
             self.interruption = why
-            if self._clock is not None:
-                self._clock.interrupt(why)
+            if self._deadline is not None:
+                self._deadline.interrupt(why)
 
     def result_is_in(self) -> None:
         """Nothing interrupts it from here on: what the call brought is about to be stored."""
-        self._clock = None
+        self._deadline = None
 
 
 class HeldJobs:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
-from llm_runner.clock import Interruption
+from llm_runner.call_deadline import Interruption
 from llm_runner.job_context import JobContext
 from llm_runner.letters import letter_of
 from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST

@@ -39,7 +39,7 @@ class CallLimits:
     total: float
 
 
-class CallClock:
+class CallDeadline:
     """Bounds the block it is entered for. Raises ProviderFailure for a phase that took too long, or Interrupted.
 
     A text moves what is due and no timer: the alarm that was set looks, when it rings, whether it is late already.
