@@ -9,7 +9,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from llm_runner.call_deadline import Interruption
-from llm_runner.control import ControlSignals, wish
+from llm_runner.control import ControlSignals, interruption_wanted
 from llm_runner.held import HeldJob, HeldJobs
 from shared.contracts.record import now
 from shared.contracts.runs import Control
@@ -54,7 +54,7 @@ def control(wanted: Wanted = Wanted.RUN, stop_seq: int = 0) -> Control:
 def test_a_stop_means_its_answer_and_those_below(
     purpose: Purpose, seq: int, wanted: Control | None, why: Interruption | None
 ) -> None:
-    assert wish(job(purpose, seq), wanted) is why
+    assert interruption_wanted(job(purpose, seq), wanted) is why
 
 
 @pytest.mark.parametrize(

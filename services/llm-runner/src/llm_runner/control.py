@@ -21,7 +21,7 @@ from shared.logs import Logger
 _CANCEL, _STOP = "cancel", "stop"
 
 
-def wish(job: GenerationRequested, control: Control | None) -> Interruption | None:
+def interruption_wanted(job: GenerationRequested, control: Control | None) -> Interruption | None:
     """How a job is to end before its result, by what is wanted of its run; None while it is to go on."""
     if control is None:
         return None

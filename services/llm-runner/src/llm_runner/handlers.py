@@ -9,7 +9,7 @@ from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
-from llm_runner.control import wish
+from llm_runner.control import interruption_wanted
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
@@ -90,7 +90,9 @@ class JobHandler:
         job, at_once = held.job, held.job.purpose in ANSWER_PURPOSES and not held.repeated
         read_at = NEVER if at_once else time.monotonic()
         facts, entries, why = await asyncio.gather(
-            job_facts(self._store, job), self._transcript(held), _nothing() if at_once else self._wish(job)
+            job_facts(self._store, job),
+            self._transcript(held),
+            _nothing() if at_once else self._interruption_wanted(job),
         )
         past, generation = await self._what_was(held)
         return JobContext(held, facts, tuple(entries), past=past), generation, why, read_at
@@ -124,7 +126,7 @@ class JobHandler:
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
         why, _, _ = await asyncio.gather(
-            self._wish(job) if stale else _nothing(),
+            self._interruption_wanted(job) if stale else _nothing(),
             self._announcer.asked(context.held.question),
             self._announcer.started(context, attempt),
         )
@@ -181,12 +183,12 @@ class JobHandler:
         conversation, question = held.job.conversation_id, None if held.repeated else held.question
         return await self._store.entries.transcript(conversation, question) if conversation else []
 
-    async def _wish(self, job: GenerationRequested) -> Interruption | None:
+    async def _interruption_wanted(self, job: GenerationRequested) -> Interruption | None:
         control = await self._store.runs.control(job.run_id)
         if control is None:
             # Deleted since: what is known of it in this process must not bring it back.
             raise UnknownRun(job.run_id)
-        return wish(job, control)
+        return interruption_wanted(job, control)
 
     async def _prompted(self, context: JobContext) -> JobContext:
         """The case with what its prompt is made of. Raises NotYet for a hole, HandedOver where the process leaves."""

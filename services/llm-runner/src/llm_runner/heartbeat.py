@@ -11,7 +11,7 @@ import time
 from nats.errors import Error as NatsError
 
 from llm_runner.call_deadline import Interruption
-from llm_runner.control import wish
+from llm_runner.control import interruption_wanted
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.orphans import Orphans
 from shared.contracts.kinds import MESSAGE_PURPOSES
@@ -68,7 +68,7 @@ class Heartbeat:
         for held in jobs:
             if _taken(held, ends):
                 held.interrupt(Interruption.BEATEN)
-            elif why := wish(held.job, wanted[held.job.run_id]):
+            elif why := interruption_wanted(held.job, wanted[held.job.run_id]):
                 held.interrupt(why)
         for held in await self._orphans.among(jobs):
             self._log.info("nobody reads it any more", job=held.job.key)
