@@ -8,8 +8,8 @@ from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.booking import Books
 from llm_runner.call_deadline import Interruption
+from llm_runner.dead_letters import dead_letter_of
 from llm_runner.job_context import JobContext
-from llm_runner.letters import letter_of
 from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
 from llm_runner.providers.redaction import Redaction
@@ -148,7 +148,7 @@ class Outcomes:
 
     async def given_up(self, context: JobContext, failure: Failure) -> None:
         """The final failure: a dead letter, stored, done. A chat gets an empty answer, so that it is never stuck."""
-        await self._end(context, failure, letter_of(context.job, failure))
+        await self._end(context, failure, dead_letter_of(context.job, failure))
 
     async def broke(self, context: JobContext, attempt: Attempt | None, error: Exception, stands: Standing) -> None:
         """Our own code failed, which is no crash: booked, and tried once more at most, whoever tries it.
@@ -165,7 +165,7 @@ class Outcomes:
         if again:
             raise BrokeOff(failure.message)
         trace = self._redaction.text(wordless(error))
-        letter = letter_of(job, failure, trace, attempt.answer if attempt else None)
+        letter = dead_letter_of(job, failure, trace, attempt.answer if attempt else None)
         if stands.settled:
             await self._announcer.given_up(letter)
             await self._announcer.result(job, stands.result, context.entries)

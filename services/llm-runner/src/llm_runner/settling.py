@@ -16,9 +16,9 @@ from collections.abc import Awaitable
 from nats.aio.msg import Msg
 
 from llm_runner.announcing import Announcer
+from llm_runner.dead_letters import dead_letter_of
 from llm_runner.handlers import JobHandler
 from llm_runner.held import HeldJob, HeldJobs
-from llm_runner.letters import letter_of
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
@@ -96,7 +96,7 @@ class JobSettlement:
         """A job whose end cannot be stored either."""
         job, failure = held.job, Failure(code=INTERNAL, message=f"llm-runner failed by itself ({type(error).__name__})")
         self._log.error("job given up", job=job.key, run_id=job.run_id, exc_info=error)
-        await self._announcer.given_up(letter_of(job, failure))
+        await self._announcer.given_up(dead_letter_of(job, failure))
         await confirm(held.message)
 
     async def _give_up(self, held: HeldJob, error: Exception) -> None:

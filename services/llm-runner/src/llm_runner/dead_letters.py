@@ -8,7 +8,7 @@ from shared.contracts.work import DeadLetter, GenerationRequested
 FIELD_NAMES_BYTES = 64
 
 
-def letter_of(
+def dead_letter_of(
     job: GenerationRequested, failure: Failure, trace: str | None = None, answer: str | None = None
 ) -> DeadLetter:
     """The letter of a job; traceback and answer as far as there is room for them."""
