@@ -25,7 +25,7 @@ from chaos.report import print_report, write_result
 from chaos.workload import work
 from chaos.world import World, moment, running_world
 from shared.cancellation import cancel_all
-from work_left import work_left
+from support.work_left import work_left
 
 RESULT = Path(".agentwars/chaos-result.json")
 TOLD_SECONDS = 120.0

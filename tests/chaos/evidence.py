@@ -21,7 +21,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import RunKind
 from shared.messaging import history
-from work_left import work_left
+from support.work_left import work_left
 
 AT_ONCE = 8
 ZOMBIE_SECONDS = 5.0

@@ -15,10 +15,10 @@ from chaos.ledger import Call
 from chaos.people import EDIT, REGENERATE, SAY
 from chaos.record import Asked, Body, Chat, Heard, Line, Record, Strike
 from chaos.report import rows
-from sample_runs import message, run
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EntryKind, RunKind, Side
+from support.builders import message, run
 
 RUN = "chat"
 COST = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=15_000)

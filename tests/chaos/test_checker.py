@@ -11,12 +11,12 @@ from chaos.ledger import Call, in_flight, read_ledger
 from chaos.record import Listening, Polling, Record, Story, Strike
 from chaos.report import rows
 from invariants import Event
-from sample_runs import ended, message, run
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import content_hash
 from shared.contracts.record import now
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose, RunStatus
+from support.builders import ended, message, run
 
 KEY = "{}:1:turn"
 

@@ -12,7 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from e2e.maltreated import World, world
 from e2e.watching import new_agent, start_scale, until_ended
 from shared.contracts import subjects
-from small_disk import SmallDisk, small_disk
+from support.small_disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,6 @@ from nats.aio.client import Client
 from pymongo import MongoClient
 
 from local_stack.stack import Stack
-from real_servers import own_connection
 from shared.contracts import subjects
 from shared.messaging import history
 from support.byte_provider import (
@@ -33,6 +32,7 @@ from support.byte_provider import (
     text,
     tool,
 )
+from support.servers import own_connection
 
 KEY = "sk-canary-Zq0123456789abcdefghijklmnopqrstuvwxyzXY"
 PASSWORD = "canary-password-77"

@@ -22,7 +22,6 @@ from local_stack.finder import Binary, find_nats
 from local_stack.ports import LOOPBACK, free_port
 from local_stack.servers import NatsServer, running
 from local_stack.stack import Stack
-from real_servers import database_name
 from recordings import shown
 from recordings.load import Line, Recording
 from shared.contracts import subjects
@@ -31,7 +30,8 @@ from shared.messaging import history
 from shared.settings import MongoSettings
 from shared.storage import Store
 from support.eventually import eventually
-from work_left import work_left
+from support.servers import database_name
+from support.work_left import work_left
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,8 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from model.world import World
-from sample_runs import ANYBODY
-from sample_runs import run as sample_run
 from shared.contracts.events import MessageAdded
 from shared.contracts.money import UNBOUNDED_NANOS
 from shared.contracts.record import now
@@ -15,6 +13,8 @@ from shared.contracts.transcript import Entry, fold
 from shared.contracts.words import EntryKind, RunKind, Side, Wanted
 from shared.contracts.work import RunCommanded
 from shared.errors import Taken
+from support.builders import ANYBODY
+from support.builders import run as sample_run
 
 A_CENTURY = timedelta(days=36525)
 KEPT = timedelta(days=30)

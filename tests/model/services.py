@@ -34,7 +34,6 @@ from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from sample_runs import registry
 from shared.contracts.words import Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
@@ -52,6 +51,7 @@ from summarizer.handlers import GiveUps
 from summarizer.handlers import Handlers as ReportHandlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
+from support.builders import registry
 
 REGISTRY = registry()
 # Every chat grows long soon: its third answer has its first messages summed up.

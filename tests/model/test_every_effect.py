@@ -14,10 +14,10 @@ from model.loops import Operation, Process
 from model.verdict import judge
 from model.virtual_time import virtual_time
 from model.world import World
-from sample_runs import DOLLAR, JUDGE, scenario
 from shared.contracts.generations import UsageRow
 from shared.contracts.transcript import Usage
 from shared.contracts.words import Purpose, RunKind, Wanted
+from support.builders import DOLLAR, JUDGE, scenario
 
 EFFECTS_MOST = 400
 # A judged run differs in a third of its effects: all of it is played where many histories are asked for.

@@ -25,9 +25,9 @@ from model.services import OUTCOMES
 from model.verdict import judge
 from model.virtual_time import virtual_time
 from model.world import CREW, World
-from sample_runs import DOLLAR, JUDGE, scenario
 from shared.contracts.settings import GivenMessage
 from shared.contracts.words import RunKind, Side, Wanted
+from support.builders import DOLLAR, JUDGE, scenario
 
 HISTORIES = int(os.environ.get("MODEL_HISTORIES", "150"))
 STEPS = 40

@@ -16,13 +16,13 @@ from model.broker import LATER, Broker, Delivery, Stored
 from model.documents import empty_tables
 from model.loops import Clock, Operation, Process
 from model.services import Ledger, Surroundings, begin, client_of, store_of
-from sample_runs import run as sample_run
 from shared.contracts.runs import Run
 from shared.contracts.words import Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import Taken
 from shared.messaging.publisher import Publisher
 from shared.topology.streams import DUPLICATE_WINDOW_SECONDS
+from support.builders import run as sample_run
 
 CREW = {"o1": "orchestrator", "o2": "orchestrator", "r1": "runner", "r2": "runner", "s1": "summarizer"}
 ROLE_OF = {

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from integration.engine.world import Engine
-from sample_runs import AGENT, ANYBODY, OPPONENT, run
 from shared.contracts import subjects
 from shared.contracts.events import MessageAdded
 from shared.contracts.record import now
@@ -14,6 +13,7 @@ from shared.contracts.settings import ConversationSettings, GivenMessage, Partic
 from shared.contracts.transcript import Entry, fold
 from shared.contracts.words import EntryKind, RunKind, Side
 from shared.contracts.work import RunCommanded
+from support.builders import AGENT, ANYBODY, OPPONENT, run
 from support.eventually import eventually
 
 A_CENTURY_SECONDS = 100 * 365.25 * 24 * 3600

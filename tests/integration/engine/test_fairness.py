@@ -6,10 +6,10 @@ import pytest
 
 from integration.engine.world import Engine, engine_on, limit
 from invariants import Event, Witness, assert_all, events_of
-from sample_runs import run
-from sample_runs import scenario as played_by
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane
+from support.builders import run
+from support.builders import scenario as played_by
 from support.eventually import eventually
 
 CONCURRENCY, LIVE = 10, 2

@@ -8,10 +8,10 @@ import pytest
 
 from integration.engine.world import Engine, engine_on
 from llm_runner.settings import CallSettings
-from sample_runs import run, scenario
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.contracts.words import EndedReason, RunStatus
+from support.builders import run, scenario
 from support.eventually import eventually
 
 SLOW_SECONDS = 30.0

@@ -10,11 +10,11 @@ import pytest
 
 from integration.engine.world import limit, most_at_once
 from integration.llm_runner.world import World, turn, world
-from sample_runs import OPPONENT, message, scenario
 from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.words import Lane, Purpose, Side
+from support.builders import OPPONENT, message, scenario
 from support.eventually import eventually
 
 CALL_SECONDS = 0.25

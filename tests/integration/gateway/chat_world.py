@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from integration.gateway.event_stream_world import Instance, World, world
-from sample_runs import message
 from shared.contracts import subjects
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
 from shared.contracts.record import now
@@ -21,6 +20,7 @@ from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import message
 from support.eventually import eventually
 
 Body = dict[str, Any]

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import AsyncClient
 
-from gateway_harness import gateway, prepared
-from real_servers import database_name
 from shared.storage import Store
+from support.gateways import gateway, prepared
+from support.servers import database_name
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from gateway.app import Gateway, create_app
 from gateway.event_stream import Streams
 from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
-from sample_runs import message
 from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
 from shared.contracts.events import (
@@ -39,6 +38,7 @@ from shared.routing import Registry
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import message
 from support.eventually import eventually
 
 PATIENCE_SECONDS = 15.0

@@ -13,8 +13,6 @@ from gateway.promptbro.steps import AssistBody, assist_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run, estimated_nanos
-from gateway_harness import CASTING, ROUTER, gateway, prepared
-from sample_callers import caller
 from shared.contracts.identity import new_id
 from shared.contracts.money import to_usd
 from shared.contracts.record import now
@@ -22,6 +20,8 @@ from shared.contracts.transcript import Usage
 from shared.contracts.words import RunStatus
 from shared.storage import Store
 from shared.storage.quotas import Allowance
+from support.callers import caller
+from support.gateways import CASTING, ROUTER, gateway, prepared
 
 ASKED = {"step": "rewrite", "input": "You are a bot."}
 

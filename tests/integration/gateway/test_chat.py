@@ -17,11 +17,11 @@ from integration.gateway.chat_world import (
     said,
     text_of,
 )
-from sample_runs import message
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure, ToolCall, Usage
 from shared.contracts.words import Wanted
+from support.builders import message
 from support.eventually import eventually
 
 WHOLE = ["start", "start-step", "text-start", "text-delta", "text-delta", "text-end", "finish-step"]

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from gateway_harness import client_of, gateway_app, prepared
-from sample_runs import message, run
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.words import EntryKind, RunKind
 from shared.storage import Store
+from support.builders import message, run
+from support.gateways import client_of, gateway_app, prepared
 
 LARGEST = "𝔸" * 10_000
 MOST_BYTES = 3 * 1024 * 1024

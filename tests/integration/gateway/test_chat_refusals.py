@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway_harness import DEAD_NATS, gateway, prepared
 from integration.gateway.chat_world import CHAT, ChatWorld, asked, chat_world, reading, said
-from sample_runs import ANYBODY
+from support.builders import ANYBODY
+from support.gateways import DEAD_NATS, gateway, prepared
 
 Body = dict[str, Any]
 

@@ -8,9 +8,6 @@ import pytest
 from httpx import AsyncClient
 from nats.aio.client import Client
 
-from gateway_harness import gateway, prepared
-from real_servers import database_name, own_connection
-from sample_runs import DOLLAR, JUDGE, conversation, ended, result_of, run, scenario
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -27,6 +24,9 @@ from shared.contracts.work import (
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import DOLLAR, JUDGE, conversation, ended, result_of, run, scenario
+from support.gateways import gateway, prepared
+from support.servers import database_name, own_connection
 
 FAILURE = Failure(code="provider_error", message="the provider answered 500")
 

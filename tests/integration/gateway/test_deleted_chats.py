@@ -9,7 +9,6 @@ import pytest
 from gateway.chat.service import ChatService
 from integration.gateway.chat_world import CHAT, ChatWorld, asked, chat_world, said
 from integration.gateway.event_stream_world import Instance
-from sample_runs import ANYBODY
 from shared.contracts import subjects
 from shared.contracts.events import ControlChanged, RunEnded
 from shared.contracts.record import now
@@ -19,6 +18,7 @@ from shared.contracts.words import Purpose, RunStatus, Wanted
 from shared.contracts.work import DeadLetter, GenerationRequested, MemoryRequested
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
+from support.builders import ANYBODY
 from support.eventually import eventually
 
 SECRET = "secret 4711"

@@ -12,9 +12,9 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.connections.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
 from integration.gateway.event_stream_world import Client, Instance, Story, World, world
-from sample_callers import caller
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
+from support.callers import caller
 from support.eventually import eventually
 
 LIMIT = 2

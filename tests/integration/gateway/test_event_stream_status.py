@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from integration.gateway.event_stream_world import Event, World, world
-from sample_runs import ANYBODY
 from shared.contracts.record import now
 from shared.contracts.words import Wanted
 from shared.storage.scope import Scope
+from support.builders import ANYBODY
 from support.eventually import eventually
 
 

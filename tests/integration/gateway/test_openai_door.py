@@ -8,12 +8,12 @@ import httpx
 import openai
 import pytest
 
-from gateway_harness import alone
 from integration.gateway.event_stream_world import Instance, Story, World, world
-from sample_runs import ANYBODY
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EndedReason, RunKind, Side, Wanted
+from support.builders import ANYBODY
 from support.eventually import eventually
+from support.gateways import alone
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "Where is my kettle?"}]

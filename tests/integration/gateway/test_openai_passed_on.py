@@ -10,13 +10,13 @@ from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from integration.llm_runner.world import turn, world
-from sample_callers import caller
-from sample_runs import message
 from shared.contracts.words import Purpose, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry, Router
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
+from support.builders import message
 from support.byte_provider import COUNTED, STOP, answer, byte_provider, text
+from support.callers import caller
 
 TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}}}
 SAMPLING: dict[str, Any] = {"top_p": 0.9, "presence_penalty": 0.25, "frequency_penalty": -0.5, "temperature": 1.5}

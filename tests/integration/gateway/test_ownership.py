@@ -12,9 +12,7 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from gateway_harness import alone, by_headers, client_of, gateway_app, prepared
 from integration.gateway.chat_world import asked, chat_world, said
-from sample_runs import conversation, message, run
 from shared.contracts.identity import new_id
 from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
@@ -23,6 +21,8 @@ from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
 from shared.contracts.words import RunKind
 from shared.storage import Store
+from support.builders import conversation, message, run
+from support.gateways import alone, by_headers, client_of, gateway_app, prepared
 
 ANN, BEN = Owner("default", "ann"), Owner("default", "ben")
 STRANGER, NAMESAKE = Owner("other", "ben"), Owner("other", "ann")

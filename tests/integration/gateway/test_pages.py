@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-import sample_runs
-from gateway_harness import prepared
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import RunKind
 from shared.storage import Store, paging
+from support import builders
+from support.gateways import prepared
 
 LETTERS = 32_000
 LARGE = "\N{PILE OF POO}" * (LETTERS - 10)
@@ -73,22 +73,22 @@ async def test_agents_come_page_by_page(client: AsyncClient) -> None:
 
 
 async def test_runs_are_read_page_by_page_and_shown_together(client: AsyncClient, store: Store) -> None:
-    agent = sample_runs.AGENT.model_copy(update={"system_prompt": LARGE})
-    played = sample_runs.scenario().model_copy(update={"agent": agent})
-    made = [sample_runs.run(played=played) for _ in range(5)]
+    agent = builders.AGENT.model_copy(update={"system_prompt": LARGE})
+    played = builders.scenario().model_copy(update={"agent": agent})
+    made = [builders.run(played=played) for _ in range(5)]
     for run in made:
         await store.runs.insert(run)
-    read = await store.runs.newest(sample_runs.ANYBODY, RunKind.SCALE, (), None, 500)
+    read = await store.runs.newest(builders.ANYBODY, RunKind.SCALE, (), None, 500)
     assert (len(read), read.more) == (2, True)
     found = await pages(client, "/api/runs")
     assert [one["id"] for page in found for one in page] == sorted((run.id for run in made), reverse=True)
 
 
 async def test_messages_come_in_parts_that_fit(client: AsyncClient, store: Store) -> None:
-    run = sample_runs.run()
+    run = builders.run()
     await store.runs.insert(run)
     conversation = run.conversation_id(1)
-    await store.conversations.insert(sample_runs.conversation(run))
+    await store.conversations.insert(builders.conversation(run))
     await store.entries.insert_in_order([message(conversation, run.id, seq) for seq in range(1, 6)])
     path, since, seen = f"/api/conversations/{conversation}/messages", 0, []
     while True:
@@ -105,4 +105,4 @@ async def test_messages_come_in_parts_that_fit(client: AsyncClient, store: Store
 
 
 def message(conversation: str, run_id: str, seq: int) -> Entry:
-    return sample_runs.message(conversation, seq, LARGE, run_id=run_id, usage=Usage())
+    return builders.message(conversation, seq, LARGE, run_id=run_id, usage=Usage())

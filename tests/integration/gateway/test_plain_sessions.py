@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from integration.gateway.event_stream_world import Event, Story, World, world
-from sample_runs import ANYBODY
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
 from shared.contracts.words import RunKind, Side, Wanted
 from shared.messaging import history
+from support.builders import ANYBODY
 from support.eventually import eventually
 
 LLM, ASSIST = "/api/llm", "/api/promptbro/assist"

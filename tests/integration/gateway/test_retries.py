@@ -4,10 +4,10 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from gateway_harness import Writer
 from shared.contracts.runs import Run
 from shared.contracts.words import EndedReason, RunStatus
 from shared.storage import Store
+from support.gateways import Writer
 
 PERSONAS = ["refund-request", "technical-support"]
 

@@ -9,13 +9,13 @@ import nats
 import pytest
 from httpx import AsyncClient
 
-from gateway_harness import Writer, gateway
 from shared.contracts import subjects
 from shared.contracts.reports import Evidence, FailureMode
 from shared.contracts.words import EndedReason, FailureTag, RunStatus, Wanted
 from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.storage import Store
+from support.gateways import Writer, gateway
 
 
 async def started(client: AsyncClient, kind: str = "battles", **values: Any) -> str:

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from gateway.access.stream_tokens import Grant, sign
 from gateway.access.token_callers import READ_BY_PATH, READ_BY_SID
 from gateway.settings import GatewaySettings
-from gateway_harness import alone, client_of, gateway_app, gateway_without_store, prepared
-from sample_runs import run as sample_run
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import RunKind
 from shared.storage import Store
+from support.builders import run as sample_run
+from support.gateways import alone, client_of, gateway_app, gateway_without_store, prepared
 
 SECRET = "a secret of this test, of forty bytes or so"
 ME = {"X-User-Id": "me"}

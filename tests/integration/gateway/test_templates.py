@@ -8,16 +8,16 @@ from httpx import AsyncClient
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from gateway_harness import CASTING
-from sample_callers import caller
-from sample_runs import ANYBODY, message
-from sample_runs import run as sample_run
 from shared.contracts.record import now
 from shared.contracts.reports import FailureMode, Report, Statistics
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
 from shared.contracts.words import FailureTag
 from shared.storage import Store
+from support.builders import ANYBODY, message
+from support.builders import run as sample_run
+from support.callers import caller
+from support.gateways import CASTING
 
 TEMPLATES, ASSIST, SAVE = "/api/prompt-templates", "/api/promptbro/assist", "/api/promptbro/save"
 BODY = {"name": "Refunds", "kind": "agent", "content": "You help {{shop}} with refunds."}

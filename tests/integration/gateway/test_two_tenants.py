@@ -16,7 +16,6 @@ from httpx import AsyncClient, Response
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from gateway_harness import by_headers, client_of, log
 from integration.llm_runner.world import World, world
 from invariants import Witness, assert_all
 from orchestrator import app as orchestrator
@@ -30,6 +29,7 @@ from shared.storage import Store
 from summarizer import app as summarizer
 from summarizer.settings import ProcessSettings as SummarizerProcess
 from support.eventually import eventually
+from support.gateways import by_headers, client_of, log
 
 OWNERS = tuple(Owner(tenant, user) for tenant in ("red", "blue") for user in ("ann", "ben"))
 PATIENCE_SECONDS = 60.0

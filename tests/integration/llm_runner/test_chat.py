@@ -13,13 +13,13 @@ from llm_runner.orphans import RENEWED_SECONDS
 from llm_runner.settings import CallSettings
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from sample_runs import AGENT
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.transcript import ToolResult
 from shared.contracts.words import EntryKind, Lane, Purpose, RunKind, Side, Wanted
 from shared.contracts.work import GenerationRequested
 from shared.messaging import history
+from support.builders import AGENT
 from support.eventually import eventually
 
 IMPATIENT = OrchestratorSettings(unanswered_seconds=0.2, control_grace_seconds=0.2, silence_check_seconds=0)

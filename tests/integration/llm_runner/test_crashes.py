@@ -14,8 +14,6 @@ from llm_runner.settings import CallSettings
 from local_stack.finder import Binary, find_nats
 from local_stack.processes import Process
 from local_stack.servers import MongoServer, NatsServer
-from real_servers import own_connection
-from sample_runs import message
 from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
@@ -24,7 +22,9 @@ from shared.ending import total_usage
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ack_wait
+from support.builders import message
 from support.eventually import eventually
+from support.servers import own_connection
 
 
 @pytest.fixture

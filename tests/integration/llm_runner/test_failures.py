@@ -10,12 +10,12 @@ import pytest
 
 from integration.llm_runner.world import World, names, turn, world
 from llm_runner.settings import CallSettings
-from sample_runs import ANYBODY, ended, message
 from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import Purpose, RunKind, Side, Wanted
+from support.builders import ANYBODY, ended, message
 from support.eventually import eventually
 
 

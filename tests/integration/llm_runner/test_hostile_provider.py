@@ -10,7 +10,6 @@ import pytest
 import llm_runner.results
 from integration.llm_runner.world import World, names, turn, world
 from llm_runner.providers.answer import MOST_CHARACTERS
-from sample_runs import message
 from shared.contracts.bounds import BROKER_PAYLOAD_BYTES
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_id
@@ -20,6 +19,7 @@ from shared.contracts.words import Purpose, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
+from support.builders import message
 from support.byte_provider import (
     COUNTED,
     DONE,

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.llm_runner.world import World, names, turn, world
-from sample_runs import JUDGE, ended, message, scenario
 from shared.contracts import subjects
 from shared.contracts.events import AttemptStarted
 from shared.contracts.identity import conversation_id, new_id
@@ -14,6 +13,7 @@ from shared.contracts.record import now
 from shared.contracts.words import EntryKind, Purpose, Side
 from shared.ending import total_usage
 from shared.messaging import history
+from support.builders import JUDGE, ended, message, scenario
 from support.eventually import eventually
 
 

@@ -4,12 +4,12 @@ import pytest
 
 from integration.llm_runner.world import names, turn, world
 from llm_runner.providers.dialects import DIALECTS
-from sample_runs import OPPONENT
 from shared.contracts.identity import conversation_id
 from shared.contracts.transcript import Usage
 from shared.routing import ModelEntry, ProviderEntry, Registry
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
+from support.builders import OPPONENT
 from support.byte_provider import byte_provider
 from support.line_dialect import LineDialect
 

@@ -13,8 +13,6 @@ from nats.aio.client import Client
 from llm_runner.app import Runner
 from llm_runner.settings import CallSettings, RetrySettings, RunnerSettings, SlotSettings
 from local_stack.demo_registry import demo_registry
-from real_servers import database_name, own_connection, own_store
-from sample_runs import OPPONENT, run, scenario
 from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from shared.contracts.record import now
@@ -29,7 +27,9 @@ from shared.routing import Registry
 from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import OPPONENT, run, scenario
 from support.eventually import eventually
+from support.servers import database_name, own_connection, own_store
 from unit.local_stack.demo_model_server import DemoModel, demo_model
 
 PATIENCE_SECONDS = 20

@@ -9,8 +9,6 @@ import pytest
 
 from model.documents import MemoryStore, empty_tables
 from model.loops import Clock, Process
-from real_servers import own_store
-from sample_runs import conversation, ended, message, run
 from shared.contracts.conversations import Conversation
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
@@ -20,6 +18,8 @@ from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wan
 from shared.errors import AgentWarsError
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Begin, Change, EventRecorded, Reserve, Settle, Spent
+from support.builders import conversation, ended, message, run
+from support.servers import own_store
 
 OPERATIONS = 150
 START = now()

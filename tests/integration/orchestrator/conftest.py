@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
-from real_servers import own_connection, own_store
 from shared.storage import Store
+from support.servers import own_connection, own_store
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from sample_runs import registry
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.contracts.record import now
@@ -41,8 +40,9 @@ from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ACK_WAIT_SECONDS
+from support.builders import registry
 from support.eventually import eventually
-from work_left import work_left
+from support.work_left import work_left
 
 PATIENCE_SECONDS = 20.0
 PULL_SECONDS = 0.5

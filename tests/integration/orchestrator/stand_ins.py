@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 
-from sample_runs import message, result_of, usage_row
 from shared.contracts.events import AttemptStarted, MessageAdded, ReportReady
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
@@ -21,6 +20,7 @@ from shared.ending import end_run
 from shared.errors import NotYet, Taken
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import message, result_of, usage_row
 
 PRICE = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=15_000)
 

@@ -13,7 +13,6 @@ from integration.orchestrator.scripts import judged
 from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import Script, small_talk
 from invariants import events_of
-from sample_runs import JUDGE, message, run, scenario
 from shared.contracts.identity import new_id
 from shared.contracts.record import Message, now
 from shared.contracts.runs import Run
@@ -22,6 +21,7 @@ from shared.contracts.words import JudgementStatus, Side, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import JUDGE, message, run, scenario
 from support.eventually import eventually
 
 GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="how can I help?"))

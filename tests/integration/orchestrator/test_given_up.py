@@ -15,8 +15,6 @@ from invariants import events_of
 from orchestrator import conversations
 from orchestrator.decide import ConversationFacts, Effect, decide
 from orchestrator.settings import OrchestratorSettings
-from real_servers import own_connection
-from sample_runs import ANYBODY, conversation, message, run, scenario
 from shared.contracts import subjects
 from shared.contracts.identity import new_id
 from shared.contracts.record import now
@@ -29,7 +27,9 @@ from shared.errors import NotStorable
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import ANYBODY, conversation, message, run, scenario
 from support.eventually import eventually
+from support.servers import own_connection
 
 AT_ONCE = OrchestratorSettings(
     sweep_period_seconds=0.01, control_grace_seconds=0, silence_seconds=0, silence_check_seconds=0

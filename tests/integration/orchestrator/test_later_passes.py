@@ -6,7 +6,6 @@ from integration.orchestrator.scripts import judged
 from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
-from sample_runs import JUDGE, generation, run, scenario, usage_row
 from shared.contracts import subjects
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
@@ -16,6 +15,7 @@ from shared.contracts.words import EndedReason, JudgementStatus, Purpose
 from shared.contracts.words import Stage as JudgeStage
 from shared.contracts.work import GenerationStored, UsageAppeared
 from shared.storage import Store
+from support.builders import JUDGE, generation, run, scenario, usage_row
 from support.eventually import eventually
 
 

@@ -7,7 +7,6 @@ from nats.aio.client import Client
 from integration.orchestrator.scripts import Held
 from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
-from sample_runs import ANYBODY, registry, run, scenario
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
@@ -15,6 +14,7 @@ from shared.contracts.words import EndedReason, RunStatus, Wanted
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import ANYBODY, registry, run, scenario
 from support.eventually import eventually
 
 AT_ONCE = OrchestratorSettings(

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
-from real_servers import own_connection, own_store
-from sample_runs import registry
 from shared.messaging.publisher import Publisher
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import registry
+from support.servers import own_connection, own_store
 
 
 @pytest.fixture

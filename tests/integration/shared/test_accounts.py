@@ -8,8 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from real_servers import another_store
-from sample_runs import ANYBODY, run
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
@@ -17,6 +15,8 @@ from shared.contracts.words import Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, EventRecorded, Reserve, Settle, Slot, Spent
 from shared.storage.run_accounts import RunAccountView
+from support.builders import ANYBODY, run
+from support.servers import another_store
 
 BUDGET = 200
 SLOTS: tuple[Slot, ...] = ("turn", "judge")

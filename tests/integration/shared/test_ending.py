@@ -8,7 +8,6 @@ from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.booking import Books
-from sample_runs import run, usage_row
 from shared.contracts import subjects
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import generation_key
@@ -20,6 +19,7 @@ from shared.ending import end_run
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+from support.builders import run, usage_row
 
 COST = Usage(prompt_tokens=700, completion_tokens=300, cost_nanos=5_000)
 

@@ -12,7 +12,6 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from local_stack.finder import Binary, find_nats
 from local_stack.servers import NatsServer, running
-from sample_runs import registry
 from shared import proof
 from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
@@ -22,7 +21,8 @@ from shared.readiness import Readiness
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
-from small_disk import SmallDisk, small_disk
+from support.builders import registry
+from support.small_disk import SmallDisk, small_disk
 
 LOG = structlog.stdlib.get_logger("test")
 

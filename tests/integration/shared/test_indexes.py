@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from pymongo import IndexModel
 
-import sample_runs
-from real_servers import own_store
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Control
@@ -18,6 +16,8 @@ from shared.storage import Store
 from shared.storage.accounts import AccountChange, Settle
 from shared.storage.indexes import UniqueIndexChanged, make_indexes
 from shared.storage.quotas import Allowance
+from support import builders
+from support.servers import own_store
 
 LATER, EARLIER = now() + timedelta(days=1), now() - timedelta(days=1)
 NOBODY = Owner("default", "user")
@@ -144,20 +144,20 @@ def index_bounds(stage: Any) -> list[dict[str, list[str]]]:
 async def fill(store: Store) -> None:
     """Enough of other things that it would show where all of them are read."""
     for number in range(5):
-        await store.runs.insert(sample_runs.run(id=f"s{number}", expires_at=LATER))
-        await store.runs.insert(sample_runs.run(id=f"c{number}", kind=RunKind.CHAT, asked_at=now(), asked_seq=1))
+        await store.runs.insert(builders.run(id=f"s{number}", expires_at=LATER))
+        await store.runs.insert(builders.run(id=f"c{number}", kind=RunKind.CHAT, asked_at=now(), asked_seq=1))
 
 
 async def test_the_sweepers_looks_read_only_what_they_find(store: Store) -> None:
     moment = now()
     canceled = Control(wanted=Wanted.CANCEL, changed_at=moment)
     for number in range(40):
-        await store.runs.insert(sample_runs.run(id=f"scale{number}", ended_at=moment, status=RunStatus.COMPLETE))
-        await store.runs.insert(sample_runs.run(id=f"quiet{number}", kind=RunKind.CHAT))
-    await store.runs.insert(sample_runs.run(id="asked", kind=RunKind.CHAT, asked_at=moment, asked_seq=1))
-    await store.runs.insert(sample_runs.run(id="kept", kind=RunKind.CHAT, expires_at=moment))
-    await store.runs.insert(sample_runs.run(id="leaving", kind=RunKind.CHAT, control=canceled))
-    await store.runs.insert(sample_runs.run(id="open"))
+        await store.runs.insert(builders.run(id=f"scale{number}", ended_at=moment, status=RunStatus.COMPLETE))
+        await store.runs.insert(builders.run(id=f"quiet{number}", kind=RunKind.CHAT))
+    await store.runs.insert(builders.run(id="asked", kind=RunKind.CHAT, asked_at=moment, asked_seq=1))
+    await store.runs.insert(builders.run(id="kept", kind=RunKind.CHAT, expires_at=moment))
+    await store.runs.insert(builders.run(id="leaving", kind=RunKind.CHAT, control=canceled))
+    await store.runs.insert(builders.run(id="open"))
     await store.database.command("profile", 2)
     assert [run.id for run in await store.runs.unanswered(EARLIER, LATER, 50)] == ["asked"]
     assert await store.runs.expired(LATER, 50) == ["kept"]

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from sample_runs import message, run
 from shared.contracts.bounds import LARGEST_DEPTH, LARGEST_DOCUMENT_BYTES
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
@@ -16,6 +15,7 @@ from shared.errors import NotStorable, StoreUnavailable, Taken
 from shared.settings import MongoSettings
 from shared.storage import Store
 from shared.storage.driver import document_bytes, mapped_errors
+from support.builders import message, run
 
 PLACE = "01run-1"
 TRIES = 25

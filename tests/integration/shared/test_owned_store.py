@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from sample_runs import conversation, message, run
 from shared.contracts.agents import Agent
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
@@ -28,6 +27,7 @@ from shared.storage.owned.rows import OwnedConversations, OwnedEntries, OwnedGen
 from shared.storage.owned.runs import OwnedRuns
 from shared.storage.owned.things import OwnedQuota, OwnedSessions, OwnedVersioned
 from shared.storage.quotas import Allowance
+from support.builders import conversation, message, run
 
 ANN, BEN = Owner("red", "ann"), Owner("red", "ben")
 OTHERS = (Owner("blue", "ann"), Owner("blue", "ben"), BEN)

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pymongo import IndexModel
 
-from sample_runs import run
 from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
@@ -14,6 +13,7 @@ from shared.contracts.words import RunKind
 from shared.errors import Taken
 from shared.storage import Store
 from shared.storage.indexes import SUPERSEDED, make_indexes
+from support.builders import run
 
 ANN, BEN, STRANGER = Owner("default", "ann"), Owner("default", "ben"), Owner("other", "ann")
 

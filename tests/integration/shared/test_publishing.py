@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from sample_runs import message
 from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import ControlChanged, MessageAdded
@@ -19,7 +18,8 @@ from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history
 from shared.messaging.history import StoredMessage
 from shared.messaging.publisher import Publisher
-from work_left import work_left
+from support.builders import message
+from support.work_left import work_left
 
 OLD = timedelta(minutes=20)
 

@@ -1,9 +1,9 @@
 """Settings of a run with many personas: their agent stands once in the store, and old documents are read on."""
 
-from sample_runs import run, scenario
 from shared.contracts.runs import Run
 from shared.storage import Store
 from shared.storage.driver import document_bytes, to_document
+from support.builders import run, scenario
 
 LARGE = "\U0001f600" * 32_000
 

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 
-from sample_runs import ANYBODY, run
 from shared.contracts.owner import Owner
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -17,6 +16,7 @@ from shared.storage import Store
 from shared.storage.accounts import AccountChange, Reserve, Settle
 from shared.storage.driver import Collection
 from shared.storage.runs import Runs
+from support.builders import ANYBODY, run
 
 START = now()
 

@@ -3,7 +3,6 @@
 import structlog
 from nats.aio.client import Client
 
-from sample_runs import registry
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness
@@ -11,6 +10,7 @@ from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.storage.indexes import INDEXES, missing_indexes
 from shared.topology.bootstrap import bootstrap, missing
+from support.builders import registry
 
 NEEDED = ["WORK", "RUN_EVENTS", "DLQ", "WORK/orchestrator-done", "WORK/llm-demo-batch", "WORK/llm-demo-live"]
 

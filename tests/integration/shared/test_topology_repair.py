@@ -7,7 +7,6 @@ import pytest
 import structlog
 from nats.js.errors import NotFoundError
 
-from sample_runs import registry
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.messaging.connection import Connection
@@ -17,6 +16,7 @@ from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
 from shared.worker import topology_repair as module
 from shared.worker.topology_repair import TopologyRepair
+from support.builders import registry
 
 LOG = structlog.stdlib.get_logger("test")
 NEEDED = [subjects.RUN_EVENTS, f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}"]

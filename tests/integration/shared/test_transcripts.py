@@ -5,9 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-import sample_runs
-from real_servers import another_store
-from sample_runs import conversation, ended, message, run, usage_row
 from shared.contracts.agents import Agent
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
@@ -15,6 +12,9 @@ from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EndedReason, Purpose, Stage
 from shared.errors import Taken
 from shared.storage import Store
+from support import builders
+from support.builders import conversation, ended, message, run, usage_row
+from support.servers import another_store
 
 PLACE = "01run-1"
 
@@ -105,7 +105,7 @@ async def test_conversation_begins_once_and_repeated_totals_are_the_same(store: 
 
 
 def generation(attempt: str) -> Generation:
-    return sample_runs.generation(PLACE, 2, Purpose.JUDGE, Stage.FAST, run_id="01run", content="{}", attempt=attempt)
+    return builders.generation(PLACE, 2, Purpose.JUDGE, Stage.FAST, run_id="01run", content="{}", attempt=attempt)
 
 
 async def test_generation_has_one_result_for_ever(store: Store) -> None:

@@ -10,8 +10,6 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from real_servers import own_connection
-from sample_runs import registry
 from shared.contracts import subjects
 from shared.contracts.record import now
 from shared.contracts.work import RunCommanded
@@ -24,6 +22,8 @@ from shared.messaging.triggers import Triggers
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import registry
+from support.servers import own_connection
 
 LOG = structlog.stdlib.get_logger("test")
 DURABLE = subjects.ORCHESTRATOR_COMMANDS

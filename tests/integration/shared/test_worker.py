@@ -10,12 +10,12 @@ import pytest
 import structlog
 
 from local_stack.ports import free_port
-from real_servers import database_name
-from sample_runs import registry
 from shared.contracts import subjects
 from shared.settings import HealthSettings, MongoSettings, NatsSettings, WorkerSettings
 from shared.worker import http as http_module
 from shared.worker.worker import Work, Worker
+from support.builders import registry
+from support.servers import database_name
 
 LOG = structlog.stdlib.get_logger("test")
 NEEDED = [subjects.RUN_EVENTS, f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}"]

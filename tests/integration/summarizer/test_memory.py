@@ -7,7 +7,6 @@ import pytest
 from nats.aio.msg import Msg
 
 from integration.summarizer.world import LOG, World, summarizer, world
-from sample_runs import AGENT, generation, message, run, scenario
 from shared.contracts import subjects
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
@@ -19,6 +18,7 @@ from shared.messaging import history
 from shared.routing import Registry, Router
 from summarizer.handlers import GiveUps
 from summarizer.memory_looks import MemoryLooks
+from support.builders import AGENT, generation, message, run, scenario
 from support.eventually import eventually
 
 JOBS = subjects.jobs("demo", Lane.BATCH)

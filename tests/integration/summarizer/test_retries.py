@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.summarizer.world import read_material
-from real_servers import own_store
-from sample_runs import ended, message, run
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
 from shared.errors import UnknownRun
 from shared.storage import Store
 from summarizer import statistics
+from support.builders import ended, message, run
+from support.servers import own_store
 
 PRICE = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=15_000)
 

@@ -13,7 +13,6 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingToFetch
 from nats.js import JetStreamContext
 
-from sample_runs import ANYBODY, ended, result_of
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
@@ -38,9 +37,10 @@ from summarizer.facts import read_conversations, read_report
 from summarizer.looks import ReportLooks
 from summarizer.played_run import PlayedRun
 from summarizer.settings import ProcessSettings
+from support.builders import ANYBODY, ended, result_of
 from support.eventually import eventually
+from support.work_left import work_left
 from unit.summarizer.played_runs import BEGUN, RUN, message, run_of, scenario
-from work_left import work_left
 
 PATIENCE_SECONDS = 20
 POLL_SECONDS = 0.02

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import sample_runs
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Opened, Text, read_answer_event
 from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.log.events import DELTA, StreamEvent
@@ -19,6 +18,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import Side
 from shared.errors import BrokerUnavailable
+from support import builders
 from support.eventually import eventually
 from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run
 
@@ -57,7 +57,7 @@ class Store:
 
 
 def entry(content: str, seq: int = 2) -> Entry:
-    return sample_runs.message(RUN, seq, content, side=Side.AGENT, usage=Usage())
+    return builders.message(RUN, seq, content, side=Side.AGENT, usage=Usage())
 
 
 def tell(source: FakeSource, type_: str, **body: Any) -> int:

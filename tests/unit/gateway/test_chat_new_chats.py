@@ -11,13 +11,13 @@ from gateway.chat.wire_messages import read_body
 from gateway.errors import ContextTooLong, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.settings import GatewaySettings
-from gateway_harness import REGISTRY
-from sample_callers import caller
 from shared.contracts.agents import Agent
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.words import RunKind, Side
 from shared.routing import Registry, Router, UnknownModel
+from support.callers import caller
+from support.gateways import REGISTRY
 
 SETTINGS = GatewaySettings()
 PREMIUM = {"tier": "premium", "contextWindow": 4_000, "maxOutputTokens": 100}

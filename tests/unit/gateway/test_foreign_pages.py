@@ -9,7 +9,7 @@ from httpx import AsyncClient, Response
 
 from gateway.http.cors import Cors
 from gateway.http.foreign_pages import Hosts
-from gateway_harness import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
+from support.gateways import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
 
 ACTS = [
     ("POST", "/api/agents"),

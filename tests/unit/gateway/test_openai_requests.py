@@ -10,8 +10,8 @@ from gateway.http.validation import problems
 from gateway.openai_wire.requests import CompletionBody
 from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
-from gateway_harness import CASTING
 from shared.contracts.settings import Participant
+from support.gateways import CASTING
 
 USER = {"role": "user", "content": "Where is my kettle?"}
 TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}, "strict": True}}

@@ -13,12 +13,12 @@ from gateway.openai_wire.requests import CompletionBody
 from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
-from gateway_harness import CASTING, ROUTER
-from sample_callers import caller
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import RunKind, Side
 from shared.routing import UnknownModel
+from support.callers import caller
+from support.gateways import CASTING, ROUTER
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find_order", "arguments": '{"id":7}'}}
 USER = {"role": "user", "content": "Where is my kettle?"}

@@ -16,12 +16,12 @@ from gateway.schemas.templates import TemplateBody, variables_of
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from gateway_harness import CASTING
-from sample_callers import caller
 from shared.contracts.record import now
 from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Report, Statistics
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.words import FailureTag, Side
+from support.callers import caller
+from support.gateways import CASTING
 
 RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), CASTING, GatewaySettings()), caller())
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.answers.route_headers import route_headers
-from gateway_harness import ROUTER
-from sample_runs import AGENT
+from support.builders import AGENT
+from support.gateways import ROUTER
 
 
 @pytest.mark.parametrize(("model", "tier"), [("demo-fast", "fast"), ("forgotten", "")])

@@ -7,8 +7,8 @@ import orjson
 
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, TakeChunk
-from sample_runs import registry
 from shared.routing import ProviderEntry
+from support.builders import registry
 
 
 class FakeSubscription:

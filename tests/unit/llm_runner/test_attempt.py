@@ -7,10 +7,10 @@ from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
-from sample_runs import run
 from shared.contracts.record import now
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
+from support.builders import run
 from unit.llm_runner.fakes import FakeClient, ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 

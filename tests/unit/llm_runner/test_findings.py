@@ -5,8 +5,8 @@ import time
 import pytest
 
 from llm_runner.findings import find, refuses, repeats
-from sample_runs import message
 from shared.contracts.words import Finding
+from support.builders import message
 
 LINE = "Please send me the number of your order and I will look at it right away."
 

@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from llm_runner.purposes.judge import read_answer
-from sample_runs import JUDGE, message, scenario
 from shared.contracts.judgement import Judgement
 from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
 from shared.contracts.words import JudgementStatus, Purpose, Stage
 from shared.contracts.work import GenerationRequested
+from support.builders import JUDGE, message, scenario
 
 TRANSCRIPT = [message("run-1", 1, "I want my money back."), message("run-1", 2, "The refund\n is confirmed: RF-12345.")]
 GOAL = scenario(judge=JUDGE)

@@ -12,13 +12,13 @@ import llm_runner.purposes
 from llm_runner.providers.prompt import JsonFormat, Prompt, Role, Sampling, Turn
 from llm_runner.purposes import UnpromptedJob, build_prompt
 from llm_runner.purposes.turn import BEGIN
-from sample_runs import AGENT, JUDGE, OPPONENT, message, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
 from shared.contracts.transcript import Entry
 from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
+from support.builders import AGENT, JUDGE, OPPONENT, message, scenario
 
 SETTINGS = scenario(judge=JUDGE).model_copy(update={"opponent_goal": "money back"})
 SAID = [message("run-1", 1, "Hello?"), message("run-1", 2, "Good day."), message("run-1", 3, "My kettle broke.")]

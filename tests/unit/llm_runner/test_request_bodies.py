@@ -10,13 +10,13 @@ import pytest
 
 from llm_runner.providers.dialects import DIALECTS
 from llm_runner.purposes import build_prompt
-from sample_runs import AGENT, JUDGE, message, scenario
 from shared.contracts.generations import Generation
 from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
+from support.builders import AGENT, JUDGE, message, scenario
 
 RECORDED = (Path(__file__).parent / "request_bodies.jsonl").read_bytes().splitlines()
 PLAIN_TOOL = {"name": "weather", "description": "Now.", "inputSchema": {"type": "object"}}

@@ -8,11 +8,11 @@ import pytest
 from llm_runner.call_deadline import Interruption
 from llm_runner.held import HeldJob, HeldJobs
 from llm_runner.results import done, failed_generation, seen_messages, standing
-from sample_runs import ended, message
 from shared.contracts.record import now
 from shared.contracts.transcript import Failure
 from shared.contracts.words import EntryKind, Lane, Purpose
 from shared.contracts.work import GenerationRequested
+from support.builders import ended, message
 
 
 def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:

@@ -6,12 +6,12 @@ from typing import Any
 from orchestrator.accounting import Owed, judge_place, result_changes
 from orchestrator.decide import ConversationFacts, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import ConversationSnapshot
-from sample_runs import JUDGE, scenario
 from shared.contracts.runs import Budget, Control
 from shared.contracts.words import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import EventRecorded, Settle
 from shared.storage.run_accounts import RunAccountView, Slots
+from support.builders import JUDGE, scenario
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGE, FAST = RequestMessage(3, Side.OPPONENT), RequestJudge(2, Stage.FAST)

@@ -6,7 +6,6 @@ from typing import Any, cast
 from orchestrator.closing import Closing
 from orchestrator.decide import ConversationFacts
 from orchestrator.facts import ConversationSnapshot
-from sample_runs import JUDGE, scenario
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.record import now
 from shared.contracts.transcript import Usage
@@ -14,6 +13,7 @@ from shared.contracts.words import Purpose
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Spent
+from support.builders import JUDGE, scenario
 
 TURNS, JUDGED = Usage(prompt_tokens=40, cost_nanos=100), Usage(prompt_tokens=7, cost_nanos=10)
 ABOUT: dict[str, Any] = {"run_id": "run", "tenant": "default", "created_at": now()}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from orchestrator.facts import proven_by_command, proven_by_done
-from sample_runs import JUDGE, message, scenario
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationStored, RunCommanded
+from support.builders import JUDGE, message, scenario
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HELLO = (GivenMessage(side=Side.OPPONENT, content="hello"),)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from sample_runs import AGENT, JUDGE, run, scenario
 from shared.contracts.money import NANOS_PER_DOLLAR, to_nanos, to_usd
 from shared.contracts.record import iso, iso_now, now
 from shared.contracts.settings import ConversationSettings, GivenMessage, RunSettings
 from shared.contracts.words import Lane, Purpose, RunKind, Side
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
+from support.builders import AGENT, JUDGE, run, scenario
 
 THEM, US = Side.OPPONENT, Side.AGENT
 MOMENT = datetime(2026, 11, 21, 10, 0, 0, 123_999, tzinfo=UTC)

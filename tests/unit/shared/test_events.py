@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from sample_runs import message, run
 from shared.contracts.events import (
     AgentShown,
     AttemptDiscarded,
@@ -25,6 +24,7 @@ from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.record import now
 from shared.contracts.transcript import MESSAGE_EVENT_LIMIT, UsageView
 from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
+from support.builders import message, run
 
 AT = now()
 RUN = run(status=RunStatus.COMPLETE, ended_at=AT)

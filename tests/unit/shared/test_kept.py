@@ -2,7 +2,6 @@
 
 import tracemalloc
 
-import sample_runs
 from shared.contracts.record import now
 from shared.contracts.settings import RunSettings
 from shared.contracts.transcript import Entry
@@ -11,6 +10,7 @@ from shared.storage.driver import to_document
 from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.run_settings import unfolded
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
+from support import builders
 
 LARGE = "\N{PILE OF POO}" * 32_000
 MEBIBYTE = 1024 * 1024
@@ -19,10 +19,10 @@ MEBIBYTE = 1024 * 1024
 def large_settings() -> RunSettings:
     """The largest prompt there may be, as a model's validation makes it: nothing of it is shared with another run's."""
     text = f"{LARGE[:-1]}."
-    scenario = sample_runs.scenario()
+    scenario = builders.scenario()
     agent = scenario.agent.model_copy(update={"system_prompt": text})
     played = scenario.model_copy(update={"agent": agent})
-    return sample_runs.run(played=played).settings.model_copy(update={"scenarios": (played,) * 30})
+    return builders.run(played=played).settings.model_copy(update={"scenarios": (played,) * 30})
 
 
 def test_few_large_values_push_out_what_many_small_ones_would_not() -> None:
@@ -58,7 +58,7 @@ def test_what_values_take_is_what_the_process_holds() -> None:
 
 
 def test_what_small_settings_take_is_told_as_well() -> None:
-    stored = to_document(sample_runs.run())["settings"]
+    stored = to_document(builders.run())["settings"]
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
@@ -72,7 +72,7 @@ def test_what_small_settings_take_is_told_as_well() -> None:
 def test_settings_of_large_agents_are_kept_as_far_as_they_fit() -> None:
     kept = KeptAssignments(MEBIBYTE)
     for number in range(500):
-        kept.keep(f"run-{number}", Assignment(sample_runs.ANYBODY, large_settings()))
+        kept.keep(f"run-{number}", Assignment(builders.ANYBODY, large_settings()))
     assert kept.bytes <= MEBIBYTE
     assert "run-499" in kept
     assert "run-0" not in kept

@@ -10,7 +10,6 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from sample_runs import message
 from shared.contracts import events, work
 from shared.contracts.bounds import BROKER_PAYLOAD_BYTES, HEADER_BYTES, LARGEST_PAYLOAD_BYTES, json_bytes
 from shared.contracts.events import MessageAdded, RunEvent
@@ -20,6 +19,7 @@ from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested, PromptMessage, TriggerGivenUp
 from shared.errors import NotStorable
 from shared.messaging.publisher import _encoded
+from support.builders import message
 
 CONTROL = "\x01" * 200_000
 """Six bytes of JSON each."""

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import BaseModel
 
-from sample_runs import AGENT, JUDGE, run, scenario
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
 from shared.contracts.words import RunKind, Tier
+from support.builders import AGENT, JUDGE, run, scenario
 
 
 @pytest.mark.parametrize("kept", [AGENT, JUDGE])

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from sample_runs import ADDRESS, AGENT, JUDGE, registry, run, scenario
 from shared.contracts.routes import RouteWish
 from shared.contracts.words import Lane, Purpose, Tier
 from shared.routing import ModelEntry, ProviderEntry, Registry, Router, UnknownModel, load_registry
@@ -18,6 +17,7 @@ from shared.routing.estimates import (
     text_tokens,
     turn_prompt_tokens,
 )
+from support.builders import ADDRESS, AGENT, JUDGE, registry, run, scenario
 
 MODELS = {
     "small": ModelEntry(tier=Tier.FAST),

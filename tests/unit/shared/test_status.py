@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sample_runs import message, run, usage_row
 from shared.contracts.record import now
 from shared.contracts.runs import Control, Outcome, Run, status_view
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
 from shared.ending import final_status, total_usage
+from support.builders import message, run, usage_row
 
 
 def made(wanted: Wanted = Wanted.RUN, **fields: Any) -> Run:

@@ -1,8 +1,8 @@
 """Callers of the gateway, as its access layer makes them."""
 
 from gateway.access.callers import Caller, Role
-from sample_runs import ANYBODY
 from shared.contracts.owner import Owner
+from support.builders import ANYBODY
 
 
 def caller(user: str = ANYBODY.user, tenant: str = ANYBODY.tenant) -> Caller:

@@ -14,7 +14,6 @@ from gateway.access.callers import ANYBODY, Caller, Role
 from gateway.app import Gateway, create_app
 from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
-from sample_runs import ended, generation, message
 from shared.contracts.conversations import Conversation
 from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import CriterionJudgement, Judgement
@@ -29,6 +28,7 @@ from shared.routing import Registry, Router
 from shared.settings import MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from support.builders import ended, generation, message
 
 DEAD_NATS = "nats://127.0.0.1:9"
 DEAD_MONGO = "mongodb://127.0.0.1:9/?directConnection=true"

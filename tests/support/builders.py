@@ -1,4 +1,4 @@
-"""Runs, conversations and settings as tests need them: valid, small, and different only where a test says so."""
+"""Runs, conversations, entries and results as tests need them: valid, small, different only where a test says so."""
 
 from datetime import timedelta
 
