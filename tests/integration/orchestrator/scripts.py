@@ -4,7 +4,7 @@ import asyncio
 
 from integration.orchestrator.stand_ins import Answer, Script, small_talk
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Finding, JudgementStatus, Purpose
+from shared.contracts.words import EndedReason, JudgementStatus, Purpose
 from shared.contracts.work import GenerationRequested
 
 FAILURE = Failure(code="provider_error", message="the provider answered 500")
@@ -30,7 +30,7 @@ def failing_at(seq: int) -> Script:
     return script
 
 
-def found_at(seq: int, finding: Finding) -> Script:
+def found_at(seq: int, finding: EndedReason) -> Script:
     """Code finds a refusal or a repetition in message `seq`."""
 
     async def script(job: GenerationRequested) -> Answer:

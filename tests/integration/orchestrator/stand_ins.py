@@ -14,7 +14,7 @@ from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import EntryKind, Finding, JudgementStatus, Purpose, Stage, Wanted
+from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, Purpose, Stage, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested, UsageAppeared
 from shared.ending import end_run
 from shared.errors import NotYet, Taken
@@ -31,7 +31,7 @@ class Answer:
 
     text: str = "hello"
     usage: Usage = PRICE
-    finding: Finding | None = None
+    finding: EndedReason | None = None
     status: JudgementStatus | None = JudgementStatus.INCOMPLETE
     failure: Failure | None = None
 

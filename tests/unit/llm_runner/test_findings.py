@@ -5,7 +5,7 @@ import time
 import pytest
 
 from llm_runner.findings import find, refuses, repeats
-from shared.contracts.words import Finding
+from shared.contracts.words import EndedReason
 from support.builders import message
 
 LINE = "Please send me the number of your order and I will look at it right away."
@@ -71,7 +71,7 @@ def test_what_is_said_twice_or_differs_is_none(own: list[str], text: str) -> Non
 def test_only_the_agents_own_messages_are_compared() -> None:
     heard = [message("run-1", seq, LINE) for seq in (1, 3, 5)]
     assert find(LINE, heard) is None
-    assert find(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is Finding.REPETITION
+    assert find(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is EndedReason.REPETITION
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,7 @@ from orchestrator.decide_run import (
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings, GivenMessage, JudgeSettings, Participant
 from shared.contracts.transcript import Failure
-from shared.contracts.words import (
-    EndedReason,
-    Finding,
-    JudgementStatus,
-    Purpose,
-    Side,
-    Stage,
-    Wanted,
-)
+from shared.contracts.words import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAST, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
@@ -67,7 +59,7 @@ def answer(
 UNPARSED, FAILED = JudgeAnswer(None), JudgeAnswer(None, failed=True)
 
 
-def spoken(seq: int, finding: Finding | None = None, **answers: JudgeAnswer) -> AgentMessage:
+def spoken(seq: int, finding: EndedReason | None = None, **answers: JudgeAnswer) -> AgentMessage:
     return AgentMessage(seq, finding, {Stage(name.replace("_", "-")): value for name, value in answers.items()})
 
 
@@ -207,15 +199,15 @@ TABLE: list[tuple[str, ConversationFacts, tuple[Effect, ...]]] = [
     ("8: an entry outranks a failure beside it", facts(2, failures={2: FAILURE}, **UNJUDGED), (opponent(3),)),
     (
         "9: refusal",
-        facts(2, spoken(2, Finding.REFUSAL, fast=answer(2))),
+        facts(2, spoken(2, EndedReason.REFUSAL, fast=answer(2))),
         (End(3, EndedReason.REFUSAL, 2),),
     ),
     (
         "9: repetition",
-        facts(5, spoken(4, Finding.REPETITION, fast=answer(4))),
+        facts(5, spoken(4, EndedReason.REPETITION, fast=answer(4))),
         (End(6, EndedReason.REPETITION, 4),),
     ),
-    ("9: waits for the judgement", facts(2, spoken(2, Finding.REFUSAL)), (judge(2), opponent(3))),
+    ("9: waits for the judgement", facts(2, spoken(2, EndedReason.REFUSAL)), (judge(2), opponent(3))),
     ("10: limit", facts(6, spoken(6, fast=answer(6))), (End(7, EndedReason.LIMIT),)),
     ("10: without a judge", facts(6, spoken(6), **UNJUDGED), (End(7, EndedReason.LIMIT),)),
     ("11: the opponent opens", facts(0), (opponent(1),)),

@@ -28,6 +28,9 @@ from agentwars.following import Follower
 from agentwars.refusals import refusal
 from agentwars.sse import MEDIA_TYPE, Event, Parser, read
 
+FORMS: Final = ("md", "html", "csv", "jsonl", "junit")
+"""What a report is exported as, beside JSON."""
+KINDS: Final = ("battle", "scale", "comparison", "chat", "assist")
 _REQUEST: Final = httpx.Timeout(35.0, connect=5.0)  # the longest long-poll is 30 s
 _STREAM: Final = httpx.Timeout(45.0, connect=5.0)  # heartbeats come every 15 s
 _START_TRIES: Final = 3
@@ -149,7 +152,7 @@ class Client:
         return None if answer.status_code == 202 else _as(Report, _parsed(answer))
 
     async def export(self, run_id: str, form: str) -> str | None:
-        """The report as `md`, `html`, `csv`, `jsonl` or `junit`; None while it is being written."""
+        """The report in one of the `FORMS`; None while it is being written."""
         answer = await self._send("GET", f"/api/runs/{run_id}/report", query={"format": form})
         return None if answer.status_code == 202 else answer.text
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Finding, Side
+from shared.contracts.words import EndedReason, Side
 
 REFUSAL_WORDS = 60
 NEAR_EQUAL_WORDS = 8
@@ -34,12 +34,12 @@ _REFUSAL = re.compile(rf"(?:{_APOLOGY})?{_NOT_ABLE} {_WITH}")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def find(content: str, before: Sequence[Entry]) -> Finding | None:
+def find(content: str, before: Sequence[Entry]) -> EndedReason | None:
     """What ends the conversation in the agent's message `content`, given the messages before it; None almost always."""
     if refuses(content):
-        return Finding.REFUSAL
+        return EndedReason.REFUSAL
     own = [message.content or "" for message in before if message.side is Side.AGENT]
-    return Finding.REPETITION if repeats(own, content) else None
+    return EndedReason.REPETITION if repeats(own, content) else None
 
 
 def refuses(content: str) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import ConversationSnapshot, run_settings, spent_figures, total
+from shared.contracts.endings import FAILED
 from shared.contracts.events import ConversationEnded, Progressed
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, run_of
@@ -96,7 +97,7 @@ class Closing:
         run_id, index = run_of(conversation), conversation_index(conversation)
         single = (await run_settings(self._store, run_id)).total == 1
         outcome = Outcome(ended_reason=ended.reason, goal_reached=goal_reached) if single else None
-        run = await self._store.runs.count(run_id, index, ended.reason is EndedReason.ERROR, outcome)
+        run = await self._store.runs.count(run_id, index, ended.reason in FAILED, outcome)
         if run is None:
             raise UnknownRun(run_id)
         if run.rules.answers:

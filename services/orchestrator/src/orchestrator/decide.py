@@ -36,7 +36,7 @@ from datetime import datetime
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, Finding, JudgementStatus, Purpose, Side, Stage, Wanted
+from shared.contracts.words import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 
 REPAIR = {Stage.FAST: Stage.FAST_REPAIR, Stage.STRONG: Stage.STRONG_REPAIR}
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The budget of this chat does not hold another answer.")
@@ -55,7 +55,7 @@ class AgentMessage:
     """An agent message and what judges have answered about it so far."""
 
     seq: int
-    finding: Finding | None = None
+    finding: EndedReason | None = None
     answers: Mapping[Stage, JudgeAnswer] = field(default_factory=dict)
 
 
@@ -187,7 +187,7 @@ def _next(facts: ConversationFacts) -> Effect:
         return _end(facts, EndedReason.ERROR, error=failure)
     for message in facts.agent_messages:
         if message.finding is not None:
-            return _end(facts, EndedReason(message.finding.value), message.seq)
+            return _end(facts, message.finding, message.seq)
     if facts.messages >= facts.settings.message_limit:
         return _end(facts, EndedReason.LIMIT)
     if facts.messages + 1 in facts.refused:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.contracts.endings import FAILED
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
@@ -59,7 +60,7 @@ class PlayedConversation:
 
     @property
     def errored(self) -> bool:
-        return self.ended_reason is EndedReason.ERROR
+        return self.ended_reason in FAILED
 
     @property
     def missed(self) -> bool:

@@ -10,7 +10,7 @@ from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
 from shared.contracts.money import to_usd
 from shared.contracts.record import Record, Sentence, Timestamp, Word
-from shared.contracts.words import EndedReason, EntryKind, Finding, Side
+from shared.contracts.words import EndedReason, EntryKind, Side
 from shared.errors import NotStorable
 
 MESSAGE_EVENT_LIMIT = 64 * 1024
@@ -106,7 +106,7 @@ class Entry(Record):
     latency_ms: float | None = None
     ttft_ms: float | None = None
     finish_reason: str | None = None
-    finding: Finding | None = None
+    finding: EndedReason | None = None
     inherited: bool = False
     ended_reason: EndedReason | None = None
     decided_by: int | None = None

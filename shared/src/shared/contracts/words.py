@@ -99,13 +99,6 @@ class EndedReason(StrEnum):
     ERROR = "error"
 
 
-class Finding(StrEnum):
-    """What code finds in an agent message that ends a conversation."""
-
-    REFUSAL = "refusal"
-    REPETITION = "repetition"
-
-
 class EntryKind(StrEnum):
     """One line of a transcript."""
 

@@ -10,7 +10,7 @@ from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import LANE_OF
 from shared.contracts.record import Message, Record, ShownText, Timestamp, Word
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import Finding, Lane, Purpose, Side
+from shared.contracts.words import EndedReason, Lane, Purpose, Side
 
 PAYLOAD_LENGTH: Final = 100_000
 
@@ -147,7 +147,7 @@ class GenerationStored(Message):
     conversation_started_at: Timestamp | None = None
     transcript_usage: Usage | None = None
     context_tokens: int = 0
-    finding: Finding | None = None
+    finding: EndedReason | None = None
     judgement: Judgement | None = None
     failure: Failure | None = None
     event_sequence: int = 0

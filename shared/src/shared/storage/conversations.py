@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.contracts.conversations import Conversation
+from shared.contracts.endings import FAILED
 from shared.contracts.transcript import Usage
 from shared.contracts.words import EndedReason
 from shared.storage.batching import Batcher
@@ -51,7 +52,7 @@ class Conversations:
 
     async def errored(self, run_id: str, scope: Scope = EVERYBODY) -> list[int]:
         """The indexes of a run's conversations that ended by error, in order."""
-        query = {"run_id": run_id, "ended_reason": EndedReason.ERROR.value, **scope}
+        query = {"run_id": run_id, "ended_reason": {"$in": [reason.value for reason in FAILED]}, **scope}
         with mapped_errors():
             documents = await self._conversations.find(query, {"index": 1}).sort("index", 1).to_list(None)
         return [document["index"] for document in documents]

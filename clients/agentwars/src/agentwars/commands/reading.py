@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentwars.client import Client
+from agentwars.client import FORMS, Client
 from agentwars.commands.battle import say_outcome
 from agentwars.commands.playing import follow, verdict
 from agentwars.commands.runs import RunId
@@ -13,7 +13,9 @@ from agentwars.terminal.board import Board
 from agentwars.terminal.report import report_view
 from agentwars.terminal.tables import run_view
 
-Form = Annotated[str | None, typer.Option("--format", help="The report itself as md, html, csv, jsonl or junit.")]
+Form = Annotated[
+    str | None, typer.Option("--format", help=f"The report itself as {', '.join(FORMS[:-1])} or {FORMS[-1]}.")
+]
 
 
 def report(context: typer.Context, run_id: RunId, form: Form = None) -> None:

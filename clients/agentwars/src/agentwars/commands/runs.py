@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from agentwars.client import Client
+from agentwars.client import KINDS, Client
 from agentwars.commands.session import OK, Session, execute
 from agentwars.terminal.tables import conversations_view, messages_view, run_view, runs_view
 
@@ -16,7 +16,7 @@ RunId = Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")]
 @commands.command("list")
 def list_runs(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="battle, scale, comparison; else chat or assist")] = None,
+    kind: Annotated[str | None, typer.Option(help=", ".join(KINDS))] = None,
     status: Annotated[str | None, typer.Option(help="running, complete, failed ...")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
 ) -> None:

@@ -12,14 +12,10 @@ UNJUDGED: Final = "unjudged"
 
 _ENDINGS: Final = {
     "goal": ("✓", "green", "goal"),
-    "limit": ("✗", "yellow", "limit"),
-    "budget": ("✗", "yellow", "budget"),
-    "timeout": ("✗", "yellow", "timeout"),
-    "refusal": ("✗", "yellow", "refusal"),
-    "repetition": ("✗", "yellow", "repetition"),
     "canceled": ("⊘", "dim", "canceled"),
     "error": ("!", "bold red", "error"),
 }
+"""Those that are more than an end without the goal, as every other reason is."""
 _STATES: Final = {
     "waiting": ("·", "dim", "waiting"),
     "queued": ("·", "dim", "queued"),
@@ -34,8 +30,8 @@ _STATES: Final = {
 
 
 def state(word: str) -> Text:
-    """A state or an ending as glyph and word."""
-    glyph, style, shown = _ENDINGS.get(word) or _STATES.get(word) or ("?", "", word)
+    """A state or an ending as glyph and word; a word that is neither is a reason to end."""
+    glyph, style, shown = _ENDINGS.get(word) or _STATES.get(word) or ("✗", "yellow", word)
     return Text(f"{glyph} {shown}", style=style)
 
 

@@ -13,16 +13,11 @@ import orjson
 from gateway.event_stream.log.events import DELTA, RUN_ENDED
 from gateway.event_stream.log.frames import one_line
 from shared.contracts.deltas import decode
+from shared.contracts.endings import ENDINGS
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.words import EndedReason, Side
 
 CONVERSATION_ENDED: Final = "conversation.ended"
-CODES: Final = {
-    EndedReason.BUDGET: ("budget_exceeded", "The budget of this answer is spent."),
-    EndedReason.TIMEOUT: ("provider_timeout", "The answer took too long: try again."),
-    EndedReason.CANCELED: ("canceled", "The answer was stopped."),
-}
-NO_ANSWER: Final = ("provider_error", "No answer was made: try again.")
 
 
 class Opened(NamedTuple):
@@ -123,4 +118,5 @@ def _closed(sequence: int, body: dict[str, Any]) -> Closed:
     error = body.get("error")
     if error:
         return Closed(sequence, error["code"], error["message"])
-    return Closed(sequence, *CODES.get(body.get("endedReason") or EndedReason.ERROR, NO_ANSWER))
+    ending = ENDINGS[EndedReason(body.get("endedReason") or EndedReason.ERROR)]
+    return Closed(sequence, ending.code, ending.sentence)

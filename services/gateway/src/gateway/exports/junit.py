@@ -4,8 +4,8 @@ import re
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
+from shared.contracts.endings import FAILED
 from shared.contracts.reports import ConversationOutcome, Report
-from shared.contracts.words import EndedReason
 
 # What no XML document may hold, escaped or not (XML 1.0, "Char").
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -24,8 +24,8 @@ def junit(report: Report) -> str:
 def _case(run_id: str, one: ConversationOutcome) -> str:
     reason = one.ended_reason or "never started"
     opening = f"  <testcase classname={quoteattr(run_id)} name={quoteattr(one.id)}"
-    if one.ended_reason is EndedReason.ERROR:
-        return f'{opening}><error message="ended by error"/></testcase>'
+    if one.ended_reason in FAILED:
+        return f"{opening}><error message={quoteattr(f'ended by {reason}')}/></testcase>"
     if one.goal_reached is None:
         return f"{opening}><skipped message={quoteattr(f'ended by {reason}, not judged')}/></testcase>"
     if not one.goal_reached:

@@ -2,10 +2,11 @@
 
 from gateway.schemas.answers import ConversationItem, ConversationPage, ConversationStatus
 from shared.contracts.conversations import Conversation
+from shared.contracts.endings import ENDINGS
 from shared.contracts.money import to_usd
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EndedReason, EntryKind
+from shared.contracts.words import EntryKind
 from shared.storage.owned import OwnedStore
 
 
@@ -33,21 +34,13 @@ def _item(run: Run, index: int, conversation: Conversation | None) -> Conversati
     return ConversationItem(
         id=identity,
         index=index,
-        status=_status(reason),
+        status="running" if reason is None else ENDINGS[reason].status,
         goal_reached=conversation.goal_reached,
         ended_reason=reason,
         messages=conversation.messages,
         cost_usd=to_usd(conversation.usage.cost_nanos),
         tags=conversation.tags,
     )
-
-
-def _status(reason: EndedReason | None) -> ConversationStatus:
-    if reason is None:
-        return "running"
-    if reason is EndedReason.ERROR:
-        return "failed"
-    return "canceled" if reason is EndedReason.CANCELED else "complete"
 
 
 def _counted(item: ConversationItem, transcript: list[Entry] | None) -> ConversationItem:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gateway.access.callers import ANYBODY, Caller
 from gateway.access.token_grants import token_for
-from gateway.answers.answer_events import CODES, Answered
+from gateway.answers.answer_events import Answered
 from gateway.answers.failures import AnswerFailed
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.json_answer import await_answer
@@ -28,6 +28,7 @@ from gateway.single_answers.answer_stream import GRACE_SECONDS, AnswerStream, St
 from gateway.single_answers.formats import PlainFormat, ResumableFormat
 from gateway.single_answers.runs import answer_run, answer_seq
 from gateway.single_answers.sessions import SessionView, reconnect
+from shared.contracts.endings import ENDINGS
 from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
@@ -162,7 +163,8 @@ class SingleAnswers:
                     request, follower, run.id, follower.seq, self.reader_leases, self.streams.stopping, stop
                 )
         except TimeoutError:
-            raise AnswerFailed(*CODES[EndedReason.TIMEOUT], {"streamId": run.id}) from None
+            late = ENDINGS[EndedReason.TIMEOUT]
+            raise AnswerFailed(late.code, late.sentence, {"streamId": run.id}) from None
 
     def _follower(self, run: Run) -> AnswerFollower:
         return AnswerFollower(self.streams.hub, self.store_of(run.owner), run, answer_seq(run), 0)
