@@ -10,11 +10,11 @@ from llm_runner.providers.provider import ProviderFailure
 NEVER = 60.0
 
 
-async def _called(clock: CallDeadline, texts: int = 0, every: float = 0.0) -> None:
-    async with clock:
+async def _called(deadline: CallDeadline, texts: int = 0, every: float = 0.0) -> None:
+    async with deadline:
         for _ in range(texts):
             await asyncio.sleep(every)
-            clock.text_came()
+            deadline.text_came()
         await asyncio.Event().wait()
 
 
@@ -33,30 +33,30 @@ async def test_a_phase_that_takes_too_long_is_a_timeout(limits: CallLimits, text
 
 
 async def test_an_interruption_ends_the_call_at_once() -> None:
-    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
-    asyncio.get_running_loop().call_later(0.01, clock.interrupt, Interruption.CANCELED)
+    deadline = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
+    asyncio.get_running_loop().call_later(0.01, deadline.interrupt, Interruption.CANCELED)
     async with asyncio.timeout(1):
         with pytest.raises(Interrupted) as caught:
-            await _called(clock)
+            await _called(deadline)
     assert caught.value.why is Interruption.CANCELED
 
 
 async def test_a_call_interrupted_before_it_begins_never_begins() -> None:
-    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
-    clock.interrupt(Interruption.STOPPED)
-    clock.interrupt(Interruption.CANCELED)
+    deadline = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
+    deadline.interrupt(Interruption.STOPPED)
+    deadline.interrupt(Interruption.CANCELED)
     with pytest.raises(Interrupted) as caught:
-        await _called(clock)
+        await _called(deadline)
     assert caught.value.why is Interruption.STOPPED
 
 
 async def test_text_that_comes_after_an_interruption_does_not_undo_it() -> None:
-    clock = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
-    asyncio.get_running_loop().call_later(0.01, clock.interrupt, Interruption.BEATEN)
-    asyncio.get_running_loop().call_later(0.01, clock.text_came)
+    deadline = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
+    asyncio.get_running_loop().call_later(0.01, deadline.interrupt, Interruption.BEATEN)
+    asyncio.get_running_loop().call_later(0.01, deadline.text_came)
     async with asyncio.timeout(1):
         with pytest.raises(Interrupted):
-            await _called(clock)
+            await _called(deadline)
 
 
 async def test_cancelling_the_task_is_not_taken_for_an_interruption() -> None:
