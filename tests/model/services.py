@@ -9,6 +9,7 @@ import orjson
 from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
+from llm_runner.attempt_history import AttemptHistories
 from llm_runner.booking import Books
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
@@ -16,7 +17,6 @@ from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
 from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
-from llm_runner.past import PastAttempts
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
 from llm_runner.settings import CallSettings, RetrySettings
@@ -221,8 +221,8 @@ def _runner(process: Process, around: Surroundings) -> Service:
     books = Books(store, announcer, providers)
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
     deltas = DeltaPublisher(cast(TextSink, client), log)
-    past = PastAttempts(client, store)
-    handler = JobHandler(store, past, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
+    histories = AttemptHistories(client, store)
+    handler = JobHandler(store, histories, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
     jobs = HeldJobs()
     settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
     connection = cast(Connection, _Connected())

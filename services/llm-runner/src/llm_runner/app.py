@@ -9,6 +9,7 @@ from functools import partial
 from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
+from llm_runner.attempt_history import AttemptHistories
 from llm_runner.booking import Books
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
@@ -17,7 +18,6 @@ from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
 from llm_runner.held import HeldJobs
 from llm_runner.outcomes import Outcomes
-from llm_runner.past import PastAttempts
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects import dialect_of
 from llm_runner.providers.provider import Provider
@@ -113,10 +113,10 @@ class Runner:
         announcer = Announcer(publisher)
         books = Books(self._store, announcer, providers)
         outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries, self._redaction)
-        past = PastAttempts(client, self._store)
+        histories = AttemptHistories(client, self._store)
         handler = JobHandler(
             self._store,
-            past,
+            histories,
             announcer,
             books,
             outcomes,

@@ -39,7 +39,7 @@ class Books:
 
     async def book_left_out(self, context: JobContext, counted: str | None) -> None:
         """Estimates for attempts of holders that died before they booked; `counted` stands in the result."""
-        for event in context.past.unbooked(counted):
+        for event in context.history.unbooked(counted):
             await self.book(self._estimate(context, event))
 
     def _estimate(self, context: JobContext, event: AttemptStarted) -> UsageRow:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
+from llm_runner.attempt_history import BROKEN, LOST, NO_ATTEMPTS, AttemptHistories, AttemptHistory
 from llm_runner.booking import Books
 from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
 from llm_runner.control import interruption_wanted
@@ -15,7 +16,6 @@ from llm_runner.facts import job_facts
 from llm_runner.held import HeldJob
 from llm_runner.job_context import JobContext
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
-from llm_runner.past import BROKEN, LOST, NOTHING, Past, PastAttempts
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
@@ -41,7 +41,7 @@ class JobHandler:
     def __init__(
         self,
         store: Store,
-        past: PastAttempts,
+        histories: AttemptHistories,
         announcer: Announcer,
         books: Books,
         outcomes: Outcomes,
@@ -52,7 +52,7 @@ class JobHandler:
         chats: ChatSettings,
     ) -> None:
         self._store = store
-        self._past = past
+        self._histories = histories
         self._announcer = announcer
         self._books = books
         self._outcomes = outcomes
@@ -68,7 +68,7 @@ class JobHandler:
         job, stands = held.job, standing(held.job, context.entries, generation)
         await self._books.book_left_out(context, stands.result.attempt if stands.result else None)
         ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, held.interruption}
-        failure = None if ends else self._spent_up(job, context.past)
+        failure = None if ends else self._spent_up(job, context.history)
         if not ends and failure is None:
             await self._attempt(await self._prompted(context), read_at)
             return
@@ -94,19 +94,19 @@ class JobHandler:
             self._transcript(held),
             _nothing() if at_once else self._interruption_wanted(job),
         )
-        past, generation = await self._what_was(held)
-        return JobContext(held, facts, tuple(entries), past=past), generation, why, read_at
+        history, generation = await self._what_was(held)
+        return JobContext(held, facts, tuple(entries), history=history), generation, why, read_at
 
     async def broke(self, held: HeldJob, error: Exception) -> None:
         """An exception of our own code while the job was worked on. Raises TransientError to have it once more."""
         job = held.job
-        facts, entries, past, generation = await asyncio.gather(
+        facts, entries, history, generation = await asyncio.gather(
             job_facts(self._store, job),
             self._transcript(held),
-            self._past.of(job),
+            self._histories.of(job),
             self._store.generations.get(job.key),
         )
-        context = JobContext(held, facts, tuple(entries), past=past)
+        context = JobContext(held, facts, tuple(entries), history=history)
         await self._announcer.asked(held.question)
         await self._outcomes.broke(context, held.attempt, error, standing(job, entries, generation))
 
@@ -122,7 +122,7 @@ class JobHandler:
         provider = self._providers[job.provider]
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
         prompt = build_prompt(job, context.facts.settings, context.messages, context.facts.seed, context.memory, window)
-        attempt = context.held.attempt = Attempt(provider, job.model, prompt, context.past.attempts + 1)
+        attempt = context.held.attempt = Attempt(provider, job.model, prompt, context.history.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
         why, _, _ = await asyncio.gather(
@@ -155,28 +155,28 @@ class JobHandler:
             return None
         return self._deltas.attempt(job, job.conversation_id, attempt.id)
 
-    def _spent_up(self, job: GenerationRequested, past: Past) -> Failure | None:
+    def _spent_up(self, job: GenerationRequested, history: AttemptHistory) -> Failure | None:
         """Why no further attempt is made, or None."""
         provider = self._providers.get(job.provider)
         model = provider.entry.models.get(job.model) if provider else None
         if model is None:
             return Failure(code=INVALID_MODEL, message=f"{job.provider}/{job.model} is not in the registry")
-        if past.count(LOST) >= self._retries.attempts_lost_limit:
-            message = f"{past.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
+        if history.count(LOST) >= self._retries.attempts_lost_limit:
+            message = f"{history.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
             return Failure(code=PROVIDER_ERROR, message=message)
-        if past.count(BROKEN) > REPETITIONS:
-            broken = [row for row in past.rows if row.outcome == BROKEN]
+        if history.count(BROKEN) > REPETITIONS:
+            broken = [row for row in history.rows if row.outcome == BROKEN]
             return _as_told(broken, Failure(code=INTERNAL, message="llm-runner failed by itself too often"))
-        failed = past.failed(job.provider, job.model)
+        failed = history.failed(job.provider, job.model)
         if len(failed) > self._retries.retries(model.tier):
             return _as_told(failed, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
         return None
 
-    async def _what_was(self, held: HeldJob) -> tuple[Past, Generation | None]:
+    async def _what_was(self, held: HeldJob) -> tuple[AttemptHistory, Generation | None]:
         """On the common path nothing was, and nothing is read."""
         if not held.repeated:
-            return NOTHING, None
-        return await asyncio.gather(self._past.of(held.job), self._store.generations.get(held.job.key))
+            return NO_ATTEMPTS, None
+        return await asyncio.gather(self._histories.of(held.job), self._store.generations.get(held.job.key))
 
     async def _transcript(self, held: HeldJob) -> list[Entry]:
         """What stands; before the first attempt at an answer nothing can stand above its question."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from llm_runner.attempt_history import NO_ATTEMPTS, AttemptHistory
 from llm_runner.facts import JobFacts
 from llm_runner.held import HeldJob
-from llm_runner.past import NOTHING, Past
 from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
@@ -21,7 +21,7 @@ class JobContext:
     facts: JobFacts
     entries: tuple[Entry, ...]
     messages: tuple[Entry, ...] = ()
-    past: Past = NOTHING
+    history: AttemptHistory = NO_ATTEMPTS
     memory: Generation | None = None
 
     @property

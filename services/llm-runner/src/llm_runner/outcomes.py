@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
+from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.booking import Books
 from llm_runner.call_deadline import Interruption
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.job_context import JobContext
-from llm_runner.past import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
 from llm_runner.providers.redaction import Redaction
 from llm_runner.purposes import judge
@@ -123,7 +123,7 @@ class Outcomes:
                 charged=failure.charged or attempt.ttft_ms is not None,
             )
         )
-        failures = len(context.past.failed(attempt.provider, attempt.model)) + 1
+        failures = len(context.history.failed(attempt.provider, attempt.model)) + 1
         retries = self._retries.retries(attempt.tier)
         follows = after_failure(failure, failures, retries, self._retries.backoff_first_seconds)
         await self._announcer.discarded(job, attempt, failure.code, follows.word)
@@ -159,7 +159,7 @@ class Outcomes:
         job, failure = context.job, _own_failure(context.job, attempt, error)
         reason = f"{failure.code}: {failure.message}"
         await self._books.book(broken_row(job, context.facts.tenant, attempt, reason))
-        again = context.past.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
+        again = context.history.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
         if attempt is not None:
             await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
         if again:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_runner.attempt import Attempt
+from llm_runner.attempt_history import BROKEN, LOST
 from llm_runner.facts import JobFacts
 from llm_runner.findings import find
-from llm_runner.past import BROKEN, LOST
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id

@@ -32,7 +32,7 @@ Scan = dict[str, list[AttemptStarted]]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class AttemptHistory:
     """What was tried: the attempts that began, and the usage rows that stand."""
 
     started: tuple[AttemptStarted, ...] = ()
@@ -58,10 +58,10 @@ class Past:
         return [event for event in self.started if event.attempt not in booked]
 
 
-NOTHING = Past()
+NO_ATTEMPTS = AttemptHistory()
 
 
-class PastAttempts:
+class AttemptHistories:
     """Reads the past of generations; a burst of redeliveries of one run shares one scan of its stream."""
 
     def __init__(self, client: Client, store: Store) -> None:
@@ -69,11 +69,11 @@ class PastAttempts:
         self._store = store
         self._scans: dict[str, tuple[float, datetime, asyncio.Task[Scan]]] = {}
 
-    async def of(self, job: GenerationRequested) -> Past:
+    async def of(self, job: GenerationRequested) -> AttemptHistory:
         """Raises BrokerUnavailable, StoreUnavailable."""
         rows = await self._store.usage.of_generation(job.key)
         scan = await self._scan(job.run_id, job.first_job_at - BEFORE_FIRST_JOB)
-        return Past(tuple(scan.get(job.key, ())), tuple(rows))
+        return AttemptHistory(tuple(scan.get(job.key, ())), tuple(rows))
 
     async def _scan(self, run_id: str, start: datetime) -> Scan:
         now = time.monotonic()
