@@ -46,7 +46,7 @@ check: setup ## Lint, format, types, import rules.
 	@echo "check: ruff ..." && ruff check --quiet && ruff format --check --quiet
 	@echo "check: mypy ..." && mypy
 	@echo "check: import rules ..." && lint-imports
-	@echo "check: generated docs and types ..." && python docs/settings_table.py --check
+	@echo "check: generated docs and types ..." && python docs/settings_table.py --check && python docs/asyncapi.py --check
 	@python clients/ai-sdk/scripts/generate_types.py --check
 
 # From ten minutes on the contract is tried with the same fresh seed, too, on a stack where nothing is killed.

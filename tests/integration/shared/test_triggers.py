@@ -18,7 +18,7 @@ from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import Delivery, UnreadableMessage
 from shared.messaging.settlement import Settlement
-from shared.messaging.triggers import Triggers
+from shared.messaging.triggers import Trigger, Triggers
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
@@ -82,9 +82,8 @@ async def client(fresh_nats_url: str, store: Store) -> AsyncIterator[Client]:
 @pytest.fixture(params=["typed", "fast"])
 def add(request: pytest.FixtureRequest) -> Add:
     """Either way to a handler."""
-    if request.param == "fast":
-        return lambda triggers, looks: triggers.add_fast(DURABLE, looks.look)
-    return lambda triggers, looks: triggers.add(DURABLE, subjects.COMMANDS, looks.look)
+    trigger = Trigger(DURABLE, subjects.COMMANDS, Looks.look, fast=request.param == "fast")
+    return lambda triggers, looks: triggers.add(trigger, looks)
 
 
 async def in_hand(client: Client) -> tuple[int, int]:

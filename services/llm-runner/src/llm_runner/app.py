@@ -25,7 +25,7 @@ from llm_runner.providers.read_ticker import ReadTicker
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
-from llm_runner.settling import JobSettlement
+from llm_runner.settling import JOBS, JobSettlement
 from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
@@ -75,7 +75,7 @@ class Runner:
         settlement = self._settlement(client, DeltaPublisher(self._connection.text_sink, self._log), dict(providers))
         broker = self._connection.broker
         broker.add_middleware(settled_by(settlement))
-        jobs = FastSubscription(broker.middlewares, settlement.on_job, broker.context)
+        jobs = FastSubscription(broker.middlewares, JOBS.handler(settlement), broker.context)
         self._pulls = [self._pull(client, name, lane, jobs.consume) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]

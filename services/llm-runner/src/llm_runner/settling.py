@@ -19,6 +19,7 @@ from llm_runner.announcing import Announcer
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.handlers import JobHandler
 from llm_runner.held import HeldJob, HeldJobs
+from shared.contracts import subjects
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
@@ -27,6 +28,7 @@ from shared.logs import Logger
 from shared.messaging.failures import DELIVERY_CAP, PASSING
 from shared.messaging.reading import Delivery
 from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay, settled
+from shared.messaging.triggers import Trigger
 from shared.topology.streams import ack_wait
 
 # Give-backs of one job for store or broker slow down, so that a long absence does not spend its deliveries.
@@ -125,3 +127,7 @@ class JobSettlement:
         if known:
             delay = min(LONGEST_DELAY_SECONDS, delay * SLOWER_BY ** min(held.delivery - 1, SLOWER_TIMES))
         await held.message.nak(delay=delay)
+
+
+JOBS = Trigger("llm-<provider>-<lane>", subjects.JOBS, JobSettlement.on_job, fast=True)
+"""One durable a lane of each provider: what they have in common."""

@@ -7,7 +7,7 @@ from orchestrator.conversations import ConversationLooks
 from orchestrator.effects import Effects
 from orchestrator.failed_looks import FailedLooks
 from orchestrator.given_messages import GivenMessages
-from orchestrator.handlers import Handlers
+from orchestrator.handlers import TRIGGERS, Handlers
 from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings, ProcessSettings
@@ -28,8 +28,7 @@ SERVICE = "orchestrator"
 NEEDED = [
     subjects.RUN_EVENTS,
     subjects.DEAD_LETTERS,
-    f"{subjects.WORK}/{subjects.ORCHESTRATOR_COMMANDS}",
-    f"{subjects.WORK}/{subjects.ORCHESTRATOR_DONE}",
+    *(f"{subjects.WORK}/{trigger.durable}" for trigger in TRIGGERS),
 ]
 HANDLER_LIMIT_SECONDS = 120.0
 
@@ -47,8 +46,8 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
         publisher = Publisher(worker.connection.client)
         handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
         triggers = Triggers(worker.connection, settlement, settings.looks.orchestrator_workers, log)
-        triggers.add(subjects.ORCHESTRATOR_COMMANDS, subjects.COMMANDS, handlers.on_command)
-        triggers.add_fast(subjects.ORCHESTRATOR_DONE, handlers.on_done)
+        for trigger in TRIGGERS:
+            triggers.add(trigger, handlers)
         sweeper = Sweeper(worker.store, publisher, worker.connection.client, settings.looks, log)
         return Work((*triggers.duties, sweeper.run()), triggers.stop)
 

@@ -5,10 +5,12 @@ from orchestrator.conversations import ConversationLooks
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import settings_of
 from orchestrator.runs import RunLooks
+from shared.contracts import subjects
 from shared.contracts.work import GenerationStored, RunCommanded, UsageAppeared
 from shared.ending import run_usage
 from shared.errors import StaleMessage
 from shared.messaging.reading import Delivery
+from shared.messaging.triggers import Trigger
 from shared.storage import Store
 
 
@@ -52,3 +54,9 @@ class Handlers:
         settings, _ = await settings_of(self._store, conversation)
         ended = Ended(stored.messages + 1, stored.ended_reason, stored.decided_by)
         await self._closing.set_totals(conversation, Close(ended), settings)
+
+
+TRIGGERS = (
+    Trigger(subjects.ORCHESTRATOR_COMMANDS, subjects.COMMANDS, Handlers.on_command),
+    Trigger(subjects.ORCHESTRATOR_DONE, subjects.DONE_ORCHESTRATOR, Handlers.on_done, fast=True),
+)

@@ -16,7 +16,7 @@ from shared.worker.worker import Work, Worker
 from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.effects import Effects
 from summarizer.giving_up import ReportEndings
-from summarizer.handlers import GiveUps, Handlers
+from summarizer.handlers import TRIGGERS, GiveUps, Handlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
 from summarizer.settings import ProcessSettings, SummarizerSettings
@@ -25,9 +25,7 @@ SERVICE = "summarizer"
 NEEDED = [
     subjects.RUN_EVENTS,
     subjects.DEAD_LETTERS,
-    f"{subjects.WORK}/{subjects.SUMMARIZER_REPORTS}",
-    f"{subjects.WORK}/{subjects.SUMMARIZER_DONE}",
-    f"{subjects.WORK}/{subjects.SUMMARIZER_MEMORY}",
+    *(f"{subjects.WORK}/{trigger.durable}" for trigger in TRIGGERS),
 ]
 HANDLER_LIMIT_SECONDS = 120.0
 LOOKS_AT_ONCE = 2
@@ -46,9 +44,8 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
         publisher = Publisher(worker.connection.client)
         handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
         triggers = Triggers(worker.connection, settlement, settings.looks.summarizer_workers, log)
-        triggers.add(subjects.SUMMARIZER_REPORTS, subjects.REPORTS, handlers.on_report_requested)
-        triggers.add(subjects.SUMMARIZER_DONE, subjects.DONE_SUMMARIZER, handlers.on_generation_stored)
-        triggers.add(subjects.SUMMARIZER_MEMORY, subjects.MEMORY, handlers.on_memory_requested)
+        for trigger in TRIGGERS:
+            triggers.add(trigger, handlers)
         return Work(triggers.duties, triggers.stop, heartbeat_seconds=settings.looks.summarizer_heartbeat_seconds)
 
     await worker.run(begin, stopping)

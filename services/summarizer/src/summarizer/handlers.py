@@ -10,6 +10,7 @@ from shared.errors import StaleMessage
 from shared.failing import lettered
 from shared.messaging.publisher import Publisher
 from shared.messaging.reading import Delivery, UnreadableMessage, read
+from shared.messaging.triggers import Trigger
 from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.memory_looks import MemoryLooks
 
@@ -35,6 +36,13 @@ class Handlers:
     async def on_memory_requested(self, request: MemoryRequested, _delivery: Delivery) -> None:
         """A chat has grown: look at its summary."""
         await self._memories.look(request)
+
+
+TRIGGERS = (
+    Trigger(subjects.SUMMARIZER_REPORTS, subjects.REPORTS, Handlers.on_report_requested),
+    Trigger(subjects.SUMMARIZER_DONE, subjects.DONE_SUMMARIZER, Handlers.on_generation_stored),
+    Trigger(subjects.SUMMARIZER_MEMORY, subjects.MEMORY, Handlers.on_memory_requested),
+)
 
 
 class GiveUps:

@@ -1,7 +1,9 @@
 """The durables a service takes its triggers from: one pull each, and a stop that leaves nothing to wait for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 from shared.cancellation import cancel_all
@@ -11,6 +13,23 @@ from shared.messaging.pull import Take, WorkPull
 from shared.messaging.subscriptions import FastSubscription, Handler, Settles, TypedSubscription, settled_by
 
 STOP_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A durable, the subject it stands for, and the method that handles what comes.
+
+    `fast` leaves most of FastStream out, for what comes every turn. docs/asyncapi.json is made of these.
+    """
+
+    durable: str
+    subject: str
+    method: Callable[..., Awaitable[None]]
+    fast: bool = False
+
+    def handler(self, of: object) -> Handler:
+        """The method, bound to the object that has it."""
+        return MethodType(self.method, of)
 
 
 class Triggers:
@@ -25,16 +44,15 @@ class Triggers:
         """What runs until the stop: one loop a durable."""
         connection.broker.add_middleware(settled_by(settlement))
 
-    def add(self, durable: str, subject: str, handler: Handler) -> None:
-        """Has `handler` called for every message of the durable, through FastStream."""
-        subscription = TypedSubscription(self._connection.broker, durable, subject, handler)
-        self.duties.append(self._typed(subscription, self._pull(durable, subscription.consume)))
-
-    def add_fast(self, durable: str, handler: Handler) -> None:
-        """The same past most of FastStream, for what comes every turn."""
-        broker = self._connection.broker
-        subscription = FastSubscription(broker.middlewares, handler, broker.context)
-        self.duties.append(self._pull(durable, subscription.consume).run())
+    def add(self, trigger: Trigger, handlers: object) -> None:
+        """Has the trigger's method of `handlers` called for every message of its durable."""
+        broker, handler = self._connection.broker, trigger.handler(handlers)
+        if trigger.fast:
+            fast = FastSubscription(broker.middlewares, handler, broker.context)
+            self.duties.append(self._pull(trigger.durable, fast.consume).run())
+        else:
+            typed = TypedSubscription(broker, trigger.durable, trigger.subject, handler)
+            self.duties.append(self._typed(typed, self._pull(trigger.durable, typed.consume)))
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Takes no more at once; after so many seconds hands over what has not ended."""

@@ -1,4 +1,4 @@
-"""Making again what a service needs and somebody took away (docs/decisions/0006).
+"""Making again what a service needs and somebody took away (docs/decisions/0004).
 
 The bootstrap owns the tables, and it runs before the services. A durable that is deleted, a JetStream store that is
 lost, a database that is dropped while they run: the services run the same bootstrap again, which then makes what is
