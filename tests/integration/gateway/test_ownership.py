@@ -126,7 +126,7 @@ async def here(nats_url: str, mongo_url: str) -> AsyncIterator[tuple[AsyncClient
     """A gateway without a broker: every stream ends at once."""
     database = f"ownership_{new_id()}"
     async with prepared(nats_url, mongo_url, database) as store:
-        app = gateway_app(nats_url, mongo_url, database)
+        app = gateway_app(nats_url, mongo_url, database, store_timeout_seconds=20)
         app.named = by_headers
         async with client_of(app) as client:
             yield client, store
