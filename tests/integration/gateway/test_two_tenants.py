@@ -250,6 +250,17 @@ async def nothing_is_told_as_anothers(played: Played) -> None:
         assert heard == set(OWNERS), stream
 
 
+async def no_other_letter_is_there(played: Played, owner: Owner, own: set[str]) -> None:
+    """Dead letters are named by where they stand on their stream."""
+    letters = history.read(played.world.client, subjects.DEAD_LETTERS, "dlq.>")
+    others = {str(stored.sequence) async for stored in letters} - own
+    assert others
+    for path in (f"/api/admin/dead-letters/{letter}" for letter in others):
+        assert (await played.get(owner, path)).status_code == 404, (owner, path)
+        replayed = await played.http.post(f"{path}/replay", headers=headers(owner))
+        assert replayed.status_code == 404, (owner, path)
+
+
 async def nothing_is_shown_to_another(played: Played) -> None:
     for owner in OWNERS:
         shown = {run_id for run_id, run in played.runs.items() if run.is_of(owner)}
@@ -271,6 +282,7 @@ async def nothing_is_shown_to_another(played: Played) -> None:
         letters = (await played.get(owner, "/api/admin/dead-letters")).json()["items"]
         assert letters
         assert {letter["runId"] for letter in letters} <= shown
+        await no_other_letter_is_there(played, owner, {letter["id"] for letter in letters})
     for asked in played.asked:
         for text in asked.answers.values():
             assert owners_said(text) <= {asked.owner}
