@@ -39,13 +39,15 @@ EXITS = {
 NOT_RUN = {
     r"make (up|demo)": "they install; tests/integration/local_stack/test_launcher_commands.py has what they run",
     r"([A-Z_]+=\S+ )*make (test|check|lock|help).*": "they are this very run, or need a network",
-    r"make (chaos|bench|clients-test).*": "they take minutes to hours; CI runs the first and the last",
+    r"make (chaos|bench|clients-test|mutants).*": "they take minutes to hours; CI runs the first and the last",
     r"OPENAI_API_KEY=\.\.\. make up": "it needs a real provider's key",
     r"PYTHONPATH=tests python -m chaos\.planted|python -m bench\.\w+": "measurements: minutes to hours",
     r"nats (stream view|consumer report) (WORK|DLQ)": "the nats CLI's own views; that the streams exist is asserted",
     r"nats sub 'ev\.(<run>\.events|>)'": "the same as README's, with a run to be filled in",
     r"curl -N \.\.\./.*": "an address to be filled in: README's are run",
     r"python docs/settings_table\.py": "it writes into the tree; `make check` holds the page against it",
+    r"npm run types": "it writes into the tree; `make check` holds what it writes against the contract",
+    r"PYTHONPATH=tests python -m recordings tests/recordings/COMMIT": "it records a stack of its own for a minute",
 }
 NATS = """\
 #!{python}
