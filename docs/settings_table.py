@@ -18,7 +18,15 @@ from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
 from shared.durations import Duration
 from shared.routing import Registry
-from shared.settings import ChatSettings, Fragment, HealthSettings, LogSettings, MongoSettings, NatsSettings
+from shared.settings import (
+    ChatSettings,
+    ExpectedOutputSettings,
+    Fragment,
+    HealthSettings,
+    LogSettings,
+    MongoSettings,
+    NatsSettings,
+)
 from summarizer.settings import SummarizerSettings
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -27,7 +35,15 @@ _ANY: tuple[type[Fragment], ...] = (NatsSettings, MongoSettings, LogSettings, Re
 SERVICES: dict[str, tuple[type[Fragment], ...]] = {
     "gateway": (*_ANY, GatewaySettings, StreamSettings),
     "orchestrator": (*_ANY, HealthSettings, OrchestratorSettings),
-    "llm-runner": (*_ANY, HealthSettings, SlotSettings, CallSettings, RetrySettings, ChatSettings),
+    "llm-runner": (
+        *_ANY,
+        HealthSettings,
+        SlotSettings,
+        CallSettings,
+        RetrySettings,
+        ChatSettings,
+        ExpectedOutputSettings,
+    ),
     "summarizer": (*_ANY, HealthSettings, SummarizerSettings),
     "any": _ANY,
 }

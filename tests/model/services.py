@@ -218,7 +218,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     publisher = Publisher(client)
     announcer = Announcer(publisher)
     providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
-    books = Books(store, announcer, providers)
+    books = Books(store, announcer, providers, ORCHESTRATOR.expected_output_tokens)
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
     deltas = DeltaPublisher(cast(TextSink, client), log)
     histories = AttemptHistories(client, store)

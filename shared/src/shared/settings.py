@@ -73,7 +73,21 @@ class WorkerSettings:
     health: HealthSettings = field(default_factory=HealthSettings)
 
 
-class LimitSettings(Fragment):
+class ExpectedOutputSettings(Fragment):
+    """How much a model is thought to write, before it has (docs/protocol.md section 8)."""
+
+    expected_output_tokens: int = 200
+    """Output tokens of a call as estimates expect them, and as those of a call whose process died are booked."""
+
+
+class ReservedOutputSettings(Fragment):
+    """How much of a model's output a budget puts aside, before it is written (docs/protocol.md section 8)."""
+
+    reserved_output_tokens: int = 600
+    """Output tokens of a call that a budget reserves, at most as many as the call may have."""
+
+
+class LimitSettings(ExpectedOutputSettings, ReservedOutputSettings):
     """Defaults and ceilings of what may be asked (docs/api.md, "Limits"). Both budgets are a conversation's."""
 
     message_limit: int = 25
@@ -98,10 +112,6 @@ class LimitSettings(Fragment):
     """The temperature of a model where neither request nor agent says."""
     judge_confidence: float = 0.8
     """How sure a judge must be, from 0 to 1, for a goal to count as reached."""
-    expected_output_tokens: int = 200
-    """Output tokens of a call as estimates expect them."""
-    reserved_output_tokens: int = 600
-    """Output tokens of a call that a budget reserves, at most as many as the call may have."""
 
 
 class ChatSettings(Fragment):

@@ -111,7 +111,7 @@ class Runner:
     def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
         publisher = Publisher(client)
         announcer = Announcer(publisher)
-        books = Books(self._store, announcer, providers)
+        books = Books(self._store, announcer, providers, self._settings.output.expected_output_tokens)
         outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries, self._redaction)
         histories = AttemptHistories(client, self._store)
         handler = JobHandler(

@@ -11,16 +11,17 @@ from shared.contracts.words import EntryKind
 from shared.routing.estimates import text_tokens
 from shared.storage import Store
 
-EXPECTED_OUTPUT_TOKENS = 200
-
 
 class Books:
     """Writes usage rows, and says so where the conversation's totals may have been taken before."""
 
-    def __init__(self, store: Store, announcer: Announcer, providers: dict[str, Provider]) -> None:
+    def __init__(
+        self, store: Store, announcer: Announcer, providers: dict[str, Provider], expected_output_tokens: int
+    ) -> None:
         self._store = store
         self._announcer = announcer
         self._providers = providers
+        self._expected_output_tokens = expected_output_tokens
 
     async def book(self, row: UsageRow) -> None:
         """Raises StoreUnavailable, BrokerUnavailable."""
@@ -48,5 +49,5 @@ class Books:
         prompt += sum(text_tokens(entry.content or "") for entry in context.entries if entry.seq < job.seq)
         provider = self._providers.get(event.provider)
         model = provider.entry.models.get(event.model) if provider else None
-        completion = min(job.max_tokens, EXPECTED_OUTPUT_TOKENS)
+        completion = min(job.max_tokens, self._expected_output_tokens)
         return lost_row(job, context.facts.tenant, event, model.usage(prompt, completion) if model else Usage())

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.contracts.words import Lane, Purpose, Tier
 from shared.durations import Seconds
-from shared.settings import ChatSettings, Fragment, WorkerSettings
+from shared.settings import ChatSettings, ExpectedOutputSettings, Fragment, WorkerSettings
 
 
 class SlotSettings(Fragment):
@@ -72,3 +72,4 @@ class RunnerSettings(WorkerSettings):
     calls: CallSettings = field(default_factory=CallSettings)
     retries: RetrySettings = field(default_factory=RetrySettings)
     chats: ChatSettings = field(default_factory=ChatSettings)
+    output: ExpectedOutputSettings = field(default_factory=ExpectedOutputSettings)

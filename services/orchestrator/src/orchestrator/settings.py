@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from shared.durations import Seconds
-from shared.settings import ChatSettings, WorkerSettings
+from shared.settings import ChatSettings, ExpectedOutputSettings, ReservedOutputSettings, WorkerSettings
 
 
-class OrchestratorSettings(ChatSettings):
+class OrchestratorSettings(ChatSettings, ExpectedOutputSettings, ReservedOutputSettings):
     """Bounds of looking. `silence_seconds`: 300 s of streaming, and 30 s of margin."""
 
     orchestrator_workers: int = 64
@@ -27,10 +27,6 @@ class OrchestratorSettings(ChatSettings):
     """The most runs that one sweep looks at."""
     pause_limit_seconds: Seconds = 7 * 24 * 3600.0
     """How long a pause may last; then the run is canceled."""
-    reserved_output_tokens: int = 600
-    """Output tokens of a call that a budget reserves, at most as many as the call may have."""
-    expected_output_tokens: int = 200
-    """Output tokens of a message as a reservation expects them of those before it."""
 
 
 @dataclass(frozen=True)

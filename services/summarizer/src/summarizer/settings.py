@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from shared.durations import Seconds
-from shared.settings import Fragment, WorkerSettings
+from shared.settings import ReservedOutputSettings, WorkerSettings
 
 
-class SummarizerSettings(Fragment):
+class SummarizerSettings(ReservedOutputSettings):
     """Bounds of looking."""
 
     summarizer_workers: int = 8
     """Triggers of a kind that one process handles at once."""
-    reserved_output_tokens: int = 600
-    """Output tokens that a report's budget reserves, at most as many as it may have."""
     summary_max_tokens: int = Field(default=200, ge=50, le=2000)
     """The most tokens of a summary of a chat."""
     summarizer_heartbeat_seconds: Seconds = 5.0
