@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench.first_token import measure_first_tokens
 from bench.footprint import Watch
+from bench.harness import Harness, running_harness
 from bench.hub.part import measure_hub
 from bench.hub.report import hub_markdown
 from bench.product import NotMeasured
 from bench.report import markdown
 from bench.results import CaseResult, Results, machine
-from bench.stage import Stage, on_stage
 from bench.turns import play_floor, play_product
 from bench.workload import PACE, Case
 from local_stack.errors import LocalStackError
@@ -32,27 +32,27 @@ async def measure(options: argparse.Namespace) -> Results:
     results = Results(machine=machine())
     cases = [Case(at_once) for at_once in options.at_once] + [Case(at_once, True) for at_once in options.judged]
     cases.sort(key=lambda case: (case.at_once, case.judged))  # what is compared stands side by side in time
-    async with on_stage() as stage:
-        results.idle_memory_mb = await _memory(stage)
+    async with running_harness() as harness:
+        results.idle_memory_mb = await _memory(harness)
         if "turns" in options.bench:
-            results.cases = await measure_turns(stage, cases, options.repetitions)
+            results.cases = await measure_turns(harness, cases, options.repetitions)
         if "first-token" in options.bench:
             for at_once in STREAMS_AT_ONCE:
                 _say(f"first token, {at_once} at once")
-                results.first_tokens.append(await measure_first_tokens(stage, at_once))
+                results.first_tokens.append(await measure_first_tokens(harness, at_once))
     return results
 
 
-async def measure_turns(stage: Stage, cases: Sequence[Case], repetitions: int) -> list[CaseResult]:
+async def measure_turns(harness: Harness, cases: Sequence[Case], repetitions: int) -> list[CaseResult]:
     """Every case, floor and product by turns, all of them once before any of them again."""
-    await stage.model.set_pace(PACE)
-    agent_id = await stage.product.create_agent()
-    await play_product(stage, agent_id, WARM_UP)
+    await harness.model.set_pace(PACE)
+    agent_id = await harness.product.create_agent()
+    await play_product(harness, agent_id, WARM_UP)
     results = [CaseResult(case) for case in cases]
     for repetition in range(1, repetitions + 1):
         for result in results:
-            floor = await play_floor(stage, result.case)
-            product = await play_product(stage, agent_id, result.case)
+            floor = await play_floor(harness, result.case)
+            product = await play_product(harness, agent_id, result.case)
             result.floor.append(floor)
             result.product.append(product)
             about = f"{result.case.at_once:4} at once, judge {'on ' if result.case.judged else 'off'}"
@@ -61,8 +61,8 @@ async def measure_turns(stage: Stage, cases: Sequence[Case], repetitions: int) -
     return results
 
 
-async def _memory(stage: Stage) -> dict[str, float]:
-    async with Watch(stage.stack) as watch:
+async def _memory(harness: Harness) -> dict[str, float]:
+    async with Watch(harness.stack) as watch:
         pass
     return watch.footprint.memory_mb
 

@@ -20,10 +20,10 @@ from typing import Any, Final, NamedTuple
 
 import uvloop
 
-from bench.asking import Came, Connection, connect
+from bench.harness import Harness, running_harness
 from bench.product import NotMeasured
 from bench.results import machine
-from bench.stage import Stage, on_stage
+from bench.timed_requests import Arrival, Connection, connect
 from bench.turns import play_floor
 from bench.workload import PACE as MAIN_PACE
 from bench.workload import Case
@@ -83,11 +83,11 @@ READS, FASTEST = Talk(20, 40.0), Talk(100, 20.0)
 class Times:
     """Of every request: a chat's first message, and the later ones."""
 
-    first_message: list[Came] = field(default_factory=list)
-    next_message: list[Came] = field(default_factory=list)
+    first_message: list[Arrival] = field(default_factory=list)
+    next_message: list[Arrival] = field(default_factory=list)
 
 
-Ask = Callable[[int], Awaitable[Came]]
+Ask = Callable[[int], Awaitable[Arrival]]
 """Asks for answer 0, 1, 2 ... and reads it to its end."""
 
 
@@ -112,7 +112,7 @@ async def people(at_once: int, talk: Talk, port: int, token: bytes, asking: Call
 def straight(connection: Connection) -> Ask:
     """One question after another straight to the model."""
 
-    async def ask(_number: int) -> Came:
+    async def ask(_number: int) -> Arrival:
         words = random.randint(*WORDS)
         body = {"model": MODEL, "messages": [{"role": "user", "content": _question(words)}], "stream": True}
         return await connection.ask("/v1/chat/completions", body, words)
@@ -124,7 +124,7 @@ def through(connection: Connection) -> Ask:
     """One chat through the product, a message at a time."""
     chat = new_id()
 
-    async def ask(number: int) -> Came:
+    async def ask(number: int) -> Arrival:
         words = random.randint(*WORDS)
         message = {"id": f"m{number}", "role": "user", "parts": [{"type": "text", "text": _question(words)}]}
         asked = {"id": chat, "messages": [message], "trigger": "submit-message"}
@@ -141,25 +141,25 @@ async def measure() -> str:
     """The table as Markdown. Raises NotMeasured."""
     floors, rows = [], []
     for talk in (READS, FASTEST):
-        async with talking(talk) as (stage, port):
-            rows += [await _row(stage, talk, at_once, port) for at_once in STREAMS]
-            floors.append(await _floor(stage))
+        async with talking(talk) as (harness, port):
+            rows += [await _row(harness, talk, at_once, port) for at_once in STREAMS]
+            floors.append(await _floor(harness))
     stretched = Talk(FASTEST.tokens_per_second, 40.0, statistics.mean(floors) / REFERENCE_FLOOR_SECONDS)
-    async with talking(stretched) as (stage, port):
-        rows += [await _row(stage, stretched, at_once, port) for at_once in STREAMS]
-        floors.append(await _floor(stage))
+    async with talking(stretched) as (harness, port):
+        rows += [await _row(harness, stretched, at_once, port) for at_once in STREAMS]
+        floors.append(await _floor(harness))
     slower = statistics.mean(floors) / REFERENCE_FLOOR_SECONDS
     return "\n".join([*_head(floors, slower), *(row.markdown(slower) for row in rows)]) + "\n"
 
 
 @asynccontextmanager
-async def talking(talk: Talk) -> AsyncIterator[tuple[Stage, int]]:
+async def talking(talk: Talk) -> AsyncIterator[tuple[Harness, int]]:
     """A stack and a model of its own for the length of a `with` block, and the model's port."""
     demo, port = free_port(), free_port()
     registry = json.loads(demo_registry(f"http://{LOOPBACK}:{demo}")) | {PROVIDER: _entry(port)}
     settings = talk.settings | {"AGENTWARS_PROVIDERS": json.dumps(registry)}
-    async with on_stage(settings=settings, demo_port=demo) as stage, upstream(port, talk):
-        yield stage, port
+    async with running_harness(settings=settings, demo_port=demo) as harness, upstream(port, talk):
+        yield harness, port
 
 
 def _entry(port: int) -> dict[str, Any]:
@@ -210,9 +210,9 @@ def _head(floors: list[float], slower: float) -> list[str]:
     ]
 
 
-async def _floor(stage: Stage) -> float:
-    await stage.model.set_pace(MAIN_PACE)
-    return (await play_floor(stage, Case(100))).span_seconds
+async def _floor(harness: Harness) -> float:
+    await harness.model.set_pace(MAIN_PACE)
+    return (await play_floor(harness, Case(100))).span_seconds
 
 
 @dataclass(frozen=True)
@@ -248,8 +248,8 @@ class Row:
         return f"**{value:.1f}** <= {goal:.0f}: {'yes' if value <= goal else 'no'}"
 
 
-async def _row(stage: Stage, talk: Talk, at_once: int, port: int) -> Row:
-    gateway = int(stage.stack.gateway_urls[0].rpartition(":")[2])
+async def _row(harness: Harness, talk: Talk, at_once: int, port: int) -> Row:
+    gateway = int(harness.stack.gateway_urls[0].rpartition(":")[2])
     alone = await people(at_once, talk, port, b'"content":"', straight)
     product = await people(at_once, talk, gateway, b'"text-delta"', through)
     row = Row(talk, at_once, alone, product)

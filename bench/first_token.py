@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from bench.harness import Harness
 from bench.product import NotMeasured
-from bench.stage import Stage
 from bench.workload import AGENT_PROMPT, MODEL, PROVIDER
 
 MODEL_SECONDS: Final = 0.05
@@ -33,31 +33,31 @@ class FirstTokens:
     straight: tuple[float, ...]
 
 
-async def measure_first_tokens(stage: Stage, at_once: int) -> FirstTokens:
+async def measure_first_tokens(harness: Harness, at_once: int) -> FirstTokens:
     """Rounds of `at_once` streams, straight to the model and through the product by turns. Raises NotMeasured."""
-    await stage.model.set_pace(PACE)
+    await harness.model.set_pace(PACE)
     through: list[float] = []
     straight: list[float] = []
     async with aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0)) as session:
         for measured in range(-1, ROUNDS):  # the first round warms connections up
-            direct = await asyncio.gather(*(_straight(session, stage) for _ in range(at_once)))
-            product = await asyncio.gather(*(_through(session, stage) for _ in range(at_once)))
+            direct = await asyncio.gather(*(_straight(session, harness) for _ in range(at_once)))
+            product = await asyncio.gather(*(_through(session, harness) for _ in range(at_once)))
             if measured >= 0:
                 straight += direct
                 through += product
     return FirstTokens(at_once, tuple(through), tuple(straight))
 
 
-async def _through(session: aiohttp.ClientSession, stage: Stage) -> float:
+async def _through(session: aiohttp.ClientSession, harness: Harness) -> float:
     body = {"step": "rewrite", "input": AGENT_PROMPT, "provider": PROVIDER, "model": MODEL}
-    url = f"{stage.stack.gateway_urls[0]}/api/promptbro/assist"
+    url = f"{harness.stack.gateway_urls[0]}/api/promptbro/assist"
     return await _first(session, url, body, b"event: token", b"event: done")
 
 
-async def _straight(session: aiohttp.ClientSession, stage: Stage) -> float:
+async def _straight(session: aiohttp.ClientSession, harness: Harness) -> float:
     messages = [{"role": "system", "content": AGENT_PROMPT}, {"role": "user", "content": AGENT_PROMPT}]
     body = {"model": MODEL, "messages": messages, "stream": True}
-    return await _first(session, f"{stage.model.url}/v1/chat/completions", body, b'"content":"This', b"[DONE]")
+    return await _first(session, f"{harness.model.url}/v1/chat/completions", body, b'"content":"This', b"[DONE]")
 
 
 async def _first(session: aiohttp.ClientSession, url: str, body: dict[str, Any], first: bytes, last: bytes) -> float:

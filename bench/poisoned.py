@@ -19,9 +19,9 @@ import httpx
 import uvloop
 
 from bench.chat import READS, Times, people, quantiles, talking, through
+from bench.harness import Harness
 from bench.product import NotMeasured
 from bench.results import machine
-from bench.stage import Stage
 from local_stack.ports import LOOPBACK
 from shared.messaging.failures import ALIKE_AT_MOST
 
@@ -107,20 +107,20 @@ POISONS: Final[tuple[Poison, ...]] = (many_numbers, a_picture, a_fence, many_per
 
 async def window(poisoned: bool) -> Window:
     """Fifty people on a stack of their own, with or without five poisoned requests in their midst."""
-    async with talking(TALK) as (stage, _):
-        port = int(stage.stack.gateway_urls[0].rpartition(":")[2])
-        agent = await stage.product.create_agent()
-        sending = asyncio.create_task(_poison(stage, agent) if poisoned else asyncio.sleep(0, ()))
+    async with talking(TALK) as (harness, _):
+        port = int(harness.stack.gateway_urls[0].rpartition(":")[2])
+        agent = await harness.product.create_agent()
+        sending = asyncio.create_task(_poison(harness, agent) if poisoned else asyncio.sleep(0, ()))
         times = await people(PEOPLE, TALK, port, b'"text-delta"', through)
         async with asyncio.timeout(SENDING_SECONDS):
             statuses = await sending
-        return Window(times, statuses, _given_back(stage.stack.logs))
+        return Window(times, statuses, _given_back(harness.stack.logs))
 
 
-async def _poison(stage: Stage, agent: str) -> tuple[int, ...]:
+async def _poison(harness: Harness, agent: str) -> tuple[int, ...]:
     await asyncio.sleep(POISONED_AFTER_SECONDS)
     statuses = []
-    async with httpx.AsyncClient(base_url=stage.stack.gateway_urls[0], timeout=SENDING_SECONDS) as client:
+    async with httpx.AsyncClient(base_url=harness.stack.gateway_urls[0], timeout=SENDING_SECONDS) as client:
         for poison in POISONS:
             statuses.append(await poison(client, agent))
             await asyncio.sleep(BETWEEN_SECONDS)

@@ -7,9 +7,9 @@ from asyncio.subprocess import PIPE
 from dataclasses import dataclass, replace
 
 from bench.footprint import Footprint, Watch
+from bench.harness import Harness
 from bench.model import Calls
 from bench.product import NotMeasured
-from bench.stage import Stage
 from bench.traffic import Traffic
 from bench.workload import MESSAGES, Case
 
@@ -38,10 +38,10 @@ class ProductRun:
     traffic: Traffic
 
 
-async def play_floor(stage: Stage, case: Case) -> FloorRun:
+async def play_floor(harness: Harness, case: Case) -> FloorRun:
     """Plays the case on the bare SDK, in a process of its own. Raises NotMeasured where it fails."""
-    index = await stage.model.next_index()
-    command = (sys.executable, "-m", "bench.floor", stage.model.url, str(case.at_once))
+    index = await harness.model.next_index()
+    command = (sys.executable, "-m", "bench.floor", harness.model.url, str(case.at_once))
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     try:
         async with asyncio.timeout(FLOOR_SECONDS):
@@ -51,29 +51,29 @@ async def play_floor(stage: Stage, case: Case) -> FloorRun:
             process.kill()
     if process.returncode != 0:
         raise NotMeasured(f"the floor ended with status {process.returncode}")
-    calls = await _calls(stage, index, case.turns)
+    calls = await _calls(harness, index, case.turns)
     return FloorRun(calls.span_seconds, json.loads(output)["processorSeconds"])
 
 
-async def play_product(stage: Stage, agent_id: str, case: Case) -> ProductRun:
+async def play_product(harness: Harness, agent_id: str, case: Case) -> ProductRun:
     """Plays the case through the gateway, and waits until its report is there. Raises NotMeasured."""
-    index, before = await stage.model.next_index(), await stage.counters.read()
-    async with Watch(stage.stack) as whole:
-        async with Watch(stage.stack) as played:
-            run_id = await stage.product.start(agent_id, case)
-            await stage.product.until_played(run_id)
-        after = await stage.counters.read()
-        await stage.product.until_ended(run_id)
-    calls = await _calls(stage, index, case.turns + (case.turns // 2 if case.judged else 0))
-    told = await stage.product.told(run_id)
+    index, before = await harness.model.next_index(), await harness.counters.read()
+    async with Watch(harness.stack) as whole:
+        async with Watch(harness.stack) as played:
+            run_id = await harness.product.start(agent_id, case)
+            await harness.product.until_played(run_id)
+        after = await harness.counters.read()
+        await harness.product.until_ended(run_id)
+    calls = await _calls(harness, index, case.turns + (case.turns // 2 if case.judged else 0))
+    told = await harness.product.told(run_id)
     most = whole.footprint
     footprint = replace(played.footprint, memory_mb=most.memory_mb, memory_mb_at_once=most.memory_mb_at_once)
     return ProductRun(calls.span_seconds, told.span_seconds, calls.count, footprint, after.since(before))
 
 
-async def _calls(stage: Stage, index: int, expected: int) -> Calls:
+async def _calls(harness: Harness, index: int, expected: int) -> Calls:
     """The model's own account of the case. Raises NotMeasured where other work was done than asked for."""
-    calls = await stage.model.calls_since(index)
+    calls = await harness.model.calls_since(index)
     if calls.count != expected:
         raise NotMeasured(f"{calls.count} calls were made instead of {expected} ({MESSAGES} messages a conversation)")
     return calls

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from bench.hub.stage import HubStage, Served, channel, program
+from bench.hub.harness import HubHarness, Served, channel, program
 from bench.product import NotMeasured
 from local_stack.ports import LOOPBACK
 
@@ -47,9 +47,9 @@ class Idle:
     cores: float
 
 
-async def measure_idle(stage: HubStage, served: Served, runs: int, clients: int) -> Idle:
+async def measure_idle(harness: HubHarness, served: Served, runs: int, clients: int) -> Idle:
     """What each of `runs` times `clients` streams holds, and how long all of them take to connect at once."""
-    ids = [await stage.new_run() for _ in range(runs)]
+    ids = [await harness.new_run() for _ in range(runs)]
     async with program("readers", {"groups": [served.group(ids[0], IDLE_WARM)]}) as readers:
         await readers.answer()
     await asyncio.sleep(SETTLE_SECONDS)
@@ -76,17 +76,20 @@ class Storm:
     """Of the gateway."""
 
 
-async def measure_storm(stage: HubStage, served: Served) -> Storm:
+async def measure_storm(harness: HubHarness, served: Served) -> Storm:
     """From the first connect until the last client has all that was told before it."""
-    run = await stage.begun_run()
-    told = {"nats": stage.stack.nats_url, "channels": [channel(run)], "rate": STORM_TOLD, "seconds": 1.0}
-    async with program("teller", told) as teller:
-        last = (await teller.answer())["last"]
-    ids = await _ids(f"{stage.stack.gateway_urls[0]}/api/runs/{run}/events", last)
+    run = await harness.begun_run()
+    told = {"nats": harness.stack.nats_url, "channels": [channel(run)], "rate": STORM_TOLD, "seconds": 1.0}
+    async with program("publisher", told) as publisher:
+        last = (await publisher.answer())["last"]
+    ids = await _ids(f"{harness.stack.gateway_urls[0]}/api/runs/{run}/events", last)
     numbers = [last - 1 - index % STORM_BEHIND for index in range(STORM_CLIENTS)]
     group = served.group(run, STORM_CLIENTS, [ids[number] for number in numbers]) | {"lastNumbers": numbers}
     live = told | {"rate": STORM_RATE, "seconds": STORM_LIVE_SECONDS, "from": last + 1}
-    async with program("teller", live), program("readers", {"groups": [group], "lookOneIn": 1, "until": last}) as crowd:
+    async with (
+        program("publisher", live),
+        program("readers", {"groups": [group], "lookOneIn": 1, "until": last}) as crowd,
+    ):
         before = served.spent()
         await crowd.answer()
         reached = await crowd.answer()
@@ -129,9 +132,9 @@ class Polls:
     cores: float
 
 
-async def measure_polls(stage: HubStage, served: Served, period: float, pollers: int = POLLERS) -> Polls:
+async def measure_polls(harness: HubHarness, served: Served, period: float, pollers: int = POLLERS) -> Polls:
     """Pollers of some runs, each with the version it has."""
-    paths = [f"/api/runs/{await stage.new_run()}/status" for _ in range(POLLED_RUNS)]
+    paths = [f"/api/runs/{await harness.new_run()}/status" for _ in range(POLLED_RUNS)]
     options: dict[str, Any] = {"host": LOOPBACK, "port": served.port, "paths": paths, "pollers": pollers}
     began, spent = time.monotonic(), served.spent()
     async with program("pollers", options | {"period": period, "seconds": POLL_SECONDS}) as polling:
@@ -158,10 +161,10 @@ class Large:
         return self.cores_for_both / self.cores_for_facts
 
 
-async def measure_large(stage: HubStage, served: Served) -> Large:
+async def measure_large(harness: HubHarness, served: Served) -> Large:
     """The same facts twice: alone, and while every conversation talks."""
-    run = await stage.new_run(LARGE_CONVERSATIONS)
-    facts = {"nats": stage.stack.nats_url, "channels": [channel(run, facts=True)], "rate": FACTS_A_SECOND}
+    run = await harness.new_run(LARGE_CONVERSATIONS)
+    facts = {"nats": harness.stack.nats_url, "channels": [channel(run, facts=True)], "rate": FACTS_A_SECOND}
     texts = facts | {
         "channels": [channel(run, index) for index in range(1, LARGE_CONVERSATIONS + 1)],
         "rate": TEXTS_A_SECOND,
@@ -170,9 +173,9 @@ async def measure_large(stage: HubStage, served: Served) -> Large:
     group = served.group(run, LARGE_CLIENTS)
     async with program("readers", {"groups": [group], "lookOneIn": 1}) as readers:
         await readers.answer()
-        async with program("teller", facts | {"seconds": 3 * LARGE_SECONDS}):
+        async with program("publisher", facts | {"seconds": 3 * LARGE_SECONDS}):
             alone, _ = await _cores(served, readers)
-            async with program("teller", texts):
+            async with program("publisher", texts):
                 both, figures = await _cores(served, readers)
     if figures["missing"]:
         raise NotMeasured(f"{figures['missing']} facts were missing")

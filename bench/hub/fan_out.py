@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.hub.stage import HubStage, Served, channel, program
+from bench.hub.harness import HubHarness, Served, channel, program
 
 WARM_UP_SECONDS: Final = 2.0
 SECONDS: Final = 6.0
@@ -46,9 +46,9 @@ class Delivered:
         return self.cores / self.per_second * 1e6 if self.per_second else 0.0
 
 
-async def measure_delivery(stage: HubStage, served: Served, load: Load) -> Delivered:
+async def measure_delivery(harness: HubHarness, served: Served, load: Load) -> Delivered:
     """Clients first, then events; what is counted begins after a warm-up."""
-    runs = [await stage.new_run() for _ in range(load.runs)]
+    runs = [await harness.new_run() for _ in range(load.runs)]
     before = served.resident()
     groups = [served.group(run, load.clients) for run in runs]
     one_in = max(1, load.clients * load.runs // 50)
@@ -56,14 +56,14 @@ async def measure_delivery(stage: HubStage, served: Served, load: Load) -> Deliv
         await readers.answer()
         await asyncio.sleep(SETTLE_SECONDS)
         connected = served.resident()
-        telling = _telling(stage, served) | {
+        telling = _telling(harness, served) | {
             "channels": [channel(run) for run in runs],
             "rate": load.rate,
             "seconds": WARM_UP_SECONDS + SECONDS + SETTLE_SECONDS,
         }
-        async with program("teller", telling) as teller:
+        async with program("publisher", telling) as publisher:
             figures, cores = await _counted(served, readers)
-            await teller.answer()
+            await publisher.answer()
     return Delivered(
         server=served.name,
         load=load,
@@ -89,5 +89,5 @@ async def _counted(served: Served, readers: Any) -> tuple[dict[str, Any], float]
     return figures | {"took": took}, (served.spent() - spent) / took
 
 
-def _telling(stage: HubStage, served: Served) -> dict[str, Any]:
-    return {"nchan": ["127.0.0.1", served.port]} if served.name == "nchan" else {"nats": stage.stack.nats_url}
+def _telling(harness: HubHarness, served: Served) -> dict[str, Any]:
+    return {"nchan": ["127.0.0.1", served.port]} if served.name == "nchan" else {"nats": harness.stack.nats_url}

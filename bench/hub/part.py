@@ -16,7 +16,7 @@ from bench.hub.cases import (
     measure_storm,
 )
 from bench.hub.fan_out import Delivered, Load, measure_delivery
-from bench.hub.stage import HubStage, on_hub_stage
+from bench.hub.harness import HubHarness, running_hub_harness
 from bench.results import machine
 
 SATURATING = Load(1, 1000, 400.0)
@@ -47,38 +47,38 @@ async def measure_hub(say: Say) -> HubResults:
     """All cases on one stack, each on a gateway that was just started."""
     results = HubResults()
     psutil.cpu_percent(percpu=True)
-    async with on_hub_stage() as stage:
+    async with running_hub_harness() as harness:
         for load in (*FAN_OUT, MANY_RUNS):
-            await _compare(stage, load, results, say)
+            await _compare(harness, load, results, say)
         for runs, clients in IDLE:
-            async with stage.fresh_gateway() as gateway:
-                results.idle.append(await measure_idle(stage, gateway, runs, clients))
+            async with harness.fresh_gateway() as gateway:
+                results.idle.append(await measure_idle(harness, gateway, runs, clients))
                 say(f"{results.idle[-1]}")
-        async with stage.fresh_gateway() as gateway:
-            results.storm = await measure_storm(stage, gateway)
+        async with harness.fresh_gateway() as gateway:
+            results.storm = await measure_storm(harness, gateway)
             say(f"{results.storm}")
         for period, pollers in PERIODS:
-            async with stage.fresh_gateway() as gateway:
-                results.polls.append(await measure_polls(stage, gateway, period, pollers))
+            async with harness.fresh_gateway() as gateway:
+                results.polls.append(await measure_polls(harness, gateway, period, pollers))
                 say(f"{results.polls[-1]}")
-        async with stage.fresh_gateway() as gateway:
-            results.large = await measure_large(stage, gateway)
+        async with harness.fresh_gateway() as gateway:
+            results.large = await measure_large(harness, gateway)
             say(f"{results.large}")
     results.cores_busy = sum(psutil.cpu_percent(percpu=True)) / 100
     return results
 
 
-async def _compare(stage: HubStage, load: Load, results: HubResults, say: Say) -> None:
+async def _compare(harness: HubHarness, load: Load, results: HubResults, say: Say) -> None:
     """The same load for the gateway and for what it is compared with; nchan where it is installed."""
-    async with stage.fresh_gateway() as gateway:
-        results.delivered.append(await measure_delivery(stage, gateway, load))
+    async with harness.fresh_gateway() as gateway:
+        results.delivered.append(await measure_delivery(harness, gateway, load))
     say(f"{results.delivered[-1]}")
-    async with stage.queues() as queues:
-        results.delivered.append(await measure_delivery(stage, queues, load))
+    async with harness.queues() as queues:
+        results.delivered.append(await measure_delivery(harness, queues, load))
     say(f"{results.delivered[-1]}")
-    async with stage.nchan() as nchan:
+    async with harness.nchan() as nchan:
         if nchan is None:
             say("nginx with nchan is not installed: left out")
             return
-        results.delivered.append(await measure_delivery(stage, nchan, load))
+        results.delivered.append(await measure_delivery(harness, nchan, load))
     say(f"{results.delivered[-1]}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any, Final
 
-from bench.hub.told import MARK, known
+from bench.hub.marked_events import MARK, known
 
 READ_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 60.0

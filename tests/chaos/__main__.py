@@ -15,12 +15,12 @@ from random import Random, SystemRandom
 from shlex import quote
 from typing import Any
 
+from chaos.chaos_log import Record
 from chaos.checker import Verdict, check
 from chaos.conductor import conduct
 from chaos.evidence import Evidence, gather, held
 from chaos.hostile_client import attack
 from chaos.people import converse
-from chaos.record import Record
 from chaos.report import print_report, write_result
 from chaos.workload import work
 from chaos.world import World, moment, running_world

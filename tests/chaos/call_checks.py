@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
+from chaos.chaos_log import Strike
 from chaos.evidence import Evidence
 from chaos.hostile_provider import RETRIES
 from chaos.ledger import FINISHED, Call
-from chaos.record import Strike
 from chaos.world import CONCURRENCY
 from shared.contracts.identity import generation_key
 from shared.contracts.transcript import Entry

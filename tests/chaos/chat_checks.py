@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from chaos.chaos_log import Asked, Chat, Heard
 from chaos.evidence import Evidence
-from chaos.hearing import counted
 from chaos.people import EDIT, REGENERATE
-from chaos.record import Asked, Chat, Heard
+from chaos.ui_stream_reader import counted
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage, fold
 from shared.contracts.words import EntryKind, Side

@@ -5,9 +5,9 @@ from random import Random
 
 import httpx
 
-from chaos.asking import PASSING, PAUSE_SECONDS, Unanswered, ask
-from chaos.hearing import counted, hear, read_chunks
-from chaos.record import Asked, Body, Chat, Heard
+from chaos.chaos_log import Asked, Body, Chat, Heard
+from chaos.patient_requests import PASSING, PAUSE_SECONDS, Unanswered, ask
+from chaos.ui_stream_reader import counted, hear, read_chunks
 from chaos.world import World, moment
 
 READ_SECONDS = 40

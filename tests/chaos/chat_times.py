@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from chaos.chaos_log import Strike
 from chaos.chat_checks import chats_of, is_owed, wish
 from chaos.evidence import Evidence
-from chaos.record import Strike
 from shared.contracts.transcript import Entry
 
 RECOVERY_SECONDS = 45.0

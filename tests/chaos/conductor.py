@@ -6,9 +6,9 @@ from random import Random
 
 import httpx
 
-from chaos.arsenal import all_faults
+from chaos.chaos_log import Strike
+from chaos.fault_catalog import all_faults
 from chaos.faults import Busy, Fault
-from chaos.record import Strike
 from chaos.world import World, moment
 
 AT_ONCE = 6

@@ -9,8 +9,8 @@ from itertools import islice
 import httpx
 import orjson
 
+from chaos.chaos_log import Body, Record
 from chaos.ledger import Call, read_ledger
-from chaos.record import Body, Record
 from chaos.world import World
 from invariants import FACTS, Event
 from shared.contracts import subjects

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from chaos.record import Strike
+from chaos.chaos_log import Strike
 from chaos.world import World
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chaos import hostile_provider
-from chaos.asking import ask
+from chaos.patient_requests import ask
 from chaos.world import World
 from support.raw_bodies import Known, RawRequests, Request
 from support.raw_client import Broken, RawClient

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar
 
+from chaos.chaos_log import Strike
 from chaos.faults import Busy, holding
 from chaos.proxy import Proxy
-from chaos.record import Strike
 from chaos.world import World
 from shared.contracts.work import GenerationRequested
 

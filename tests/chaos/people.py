@@ -7,9 +7,9 @@ when it leaves, stops, edits or wants another answer is decided by the seed.
 import asyncio
 from random import Random
 
-from chaos.asking import Unanswered
+from chaos.chaos_log import Asked, Chat, Line
 from chaos.chat_client import ChatClient
-from chaos.record import Asked, Chat, Line
+from chaos.patient_requests import Unanswered
 from chaos.world import World
 
 SAY, EDIT, REGENERATE = "say", "edit", "regenerate"

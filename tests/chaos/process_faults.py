@@ -5,8 +5,8 @@ import signal
 from dataclasses import dataclass
 from typing import ClassVar
 
+from chaos.chaos_log import Strike
 from chaos.faults import free, holding, kill
-from chaos.record import Strike
 from chaos.world import REPLICAS, World, moment
 
 FROZEN_SECONDS = (16.0, 22.0)  # longer than ack_wait

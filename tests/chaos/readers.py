@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 
-from chaos.asking import Unanswered, ask
-from chaos.record import Body, Listening, Polling
+from chaos.chaos_log import Body, Listening, Polling
+from chaos.patient_requests import Unanswered, ask
 from chaos.world import World
 from e2e.watching import FACTS, Event, identity, read_events
 

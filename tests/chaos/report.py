@@ -10,12 +10,12 @@ from statistics import quantiles
 from typing import Any
 
 from chaos.call_checks import calls_by_key
+from chaos.chaos_log import Strike
 from chaos.chat_times import all_waits
 from chaos.checker import SHOWN, Verdict
 from chaos.evidence import Evidence
 from chaos.ledger import in_flight
 from chaos.outside_faults import Replay
-from chaos.record import Strike
 from shared.contracts.words import EntryKind, Purpose
 
 PROVIDER = "provider "

@@ -8,13 +8,13 @@ import orjson
 import pytest
 
 from chaos import call_checks, chat_checks, chat_times
+from chaos.chaos_log import Asked, Body, Chat, Heard, Line, Record, Strike
 from chaos.checker import Check
 from chaos.evidence import Evidence, RunEvidence, SilentLook
-from chaos.hearing import DONE, hear
 from chaos.ledger import Call
 from chaos.people import EDIT, REGENERATE, SAY
-from chaos.record import Asked, Body, Chat, Heard, Line, Record, Strike
 from chaos.report import rows
+from chaos.ui_stream_reader import DONE, hear
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage
 from shared.contracts.words import EntryKind, RunKind, Side

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from chaos import call_checks, checker
+from chaos.chaos_log import Listening, Polling, Record, Story, Strike
 from chaos.evidence import Evidence, RunEvidence, SilentLook
 from chaos.ledger import Call, in_flight, read_ledger
-from chaos.record import Listening, Polling, Record, Story, Strike
 from chaos.report import rows
 from invariants import Event
 from shared.contracts.generations import UsageRow

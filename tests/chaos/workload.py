@@ -7,9 +7,9 @@ from random import Random
 import httpx
 
 from chaos import hostile_provider
-from chaos.asking import Unanswered, ask
+from chaos.chaos_log import Body, Listening, Polling, Story
+from chaos.patient_requests import Unanswered, ask
 from chaos.readers import listen, poll
-from chaos.record import Body, Listening, Polling, Story
 from chaos.world import World, moment
 from e2e.watching import GOOD_PROMPT
 

@@ -18,8 +18,8 @@ from nats.aio.msg import Msg
 from pymongo import MongoClient
 
 from chaos import hostile_provider
+from chaos.chaos_log import Record
 from chaos.proxy import Proxy
-from chaos.record import Record
 from local_stack.demo_registry import demo_registry
 from local_stack.ports import LOOPBACK, free_port
 from local_stack.processes import Process

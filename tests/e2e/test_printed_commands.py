@@ -41,7 +41,7 @@ NOT_RUN = {
     r"([A-Z_]+=\S+ )*make (test|check|lock|help).*": "they are this very run, or need a network",
     r"make (chaos|bench|clients-test|mutants).*": "they take minutes to hours; CI runs the first and the last",
     r"OPENAI_API_KEY=\.\.\. make up": "it needs a real provider's key",
-    r"PYTHONPATH=tests python -m chaos\.planted|python -m bench\.\w+": "measurements: minutes to hours",
+    r"PYTHONPATH=tests python -m chaos\.seeded_bugs|python -m bench\.\w+": "measurements: minutes to hours",
     r"nats (stream view|consumer report) (WORK|DLQ)": "the nats CLI's own views; that the streams exist is asserted",
     r"nats sub 'ev\.(<run>\.events|>)'": "the same as README's, with a run to be filled in",
     r"curl -N \.\.\./.*": "an address to be filled in: README's are run",

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from agentwars.client import FORMS, KINDS
-from agentwars.terminal.words import state
+from agentwars.terminal.formatting import state
 from gateway.exports import EXPORTS
 from gateway.schemas.answers import ConversationStatus
 from shared.contracts.words import EndedReason, RunKind, RunStatus

@@ -9,21 +9,21 @@ import pytest
 from agentwars.answers import Report
 from agentwars.sse import Event, Parser
 from agentwars.terminal.board import Board
+from agentwars.terminal.console import SafeConsole, clean, last_words, shortened
+from agentwars.terminal.conversation import ConversationStream
 from agentwars.terminal.lines import PlainLines
 from agentwars.terminal.live import LiveBoard
-from agentwars.terminal.paper import Paper, clean, last_words, shortened
 from agentwars.terminal.report import report_view
-from agentwars.terminal.talk import TalkStream
 from unit.agentwars.scripted_gateway import RUN, ended, message, report, status, whole_run
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def sheet(width: int = 100, terminal: bool = False) -> tuple[Paper, io.StringIO]:
+def sheet(width: int = 100, terminal: bool = False) -> tuple[SafeConsole, io.StringIO]:
     written = io.StringIO()
     settings: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
     settings["color_system"] = "standard" if terminal else None
-    return Paper(file=written, width=width, height=30, force_terminal=terminal, **settings), written
+    return SafeConsole(file=written, width=width, height=30, force_terminal=terminal, **settings), written
 
 
 def rows(written: io.StringIO) -> list[str]:
@@ -64,7 +64,7 @@ def test_plain_lines_say_one_fact_a_line() -> None:
 
 def test_a_message_streams_as_it_grows_and_stands_once() -> None:
     paper, written = sheet(width=30)
-    view = TalkStream(paper, Board(RUN, 12))
+    view = ConversationStream(paper, Board(RUN, 12))
     for one in (attempt(2), delta(2, 0, "We will ref"), delta(2, 1, "und it to the card you paid with.")):
         view.show(one)
     assert "refund it to" in written.getvalue()  # before the message is whole
@@ -74,7 +74,7 @@ def test_a_message_streams_as_it_grows_and_stands_once() -> None:
 
 def test_a_discarded_attempt_is_marked_and_the_next_one_stands_below() -> None:
     paper, written = sheet()
-    view = TalkStream(paper, Board(RUN))
+    view = ConversationStream(paper, Board(RUN))
     discarded = {"conversationId": f"{RUN}-1", "seq": 2, "attempt": "a", "reason": "cut off", "next": "retry"}
     shown = [attempt(2), delta(2, 0, "Half a "), Event("attempt.discarded", discarded)]
     shown += [attempt(2, "b"), delta(2, 0, "Whole.", "b"), Event("message", message(1, 2, "Whole."))]
@@ -85,7 +85,7 @@ def test_a_discarded_attempt_is_marked_and_the_next_one_stands_below() -> None:
 
 def test_lost_deltas_are_healed_by_the_message() -> None:
     paper, written = sheet()
-    view = TalkStream(paper, Board(RUN))
+    view = ConversationStream(paper, Board(RUN))
     for one in (
         attempt(2),
         delta(2, 0, "One "),
@@ -232,7 +232,7 @@ def test_no_view_lets_a_models_bytes_through(attack: str, terminal: bool) -> Non
     paper, written = sheet(terminal=terminal)
     paper.print(attack)
     paper.say(f"#{attack}")
-    talk = TalkStream(paper, Board(RUN))
+    talk = ConversationStream(paper, Board(RUN))
     for one in (attempt(2), delta(2, 0, attack), Event("message", message(1, 2, attack))):
         talk.show(one)
     view = PlainLines(paper, Board(attack))

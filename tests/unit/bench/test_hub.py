@@ -6,10 +6,10 @@ import pytest
 
 from bench.hub.cases import Idle, Large, Polls, Storm
 from bench.hub.fan_out import Delivered, Load
+from bench.hub.marked_events import MARK, delta, known
 from bench.hub.part import MANY_RUNS, SATURATING, HubResults
 from bench.hub.readers import requests
 from bench.hub.report import hub_markdown
-from bench.hub.told import MARK, delta, known
 
 GATEWAY = Delivered("gateway", SATURATING, 140_000, 5.0, 25.0, 40.0, 0.7, 17.0, 0, 0)
 

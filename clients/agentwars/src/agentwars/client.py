@@ -24,8 +24,8 @@ from agentwars.answers import (
     Started,
 )
 from agentwars.errors import ApiError, ServiceUnavailable, UnusableAnswer, UnusableUrl
-from agentwars.following import Follower
 from agentwars.refusals import refusal
+from agentwars.run_events import Follower
 from agentwars.sse import MEDIA_TYPE, Event, Parser, read
 
 FORMS: Final = ("md", "html", "csv", "jsonl", "junit")

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from agentwars.commands import agents, battle, dead_letters, runs, scale
 from agentwars.commands.assist import assist
 from agentwars.commands.demo import demo
-from agentwars.commands.reading import report, watch
+from agentwars.commands.report import report, watch
 from agentwars.commands.session import DEFAULT_URL, Session
 
 _WITH_VALUE: Final = ("--url", "--key")

@@ -11,8 +11,8 @@ from agentwars.client import Client
 from agentwars.commands.consent import check_terminal, confirmed
 from agentwars.commands.session import OK, Session, execute, prompt_text, without_nothing, write_json
 from agentwars.errors import BrokenStream
-from agentwars.terminal.talk import WrappedWriter
-from agentwars.terminal.words import usd
+from agentwars.terminal.conversation import WrappedWriter
+from agentwars.terminal.formatting import usd
 
 
 class Step(StrEnum):

@@ -7,8 +7,7 @@ from rich.text import Text
 
 from agentwars.answers import Run, Started
 from agentwars.client import Client
-from agentwars.commands import starting
-from agentwars.commands.playing import final_object, follow, report_of, verdict
+from agentwars.commands import start_options
 from agentwars.commands.session import (
     OK,
     Prompt,
@@ -19,10 +18,11 @@ from agentwars.commands.session import (
     without_nothing,
     write_json,
 )
+from agentwars.commands.watch import final_object, follow, report_of, verdict
 from agentwars.terminal.board import Board
-from agentwars.terminal.paper import one_line
-from agentwars.terminal.words import goal as goal_words
-from agentwars.terminal.words import state, usd
+from agentwars.terminal.console import one_line
+from agentwars.terminal.formatting import goal as goal_words
+from agentwars.terminal.formatting import state, usd
 
 commands = typer.Typer(no_args_is_help=True, help="Battles: one conversation of an agent with an opponent.")
 
@@ -35,37 +35,37 @@ def battle() -> None:
 @commands.command()
 def run(
     context: typer.Context,
-    agent: starting.AgentId = None,
+    agent: start_options.AgentId = None,
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
-    goal: starting.Goal = None,
+    goal: start_options.Goal = None,
     persona: Annotated[str | None, typer.Option(help="A persona of the library plays the opponent.")] = None,
     opponent: Annotated[str | None, typer.Option(help="Another agent plays the opponent.", metavar="AGENT")] = None,
     message: Annotated[str | None, typer.Option(help="The opponent's first message.")] = None,
-    model: starting.ModelName = None,
-    provider: starting.Provider = None,
-    judge_model: starting.JudgeModel = None,
-    max_budget: starting.MaxBudget = None,
-    message_limit: starting.MessageLimit = None,
-    seed: starting.Seed = None,
-    name: starting.Name = None,
-    min_success: starting.MinSuccess = None,
-    detach: starting.Detach = False,
-    follow_events: starting.Follow = False,
+    model: start_options.ModelName = None,
+    provider: start_options.Provider = None,
+    judge_model: start_options.JudgeModel = None,
+    max_budget: start_options.MaxBudget = None,
+    message_limit: start_options.MessageLimit = None,
+    seed: start_options.Seed = None,
+    name: start_options.Name = None,
+    min_success: start_options.MinSuccess = None,
+    detach: start_options.Detach = False,
+    follow_events: start_options.Follow = False,
 ) -> None:
     """Start a battle and read along."""
     text = prompt_text(prompt, prompt_file)
-    starting.check_agent(agent, text)
+    start_options.check_agent(agent, text)
     if persona and opponent:
         raise typer.BadParameter("give --persona or --opponent, not both")
-    body = starting.settings(goal, model, provider, judge_model, max_budget, message_limit, seed)
+    body = start_options.settings(goal, model, provider, judge_model, max_budget, message_limit, seed)
     body |= without_nothing(
         opponent=without_nothing(personaId=persona, agentId=opponent),
         userMessage=message,
     )
 
     async def work(session: Session, client: Client) -> int:
-        started = await starting.start(session, client, "battles", (agent, text, name), body, min_success)
+        started = await start_options.start(session, client, "battles", (agent, text, name), body, min_success)
         if detach:
             told = Text(f"Battle {started.id} started. Watch it: agentwars watch {started.id}")
             session.show(started, told)

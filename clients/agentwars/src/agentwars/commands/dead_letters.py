@@ -7,7 +7,7 @@ from rich.text import Text
 
 from agentwars.client import Client
 from agentwars.commands.session import OK, Session, execute
-from agentwars.terminal.letters import letter_view, letters_view
+from agentwars.terminal.dead_letters import letter_view, letters_view
 
 commands = typer.Typer(no_args_is_help=True, help="Work that was given up: list, show, replay.")
 LetterId = Annotated[str, typer.Argument(help="The dead letter's id.", metavar="LETTER")]

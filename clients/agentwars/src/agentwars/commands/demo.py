@@ -6,11 +6,11 @@ from typing import Any, Final
 import typer
 
 from agentwars.client import Client
-from agentwars.commands.playing import final_object
 from agentwars.commands.scale import play_to_report
 from agentwars.commands.session import BELOW, OK, UNAVAILABLE, Session, execute, write_json
+from agentwars.commands.watch import final_object
 from agentwars.errors import ApiError
-from agentwars.terminal.words import usd
+from agentwars.terminal.formatting import usd
 
 _READY_TRIES: Final = 120
 _READY_PAUSE_SECONDS: Final = 0.5

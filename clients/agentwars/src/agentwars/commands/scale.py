@@ -7,8 +7,7 @@ from rich.text import Text
 
 from agentwars.answers import Report, Run, Started
 from agentwars.client import Client
-from agentwars.commands import starting
-from agentwars.commands.playing import final_object, follow, report_of, verdict
+from agentwars.commands import start_options
 from agentwars.commands.session import (
     OK,
     Prompt,
@@ -19,9 +18,10 @@ from agentwars.commands.session import (
     without_nothing,
     write_json,
 )
+from agentwars.commands.watch import final_object, follow, report_of, verdict
 from agentwars.terminal.board import Board
+from agentwars.terminal.formatting import percent, usd
 from agentwars.terminal.report import report_view
-from agentwars.terminal.words import percent, usd
 
 commands = typer.Typer(no_args_is_help=True, help="Scale tests: many conversations, one report.")
 
@@ -34,33 +34,33 @@ def scale() -> None:
 @commands.command()
 def run(
     context: typer.Context,
-    agent: starting.AgentId = None,
+    agent: start_options.AgentId = None,
     prompt: Prompt = None,
     prompt_file: PromptFile = None,
     runs: Annotated[int, typer.Option(help="How many conversations.", min=1)] = 1,
-    goal: starting.Goal = None,
+    goal: start_options.Goal = None,
     persona: Annotated[
         list[str] | None, typer.Option(help="A persona of the library plays the opponent; give several to take turns.")
     ] = None,
-    model: starting.ModelName = None,
-    provider: starting.Provider = None,
-    judge_model: starting.JudgeModel = None,
-    max_budget: starting.MaxBudget = None,
-    message_limit: starting.MessageLimit = None,
-    seed: starting.Seed = None,
-    name: starting.Name = None,
-    min_success: starting.MinSuccess = None,
-    detach: starting.Detach = False,
-    follow_events: starting.Follow = False,
+    model: start_options.ModelName = None,
+    provider: start_options.Provider = None,
+    judge_model: start_options.JudgeModel = None,
+    max_budget: start_options.MaxBudget = None,
+    message_limit: start_options.MessageLimit = None,
+    seed: start_options.Seed = None,
+    name: start_options.Name = None,
+    min_success: start_options.MinSuccess = None,
+    detach: start_options.Detach = False,
+    follow_events: start_options.Follow = False,
 ) -> None:
     """Start a scale test, watch it, read its report."""
     text = prompt_text(prompt, prompt_file)
-    starting.check_agent(agent, text)
-    body = starting.settings(goal, model, provider, judge_model, max_budget, message_limit, seed)
+    start_options.check_agent(agent, text)
+    body = start_options.settings(goal, model, provider, judge_model, max_budget, message_limit, seed)
     body |= {"runs": runs} | without_nothing(personas=list(persona or []))
 
     async def work(session: Session, client: Client) -> int:
-        started = await starting.start(session, client, "scale", (agent, text, name), body, min_success)
+        started = await start_options.start(session, client, "scale", (agent, text, name), body, min_success)
         if detach:
             told = Text(f"Scale test {started.id} started. Watch it: agentwars watch {started.id}")
             session.show(started, told)

@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from agentwars.answers import Answer
 from agentwars.client import Client
 from agentwars.errors import AgentWarsError, ApiError, BrokenStream, ServiceUnavailable, UnusableAnswer
-from agentwars.terminal.paper import Paper, one_line, paper
+from agentwars.terminal.console import SafeConsole, one_line, paper
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 OK, BELOW, BAD_INPUT, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -37,8 +37,8 @@ class Session:
     key: str | None = None
     transport: httpx.AsyncBaseTransport | None = None
     run_id: str | None = None
-    out: Paper = field(default_factory=paper)
-    err: Paper = field(default_factory=lambda: paper(stderr=True))
+    out: SafeConsole = field(default_factory=paper)
+    err: SafeConsole = field(default_factory=lambda: paper(stderr=True))
 
     @property
     def on_terminal(self) -> bool:

@@ -10,7 +10,7 @@ Data = Mapping[str, Any]
 
 
 @dataclass
-class Talk:
+class ConversationState:
     """One conversation so far. `seq` is its last whole message, `open_seq` the one whose text is growing."""
 
     id: str
@@ -55,7 +55,7 @@ class Board:
     goal: str | None = None
     max_budget_usd: float | None = None
     reporting: bool = False
-    talks: dict[str, Talk] = field(default_factory=dict)
+    talks: dict[str, ConversationState] = field(default_factory=dict)
     told_usd: float = 0.0
     hidden_cost: bool = False
 
@@ -76,15 +76,15 @@ class Board:
     def ended(self) -> int:
         return max(self.completed + self.failed, sum(talk.ended_reason is not None for talk in self.talks.values()))
 
-    def talk(self, conversation_id: str) -> Talk:
+    def talk(self, conversation_id: str) -> ConversationState:
         """The conversation of that id, made when it is first heard of."""
         if conversation_id not in self.talks:
             number = conversation_id.rpartition("-")[2]
             index = int(number) if number.isdigit() else len(self.talks) + 1
-            self.talks[conversation_id] = Talk(conversation_id, index)
+            self.talks[conversation_id] = ConversationState(conversation_id, index)
         return self.talks[conversation_id]
 
-    def apply(self, event: Event) -> Talk | None:
+    def apply(self, event: Event) -> ConversationState | None:
         """Takes an event in. Returns the conversation it was about, if it was about one."""
         conversation = event.data.get("conversationId")
         talk = self.talk(conversation) if isinstance(conversation, str) else None
@@ -94,7 +94,7 @@ class Board:
         return talk
 
 
-def _run_started(board: Board, _: Talk | None, data: Data) -> None:
+def _run_started(board: Board, _: ConversationState | None, data: Data) -> None:
     board.status = "running"
     board.total = data.get("total", board.total)
     board.goal = data.get("goal")
@@ -102,7 +102,7 @@ def _run_started(board: Board, _: Talk | None, data: Data) -> None:
     board.max_budget_usd = data.get("maxBudgetUsd")
 
 
-def _attempt_started(board: Board, talk: Talk | None, data: Data) -> None:
+def _attempt_started(board: Board, talk: ConversationState | None, data: Data) -> None:
     if data.get("purpose") == "report":
         board.reporting = True
     if talk is None or data.get("purpose") != "turn" or talk.closed_to(data["seq"]):
@@ -111,7 +111,7 @@ def _attempt_started(board: Board, talk: Talk | None, data: Data) -> None:
     talk.text, talk.piece = "", -1
 
 
-def _delta(_: Board, talk: Talk | None, data: Data) -> None:
+def _delta(_: Board, talk: ConversationState | None, data: Data) -> None:
     if talk is None or data.get("purpose", "turn") != "turn" or talk.closed_to(data["seq"]):
         return
     if talk.open_seq != data["seq"]:  # the attempt's start wasn't heard: we came in the middle of it
@@ -123,12 +123,12 @@ def _delta(_: Board, talk: Talk | None, data: Data) -> None:
     talk.text += data.get("text") or ""
 
 
-def _attempt_discarded(_: Board, talk: Talk | None, data: Data) -> None:
+def _attempt_discarded(_: Board, talk: ConversationState | None, data: Data) -> None:
     if talk is not None and data.get("attempt") == talk.attempt and not talk.closed_to(data["seq"]):
         talk.attempt, talk.text, talk.piece = None, "", -1
 
 
-def _message(board: Board, talk: Talk | None, data: Data) -> None:
+def _message(board: Board, talk: ConversationState | None, data: Data) -> None:
     if talk is None or data["seq"] <= talk.seq:
         return
     talk.seq = talk.open_seq = data["seq"]
@@ -140,7 +140,7 @@ def _message(board: Board, talk: Talk | None, data: Data) -> None:
     talk.cost_usd += data.get("costUsd") or 0.0
 
 
-def _conversation_ended(_: Board, talk: Talk | None, data: Data) -> None:
+def _conversation_ended(_: Board, talk: ConversationState | None, data: Data) -> None:
     if talk is None:
         return
     talk.ended_reason, talk.goal_reached = data.get("endedReason"), data.get("goalReached")
@@ -149,7 +149,7 @@ def _conversation_ended(_: Board, talk: Talk | None, data: Data) -> None:
     talk.error = (data.get("error") or {}).get("message")
 
 
-def _progress(board: Board, _: Talk | None, data: Data) -> None:
+def _progress(board: Board, _: ConversationState | None, data: Data) -> None:
     board.status = data.get("status", board.status)
     board.total = data.get("total", board.total)
     board.completed = max(board.completed, data.get("completed", 0))
@@ -159,7 +159,7 @@ def _progress(board: Board, _: Talk | None, data: Data) -> None:
     board.told_usd = max(board.told_usd, usage.get("costUsd") or 0.0, budget.get("spentUsd") or 0.0)
 
 
-def _snapshot(board: Board, _: Talk | None, data: Data) -> None:
+def _snapshot(board: Board, _: ConversationState | None, data: Data) -> None:
     _progress(board, None, data)
     for shown in data.get("conversations", []):
         talk = board.talk(shown["id"])
@@ -169,23 +169,23 @@ def _snapshot(board: Board, _: Talk | None, data: Data) -> None:
             _conversation_ended(board, talk, shown | {"messages": shown.get("lastSeq")})
 
 
-def _paused(board: Board, _: Talk | None, __: Data) -> None:
+def _paused(board: Board, _: ConversationState | None, __: Data) -> None:
     board.status = "paused"
 
 
-def _resumed(board: Board, _: Talk | None, __: Data) -> None:
+def _resumed(board: Board, _: ConversationState | None, __: Data) -> None:
     board.status = "running"
 
 
-def _canceled(board: Board, _: Talk | None, __: Data) -> None:
+def _canceled(board: Board, _: ConversationState | None, __: Data) -> None:
     board.status = "canceling"
 
 
-def _report_ready(board: Board, _: Talk | None, __: Data) -> None:
+def _report_ready(board: Board, _: ConversationState | None, __: Data) -> None:
     board.reporting = False
 
 
-_STEPS: Final[dict[str, Callable[[Board, Talk | None, Data], None]]] = {
+_STEPS: Final[dict[str, Callable[[Board, ConversationState | None, Data], None]]] = {
     "run.started": _run_started,
     "attempt.started": _attempt_started,
     "attempt.discarded": _attempt_discarded,

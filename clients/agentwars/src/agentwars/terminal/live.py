@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from agentwars.sse import Event
-from agentwars.terminal.board import Board, Talk
-from agentwars.terminal.paper import Paper, last_words, one_line
-from agentwars.terminal.words import SIDE_GLYPHS, SIDE_STYLES, bar, goals, seconds, state, usd
+from agentwars.terminal.board import Board, ConversationState
+from agentwars.terminal.console import SafeConsole, last_words, one_line
+from agentwars.terminal.formatting import SIDE_GLYPHS, SIDE_STYLES, bar, goals, seconds, state, usd
 
 _REDRAW_SECONDS: Final = 0.12
 _BAR: Final = 10
@@ -26,7 +26,7 @@ _FIXED_COLUMNS: Final = 46
 class LiveBoard:
     """Draws the board some eight times a second while it is open, and leaves its last state on the terminal."""
 
-    def __init__(self, paper: Paper, board: Board, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, paper: SafeConsole, board: Board, clock: Callable[[], float] = time.monotonic) -> None:
         self._paper = paper
         self._board = board
         self._clock = clock
@@ -75,7 +75,7 @@ class LiveBoard:
             table.add_row("", Text(f"and {left_out} more", style="dim"))
         return table
 
-    def _chosen(self) -> tuple[list[Talk], int]:
+    def _chosen(self) -> tuple[list[ConversationState], int]:
         """As many as the terminal is high: those that are playing, then those that have ended last."""
         talks = sorted(self._board.talks.values(), key=lambda talk: talk.index)
         room = max(3, self._paper.height - _ROWS_BESIDE)
@@ -84,7 +84,7 @@ class LiveBoard:
         kept = sorted(talks, key=lambda talk: (talk.ended_reason is not None, -talk.index))[: room - 1]
         return sorted(kept, key=lambda talk: talk.index), len(talks) - len(kept)
 
-    def _row(self, talk: Talk) -> tuple[RenderableType, ...]:
+    def _row(self, talk: ConversationState) -> tuple[RenderableType, ...]:
         limit = self._board.message_limit
         style = {"goal": "green", "playing": "cyan", "error": "red"}.get(talk.state, "yellow")
         turn = f"{talk.turn}/{limit}" if limit else str(talk.turn)
@@ -96,7 +96,7 @@ class LiveBoard:
             self._words(talk),
         )
 
-    def _words(self, talk: Talk) -> Text:
+    def _words(self, talk: ConversationState) -> Text:
         if talk.error:
             return Text(one_line(talk.error), style="red")
         room = max(16, self._paper.width - _FIXED_COLUMNS)

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agentwars.answers import Conversation, FailureMode, Report, Statistics
-from agentwars.terminal.paper import clean, one_line
-from agentwars.terminal.words import UNJUDGED, bar, interval, milliseconds, number, percent, state, usd
+from agentwars.terminal.console import clean, one_line
+from agentwars.terminal.formatting import UNJUDGED, bar, interval, milliseconds, number, percent, state, usd
 
 _DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 _QUOTES_SHOWN: Final = 3

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agentwars.answers import Agent, Conversation, Message, Run
-from agentwars.terminal.paper import clean, one_line
-from agentwars.terminal.words import goal, milliseconds, moment, short_moment, side, state, usd
+from agentwars.terminal.console import clean, one_line
+from agentwars.terminal.formatting import goal, milliseconds, moment, short_moment, side, state, usd
 
 
 def agents_view(agents: Sequence[Agent]) -> RenderableType:

@@ -11,9 +11,9 @@ from agentwars.commands.session import BELOW, OK, Session, write_json
 from agentwars.errors import ApiError, ServiceUnavailable
 from agentwars.sse import Event
 from agentwars.terminal.board import Board
+from agentwars.terminal.conversation import ConversationStream
 from agentwars.terminal.lines import PlainLines
 from agentwars.terminal.live import LiveBoard
-from agentwars.terminal.talk import TalkStream
 
 _REPORT_TRIES: Final = 30
 _REPORT_PAUSE_SECONDS: Final = 1.0
@@ -64,7 +64,7 @@ def _view(session: Session, board: Board, events: bool) -> AbstractContextManage
         return JsonLines() if events else Nothing()
     if not session.on_terminal:
         return PlainLines(session.out, board, whole=board.total == 1)
-    return TalkStream(session.out, board) if board.total == 1 else LiveBoard(session.out, board)
+    return ConversationStream(session.out, board) if board.total == 1 else LiveBoard(session.out, board)
 
 
 async def report_of(client: Client, run_id: str) -> Report | None:

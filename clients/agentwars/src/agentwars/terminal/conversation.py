@@ -7,17 +7,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from agentwars.sse import Event
-from agentwars.terminal.board import Board, Talk
-from agentwars.terminal.paper import Paper, clean, one_line
-from agentwars.terminal.words import SIDE_STYLES, side
+from agentwars.terminal.board import Board, ConversationState
+from agentwars.terminal.console import SafeConsole, clean, one_line
+from agentwars.terminal.formatting import SIDE_STYLES, side
 
 _INDENT: Final = 2
 
 
-class TalkStream:
+class ConversationStream:
     """Prints what the board's text grew by. A discarded attempt's text stays, marked as such."""
 
-    def __init__(self, paper: Paper, board: Board) -> None:
+    def __init__(self, paper: SafeConsole, board: Board) -> None:
         self._paper = paper
         self._board = board
         self._writer = WrappedWriter(paper)
@@ -44,7 +44,7 @@ class TalkStream:
             self._paper.print()
             self._whole = True
 
-    def _grow(self, talk: Talk) -> None:
+    def _grow(self, talk: ConversationState) -> None:
         if (talk.id, talk.open_seq) != (self._talk, self._seq):
             self._head(talk)
         elif not talk.text.startswith(self._shown):
@@ -53,7 +53,7 @@ class TalkStream:
         self._writer.write(talk.text[len(self._shown) :], SIDE_STYLES.get(talk.side, ""))
         self._shown = talk.text
 
-    def _head(self, talk: Talk) -> None:
+    def _head(self, talk: ConversationState) -> None:
         self._writer.end()
         limit = f"/{self._board.message_limit}" if self._board.message_limit else ""
         self._paper.say(side(talk.side), Text(f"{talk.open_seq}{limit}", style="dim"))
@@ -74,7 +74,7 @@ class TalkStream:
 class WrappedWriter:
     """Writes growing text, wrapped at words and indented; a word waits until the next space shows its end."""
 
-    def __init__(self, paper: Paper) -> None:
+    def __init__(self, paper: SafeConsole) -> None:
         self._paper = paper
         self._column = 0
         self._word = ""

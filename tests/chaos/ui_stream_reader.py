@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
-from chaos.record import Body, Heard
+from chaos.chaos_log import Body, Heard
 
 DONE = "[DONE]"
 ENDINGS = frozenset({"finish", "abort", "error"})

@@ -1,4 +1,4 @@
-"""python -m chaos.planted [--by model|chaos] [BUG ...]: plants bugs in a copy of the product, to see them caught.
+"""python -m chaos.seeded_bugs [--by model|chaos] [BUG ...]: plants bugs in a copy of the product, to see them caught.
 
 One at a time, each by the model check and by the chaos suite. Each bug is one change of one line or two. A line that is
 no longer there ends the program: the bug has to be planted anew. Returns 0 where every bug was caught by one of them.
@@ -115,7 +115,7 @@ BUGS = {
 
 def main() -> int:
     """Tries the named bugs, or all of them; prints a line for each and whom it was tried by."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.planted", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chaos.seeded_bugs", description=__doc__)
     parser.add_argument("--by", choices=list(TRIED_BY), nargs="+", default=list(TRIED_BY))
     parser.add_argument("bugs", nargs="*", metavar="BUG", help=", ".join(BUGS))
     chosen = parser.parse_args()

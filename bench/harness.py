@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Stage:
+class Harness:
     """A running stack and what speaks to it."""
 
     stack: Stack
@@ -28,9 +28,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def on_stage(
+async def running_harness(
     folder: Path | None = None, settings: Mapping[str, str] | None = None, demo_port: int | None = None
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """A stack for the length of an `async with` block. Raises what `Stack` raises."""
     with tempfile.TemporaryDirectory(prefix="agentwars-bench-") as temporary:
         environment = {"AGENTWARS_RUNS_CEILING": "1000", **(settings or {})}
@@ -42,7 +42,7 @@ async def on_stage(
             counters = Counters(stack.mongo_url, stack.nats_monitor_url, client)
             try:
                 model, product = DemoModel(stack.demo_model_url, client), Product(stack.gateway_urls[0], client)
-                yield Stage(stack, model, product, counters)
+                yield Harness(stack, model, product, counters)
             finally:
                 await counters.close()
 

@@ -8,7 +8,7 @@ from agentwars.answers import Started
 from agentwars.client import Client
 from agentwars.commands.session import Session, without_nothing
 from agentwars.errors import ApiError, NobodyJudges
-from agentwars.terminal.paper import one_line
+from agentwars.terminal.console import one_line
 
 AgentId = Annotated[str | None, typer.Argument(help="The agent's id; or give its prompt.", metavar="AGENT")]
 Goal = Annotated[str | None, typer.Option(help="What success means, in words.")]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from agentwars.errors import ApiError, ServiceUnavailable
-from agentwars.following import Follower
+from agentwars.run_events import Follower
 from agentwars.sse import Event
 from unit.agentwars.scripted_gateway import (
     RUN,

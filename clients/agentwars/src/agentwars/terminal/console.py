@@ -44,7 +44,7 @@ def last_words(text: str, length: int) -> str:
     return f"…{tail.partition(' ')[2] if ' ' in tail else tail}"
 
 
-class Paper(Console):
+class SafeConsole(Console):
     """A console that takes markup, emoji codes and highlights from nobody, and cleans whatever is printed on it."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -57,6 +57,6 @@ class Paper(Console):
         self.print(Text(" ").join(Text(part) if isinstance(part, str) else part for part in parts), soft_wrap=True)
 
 
-def paper(stderr: bool = False, width: int | None = None) -> Paper:
+def paper(stderr: bool = False, width: int | None = None) -> SafeConsole:
     """Standard output or standard error; colours as the terminal and NO_COLOR say."""
-    return Paper(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+    return SafeConsole(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

@@ -66,7 +66,7 @@ class Served:
         return [first, *first.children(recursive=True)]
 
 
-class HubStage:
+class HubHarness:
     """A running stack without an engine: the bench tells the runs itself."""
 
     def __init__(self, stack: Stack, store: Store, folder: Path) -> None:
@@ -180,7 +180,7 @@ async def program(name: str, options: Mapping[str, Any]) -> AsyncIterator[Progra
 
 
 @asynccontextmanager
-async def on_hub_stage() -> AsyncIterator[HubStage]:
+async def running_hub_harness() -> AsyncIterator[HubHarness]:
     """A stack of servers and one gateway, for the length of an `async with` block. Raises what `Stack` raises."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     gateway_only = [service for service in SERVICES if service.name == GATEWAY]
@@ -190,13 +190,13 @@ async def on_hub_stage() -> AsyncIterator[HubStage]:
             await stack.ready(READY_SECONDS)
             store = Store(MongoSettings(mongo_url=stack.mongo_url))
             try:
-                yield HubStage(stack, store, Path(folder))
+                yield HubHarness(stack, store, Path(folder))
             finally:
                 store.close()
 
 
 def channel(run_id: str, index: int = 1, facts: bool = False) -> dict[str, str]:
-    """Where the teller puts what a conversation says: its texts, or the run's facts."""
+    """Where the publisher puts what a conversation says: its texts, or the run's facts."""
     conversation = conversation_id(run_id, index)
     subject = subjects.events(run_id) if facts else subjects.text(run_id, conversation)
     return {"run": run_id, "conversation": conversation, "subject": subject}

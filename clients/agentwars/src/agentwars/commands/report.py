@@ -6,9 +6,9 @@ import typer
 
 from agentwars.client import FORMS, Client
 from agentwars.commands.battle import say_outcome
-from agentwars.commands.playing import follow, verdict
 from agentwars.commands.runs import RunId
 from agentwars.commands.session import BELOW, OK, Session, execute, write_json
+from agentwars.commands.watch import follow, verdict
 from agentwars.terminal.board import Board
 from agentwars.terminal.report import report_view
 from agentwars.terminal.tables import run_view

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agentwars.answers import DeadLetter
-from agentwars.terminal.paper import clean, one_line
-from agentwars.terminal.words import moment
+from agentwars.terminal.console import clean, one_line
+from agentwars.terminal.formatting import moment
 
 
 def letters_view(letters: Sequence[DeadLetter]) -> RenderableType:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Final
 
 from agentwars.answers import Conversation, Run
-from agentwars.delivered import Delivered
+from agentwars.deduplication import DeliveredFacts
 from agentwars.sse import Event
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _READ_WHOLE: Final = 20  # conversations of a run whose messages are read; of larger runs only the outcomes
 
 
-async def missed_events(client: "Client", run_id: str, delivered: Delivered) -> AsyncGenerator[Event, None]:
+async def missed_events(client: "Client", run_id: str, delivered: DeliveredFacts) -> AsyncGenerator[Event, None]:
     """The facts that were not delivered, conversation by conversation, then where the run stands."""
     run = await client.run(run_id)
     for conversation in await client.conversations(run_id):
@@ -29,7 +29,9 @@ async def missed_events(client: "Client", run_id: str, delivered: Delivered) -> 
         yield Event("run.ended", run.wire() | {"type": "run.ended"})
 
 
-async def _messages(client: "Client", conversation: Conversation, delivered: Delivered) -> AsyncGenerator[Event, None]:
+async def _messages(
+    client: "Client", conversation: Conversation, delivered: DeliveredFacts
+) -> AsyncGenerator[Event, None]:
     for message in await client.messages(conversation.id, delivered.last_seq(conversation.id)):
         yield Event("message", message.wire() | {"type": "message", "conversationId": conversation.id})
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from agentwars.delivered import Delivered
+from agentwars.backfill import missed_events
+from agentwars.deduplication import DeliveredFacts
 from agentwars.errors import ApiError, BrokenStream, ServiceUnavailable
-from agentwars.missed import missed_events
 from agentwars.sse import MEDIA_TYPE, Event, Parser, read
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Follower:
     start: Literal["start", "now"] = "start"
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     give_up_after: timedelta = timedelta(minutes=5)
-    _delivered: Delivered = field(default_factory=Delivered)
+    _delivered: DeliveredFacts = field(default_factory=DeliveredFacts)
     _failures: int = 0
     _silent: timedelta = timedelta()
     _retry: timedelta = FIRST_WAIT

@@ -15,7 +15,7 @@ _LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 _SHOWN_BYTES: Final = 300
 
 
-class Came(NamedTuple):
+class Arrival(NamedTuple):
     """Milliseconds from a request to its answer's first byte, and to its first token."""
 
     first_byte: float
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         self._end()
 
-    async def ask(self, path: str, body: dict[str, Any], words: int) -> Came:
+    async def ask(self, path: str, body: dict[str, Any], words: int) -> Arrival:
         """When anything and when text came; returns at the answer's end. Raises NotMeasured where it is not whole."""
         payload = orjson.dumps(body)
         self._read, self._first_byte, self._first_token = bytearray(), 0.0, 0.0
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         read = bytes(self._read)
         if not self._first_token or b"[DONE]" not in read[-_SHOWN_BYTES:] or str(words).encode() not in read:
             raise NotMeasured(f"{path} answered: {read[-_SHOWN_BYTES:].decode(errors='replace')}")
-        return Came((self._first_byte - began) * 1000, (self._first_token - began) * 1000)
+        return Arrival((self._first_byte - began) * 1000, (self._first_token - began) * 1000)
 
     def data_received(self, data: bytes) -> None:
         self._read += data

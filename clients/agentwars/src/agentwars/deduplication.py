@@ -12,7 +12,7 @@ _FactKey = tuple[Any, ...]
 
 
 @dataclass
-class Delivered:
+class DeliveredFacts:
     """Facts by what they say (a run has a bounded number of them), hints by their latest ids."""
 
     _facts: set[_FactKey] = field(default_factory=set)

@@ -1,6 +1,6 @@
 """Tells events at a steady rate, to JetStream as the engine does, or to nchan.
 
-    python -m bench.hub.teller < options.json
+    python -m bench.hub.publisher < options.json
 
 Each channel gets `rate` events a second, spread evenly; `nchan` instead of `nats` posts them over one connection.
 """
@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import nats
 
-from bench.hub.told import delta
+from bench.hub.marked_events import delta
 
 TICK_SECONDS: Final = 0.002
 
 Tell = Callable[[dict[str, str], bytes], Awaitable[None]]
 
 
-async def tell_all(options: dict[str, Any], tell: Tell) -> None:
+async def publish_all(options: dict[str, Any], tell: Tell) -> None:
     """Tells until the time is up; what fell behind is told at once, so that the rate holds."""
     channels: list[dict[str, str]] = options["channels"]
     numbers = [options.get("from", 1)] * len(channels)
@@ -44,7 +44,7 @@ async def to_nats(options: dict[str, Any]) -> None:
     async def tell(channel: dict[str, str], payload: bytes) -> None:
         await client.publish(channel["subject"], payload, headers=_headers(channel))
 
-    await tell_all(options, tell)
+    await publish_all(options, tell)
     await client.flush()
     await client.close()
 
@@ -65,7 +65,7 @@ async def to_nchan(options: dict[str, Any]) -> None:
         writer.write(head.encode() + payload)
         await _answered(reader)
 
-    await tell_all(options, tell)
+    await publish_all(options, tell)
     writer.close()
 
 
