@@ -157,12 +157,17 @@ async def _one_answer_all_costs_booked(engine: World, begun: Run) -> None:
     assert total_usage(entries[1:], [], rows).completion_tokens > 0
 
 
-async def test_a_killed_runners_job_is_finished_by_another(engine: World, process: Process) -> None:
+async def test_a_killed_runners_job_is_finished_by_another(
+    engine: World, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun = await _answer_asked(engine)
     process.kill()
+    monkeypatch.setenv("AGENTWARS_EXPECTED_OUTPUT_TOKENS", "123")
     async with engine.runner():
         await engine.settled()
     await _one_answer_all_costs_booked(engine, begun)
+    (lost,) = await engine.store.usage.of_run(begun.id)
+    assert (lost.outcome, lost.estimated, lost.usage.completion_tokens) == ("lost", True, 123)
 
 
 async def test_a_frozen_runner_that_wakes_up_changes_nothing(engine: World, process: Process) -> None:
