@@ -1,7 +1,7 @@
 # Everything needs bash, make and Python 3.11 or newer; all else is installed into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check chaos clients-test bench lock clean
+.PHONY: help setup demo up test check chaos mutants clients-test bench lock clean
 
 # A Python of your choice: make setup PYTHON=python3.12
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -53,6 +53,10 @@ check: setup ## Lint, format, types, import rules.
 chaos: setup ## Kill everything at random while runs go on, then check: make chaos SEED=7 DURATION=600
 	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 	@test $(or $(DURATION),60) -lt 600 || CONTRACT_SEED=$(or $(SEED),$$RANDOM) CONTRACT_SECONDS=150 python -m pytest tests/contract
+
+# About half a minute of the processor each; some of them: make mutants ARGS="--only settlement".
+mutants: setup ## Put one fault after another into a copy of the product: the tests named for it must notice.
+	@PYTHONPATH=tests python -m mutants $(ARGS)
 
 clients-test: setup ## The AI SDK 4-7, EventSource, openai and generated clients against the stack.
 	@PYTHONPATH=tests python -m clients $(ARGS)

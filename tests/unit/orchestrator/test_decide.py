@@ -138,6 +138,7 @@ TABLE: list[tuple[str, ConversationFacts, tuple[Effect, ...]]] = [
     ("4: not even a judge", facts(2, spoken(2), wanted=Wanted.PAUSE), ()),
     ("4: nor a timeout", facts(1, wanted=Wanted.PAUSE, deadline_at=PAST), ()),
     ("5: deadline", facts(1, deadline_at=PAST), (End(2, EndedReason.TIMEOUT),)),
+    ("5: at the deadline itself", facts(1, deadline_at=NOW), (End(2, EndedReason.TIMEOUT),)),
     ("5: does not wait for a judgement", facts(2, spoken(2), deadline_at=PAST), (End(3, EndedReason.TIMEOUT),)),
     ("6: judge and opponent's reply together", facts(2, spoken(2)), (judge(2), opponent(3))),
     ("6: the agent does not speak unjudged", facts(3, spoken(2)), (judge(2),)),
