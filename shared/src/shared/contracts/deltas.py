@@ -56,6 +56,9 @@ class DeltaEncoder:
 
 
 def decode(payload: bytes) -> DeltaText:
-    """The text of a delta. Raises ValueError for what is no JSON, KeyError for what is no delta."""
+    """The text of a delta; one that names no attempt is of the attempt "".
+
+    Raises ValueError for what is no JSON, KeyError for what is no delta.
+    """
     body = orjson.loads(payload)
-    return DeltaText(body["seq"], body["attempt"], body["i"], body["text"])
+    return DeltaText(body["seq"], body.get("attempt", ""), body["i"], body["text"])
