@@ -15,7 +15,7 @@ from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
@@ -160,7 +160,7 @@ class Service:
     takes: Mapping[str, Take]
     log: Quiet
     sweeper: Sweeper | None = None
-    jobs: HeldJobs | None = None
+    jobs: LeasedJobs | None = None
     signals: ControlSignals | None = None
 
 
@@ -223,7 +223,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     deltas = DeltaPublisher(cast(TextSink, client), log)
     histories = AttemptHistories(client, store)
     handler = JobHandler(store, histories, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
-    jobs = HeldJobs()
+    jobs = LeasedJobs()
     settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
     connection = cast(Connection, _Connected())
     for lane in Lane:

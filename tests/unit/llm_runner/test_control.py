@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals, interruption_wanted
-from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from shared.contracts.record import now
 from shared.contracts.runs import Control
 from shared.contracts.words import Purpose, Wanted
@@ -70,9 +70,9 @@ def test_a_stop_means_its_answer_and_those_below(
     ],
 )
 async def test_a_signal_closes_the_calls_it_means(signal: Any, why: Interruption | None) -> None:
-    jobs = HeldJobs()
+    jobs = LeasedJobs()
     message = SimpleNamespace(metadata=SimpleNamespace(num_delivered=1))
-    held = HeldJob(cast(Msg, message), job(Purpose.CHAT, 4), 5.0, 300.0)
+    held = LeasedJob(cast(Msg, message), job(Purpose.CHAT, 4), 5.0, 300.0)
     jobs.add(held)
     heard = SimpleNamespace(subject="ctl.chat", data=orjson.dumps(signal))
     await ControlSignals(jobs, structlog.get_logger("test")).on_signal(cast(Msg, heard))

@@ -8,7 +8,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from llm_runner import orphans
-from llm_runner.held import HeldJob
+from llm_runner.leased_jobs import LeasedJob
 from llm_runner.orphans import Orphans
 from shared.contracts.record import now
 from shared.contracts.words import Purpose
@@ -40,7 +40,7 @@ class World:
             run_id="chat", at=MOMENT, seq=2, purpose=Purpose.CHAT, provider="demo", model="m", first_job_at=MOMENT
         )
         message = cast(Msg, SimpleNamespace(metadata=SimpleNamespace(num_delivered=1)))
-        self.held = HeldJob(message, job, 5.0, 300.0)
+        self.held = LeasedJob(message, job, 5.0, 300.0)
         self.held.call_began = 0.0
 
     async def orphaned_at(self, renewed_until: float, most: float = 120.0) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llm_runner.call_deadline import Interruption
-from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from llm_runner.results import done, failed_generation, seen_messages, standing
 from shared.contracts.record import now
 from shared.contracts.transcript import Failure
@@ -85,8 +85,8 @@ class _Delivery:
         return
 
 
-def _held(ack_wait: float = 15.0, **fields: Any) -> HeldJob:
-    return HeldJob(_Delivery(), _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)  # type: ignore[arg-type] # a fake
+def _held(ack_wait: float = 15.0, **fields: Any) -> LeasedJob:
+    return LeasedJob(_Delivery(), _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)  # type: ignore[arg-type] # a fake
 
 
 def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:
@@ -117,7 +117,7 @@ def test_the_first_reason_to_interrupt_stands() -> None:
 
 
 def test_jobs_are_found_by_run_and_lane_until_they_are_settled() -> None:
-    jobs, held = HeldJobs(), _held()
+    jobs, held = LeasedJobs(), _held()
     jobs.add(held)
     assert (jobs.of_run("run"), jobs.of_lane(Lane.BATCH), jobs.of_lane(Lane.LIVE)) == ((held,), [held], [])
     jobs.remove(held)

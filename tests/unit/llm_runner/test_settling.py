@@ -7,7 +7,7 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.settling import JobSettlement
 from shared.contracts.record import now
 from shared.contracts.words import Purpose
@@ -41,7 +41,7 @@ async def _letters(message: Any, handled: Exception, ended: Exception) -> list[d
         give_up=AsyncMock(side_effect=ended),
     )
     announcer = Mock(given_up=AsyncMock())
-    settlement = JobSettlement(handler, announcer, HeldJobs(), 10.0, structlog.stdlib.get_logger("test"))
+    settlement = JobSettlement(handler, announcer, LeasedJobs(), 10.0, structlog.stdlib.get_logger("test"))
     await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
     return [call.args[0].model_dump() for call in announcer.given_up.await_args_list]
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.settling import JobSettlement
 from shared.logs import Logger
 from shared.messaging.subscriptions import FastSubscription, settled_by
@@ -26,7 +26,7 @@ UNREADABLE = {
 async def test_it_is_taken_off_its_queue_without_a_word(payload: bytes) -> None:
     message: Any = Mock(subject="llm.do.demo.batch", data=payload, term=AsyncMock())
     log = cast(Logger, structlog.get_logger("test"))
-    settlement = JobSettlement(Mock(), Mock(), HeldJobs(), 1.0, log)
+    settlement = JobSettlement(Mock(), Mock(), LeasedJobs(), 1.0, log)
     with structlog.testing.capture_logs() as logged:
         await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
     message.term.assert_awaited_once()

@@ -16,7 +16,7 @@ from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects import dialect_of
@@ -60,7 +60,7 @@ class Runner:
         self._settings = settings or RunnerSettings()
         self._worker = Worker(SERVICE, self._needed(), self._settings, registry, log)
         self._connection, self._store = self._worker.connection, self._worker.store
-        self._jobs = HeldJobs()
+        self._jobs = LeasedJobs()
         self._pulls: list[WorkPull] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -86,8 +86,8 @@ class Runner:
         """Takes no more, lets jobs end for a while, hands the rest over."""
         await asyncio.gather(*(pull.stop() for pull in self._pulls))
         await self._ended(self._settings.slots.runner_stop_seconds)
-        for held in self._jobs:
-            held.interrupt(Interruption.HANDED_OVER)
+        for leased in self._jobs:
+            leased.interrupt(Interruption.HANDED_OVER)
         await self._ended(LEAVING_SECONDS)
         self._log.info("llm-runner leaves", unsettled=self._jobs.count)
         await cancel_all(self._tasks)

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from llm_runner.call_deadline import Interruption
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from shared.contracts import subjects
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.runs import Control
@@ -37,7 +37,7 @@ def _is_stopped(job: GenerationRequested, stop_seq: int) -> bool:
 class ControlSignals:
     """Hears `ctl.<run_id>` and closes the calls it means."""
 
-    def __init__(self, jobs: HeldJobs, log: Logger) -> None:
+    def __init__(self, jobs: LeasedJobs, log: Logger) -> None:
         self._jobs = jobs
         self._log = log
 
@@ -55,10 +55,10 @@ class ControlSignals:
         except (orjson.JSONDecodeError, AttributeError):
             self._log.warning("a control signal could not be read", subject=message.subject)
             return
-        for held in self._jobs.of_run(message.subject.partition(".")[2]):
-            if conversation not in (None, held.job.conversation_id):
+        for leased in self._jobs.of_run(message.subject.partition(".")[2]):
+            if conversation not in (None, leased.job.conversation_id):
                 continue
             if wanted == _CANCEL:
-                held.interrupt(Interruption.CANCELED)
-            elif wanted == _STOP and isinstance(seq, int) and _is_stopped(held.job, seq):
-                held.interrupt(Interruption.STOPPED)
+                leased.interrupt(Interruption.CANCELED)
+            elif wanted == _STOP and isinstance(seq, int) and _is_stopped(leased.job, seq):
+                leased.interrupt(Interruption.STOPPED)

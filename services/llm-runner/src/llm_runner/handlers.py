@@ -13,8 +13,8 @@ from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Inte
 from llm_runner.control import interruption_wanted
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
-from llm_runner.held import HeldJob
 from llm_runner.job_context import JobContext
+from llm_runner.leased_jobs import LeasedJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
 from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
 from llm_runner.purposes import build_prompt
@@ -62,76 +62,76 @@ class JobHandler:
         self._retries = retries
         self._chats = chats
 
-    async def handle(self, held: HeldJob) -> None:
+    async def handle(self, leased: LeasedJob) -> None:
         """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
-        context, generation, why, read_at = await self._read(held)
-        job, stands = held.job, standing(held.job, context.entries, generation)
+        context, generation, why, read_at = await self._read(leased)
+        job, stands = leased.job, standing(leased.job, context.entries, generation)
         await self._books.book_left_out(context, stands.result.attempt if stands.result else None)
-        ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, held.interruption}
+        ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, leased.interruption}
         failure = None if ends else self._spent_up(job, context.history)
         if not ends and failure is None:
             await self._attempt(await self._prompted(context), read_at)
             return
-        await self._announcer.asked(held.question)
+        await self._announcer.asked(leased.question)
         if stands.settled:
             await self._announcer.result(job, stands.result, context.entries)
-        elif Interruption.CANCELED in (why, held.interruption):
+        elif Interruption.CANCELED in (why, leased.interruption):
             await self._announcer.result(job, None, context.entries)
         elif failure is None:
             await self._outcomes.stopped(context)
         else:
             await self._outcomes.given_up(context, failure)
 
-    async def _read(self, held: HeldJob) -> tuple[JobContext, Generation | None, Interruption | None, float]:
+    async def _read(self, leased: LeasedJob) -> tuple[JobContext, Generation | None, Interruption | None, float]:
         """All that is known of a job, what stands under its key, what is wanted of it, and when that was read.
 
         What is wanted of an answer that nobody tried yet is read with its call about to begin: somebody waits for it.
         """
-        job, at_once = held.job, held.job.purpose in ANSWER_PURPOSES and not held.repeated
+        job, at_once = leased.job, leased.job.purpose in ANSWER_PURPOSES and not leased.repeated
         read_at = NEVER if at_once else time.monotonic()
         facts, entries, why = await asyncio.gather(
             job_facts(self._store, job),
-            self._transcript(held),
+            self._transcript(leased),
             _nothing() if at_once else self._interruption_wanted(job),
         )
-        history, generation = await self._what_was(held)
-        return JobContext(held, facts, tuple(entries), history=history), generation, why, read_at
+        history, generation = await self._what_was(leased)
+        return JobContext(leased, facts, tuple(entries), history=history), generation, why, read_at
 
-    async def broke(self, held: HeldJob, error: Exception) -> None:
+    async def broke(self, leased: LeasedJob, error: Exception) -> None:
         """An exception of our own code while the job was worked on. Raises TransientError to have it once more."""
-        job = held.job
+        job = leased.job
         facts, entries, history, generation = await asyncio.gather(
             job_facts(self._store, job),
-            self._transcript(held),
+            self._transcript(leased),
             self._histories.of(job),
             self._store.generations.get(job.key),
         )
-        context = JobContext(held, facts, tuple(entries), history=history)
-        await self._announcer.asked(held.question)
-        await self._outcomes.broke(context, held.attempt, error, standing(job, entries, generation))
+        context = JobContext(leased, facts, tuple(entries), history=history)
+        await self._announcer.asked(leased.question)
+        await self._outcomes.broke(context, leased.attempt, error, standing(job, entries, generation))
 
-    async def give_up(self, held: HeldJob, failure: Failure) -> None:
+    async def give_up(self, leased: LeasedJob, failure: Failure) -> None:
         """The end of a job that was delivered too often without any attempt's fault."""
-        facts = await job_facts(self._store, held.job)
-        entries = await self._transcript(held)
-        await self._announcer.asked(held.question)
-        await self._outcomes.given_up(JobContext(held, facts, tuple(entries)), failure)
+        facts = await job_facts(self._store, leased.job)
+        entries = await self._transcript(leased)
+        await self._announcer.asked(leased.question)
+        await self._outcomes.given_up(JobContext(leased, facts, tuple(entries)), failure)
 
     async def _attempt(self, context: JobContext, read_at: float) -> None:
         job = context.job
         provider = self._providers[job.provider]
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
         prompt = build_prompt(job, context.facts.settings, context.messages, context.facts.seed, context.memory, window)
-        attempt = context.held.attempt = Attempt(provider, job.model, prompt, context.history.attempts + 1)
+        attempt = context.leased.attempt = Attempt(provider, job.model, prompt, context.history.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
         why, _, _ = await asyncio.gather(
             self._interruption_wanted(job) if stale else _nothing(),
-            self._announcer.asked(context.held.question),
+            self._announcer.asked(context.leased.question),
             self._announcer.started(context, attempt),
         )
         if why:
-            context.held.interrupt(why)
+            context.leased.interrupt(why)
         try:
             await attempt.call(self._deadline(context), self._deltas_of(job, attempt))
         except Interrupted as interrupted:
@@ -146,7 +146,7 @@ class JobHandler:
         calls, job = self._calls, context.job
         limits = CallLimits(calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose))
         deadline = CallDeadline(job.provider, limits)
-        context.held.calls(deadline)
+        context.leased.calls(deadline)
         return deadline
 
     def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
@@ -172,15 +172,15 @@ class JobHandler:
             return _as_told(failed, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
         return None
 
-    async def _what_was(self, held: HeldJob) -> tuple[AttemptHistory, Generation | None]:
+    async def _what_was(self, leased: LeasedJob) -> tuple[AttemptHistory, Generation | None]:
         """On the common path nothing was, and nothing is read."""
-        if not held.repeated:
+        if not leased.repeated:
             return NO_ATTEMPTS, None
-        return await asyncio.gather(self._histories.of(held.job), self._store.generations.get(held.job.key))
+        return await asyncio.gather(self._histories.of(leased.job), self._store.generations.get(leased.job.key))
 
-    async def _transcript(self, held: HeldJob) -> list[Entry]:
+    async def _transcript(self, leased: LeasedJob) -> list[Entry]:
         """What stands; before the first attempt at an answer nothing can stand above its question."""
-        conversation, question = held.job.conversation_id, None if held.repeated else held.question
+        conversation, question = leased.job.conversation_id, None if leased.repeated else leased.question
         return await self._store.entries.transcript(conversation, question) if conversation else []
 
     async def _interruption_wanted(self, job: GenerationRequested) -> Interruption | None:
@@ -200,7 +200,7 @@ class JobHandler:
             if self._is_long(context)
             else None
         )
-        if context.held.interruption is Interruption.HANDED_OVER:
+        if context.leased.interruption is Interruption.HANDED_OVER:
             raise HandedOver
         return replace(context, messages=tuple(messages), memory=memory)
 

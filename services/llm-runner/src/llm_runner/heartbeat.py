@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import interruption_wanted
-from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from llm_runner.orphans import Orphans
 from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.words import Lane
@@ -27,7 +27,7 @@ from shared.topology.streams import ack_wait
 class Heartbeat:
     """One lane's heartbeat."""
 
-    def __init__(self, lane: Lane, jobs: HeldJobs, connection: Connection, store: Store, log: Logger) -> None:
+    def __init__(self, lane: Lane, jobs: LeasedJobs, connection: Connection, store: Store, log: Logger) -> None:
         self._lane = lane
         self._jobs = jobs
         self._connection = connection
@@ -40,10 +40,10 @@ class Heartbeat:
         """Beats until it is cancelled."""
         while True:
             await asyncio.sleep(self._every)
-            jobs = [held for held in self._jobs.of_lane(self._lane) if not held.lost and not held.overdue]
+            jobs = [leased for leased in self._jobs.of_lane(self._lane) if not leased.lost and not leased.overdue]
             try:
                 await self._keep_alive(jobs)
-                await self._look([held for held in jobs if time.monotonic() - held.began > self._every])
+                await self._look([leased for leased in jobs if time.monotonic() - leased.began > self._every])
             except NatsError as error:
                 self._log.warning("jobs could not be kept alive", lane=self._lane, error=repr(error))
             except StoreUnavailable as error:
@@ -51,33 +51,33 @@ class Heartbeat:
                 self._orphans.store_was_away()
                 self._log.warning("jobs in flight were not looked up", lane=self._lane, error=str(error))
 
-    async def _keep_alive(self, jobs: list[HeldJob]) -> None:
+    async def _keep_alive(self, jobs: list[LeasedJob]) -> None:
         # While the broker is away nothing reaches it, so nothing counts as a sign of life.
         if self._connection.connected:
-            for held in jobs:
-                await held.keep_alive()
+            for leased in jobs:
+                await leased.keep_alive()
 
-    async def _look(self, jobs: list[HeldJob]) -> None:
+    async def _look(self, jobs: list[LeasedJob]) -> None:
         if not jobs:
             return
-        conversations = list({held.job.conversation_id for held in jobs if held.job.conversation_id})
+        conversations = list({leased.job.conversation_id for leased in jobs if leased.job.conversation_id})
         ends = await self._store.entries.ends(conversations)
-        run_ids = list({held.job.run_id for held in jobs})
+        run_ids = list({leased.job.run_id for leased in jobs})
         controls = await asyncio.gather(*(self._store.runs.control(run_id) for run_id in run_ids))
         wanted = dict(zip(run_ids, controls, strict=True))
-        for held in jobs:
-            if _taken(held, ends):
-                held.interrupt(Interruption.BEATEN)
-            elif why := interruption_wanted(held.job, wanted[held.job.run_id]):
-                held.interrupt(why)
-        for held in await self._orphans.among(jobs):
-            self._log.info("nobody reads it any more", job=held.job.key)
-            held.interrupt(Interruption.STOPPED)
+        for leased in jobs:
+            if _taken(leased, ends):
+                leased.interrupt(Interruption.BEATEN)
+            elif why := interruption_wanted(leased.job, wanted[leased.job.run_id]):
+                leased.interrupt(why)
+        for leased in await self._orphans.among(jobs):
+            self._log.info("nobody reads it any more", job=leased.job.key)
+            leased.interrupt(Interruption.STOPPED)
 
 
-def _taken(held: HeldJob, ends: dict[str, End]) -> bool:
+def _taken(leased: LeasedJob, ends: dict[str, End]) -> bool:
     """Whether a message or an `ended` stands where the job's result would."""
-    job = held.job
+    job = leased.job
     last = ends.get(job.conversation_id or "")
     if last is None or job.pass_number:
         return False

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llm_runner.attempt_history import NO_ATTEMPTS, AttemptHistory
 from llm_runner.facts import JobFacts
-from llm_runner.held import HeldJob
+from llm_runner.leased_jobs import LeasedJob
 from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
@@ -17,7 +17,7 @@ class JobContext:
     `memory` is the summary of what is old of a chat, where it has one.
     """
 
-    held: HeldJob
+    leased: LeasedJob
     facts: JobFacts
     entries: tuple[Entry, ...]
     messages: tuple[Entry, ...] = ()
@@ -26,9 +26,9 @@ class JobContext:
 
     @property
     def job(self) -> GenerationRequested:
-        return self.held.job
+        return self.leased.job
 
     @property
     def first(self) -> bool:
         """Whether job and call are the generation's first: nothing else was spent on it."""
-        return not self.held.repeated
+        return not self.leased.repeated

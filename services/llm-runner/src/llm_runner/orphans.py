@@ -10,7 +10,7 @@ import asyncio
 import time
 from datetime import datetime
 
-from llm_runner.held import HeldJob
+from llm_runner.leased_jobs import LeasedJob
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.storage import Store
 
@@ -30,16 +30,16 @@ class Orphans:
         """Nobody could renew a lease: what looks abandoned may not be."""
         self._store_away_at = time.monotonic()
 
-    async def among(self, jobs: list[HeldJob]) -> list[HeldJob]:
+    async def among(self, jobs: list[LeasedJob]) -> list[LeasedJob]:
         """Those of the jobs whose answer nobody reads. Raises StoreUnavailable."""
-        answers = [held for held in jobs if held.job.purpose in ANSWER_PURPOSES and held.call_began is not None]
+        answers = [leased for leased in jobs if leased.job.purpose in ANSWER_PURPOSES and leased.call_began is not None]
         if not answers:
             self._seen.clear()
             return []
-        run_ids = list({held.job.run_id for held in answers})
+        run_ids = list({leased.job.run_id for leased in answers})
         self._note(await self._store.readers.read_at(run_ids), run_ids)
-        patience = await asyncio.gather(*(self._patience(held) for held in answers))
-        return [held for held, seconds in zip(answers, patience, strict=True) if self._unread_for(held) > seconds]
+        patience = await asyncio.gather(*(self._patience(leased) for leased in answers))
+        return [leased for leased, seconds in zip(answers, patience, strict=True) if self._unread_for(leased) > seconds]
 
     def _note(self, leases: dict[str, datetime], run_ids: list[str]) -> None:
         """A lease that stands as it stood was not renewed since it was first seen so."""
@@ -51,13 +51,13 @@ class Orphans:
                 before = seen.get(run_id)
                 self._seen[run_id] = before if before is not None and before[0] == read_at else (read_at, moment)
 
-    def _unread_for(self, held: HeldJob) -> float:
-        _, changed = self._seen.get(held.job.run_id, (None, 0.0))
-        return time.monotonic() - max(held.call_began or 0.0, changed, self._store_away_at)
+    def _unread_for(self, leased: LeasedJob) -> float:
+        _, changed = self._seen.get(leased.job.run_id, (None, 0.0))
+        return time.monotonic() - max(leased.call_began or 0.0, changed, self._store_away_at)
 
-    async def _patience(self, held: HeldJob) -> float:
+    async def _patience(self, leased: LeasedJob) -> float:
         """For how long the answer is written on without a reader; for ever where that is not asked for."""
-        settings = await self._store.runs.settings(held.job.run_id)
+        settings = await self._store.runs.settings(leased.job.run_id)
         orphan_seconds = settings.scenarios[0].orphan_seconds if settings else None
         if orphan_seconds is None:
             return float("inf")

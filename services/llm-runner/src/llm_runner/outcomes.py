@@ -82,7 +82,7 @@ class Outcomes:
 
     async def stored(self, context: JobContext, attempt: Attempt, finish_reason: str | None) -> None:
         """Inserts the result. Lost, it books what it cost and says what stands there instead (step 6)."""
-        context.held.result_is_in()
+        context.leased.result_is_in()
         result = _result(context, attempt, finish_reason)
         if await self._insert(result):
             await self._announcer.result(context.job, result, _with(context, result), first=context.first)
@@ -136,13 +136,13 @@ class Outcomes:
     async def _try_again(
         self, context: JobContext, attempt: Attempt, failure: ProviderFailure, delay: timedelta
     ) -> None:
-        if context.held.stopped:
+        if context.leased.stopped:
             await self.stopped(context)
         elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
             raise TryAgain(failure, delay)
         else:
             await self._schedule(context.job, attempt, delay)
-            if context.held.stopped:
+            if context.leased.stopped:
                 # Whoever stopped it looked for the job before it stood there.
                 await self.stopped(context)
 

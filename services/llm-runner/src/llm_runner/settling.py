@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from llm_runner.announcing import Announcer
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.handlers import JobHandler
-from llm_runner.held import HeldJob, HeldJobs
+from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from shared.contracts import subjects
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
@@ -41,7 +41,7 @@ class JobSettlement:
     """Has the job of a message handled, kept alive with the others in hand, and settles it."""
 
     def __init__(
-        self, handler: JobHandler, announcer: Announcer, jobs: HeldJobs, limit_seconds: float, log: Logger
+        self, handler: JobHandler, announcer: Announcer, jobs: LeasedJobs, limit_seconds: float, log: Logger
     ) -> None:
         self._handler = handler
         self._announcer = announcer
@@ -52,81 +52,84 @@ class JobSettlement:
     async def on_job(self, job: GenerationRequested, delivery: Delivery) -> None:
         """Holds the job until its message is settled, and has it handled."""
         message = delivery.message
-        held = HeldJob(message, job, ack_wait(job.lane), self._limit)
-        self._jobs.add(held)
-        await self._handler.handle(held)
+        leased = LeasedJob(message, job, ack_wait(job.lane), self._limit)
+        self._jobs.add(leased)
+        await self._handler.handle(leased)
 
     async def run(self, message: Msg, handler: Awaitable[object]) -> None:
         """Awaits the handler, which is `on_job` behind the reading of the message, and settles it by how it ended."""
         try:
             await settled(message, handler, lambda: self._lost(message), self._settle, self._log)
         finally:
-            held = self._jobs.of(message)
-            if held is not None:
-                self._jobs.remove(held)
+            leased = self._jobs.of(message)
+            if leased is not None:
+                self._jobs.remove(leased)
 
     def _lost(self, message: Msg) -> bool:
-        held = self._jobs.of(message)
-        return held is not None and held.lost
+        leased = self._jobs.of(message)
+        return leased is not None and leased.lost
 
     async def _settle(self, message: Msg, error: Exception | None) -> None:
-        held = self._jobs.of(message)
-        if held is None:
+        leased = self._jobs.of(message)
+        if leased is None:
             self._log.error("not a job, terminated", subject=message.subject, error=str(error))
             await message.term()
         elif error is None:
-            await confirm(held.message)
+            await confirm(leased.message)
         elif isinstance(error, UnknownRun):
-            await self._drop(held)
+            await self._drop(leased)
         elif not isinstance(error, PASSING):
-            await self._broke(held, error)
-        elif held.delivery >= DELIVERY_CAP:
-            await self._give_up(held, error)
+            await self._broke(leased, error)
+        elif leased.delivery >= DELIVERY_CAP:
+            await self._give_up(leased, error)
         else:
-            await self._give_back(held, error)
+            await self._give_back(leased, error)
 
-    async def _drop(self, held: HeldJob) -> None:
+    async def _drop(self, leased: LeasedJob) -> None:
         """Nobody waits for what belongs to a run that is forgotten, and none of its words go into a letter."""
-        self._log.info("job of a run that is gone", job=held.job.key, run_id=held.job.run_id)
-        await confirm(held.message)
+        self._log.info("job of a run that is gone", job=leased.job.key, run_id=leased.job.run_id)
+        await confirm(leased.message)
 
-    async def _broke(self, held: HeldJob, error: Exception) -> None:
-        self._log.error("llm-runner failed by itself", job=held.job.key, kind=type(error).__name__, exc_info=error)
-        await self._end(held, self._handler.broke(held, error))
+    async def _broke(self, leased: LeasedJob, error: Exception) -> None:
+        self._log.error("llm-runner failed by itself", job=leased.job.key, kind=type(error).__name__, exc_info=error)
+        await self._end(leased, self._handler.broke(leased, error))
 
-    async def _bury(self, held: HeldJob, error: Exception) -> None:
+    async def _bury(self, leased: LeasedJob, error: Exception) -> None:
         """A job whose end cannot be stored either."""
-        job, failure = held.job, Failure(code=INTERNAL, message=f"llm-runner failed by itself ({type(error).__name__})")
+        job, failure = (
+            leased.job,
+            Failure(code=INTERNAL, message=f"llm-runner failed by itself ({type(error).__name__})"),
+        )
         self._log.error("job given up", job=job.key, run_id=job.run_id, exc_info=error)
         await self._announcer.given_up(dead_letter_of(job, failure))
-        await confirm(held.message)
+        await confirm(leased.message)
 
-    async def _give_up(self, held: HeldJob, error: Exception) -> None:
-        self._log.error("job given up, delivered too often", job=held.job.key, exc_info=error)
-        message = f"gave up after {held.delivery} deliveries: {error}"
-        await self._end(held, self._handler.give_up(held, Failure(code=UNAVAILABLE, message=message)))
+    async def _give_up(self, leased: LeasedJob, error: Exception) -> None:
+        self._log.error("job given up, delivered too often", job=leased.job.key, exc_info=error)
+        message = f"gave up after {leased.delivery} deliveries: {error}"
+        await self._end(leased, self._handler.give_up(leased, Failure(code=UNAVAILABLE, message=message)))
 
-    async def _end(self, held: HeldJob, ending: Awaitable[None]) -> None:
+    async def _end(self, leased: LeasedJob, ending: Awaitable[None]) -> None:
         """Settles a job by how its end could be made."""
         try:
             await ending
         except PASSING as again:
-            await self._give_back(held, again)
+            await self._give_back(leased, again)
         except UnknownRun:
-            await self._drop(held)
+            await self._drop(leased)
         except Exception as still:  # noqa: BLE001 - not even its end can be made: it must not be called again for that
-            await self._bury(held, still)
+            await self._bury(leased, still)
         else:
-            await confirm(held.message)
+            await confirm(leased.message)
 
-    async def _give_back(self, held: HeldJob, error: Exception) -> None:
+    async def _give_back(self, leased: LeasedJob, error: Exception) -> None:
         known = isinstance(error, TransientError)
         level = self._log.info if known else self._log.error
-        level("job given back", job=held.job.key, error=repr(error), exc_info=None if known else error)
-        delay = give_back_delay(held.message, error)
+        level("job given back", job=leased.job.key, error=repr(error), exc_info=None if known else error)
+        delay = give_back_delay(leased.message, error)
         if known:
-            delay = min(LONGEST_DELAY_SECONDS, delay * SLOWER_BY ** min(held.delivery - 1, SLOWER_TIMES))
-        await held.message.nak(delay=delay)
+            delay = min(LONGEST_DELAY_SECONDS, delay * SLOWER_BY ** min(leased.delivery - 1, SLOWER_TIMES))
+        await leased.message.nak(delay=delay)
 
 
 JOBS = Trigger("llm-<provider>-<lane>", subjects.JOBS, JobSettlement.on_job, fast=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from llm_runner.held import HeldJobs
+from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.providers.watched import WatchedProvider
 
 
-def vitals(providers: Mapping[str, WatchedProvider], jobs: HeldJobs) -> dict[str, object]:
+def vitals(providers: Mapping[str, WatchedProvider], jobs: LeasedJobs) -> dict[str, object]:
     """How each provider does, and how many jobs of it are in hand."""
     return {"providers": {name: watched.health(jobs.in_flight(name)) for name, watched in providers.items()}}

@@ -109,9 +109,9 @@ class MaskedText:
 
     def end(self) -> str:
         """What was held back, once nothing follows."""
-        held, self._held = self._held, ""
+        leased, self._held = self._held, ""
         half, self._half = self._half, ""
-        masked = MASK if len(self._before + held) >= SHORTEST_PART and held else held
+        masked = MASK if len(self._before + leased) >= SHORTEST_PART and leased else leased
         return masked + ("\ufffd" if half else "")
 
     def _characters(self, piece: str) -> str:

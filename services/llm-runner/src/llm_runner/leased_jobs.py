@@ -11,7 +11,7 @@ from shared.contracts.words import Lane
 from shared.contracts.work import GenerationRequested
 
 
-class HeldJob:
+class LeasedJob:
     """One delivery of a job, from its arrival to its settlement.
 
     A holder that gave no sign of life for longer than `ack_wait` (a frozen process) has lost the job for ever: a
@@ -76,42 +76,42 @@ class HeldJob:
         self._deadline = None
 
 
-class HeldJobs:
+class LeasedJobs:
     """Every job in hand, found by its run, or by its message."""
 
     def __init__(self) -> None:
-        self._by_run: dict[str, set[HeldJob]] = {}
-        self._by_message: dict[int, HeldJob] = {}
+        self._by_run: dict[str, set[LeasedJob]] = {}
+        self._by_message: dict[int, LeasedJob] = {}
 
     @property
     def count(self) -> int:
         return len(self._by_message)
 
-    def add(self, held: HeldJob) -> None:
-        self._by_run.setdefault(held.job.run_id, set()).add(held)
+    def add(self, leased: LeasedJob) -> None:
+        self._by_run.setdefault(leased.job.run_id, set()).add(leased)
         # A message of nats-py has no hash; that of a job in hand is kept, so that its identity is its own.
-        self._by_message[id(held.message)] = held
+        self._by_message[id(leased.message)] = leased
 
-    def remove(self, held: HeldJob) -> None:
-        del self._by_message[id(held.message)]
-        jobs = self._by_run[held.job.run_id]
-        jobs.remove(held)
+    def remove(self, leased: LeasedJob) -> None:
+        del self._by_message[id(leased.message)]
+        jobs = self._by_run[leased.job.run_id]
+        jobs.remove(leased)
         if not jobs:
-            del self._by_run[held.job.run_id]
+            del self._by_run[leased.job.run_id]
 
-    def of(self, message: Msg) -> HeldJob | None:
+    def of(self, message: Msg) -> LeasedJob | None:
         """The job of a message that is in hand."""
         return self._by_message.get(id(message))
 
-    def of_run(self, run_id: str) -> tuple[HeldJob, ...]:
+    def of_run(self, run_id: str) -> tuple[LeasedJob, ...]:
         return tuple(self._by_run.get(run_id, ()))
 
-    def of_lane(self, lane: Lane) -> list[HeldJob]:
-        return [held for held in self if held.job.lane is lane]
+    def of_lane(self, lane: Lane) -> list[LeasedJob]:
+        return [leased for leased in self if leased.job.lane is lane]
 
     def in_flight(self, provider: str) -> int:
-        return sum(1 for held in self if held.job.provider == provider)
+        return sum(1 for leased in self if leased.job.provider == provider)
 
-    def __iter__(self) -> Iterator[HeldJob]:
+    def __iter__(self) -> Iterator[LeasedJob]:
         for jobs in tuple(self._by_run.values()):
             yield from tuple(jobs)
