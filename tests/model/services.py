@@ -10,7 +10,6 @@ from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.attempt_history import AttemptHistories
-from llm_runner.booking import Books
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
@@ -21,6 +20,7 @@ from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.settling import JobSettlement
+from llm_runner.usage_ledger import UsageLedger
 from model.broker import Broker, MemoryClient
 from model.documents import MemoryStore, Table
 from model.loops import Clock, Process
@@ -218,7 +218,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     publisher = Publisher(client)
     announcer = Announcer(publisher)
     providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
-    books = Books(store, announcer, providers, ORCHESTRATOR.expected_output_tokens)
+    books = UsageLedger(store, announcer, providers, ORCHESTRATOR.expected_output_tokens)
     outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
     deltas = DeltaPublisher(cast(TextSink, client), log)
     histories = AttemptHistories(client, store)

@@ -7,7 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
-from llm_runner.booking import Books
+from llm_runner.usage_ledger import UsageLedger
 from shared.contracts import subjects
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import generation_key
@@ -53,7 +53,7 @@ async def test_real_figures_are_told_where_their_estimate_was(
     made = run()
     await store.runs.insert(made)
     await end_run(store, publisher, made.id)
-    books, real = Books(store, Announcer(publisher), {}, 200), beaten_report(made)
+    books, real = UsageLedger(store, Announcer(publisher), {}, 200), beaten_report(made)
     await books.book(real.model_copy(update={"usage": Usage(prompt_tokens=1), "estimated": True}))
     await books.book(real)
     told = [one async for one in history.read(client, subjects.WORK, subjects.DONE_ORCHESTRATOR)]
@@ -65,7 +65,7 @@ async def test_row_of_a_report_is_told_after_its_runs_end_only(
 ) -> None:
     made = run()
     await store.runs.insert(made)
-    books = Books(store, Announcer(publisher), {}, 200)
+    books = UsageLedger(store, Announcer(publisher), {}, 200)
     await books.book(beaten_report(made))
     await end_run(store, publisher, made.id)
     late = beaten_report(made)

@@ -10,7 +10,6 @@ from nats.aio.client import Client
 
 from llm_runner.announcing import Announcer
 from llm_runner.attempt_history import AttemptHistories
-from llm_runner.booking import Books
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
@@ -26,6 +25,7 @@ from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.settling import JOBS, JobSettlement
+from llm_runner.usage_ledger import UsageLedger
 from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
@@ -111,14 +111,14 @@ class Runner:
     def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
         publisher = Publisher(client)
         announcer = Announcer(publisher)
-        books = Books(self._store, announcer, providers, self._settings.output.expected_output_tokens)
-        outcomes = Outcomes(self._store, publisher, announcer, books, self._settings.retries, self._redaction)
+        ledger = UsageLedger(self._store, announcer, providers, self._settings.output.expected_output_tokens)
+        outcomes = Outcomes(self._store, publisher, announcer, ledger, self._settings.retries, self._redaction)
         histories = AttemptHistories(client, self._store)
         handler = JobHandler(
             self._store,
             histories,
             announcer,
-            books,
+            ledger,
             outcomes,
             deltas,
             providers,

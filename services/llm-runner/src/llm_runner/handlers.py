@@ -8,7 +8,6 @@ from dataclasses import replace
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BROKEN, LOST, NO_ATTEMPTS, AttemptHistories, AttemptHistory
-from llm_runner.booking import Books
 from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
 from llm_runner.control import interruption_wanted
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
@@ -21,6 +20,7 @@ from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
+from llm_runner.usage_ledger import UsageLedger
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
@@ -43,7 +43,7 @@ class JobHandler:
         store: Store,
         histories: AttemptHistories,
         announcer: Announcer,
-        books: Books,
+        ledger: UsageLedger,
         outcomes: Outcomes,
         deltas: DeltaPublisher,
         providers: dict[str, Provider],
@@ -54,7 +54,7 @@ class JobHandler:
         self._store = store
         self._histories = histories
         self._announcer = announcer
-        self._books = books
+        self._ledger = ledger
         self._outcomes = outcomes
         self._deltas = deltas
         self._providers = providers
@@ -66,7 +66,7 @@ class JobHandler:
         """Returns when the job may be acknowledged. Raises TransientError to have it again, PermanentError for none."""
         context, generation, why, read_at = await self._read(leased)
         job, stands = leased.job, standing(leased.job, context.entries, generation)
-        await self._books.book_left_out(context, stands.result.attempt if stands.result else None)
+        await self._ledger.book_left_out(context, stands.result.attempt if stands.result else None)
         ends = stands.settled or {Interruption.CANCELED, Interruption.STOPPED} & {why, leased.interruption}
         failure = None if ends else self._spent_up(job, context.history)
         if not ends and failure is None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from llm_runner.announcing import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, FAILED, LOST
-from llm_runner.booking import Books
 from llm_runner.call_deadline import Interruption
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.job_context import JobContext
@@ -29,6 +28,7 @@ from llm_runner.results import (
 )
 from llm_runner.retrying import BrokeOff, GiveUp, Retry, TryAgain, after_failure
 from llm_runner.settings import RetrySettings
+from llm_runner.usage_ledger import UsageLedger
 from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.record import now
 from shared.contracts.transcript import Entry, Failure
@@ -69,14 +69,14 @@ class Outcomes:
         store: Store,
         publisher: Publisher,
         announcer: Announcer,
-        books: Books,
+        ledger: UsageLedger,
         retries: RetrySettings,
         redaction: Redaction | None = None,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._announcer = announcer
-        self._books = books
+        self._ledger = ledger
         self._retries = retries
         self._redaction = redaction or Redaction()
 
@@ -101,18 +101,18 @@ class Outcomes:
         elif why is Interruption.BEATEN:
             await self._beaten(context, attempt)
         elif why is Interruption.CANCELED:
-            await self._books.book(usage_row(context.job, context.facts.tenant, attempt, CANCELED, None))
+            await self._ledger.book(usage_row(context.job, context.facts.tenant, attempt, CANCELED, None))
             await self._announcer.discarded(context.job, attempt, CANCELED, "none")
             await self._announcer.result(context.job, None, context.entries)
         else:
-            await self._books.book(usage_row(context.job, context.facts.tenant, attempt, LOST, "handed over"))
+            await self._ledger.book(usage_row(context.job, context.facts.tenant, attempt, LOST, "handed over"))
             await self._announcer.discarded(context.job, attempt, "handed_over", "retry")
             raise HandedOver
 
     async def failed(self, context: JobContext, attempt: Attempt, failure: ProviderFailure) -> None:
         """Books the attempt; then the next one after its back-off, or the end of the generation."""
         job, facts = context.job, context.facts
-        await self._books.book(
+        await self._ledger.book(
             # Whatever it says of the end: an answer that has begun was paid for.
             usage_row(
                 job,
@@ -158,7 +158,7 @@ class Outcomes:
         """
         job, failure = context.job, _own_failure(context.job, attempt, error)
         reason = f"{failure.code}: {failure.message}"
-        await self._books.book(broken_row(job, context.facts.tenant, attempt, reason))
+        await self._ledger.book(broken_row(job, context.facts.tenant, attempt, reason))
         again = context.history.count(BROKEN) < REPETITIONS and not isinstance(error, PermanentError)
         if attempt is not None:
             await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
@@ -189,7 +189,7 @@ class Outcomes:
         await self._put(context, stopped_message(context.job, context.facts))
 
     async def _beaten(self, context: JobContext, attempt: Attempt) -> None:
-        await self._books.book(usage_row(context.job, context.facts.tenant, attempt, BEATEN, None))
+        await self._ledger.book(usage_row(context.job, context.facts.tenant, attempt, BEATEN, None))
         await self._announcer.discarded(context.job, attempt, BEATEN, "none")
         await self._tell_what_stands(context.job)
 

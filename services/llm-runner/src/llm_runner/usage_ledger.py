@@ -12,7 +12,7 @@ from shared.routing.estimates import text_tokens
 from shared.storage import Store
 
 
-class Books:
+class UsageLedger:
     """Writes usage rows, and says so where the conversation's totals may have been taken before."""
 
     def __init__(
