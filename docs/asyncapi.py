@@ -15,7 +15,7 @@ from typing import Any
 from faststream.nats import NatsBroker
 from faststream.specification import AsyncAPI
 
-from llm_runner.settling import JOBS
+from llm_runner.job_settlement import JOBS
 from orchestrator.handlers import TRIGGERS as LOOKS
 from shared.contracts import events, subjects
 from shared.contracts.deltas import Delta

@@ -14,12 +14,12 @@ from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
+from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
 from llm_runner.settings import CallSettings, RetrySettings
-from llm_runner.settling import JobSettlement
 from llm_runner.usage_ledger import UsageLedger
 from model.broker import Broker, MemoryClient
 from model.documents import MemoryStore, Table

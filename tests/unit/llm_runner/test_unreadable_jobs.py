@@ -8,8 +8,8 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
+from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
-from llm_runner.settling import JobSettlement
 from shared.logs import Logger
 from shared.messaging.subscriptions import FastSubscription, settled_by
 

@@ -15,6 +15,7 @@ from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
 from llm_runner.heartbeat import Heartbeat
+from llm_runner.job_settlement import JOBS, JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.client import HttpProvider
@@ -24,7 +25,6 @@ from llm_runner.providers.read_ticker import ReadTicker
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
-from llm_runner.settling import JOBS, JobSettlement
 from llm_runner.usage_ledger import UsageLedger
 from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all

@@ -7,8 +7,8 @@ import pytest
 import structlog
 from nats.aio.msg import Msg
 
+from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
-from llm_runner.settling import JobSettlement
 from shared.contracts.record import now
 from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested, PromptMessage
