@@ -34,8 +34,8 @@ class Bug:
 BUGS = {
     "ack-before-insert": Bug(
         "llm_runner/outcomes.py",
-        "        result = _result(case, attempt, finish_reason)\n",
-        "        result = _result(case, attempt, finish_reason)\n        await case.held.message.ack()\n",
+        "        result = _result(context, attempt, finish_reason)\n",
+        "        result = _result(context, attempt, finish_reason)\n        await context.leased.message.ack()\n",
     ),
     "overwritten-message": Bug(
         "shared/storage/entries.py",
@@ -48,7 +48,7 @@ BUGS = {
     ),
     "done-not-republished": Bug(
         "llm_runner/handlers.py",
-        "        if stands.settled:\n            await self._announcer.result(job, stands.result, case.entries)\n",
+        "        if stands.settled:\n            await self._announcer.result(job, stands.result, context.entries)\n",
         "        if stands.settled:\n            return\n",
         "kill stalled",
     ),
