@@ -8,7 +8,21 @@ from shared.messaging.publisher import Publisher
 from shared.storage import Store
 
 REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "reports")
-READS = ("get", "of_", "read", "settings", "control", "heads", "at", "begun", "transcript", "unended", "last_activity")
+READS = (
+    "get",
+    "of_",
+    "read",
+    "assignment",
+    "settings",
+    "some",
+    "control",
+    "heads",
+    "at",
+    "begun",
+    "transcript",
+    "unended",
+    "last_activity",
+)
 
 
 class Died(TransientError):
