@@ -18,6 +18,7 @@ from llm_runner.heartbeat import Heartbeat
 from llm_runner.job_settlement import JOBS, JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
+from llm_runner.provider_health import provider_health
 from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects import dialect_of
 from llm_runner.providers.provider import Provider
@@ -26,7 +27,6 @@ from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.watched import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.usage_ledger import UsageLedger
-from llm_runner.vitals import vitals
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.contracts.words import Lane
@@ -80,7 +80,7 @@ class Runner:
         await ControlSignals(self._jobs, self._log).start(client)
         beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
         duties = [*(beat.run() for beat in beats), *(pull.run() for pull in self._pulls)]
-        return Work(duties, self._leave, partial(vitals, providers, self._jobs))
+        return Work(duties, self._leave, partial(provider_health, providers, self._jobs))
 
     async def _leave(self) -> None:
         """Takes no more, lets jobs end for a while, hands the rest over."""

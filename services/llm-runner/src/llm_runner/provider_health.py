@@ -6,6 +6,6 @@ from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.providers.watched import WatchedProvider
 
 
-def vitals(providers: Mapping[str, WatchedProvider], jobs: LeasedJobs) -> dict[str, object]:
+def provider_health(providers: Mapping[str, WatchedProvider], jobs: LeasedJobs) -> dict[str, object]:
     """How each provider does, and how many jobs of it are in hand."""
     return {"providers": {name: watched.health(jobs.in_flight(name)) for name, watched in providers.items()}}
