@@ -13,8 +13,8 @@ from llm_runner.attempt_history import AttemptHistories
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
-from llm_runner.heartbeat import Heartbeat
 from llm_runner.job_settlement import JobSettlement
+from llm_runner.keepalive import JobKeepAlive
 from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.prompt import Prompt
@@ -227,7 +227,7 @@ def _runner(process: Process, around: Surroundings) -> Service:
     settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
     connection = cast(Connection, _Connected())
     for lane in Lane:
-        process.start(Heartbeat(lane, jobs, connection, store, log).run())
+        process.start(JobKeepAlive(lane, jobs, connection, store, log).run())
     takes = _takes(settlement, {f"llm.do.demo.{lane}": settlement.on_job for lane in Lane})
     return Service(takes, quiet, jobs=jobs, signals=ControlSignals(jobs, log))
 

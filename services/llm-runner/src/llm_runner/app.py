@@ -14,8 +14,8 @@ from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.handlers import JobHandler
-from llm_runner.heartbeat import Heartbeat
 from llm_runner.job_settlement import JOBS, JobSettlement
+from llm_runner.keepalive import JobKeepAlive
 from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.provider_health import provider_health
@@ -78,7 +78,7 @@ class Runner:
         jobs = FastSubscription(broker.middlewares, JOBS.handler(settlement), broker.context)
         self._pulls = [self._pull(client, name, lane, jobs.consume) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
-        beats = [Heartbeat(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
+        beats = [JobKeepAlive(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]
         duties = [*(beat.run() for beat in beats), *(pull.run() for pull in self._pulls)]
         return Work(duties, self._leave, partial(provider_health, providers, self._jobs))
 

@@ -24,7 +24,7 @@ from shared.storage.entries import End
 from shared.topology.streams import ack_wait
 
 
-class Heartbeat:
+class JobKeepAlive:
     """One lane's heartbeat."""
 
     def __init__(self, lane: Lane, jobs: LeasedJobs, connection: Connection, store: Store, log: Logger) -> None:
