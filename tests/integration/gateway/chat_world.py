@@ -11,6 +11,7 @@ import httpx
 
 from integration.gateway.event_stream_world import Instance, World, world
 from shared.contracts import subjects
+from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
 from shared.contracts.record import now
 from shared.contracts.runs import Run
@@ -101,19 +102,7 @@ class Engine:
     async def write(self, text: str, attempt: str = "a1") -> None:
         """Publishes text as llm-runner does; confirmed here, so that tests know that it stands."""
         number = self.numbers[attempt] = self.numbers.get(attempt, -1) + 1
-        body = {
-            "type": "delta",
-            "schemaVersion": 1,
-            "runId": self.run_id,
-            "conversationId": self.run_id,
-            "seq": self.seq,
-            "purpose": "chat",
-            "attempt": attempt,
-            "at": "2026-11-21T10:00:00.000Z",
-            "i": number,
-            "text": text,
-        }
-        payload = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = DeltaEncoder(self.run_id, self.run_id, self.seq, Purpose.CHAT, attempt).encode(number, text)
         stream = self.here.client.jetstream(timeout=5)
         await stream.publish(subjects.text(self.run_id, self.run_id), payload)
 

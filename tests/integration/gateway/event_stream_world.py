@@ -16,6 +16,7 @@ from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
 from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
+from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.events import (
     AgentShown,
     ConversationEnded,
@@ -30,7 +31,7 @@ from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.contracts.transcript import Failure, Usage, UsageView
-from shared.contracts.words import EndedReason, RunKind, RunStatus, Side
+from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Side
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher
@@ -235,8 +236,7 @@ class Story:
     async def delta(self, text: str, index: int = 1, seq: int = 1, i: int = 0) -> int:
         """Publishes text; confirmed here, so that the test knows where it stands."""
         conversation = conversation_id(self.run.id, index)
-        body = f'{{"type":"delta","runId":"{self.run.id}","conversationId":"{conversation}","seq":{seq},"i":{i},'
-        payload = f'{body}"text":"{text}"}}'.encode()
+        payload = DeltaEncoder(self.run.id, conversation, seq, Purpose.TURN, f"a{seq}").encode(i, text)
         stream = self.connection.client.jetstream(timeout=5)
         ack = await stream.publish(subjects.text(self.run.id, conversation), payload)
         self.told.append((ack.seq, "delta"))
