@@ -13,11 +13,11 @@ import orjson
 from nats.aio.client import Client
 
 from shared.contracts import subjects
+from shared.contracts.enums import EntryKind, Purpose, RunKind
 from shared.contracts.generations import Generation
 from shared.contracts.identity import content_hash
 from shared.contracts.runs import Run
 from shared.contracts.transcript import MESSAGE_EVENT_LIMIT, Entry
-from shared.contracts.words import EntryKind, Purpose, RunKind
 from shared.ending import total_usage
 from shared.messaging import history
 from shared.storage import Store

@@ -26,11 +26,11 @@ from local_stack.processes import Process
 from local_stack.services import GATEWAY, SERVICES
 from local_stack.stack import Stack
 from shared.contracts import subjects
+from shared.contracts.enums import RunKind
 from shared.contracts.identity import conversation_id, new_id
-from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.settings import MongoSettings
 from shared.storage import Store
 

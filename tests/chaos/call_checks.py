@@ -7,9 +7,9 @@ from chaos.evidence import Evidence
 from chaos.hostile_provider import RETRIES
 from chaos.ledger import FINISHED, Call
 from chaos.world import CONCURRENCY
+from shared.contracts.enums import Purpose
 from shared.contracts.identity import generation_key
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Purpose
 
 CANCEL_GRACE_SECONDS = 1.0
 ACK_WAIT_SECONDS = 15.0

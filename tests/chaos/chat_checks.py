@@ -7,9 +7,9 @@ from chaos.chaos_log import Asked, Chat, Heard
 from chaos.evidence import Evidence
 from chaos.people import EDIT, REGENERATE
 from chaos.ui_stream_reader import counted
+from shared.contracts.enums import EntryKind, Side
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage, fold
-from shared.contracts.words import EntryKind, Side
 from shared.ending import total_usage
 
 ENDED_BY = {"stopped": "abort", "error": "error"}

@@ -19,8 +19,8 @@ from invariants import (
     assert_totals_add_up,
     assert_transcripts_whole,
 )
+from shared.contracts.enums import RunKind
 from shared.contracts.identity import content_hash
-from shared.contracts.words import RunKind
 
 SILENCE_FOUND_SECONDS = 120.0
 """The silence the sweeper waits for, twice: it may look again before the first look has helped."""

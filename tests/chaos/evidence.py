@@ -14,12 +14,12 @@ from chaos.ledger import Call, read_ledger
 from chaos.world import World
 from invariants import FACTS, Event
 from shared.contracts import subjects
+from shared.contracts.enums import RunKind
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import RunKind
 from shared.messaging import history
 from support.work_left import work_left
 

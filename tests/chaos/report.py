@@ -16,7 +16,7 @@ from chaos.checker import SHOWN, Verdict
 from chaos.evidence import Evidence
 from chaos.ledger import in_flight
 from chaos.outside_faults import Replay
-from shared.contracts.words import EntryKind, Purpose
+from shared.contracts.enums import EntryKind, Purpose
 
 PROVIDER = "provider "
 REPLAY = Replay.name

@@ -15,9 +15,9 @@ from chaos.ledger import Call
 from chaos.people import EDIT, REGENERATE, SAY
 from chaos.report import rows
 from chaos.ui_stream_reader import DONE, hear
+from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EntryKind, RunKind, Side
 from support.builders import message, run
 
 RUN = "chat"

@@ -11,11 +11,11 @@ from chaos.evidence import Evidence, RunEvidence, SilentLook
 from chaos.ledger import Call, in_flight, read_ledger
 from chaos.report import rows
 from invariants import Event
+from shared.contracts.enums import Purpose, RunStatus
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import content_hash
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose, RunStatus
 from support.builders import ended, message, run
 
 KEY = "{}:1:turn"

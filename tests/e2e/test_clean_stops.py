@@ -11,7 +11,7 @@ import pytest_asyncio
 from e2e.maltreated import Moments, World, end, world
 from e2e.watching import facts_of, follow, start_scale, transcript, until_ended
 from shared.contracts import subjects
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.messaging import history
 from shared.topology.streams import ACK_WAIT_SECONDS
 

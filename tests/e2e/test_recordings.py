@@ -25,7 +25,7 @@ from local_stack.stack import Stack
 from recordings import shown
 from recordings.load import Line, Recording
 from shared.contracts import subjects
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.enums import RunKind, Wanted
 from shared.messaging import history
 from shared.settings import MongoSettings
 from shared.storage import Store

@@ -15,7 +15,7 @@ from e2e.maltreated import World, world
 from e2e.watching import facts_of, follow, new_agent, start_scale, transcript, until_ended
 from invariants import assert_at_rest, assert_one_result_a_generation, assert_transcripts_whole
 from shared.contracts import subjects
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

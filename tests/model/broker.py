@@ -18,7 +18,7 @@ from nats.js.api import PubAck
 
 from model.loops import EPOCH, Clock, Process
 from shared.contracts import subjects
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.topology.streams import ACK_WAIT_SECONDS, DUPLICATE_WINDOW_SECONDS, ack_wait
 
 LATER = "later."

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from model.world import World
+from shared.contracts.enums import EntryKind, RunKind, Side, Wanted
 from shared.contracts.events import MessageAdded
 from shared.contracts.money import UNBOUNDED_NANOS
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, fold
-from shared.contracts.words import EntryKind, RunKind, Side, Wanted
 from shared.contracts.work import RunCommanded
 from shared.errors import Taken
 from support.builders import ANYBODY

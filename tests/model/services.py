@@ -34,7 +34,7 @@ from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.direct import TextSink

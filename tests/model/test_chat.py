@@ -18,8 +18,8 @@ from model.test_every_effect import FAULTS, Fault, play
 from model.test_protocol import STEPS, TROUBLES, Protocol
 from model.verdict import judge_chat
 from model.virtual_time import virtual_time
+from shared.contracts.enums import Side, Wanted
 from shared.contracts.settings import ConversationSettings, GivenMessage
-from shared.contracts.words import Side, Wanted
 from support.builders import scenario
 
 HISTORIES = int(os.environ.get("MODEL_HISTORIES", "100"))

@@ -14,9 +14,9 @@ from model.loops import Operation, Process
 from model.verdict import judge
 from model.virtual_time import virtual_time
 from model.world import World
+from shared.contracts.enums import Purpose, RunKind, Wanted
 from shared.contracts.generations import UsageRow
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose, RunKind, Wanted
 from support.builders import DOLLAR, JUDGE, scenario
 
 EFFECTS_MOST = 400

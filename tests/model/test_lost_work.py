@@ -13,7 +13,7 @@ from model.test_every_effect import begun as begun_run
 from model.test_every_effect import play
 from model.verdict import booked, judge, judge_chat
 from model.world import World
-from shared.contracts.words import Wanted
+from shared.contracts.enums import Wanted
 
 FIRST_CALL = "attempt00001"
 STEPS_MOST = 400

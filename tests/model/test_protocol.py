@@ -25,8 +25,8 @@ from model.services import OUTCOMES
 from model.verdict import judge
 from model.virtual_time import virtual_time
 from model.world import CREW, World
+from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.settings import GivenMessage
-from shared.contracts.words import RunKind, Side, Wanted
 from support.builders import DOLLAR, JUDGE, scenario
 
 HISTORIES = int(os.environ.get("MODEL_HISTORIES", "150"))

@@ -12,11 +12,11 @@ from model.chat import ChatWorld
 from model.services import Call
 from model.world import World
 from orchestrator.facts import KEPT_VERBATIM
+from shared.contracts.enums import EntryKind, Purpose, Side, Wanted
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, fold
-from shared.contracts.words import EntryKind, Purpose, Side, Wanted
 
 EXPECTED = ("given up", "llm-runner failed by itself")
 """Errors that histories are made of."""

@@ -34,7 +34,7 @@ def _seams(clock: Clock, new_attempt: Callable[[], str]) -> list[tuple[Any, str,
     ]
     return [
         *clocked,
-        (modules["shared.contracts.record"], "datetime", VirtualDatetime),
+        (modules["shared.contracts.timestamps"], "datetime", VirtualDatetime),
         (modules["llm_runner.attempt"], "new_id", new_attempt),
     ]
 

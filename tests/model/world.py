@@ -16,8 +16,8 @@ from model.broker import LATER, Broker, Delivery, Stored
 from model.documents import empty_tables
 from model.loops import Clock, Operation, Process
 from model.services import Ledger, Surroundings, begin, client_of, store_of
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
-from shared.contracts.words import Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import Taken
 from shared.messaging.publisher import Publisher

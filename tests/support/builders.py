@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import EndedReason, EntryKind, Purpose, RunKind, Side, Stage
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_id, generation_key, new_id, run_of
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import (
     ConversationSettings,
@@ -15,8 +15,8 @@ from shared.contracts.settings import (
     Participant,
     RunSettings,
 )
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, EntryKind, Purpose, RunKind, Side, Stage
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry, ProviderEntry, Registry
 

@@ -15,13 +15,13 @@ from gateway.app import Gateway, create_app
 from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunStatus, Stage
 from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunStatus, Stage
 from shared.errors import StoreUnavailable
 from shared.messaging.connection import Connection
 from shared.routing import Registry, Router

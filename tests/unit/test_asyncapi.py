@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contracts import subjects
-from shared.contracts.record import Message
+from shared.contracts.model import Message
 from shared.routing import Registry
 from shared.settings import NatsSettings
 from shared.topology.streams import durables, streams

@@ -11,7 +11,7 @@ import pytest
 
 from support.changed_sources import ROOT, replaced, seen
 
-WORDS: Final = "shared/src/shared/contracts/words.py"
+WORDS: Final = "shared/src/shared/contracts/enums.py"
 CLIENT: Final = "clients/agentwars/src/agentwars/client.py"
 GATEWAY: Final = "services/gateway/src/gateway"
 PRODUCT: Final = ("services/", "shared/", "clients/agentwars/")
@@ -48,7 +48,7 @@ from agentwars.client import KINDS as told
 from gateway.access.token_callers import READ_BY_PATH
 from shared.contracts.kinds import KINDS, LANE_OF, PLAYED
 from shared.contracts.runs import links_of, status_view
-from shared.contracts.words import RunKind
+from shared.contracts.enums import RunKind
 from shared.storage.indexes import INDEXES
 from support.builders import run
 made = run().model_copy(update={"kind": RunKind.DRILL, "id": "r"})
@@ -90,14 +90,14 @@ REASON: Final = {
 SEES_REASON: Final = (
     APP
     + """
-from agentwars.terminal.words import state
+from agentwars.terminal.formatting import state
 from gateway.answers.answer_events import read_answer_event
 from gateway.exports.junit import junit
 from gateway.runs.conversations import _item
 from orchestrator.decide import ConversationFacts, decide
 from shared.contracts.conversations import Conversation
-from shared.contracts.record import now
-from shared.contracts.words import EndedReason
+from shared.contracts.timestamps import now
+from shared.contracts.enums import EndedReason
 from shared.contracts.endings import FAILED
 from support.builders import run
 made, moment = run(), now()

@@ -1,11 +1,11 @@
 """How a run ends: the terminal status, then `run.ended`, its last fact (docs/protocol.md section 5)."""
 
+from shared.contracts.enums import RunStatus, Wanted
 from shared.contracts.events import Progressed, RunEnded
 from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import RunStatus, Wanted
 from shared.errors import UnknownRun
 from shared.messaging.publisher import Publisher
 from shared.storage import Store

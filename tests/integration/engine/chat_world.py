@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from integration.engine.world import Engine
 from shared.contracts import subjects
+from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.events import MessageAdded
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, fold
-from shared.contracts.words import EntryKind, RunKind, Side
 from shared.contracts.work import RunCommanded
 from support.builders import AGENT, ANYBODY, OPPONENT, run
 from support.eventually import eventually

@@ -6,8 +6,8 @@ import pytest
 
 from integration.engine.world import Engine, engine_on, limit
 from invariants import Event, Witness, assert_all, events_of
+from shared.contracts.enums import Lane
 from shared.contracts.runs import Run
-from shared.contracts.words import Lane
 from support.builders import run
 from support.builders import scenario as played_by
 from support.eventually import eventually

@@ -8,9 +8,9 @@ import pytest
 
 from integration.engine.world import Engine, engine_on
 from llm_runner.settings import CallSettings
+from shared.contracts.enums import EndedReason, RunStatus
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EndedReason, RunStatus
 from support.builders import run, scenario
 from support.eventually import eventually
 

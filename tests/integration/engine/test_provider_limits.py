@@ -11,9 +11,9 @@ import pytest
 from integration.engine.world import limit, most_at_once
 from integration.llm_runner.world import World, turn, world
 from shared.contracts import subjects
+from shared.contracts.enums import Lane, Purpose, Side
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
-from shared.contracts.words import Lane, Purpose, Side
 from support.builders import OPPONENT, message, scenario
 from support.eventually import eventually
 

@@ -12,11 +12,11 @@ import httpx
 from integration.gateway.event_stream_world import Instance, World, world
 from shared.contracts import subjects
 from shared.contracts.deltas import DeltaEncoder
+from shared.contracts.enums import EntryKind, Purpose, Side
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, ToolCall, Usage
-from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.messaging.publisher import Publisher

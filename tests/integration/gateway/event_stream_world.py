@@ -17,6 +17,7 @@ from gateway.settings import GatewaySettings
 from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
 from shared.contracts.deltas import DeltaEncoder
+from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Side
 from shared.contracts.events import (
     AgentShown,
     ConversationEnded,
@@ -27,11 +28,10 @@ from shared.contracts.events import (
     RunStarted,
 )
 from shared.contracts.identity import conversation_id, new_id
-from shared.contracts.record import now
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage, UsageView
-from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Side
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.publisher import Publisher

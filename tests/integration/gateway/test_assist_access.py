@@ -13,11 +13,11 @@ from gateway.promptbro.steps import AssistBody, assist_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run, estimated_nanos
+from shared.contracts.enums import RunStatus
 from shared.contracts.identity import new_id
 from shared.contracts.money import to_usd
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import RunStatus
 from shared.storage import Store
 from shared.storage.quotas import Allowance
 from support.callers import caller

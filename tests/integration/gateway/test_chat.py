@@ -17,10 +17,10 @@ from integration.gateway.chat_world import (
     said,
     text_of,
 )
-from shared.contracts.record import now
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, ToolCall, Usage
-from shared.contracts.words import Wanted
 from support.builders import message
 from support.eventually import eventually
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from shared.contracts.enums import EntryKind, RunKind
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
-from shared.contracts.words import EntryKind, RunKind
 from shared.storage import Store
 from support.builders import message, run
 from support.gateways import client_of, gateway_app, prepared

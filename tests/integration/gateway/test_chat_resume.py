@@ -20,8 +20,8 @@ from integration.gateway.chat_world import (
     said,
     text_of,
 )
-from shared.contracts.record import now
-from shared.contracts.words import Side
+from shared.contracts.enums import Side
+from shared.contracts.timestamps import now
 from support.eventually import eventually
 
 STREAM = f"{CHAT}/chat-1/stream"

@@ -9,10 +9,10 @@ from httpx import AsyncClient
 from nats.aio.client import Client
 
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import Lane, Purpose, RunKind, RunStatus, Stage
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Lane, Purpose, RunKind, RunStatus, Stage
 from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,

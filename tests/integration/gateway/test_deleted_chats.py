@@ -10,11 +10,11 @@ from gateway.chat.service import ChatService
 from integration.gateway.chat_world import CHAT, ChatWorld, asked, chat_world, said
 from integration.gateway.event_stream_world import Instance
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose, RunStatus, Wanted
 from shared.contracts.events import ControlChanged, RunEnded
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import Purpose, RunStatus, Wanted
 from shared.contracts.work import DeadLetter, GenerationRequested, MemoryRequested
 from shared.messaging import history
 from shared.messaging.publisher import Publisher

@@ -13,7 +13,7 @@ from gateway.event_stream.connections.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
 from integration.gateway.event_stream_world import Client, Instance, Story, World, world
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from support.callers import caller
 from support.eventually import eventually
 

@@ -8,8 +8,8 @@ import pytest
 
 from integration.gateway.event_stream_world import Client, Event, Story, World, world
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, RunKind, Side, Wanted
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, RunKind, Side, Wanted
 from shared.messaging import history
 from support.eventually import eventually
 

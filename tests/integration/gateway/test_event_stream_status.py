@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from integration.gateway.event_stream_world import Event, World, world
-from shared.contracts.record import now
-from shared.contracts.words import Wanted
+from shared.contracts.enums import Wanted
+from shared.contracts.timestamps import now
 from shared.storage.scope import Scope
 from support.builders import ANYBODY
 from support.eventually import eventually

@@ -9,8 +9,8 @@ import openai
 import pytest
 
 from integration.gateway.event_stream_world import Instance, Story, World, world
+from shared.contracts.enums import EndedReason, RunKind, Side, Wanted
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, RunKind, Side, Wanted
 from support.builders import ANYBODY
 from support.eventually import eventually
 from support.gateways import alone

@@ -10,7 +10,7 @@ from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
 from integration.llm_runner.world import turn, world
-from shared.contracts.words import Purpose, Side
+from shared.contracts.enums import Purpose, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry, Router
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap

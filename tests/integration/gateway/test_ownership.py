@@ -13,13 +13,13 @@ from typing import Any
 from httpx import AsyncClient, Response
 
 from integration.gateway.chat_world import asked, chat_world, said
+from shared.contracts.enums import RunKind
 from shared.contracts.identity import new_id
 from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.storage import Store
 from support.builders import conversation, message, run
 from support.gateways import alone, by_headers, client_of, gateway_app, prepared

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from shared.contracts.enums import RunKind
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import RunKind
 from shared.storage import Store, paging
 from support import builders
 from support.gateways import prepared

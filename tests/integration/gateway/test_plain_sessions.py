@@ -10,10 +10,10 @@ import pytest
 
 from integration.gateway.event_stream_world import Event, Story, World, world
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
-from shared.contracts.words import RunKind, Side, Wanted
+from shared.contracts.timestamps import now
 from shared.messaging import history
 from support.builders import ANYBODY
 from support.eventually import eventually

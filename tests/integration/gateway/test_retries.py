@@ -4,8 +4,8 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
+from shared.contracts.enums import EndedReason, RunStatus
 from shared.contracts.runs import Run
-from shared.contracts.words import EndedReason, RunStatus
 from shared.storage import Store
 from support.gateways import Writer
 

@@ -10,8 +10,8 @@ import pytest
 from httpx import AsyncClient
 
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, FailureTag, RunStatus, Wanted
 from shared.contracts.reports import Evidence, FailureMode
-from shared.contracts.words import EndedReason, FailureTag, RunStatus, Wanted
 from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.storage import Store

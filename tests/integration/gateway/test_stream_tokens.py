@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from gateway.access.stream_tokens import Grant, sign
 from gateway.access.token_callers import READ_BY_PATH, READ_BY_SID
 from gateway.settings import GatewaySettings
+from shared.contracts.enums import RunKind
 from shared.contracts.identity import new_id
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.storage import Store
 from support.builders import run as sample_run
 from support.gateways import alone, client_of, gateway_app, gateway_without_store, prepared

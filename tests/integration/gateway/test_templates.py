@@ -8,11 +8,11 @@ from httpx import AsyncClient
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from shared.contracts.record import now
+from shared.contracts.enums import FailureTag
 from shared.contracts.reports import FailureMode, Report, Statistics
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import FailureTag
 from shared.storage import Store
 from support.builders import ANYBODY, message
 from support.builders import run as sample_run

@@ -14,9 +14,9 @@ from llm_runner.settings import CallSettings
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import EntryKind, Lane, Purpose, RunKind, Side, Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import ToolResult
-from shared.contracts.words import EntryKind, Lane, Purpose, RunKind, Side, Wanted
 from shared.contracts.work import GenerationRequested
 from shared.messaging import history
 from support.builders import AGENT

@@ -15,9 +15,9 @@ from local_stack.finder import Binary, find_nats
 from local_stack.processes import Process
 from local_stack.servers import MongoServer, NatsServer
 from shared.contracts import subjects
+from shared.contracts.enums import Lane, Purpose, Side
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
-from shared.contracts.words import Lane, Purpose, Side
 from shared.ending import total_usage
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap

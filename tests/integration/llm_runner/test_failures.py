@@ -11,10 +11,10 @@ import pytest
 from integration.llm_runner.world import World, names, turn, world
 from llm_runner.settings import CallSettings
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose, RunKind, Side, Wanted
 from shared.contracts.identity import conversation_id
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import Purpose, RunKind, Side, Wanted
+from shared.contracts.timestamps import now
 from support.builders import ANYBODY, ended, message
 from support.eventually import eventually
 

@@ -11,11 +11,11 @@ import llm_runner.results
 from integration.llm_runner.world import World, names, turn, world
 from llm_runner.providers.answer import MOST_CHARACTERS
 from shared.contracts.bounds import BROKER_PAYLOAD_BYTES
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Purpose, Side
 from shared.routing import ModelEntry, ProviderEntry, Registry
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap

@@ -7,10 +7,10 @@ import pytest
 
 from integration.llm_runner.world import World, names, turn, world
 from shared.contracts import subjects
+from shared.contracts.enums import EntryKind, Purpose, Side
 from shared.contracts.events import AttemptStarted
 from shared.contracts.identity import conversation_id, new_id
-from shared.contracts.record import now
-from shared.contracts.words import EntryKind, Purpose, Side
+from shared.contracts.timestamps import now
 from shared.ending import total_usage
 from shared.messaging import history
 from support.builders import JUDGE, ended, message, scenario

@@ -14,11 +14,11 @@ from llm_runner.app import Runner
 from llm_runner.settings import CallSettings, RetrySettings, RunnerSettings, SlotSettings
 from local_stack.demo_registry import demo_registry
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.identity import conversation_id
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.words import Purpose, Side
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 from shared.messaging import history

@@ -10,11 +10,11 @@ import pytest
 from model.documents import MemoryStore, empty_tables
 from model.loops import Clock, Process
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.errors import AgentWarsError
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Begin, Change, EventRecorded, Reserve, Settle, Spent

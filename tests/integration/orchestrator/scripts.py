@@ -3,8 +3,8 @@
 import asyncio
 
 from integration.orchestrator.stand_ins import Answer, Script, small_talk
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose
 from shared.contracts.work import GenerationRequested
 
 FAILURE = Failure(code="provider_error", message="the provider answered 500")

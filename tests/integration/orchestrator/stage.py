@@ -25,10 +25,10 @@ from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import Lane, Wanted
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Lane, Wanted
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
 from shared.messaging import subscriptions

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 
+from shared.contracts.enums import EndedReason, EntryKind, JudgementStatus, Purpose, Stage, Wanted
 from shared.contracts.events import AttemptStarted, MessageAdded, ReportReady
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, Purpose, Stage, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested, UsageAppeared
 from shared.ending import end_run
 from shared.errors import NotYet, Taken

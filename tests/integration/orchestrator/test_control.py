@@ -5,8 +5,8 @@ from nats.aio.client import Client
 from integration.orchestrator.scripts import Held
 from integration.orchestrator.stage import Stage, stage
 from invariants import events_of
+from shared.contracts.enums import EndedReason, RunStatus, Wanted
 from shared.contracts.runs import Run, status_view
-from shared.contracts.words import EndedReason, RunStatus, Wanted
 from shared.storage import Store
 from support.builders import registry, run, scenario
 from support.eventually import eventually

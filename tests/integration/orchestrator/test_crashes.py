@@ -13,11 +13,12 @@ from integration.orchestrator.scripts import judged
 from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import Script, small_talk
 from invariants import events_of
+from shared.contracts.enums import JudgementStatus, Side, Wanted
 from shared.contracts.identity import new_id
-from shared.contracts.record import Message, now
+from shared.contracts.model import Message
 from shared.contracts.runs import Run
 from shared.contracts.settings import GivenMessage
-from shared.contracts.words import JudgementStatus, Side, Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
 from shared.messaging.publisher import Publisher
 from shared.storage import Store

@@ -16,12 +16,12 @@ from orchestrator import conversations
 from orchestrator.decide import ConversationFacts, Effect, decide
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Side, Wanted
 from shared.contracts.identity import new_id
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import GivenMessage
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, ToolCall
-from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Side, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable
 from shared.messaging import history

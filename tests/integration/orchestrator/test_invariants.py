@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from integration.orchestrator.stage import Stage, stage
 from invariants import Witness, assert_all, assert_calls_bounded, events_of
 from shared.contracts import subjects
+from shared.contracts.enums import Lane
 from shared.contracts.runs import Run
-from shared.contracts.words import Lane
 from shared.storage import Store
 from support.builders import ended, message, run
 

@@ -7,12 +7,12 @@ from integration.orchestrator.stage import Stage, stage
 from integration.orchestrator.stand_ins import PRICE
 from invariants import events_of
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose
+from shared.contracts.enums import Stage as JudgeStage
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose
-from shared.contracts.words import Stage as JudgeStage
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationStored, UsageAppeared
 from shared.storage import Store
 from support.builders import JUDGE, generation, run, scenario, usage_row

@@ -9,9 +9,9 @@ from integration.orchestrator.scripts import Held, failing_at, found_at, judged
 from integration.orchestrator.stage import stage
 from integration.orchestrator.stand_ins import Answer, small_talk
 from invariants import events_of
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunStatus, Side
 from shared.contracts.events import RunStarted
 from shared.contracts.settings import GivenMessage
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunStatus, Side
 from shared.contracts.work import GenerationRequested
 from shared.storage import Store
 from support.builders import JUDGE, run, scenario

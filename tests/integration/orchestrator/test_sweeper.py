@@ -8,9 +8,9 @@ from integration.orchestrator.scripts import Held
 from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import EndedReason, RunStatus, Wanted
 from shared.contracts.runs import Control, Run
-from shared.contracts.words import EndedReason, RunStatus, Wanted
+from shared.contracts.timestamps import now
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap

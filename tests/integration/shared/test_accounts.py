@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from shared.contracts.record import now
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change, EventRecorded, Reserve, Settle, Slot, Spent
 from shared.storage.run_accounts import RunAccountView

@@ -9,11 +9,11 @@ from nats.aio.client import Client
 from llm_runner.announcing import Announcer
 from llm_runner.usage_ledger import UsageLedger
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import UsageRow
 from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose
 from shared.contracts.work import UsageAppeared
 from shared.ending import end_run
 from shared.messaging import history

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pymongo import IndexModel
 
+from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Control
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, Purpose, RunKind, RunStatus, Wanted
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Settle
 from shared.storage.indexes import UniqueIndexChanged, make_indexes

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from shared.contracts.bounds import LARGEST_DEPTH, LARGEST_DOCUMENT_BYTES
+from shared.contracts.enums import EndedReason, Purpose
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.runs import Outcome
-from shared.contracts.words import EndedReason, Purpose
+from shared.contracts.timestamps import now
 from shared.errors import NotStorable, StoreUnavailable, Taken
 from shared.settings import MongoSettings
 from shared.storage import Store

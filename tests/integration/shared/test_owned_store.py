@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from shared.contracts.agents import Agent
+from shared.contracts.enums import EndedReason, Purpose, RunKind, Wanted
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
 from shared.contracts.kinds import PLAYED
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.reports import Report, Statistics
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
-from shared.contracts.words import EndedReason, Purpose, RunKind, Wanted
+from shared.contracts.timestamps import now
 from shared.storage import Store
 from shared.storage.owned import NotTheirs, OwnedStore
 from shared.storage.owned.rows import OwnedConversations, OwnedEntries, OwnedGenerations

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from pymongo import IndexModel
 
+from shared.contracts.enums import RunKind
 from shared.contracts.kinds import KINDS
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.errors import Taken
 from shared.storage import Store
 from shared.storage.indexes import SUPERSEDED, make_indexes

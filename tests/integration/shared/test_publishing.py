@@ -9,10 +9,10 @@ from nats.aio.client import Client
 
 from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
+from shared.contracts.enums import Lane, Purpose, Side
 from shared.contracts.events import ControlChanged, MessageAdded
 from shared.contracts.identity import new_id
-from shared.contracts.record import now
-from shared.contracts.words import Lane, Purpose, Side
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, PromptMessage, RunCommanded
 from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
+from shared.contracts.enums import RunStatus, Wanted
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunStatus, Wanted
+from shared.contracts.timestamps import now
 from shared.errors import StoreUnavailable, Taken
 from shared.settings import MongoSettings
 from shared.storage import Store

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.agents import Agent
+from shared.contracts.enums import EndedReason, Purpose, Stage
 from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, Purpose, Stage
 from shared.errors import Taken
 from shared.storage import Store
 from support import builders

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.work import RunCommanded
 from shared.errors import PermanentError
 from shared.messaging.connection import Connection

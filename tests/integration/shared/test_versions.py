@@ -2,8 +2,8 @@
 
 import asyncio
 
-from shared.contracts.record import now
 from shared.contracts.templates import PromptTemplate
+from shared.contracts.timestamps import now
 from shared.storage import Store
 
 

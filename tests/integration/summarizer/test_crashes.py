@@ -8,8 +8,8 @@ import pytest
 
 from integration.summarizer.world import World, draft, read_material, scale_test, serving, stored_answer, world
 from shared.contracts import subjects
-from shared.contracts.record import now
-from shared.contracts.words import EndedReason, Purpose
+from shared.contracts.enums import EndedReason, Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.errors import StaleMessage
 from shared.messaging import history

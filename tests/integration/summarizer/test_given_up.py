@@ -12,7 +12,7 @@ import structlog
 from integration.summarizer.world import World, draft, scale_test, serving, world
 from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
-from shared.contracts.words import EndedReason, RunStatus
+from shared.contracts.enums import EndedReason, RunStatus
 from shared.contracts.work import PromptMessage
 from summarizer import looks
 from summarizer.compose import compose

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from integration.summarizer.world import World, draft, read_material, serving, world
-from shared.contracts.record import now
+from shared.contracts.enums import EndedReason, EntryKind
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EndedReason, EntryKind
 from shared.routing.report_sizes import SHOWN_AT_MOST
 from shared.storage.entries import Entries
 from summarizer.facts import READ_TOGETHER, with_texts

@@ -8,10 +8,10 @@ from nats.aio.msg import Msg
 
 from integration.summarizer.world import LOG, World, summarizer, world
 from shared.contracts import subjects
+from shared.contracts.enums import EntryKind, Lane, Purpose, RunKind
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import EntryKind, Lane, Purpose, RunKind
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, GenerationStored, MemoryRequested
 from shared.errors import NotYet
 from shared.messaging import history

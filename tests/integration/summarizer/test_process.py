@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 from integration.summarizer.world import LOG, World, draft, scale_test, world
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason
 from shared.contracts.identity import new_id
-from shared.contracts.words import EndedReason
 from shared.messaging.connection import Connection
 from shared.settings import NatsSettings
 

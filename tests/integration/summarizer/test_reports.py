@@ -6,10 +6,10 @@ import pytest
 
 from integration.summarizer.world import REPORT_USAGE, TURN_USAGE, World, draft, scale_test, serving, world
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, RunKind, RunStatus, Wanted
 from shared.contracts.reports import Evidence, Report
 from shared.contracts.runs import Budget
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
 from shared.messaging import history
 from unit.summarizer.played_runs import AGENT_PROMPT, RUN, run_of, scenario
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integration.summarizer.world import read_material
+from shared.contracts.enums import EndedReason
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason
 from shared.errors import UnknownRun
 from shared.storage import Store
 from summarizer import statistics

@@ -16,12 +16,13 @@ from nats.js import JetStreamContext
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import EndedReason, Lane, Wanted
 from shared.contracts.generations import Generation
 from shared.contracts.identity import new_id
-from shared.contracts.record import Message, now
+from shared.contracts.model import Message
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import EndedReason, Lane, Wanted
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested
 from shared.logs import Logger
 from shared.messaging import history

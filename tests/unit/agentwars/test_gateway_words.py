@@ -6,7 +6,7 @@ from agentwars.client import FORMS, KINDS
 from agentwars.terminal.formatting import state
 from gateway.exports import EXPORTS
 from gateway.schemas.answers import ConversationStatus
-from shared.contracts.words import EndedReason, RunKind, RunStatus
+from shared.contracts.enums import EndedReason, RunKind, RunStatus
 
 
 def test_forms_and_kinds_are_those_of_the_gateway() -> None:

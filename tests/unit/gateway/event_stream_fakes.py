@@ -12,10 +12,10 @@ from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.log.source import Deliver, StreamFacts, Unsubscribe
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import RunKind
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 

@@ -18,10 +18,10 @@ from gateway.chat.decide import (
 )
 from gateway.chat.wire_messages import Line, read_messages
 from gateway.errors import InvalidRequest
-from shared.contracts.record import now
+from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.settings import GivenMessage
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult, fold
-from shared.contracts.words import EntryKind, RunKind, Side
 from unit.gateway.event_stream_fakes import a_run
 
 CALLS = (ToolCall(id="c1", name="weather", input="{}"), ToolCall(id="c2", name="time", input="{}"))

@@ -14,9 +14,9 @@ from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.settings import StreamSettings
 from shared.contracts import subjects
+from shared.contracts.enums import Side
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import Side
 from shared.errors import BrokerUnavailable
 from support import builders
 from support.eventually import eventually

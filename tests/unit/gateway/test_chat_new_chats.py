@@ -12,9 +12,9 @@ from gateway.errors import ContextTooLong, InvalidRequest
 from gateway.schemas.chat import ChatBody
 from gateway.settings import GatewaySettings
 from shared.contracts.agents import Agent
-from shared.contracts.record import now
+from shared.contracts.enums import RunKind, Side
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind, Side
+from shared.contracts.timestamps import now
 from shared.routing import Registry, Router, UnknownModel
 from support.callers import caller
 from support.gateways import REGISTRY

@@ -9,8 +9,8 @@ from gateway.chat.validation import check_line, check_new
 from gateway.chat.wire_messages import merged, read_body, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
+from shared.contracts.enums import Side
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Side
 
 Raw = dict[str, Any]
 CALL = ToolCall(id="c1", name="weather", input='{"city":"Bonn"}')

@@ -11,7 +11,7 @@ from gateway.event_stream.log.source import StreamFacts, in_order
 from gateway.event_stream.readers.snapshot import snapshot_position
 from gateway.event_stream.readers.start_position import After, StartPosition, WithSnapshot, is_at_end, start_position
 from gateway.event_stream.readers.stream_request import StreamRequest
-from shared.contracts.words import RunStatus
+from shared.contracts.enums import RunStatus
 from shared.messaging.history import StoredMessage
 from unit.gateway.event_stream_fakes import EPOCH, a_run
 

@@ -9,9 +9,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from gateway.exports import EXPORTS
-from shared.contracts.record import now
+from shared.contracts.enums import EndedReason, FailureTag
 from shared.contracts.reports import ConversationOutcome, CriterionRate, Evidence, FailureMode, Report, Statistics
-from shared.contracts.words import EndedReason, FailureTag
+from shared.contracts.timestamps import now
 
 HOSTILE = '<script>alert("x")</script>'
 

@@ -13,9 +13,9 @@ from gateway.openai_wire.requests import CompletionBody
 from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import answer_run
+from shared.contracts.enums import RunKind, Side
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.words import RunKind, Side
 from shared.routing import UnknownModel
 from support.callers import caller
 from support.gateways import CASTING, ROUTER

@@ -16,10 +16,10 @@ from gateway.schemas.templates import TemplateBody, variables_of
 from gateway.settings import GatewaySettings
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
-from shared.contracts.record import now
+from shared.contracts.enums import FailureTag, Side
 from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Report, Statistics
 from shared.contracts.settings import ConversationSettings
-from shared.contracts.words import FailureTag, Side
+from shared.contracts.timestamps import now
 from support.callers import caller
 from support.gateways import CASTING
 

@@ -13,10 +13,10 @@ from gateway.settings import GatewaySettings
 from gateway.starts.idempotency import body_hash
 from gateway.starts.planning import Plan, Planner, new_run
 from shared.contracts.agents import Agent
-from shared.contracts.record import now
+from shared.contracts.enums import Purpose, RunKind, RunStatus, Side, Tier, Wanted
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Criterion
-from shared.contracts.words import Purpose, RunKind, RunStatus, Side, Tier, Wanted
+from shared.contracts.timestamps import now
 from shared.routing import Registry, Router, UnknownModel
 from support.callers import caller
 from support.gateways import CASTING, REGISTRY

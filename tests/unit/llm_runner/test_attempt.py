@@ -7,8 +7,8 @@ from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
-from shared.contracts.record import now
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from support.builders import run
 from unit.llm_runner.fakes import FakeClient, ScriptedProvider

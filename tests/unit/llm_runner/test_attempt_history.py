@@ -1,9 +1,9 @@
 """What was tried for a generation before."""
 
 from llm_runner.attempt_history import BROKEN, FAILED, LOST, AttemptHistory
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import UsageRow
-from shared.contracts.record import now
-from shared.contracts.words import Purpose
+from shared.contracts.timestamps import now
 
 
 def row(number: int, provider: str = "one", model: str = "m", outcome: str = FAILED) -> UsageRow:

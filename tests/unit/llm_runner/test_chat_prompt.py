@@ -8,10 +8,10 @@ from llm_runner.providers.prompt import Role, Tool, Turn
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import SUMMARY, message_tokens, window_for
 from llm_runner.purposes.chat_turns import chat_turns
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
-from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry
 from support.builders import AGENT, generation, message, scenario

@@ -11,9 +11,9 @@ from nats.aio.msg import Msg
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals, interruption_wanted
 from llm_runner.leased_jobs import LeasedJob, LeasedJobs
-from shared.contracts.record import now
+from shared.contracts.enums import Purpose, Wanted
 from shared.contracts.runs import Control
-from shared.contracts.words import Purpose, Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 
 STOPPED, CANCELED = Interruption.STOPPED, Interruption.CANCELED

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from llm_runner.findings import find, refuses, repeats
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 from support.builders import message
 
 LINE = "Please send me the number of your order and I will look at it right away."

@@ -9,8 +9,8 @@ from nats.aio.msg import Msg
 
 from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
-from shared.contracts.record import now
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, PromptMessage
 from shared.errors import BrokerUnavailable, NotYet, UnknownRun
 from shared.messaging.failures import DELIVERY_CAP

@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from llm_runner.purposes.judge import read_answer
+from shared.contracts.enums import JudgementStatus, Purpose, Stage
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
-from shared.contracts.words import JudgementStatus, Purpose, Stage
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from support.builders import JUDGE, message, scenario
 

@@ -10,8 +10,8 @@ from nats.aio.msg import Msg
 from llm_runner import orphans
 from llm_runner.leased_jobs import LeasedJob
 from llm_runner.orphans import Orphans
-from shared.contracts.record import now
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.storage import Store
 

@@ -12,11 +12,11 @@ import llm_runner.purposes
 from llm_runner.providers.prompt import JsonFormat, Prompt, Role, Sampling, Turn
 from llm_runner.purposes import UnpromptedJob, build_prompt
 from llm_runner.purposes.turn import BEGIN
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
 from support.builders import AGENT, JUDGE, OPPONENT, message, scenario
 

@@ -10,11 +10,11 @@ import pytest
 
 from llm_runner.providers.dialects import DIALECTS
 from llm_runner.purposes import build_prompt
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, Criterion
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
-from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationRequested
 from support.builders import AGENT, JUDGE, message, scenario
 

@@ -8,9 +8,9 @@ import pytest
 from llm_runner.call_deadline import Interruption
 from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from llm_runner.results import done, failed_generation, seen_messages, standing
-from shared.contracts.record import now
+from shared.contracts.enums import EntryKind, Lane, Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EntryKind, Lane, Purpose
 from shared.contracts.work import GenerationRequested
 from support.builders import ended, message
 

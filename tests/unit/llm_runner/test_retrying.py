@@ -7,7 +7,7 @@ import pytest
 from llm_runner.providers.provider import ProviderFailure
 from llm_runner.retrying import LONGEST_RETRY_AFTER, GiveUp, Retry, after_failure
 from llm_runner.settings import CallSettings, RetrySettings
-from shared.contracts.words import Purpose, Tier
+from shared.contracts.enums import Purpose, Tier
 
 PASSING = ProviderFailure("provider_error", "busy")
 

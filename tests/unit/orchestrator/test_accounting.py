@@ -6,8 +6,8 @@ from typing import Any
 from orchestrator.accounting import Owed, judge_place, result_changes
 from orchestrator.decide import ConversationFacts, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import ConversationSnapshot
+from shared.contracts.enums import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.runs import Budget, Control
-from shared.contracts.words import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import EventRecorded, Settle
 from shared.storage.run_accounts import RunAccountView, Slots

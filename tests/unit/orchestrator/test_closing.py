@@ -6,10 +6,10 @@ from typing import Any, cast
 from orchestrator.closing import Closing
 from orchestrator.decide import ConversationFacts
 from orchestrator.facts import ConversationSnapshot
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Spent

@@ -29,10 +29,10 @@ from orchestrator.decide_run import (
     StartConversation,
     decide_run,
 )
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings, GivenMessage, JudgeSettings, Participant
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAST, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)

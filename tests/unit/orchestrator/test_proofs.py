@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from orchestrator.facts import proven_by_command, proven_by_done
+from shared.contracts.enums import Purpose, Side
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import Purpose, Side
 from shared.contracts.work import GenerationStored, RunCommanded
 from support.builders import JUDGE, message, scenario
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
+from shared.contracts.enums import Lane, Purpose, RunKind, Side
 from shared.contracts.money import NANOS_PER_DOLLAR, to_nanos, to_usd
-from shared.contracts.record import iso, iso_now, now
 from shared.contracts.settings import ConversationSettings, GivenMessage, RunSettings
-from shared.contracts.words import Lane, Purpose, RunKind, Side
+from shared.contracts.timestamps import iso, iso_now, now
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
 from support.builders import AGENT, JUDGE, run, scenario
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.contracts.deltas import Delta, DeltaEncoder, DeltaText, decode
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 OF_603C176 = (

@@ -1,7 +1,7 @@
 """The table of reasons to end: every reason has its row."""
 
 from shared.contracts.endings import ENDINGS, FAILED
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 
 
 def test_every_reason_has_a_row() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 from shared.contracts.events import (
     AgentShown,
     AttemptDiscarded,
@@ -21,9 +22,8 @@ from shared.contracts.events import (
 )
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import CriterionJudgement, Judgement
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import MESSAGE_EVENT_LIMIT, UsageView
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 from support.builders import message, run
 
 AT = now()

@@ -5,6 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as some
 
+from shared.contracts.enums import Purpose
 from shared.contracts.identity import (
     content_hash,
     conversation_id,
@@ -13,7 +14,6 @@ from shared.contracts.identity import (
     new_id,
     run_of,
 )
-from shared.contracts.words import Purpose
 
 RUN = "01m7z8rk34cz0nthhk4sdak4ab"
 

@@ -2,8 +2,8 @@
 
 import tracemalloc
 
-from shared.contracts.record import now
 from shared.contracts.settings import RunSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
 from shared.kept import Kept, held_bytes
 from shared.storage.driver import to_document

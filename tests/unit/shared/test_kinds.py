@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+from shared.contracts.enums import Lane, Purpose, RunKind
 from shared.contracts.kinds import (
     ANSWER_PURPOSES,
     ANSWERED,
@@ -13,7 +14,6 @@ from shared.contracts.kinds import (
     MESSAGE_PURPOSES,
     PLAYED,
 )
-from shared.contracts.words import Lane, Purpose, RunKind
 
 ROOT = Path(__file__).parents[3]
 PRODUCTS = [*sorted((ROOT / "services").glob("*/src")), ROOT / "shared/src"]

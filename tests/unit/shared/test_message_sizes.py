@@ -12,10 +12,11 @@ from pydantic import BaseModel
 
 from shared.contracts import events, work
 from shared.contracts.bounds import BROKER_PAYLOAD_BYTES, HEADER_BYTES, LARGEST_PAYLOAD_BYTES, json_bytes
+from shared.contracts.enums import Purpose
 from shared.contracts.events import MessageAdded, RunEvent
-from shared.contracts.record import Message, now
+from shared.contracts.model import Message
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import BESIDE_EVENT_LIMIT, MESSAGE_EVENT_LIMIT, Entry, Failure, ToolCall, ToolResult
-from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested, PromptMessage, TriggerGivenUp
 from shared.errors import NotStorable
 from shared.messaging.publisher import _encoded

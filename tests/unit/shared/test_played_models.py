@@ -3,9 +3,9 @@
 import pytest
 from pydantic import BaseModel
 
+from shared.contracts.enums import RunKind, Tier
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
-from shared.contracts.words import RunKind, Tier
 from support.builders import AGENT, JUDGE, run, scenario
 
 

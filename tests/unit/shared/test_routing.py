@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
+from shared.contracts.enums import Lane, Purpose, Tier
 from shared.contracts.routes import RouteWish
-from shared.contracts.words import Lane, Purpose, Tier
 from shared.routing import ModelEntry, ProviderEntry, Registry, Router, UnknownModel, load_registry
 from shared.routing.estimates import (
     expected_calls,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from shared.contracts.record import now
+from shared.contracts.enums import EndedReason, RunKind, RunStatus, Wanted
 from shared.contracts.runs import Control, Outcome, Run, status_view
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, RunKind, RunStatus, Wanted
 from shared.ending import final_status, total_usage
 from support.builders import message, run, usage_row
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.contracts import subjects, work
-from shared.contracts.words import Lane, Purpose
+from shared.contracts.enums import Lane, Purpose
 from shared.contracts.work import GenerationRequested
 from shared.routing import Registry
 from shared.settings import NatsSettings

@@ -6,8 +6,8 @@ from sys import getsizeof
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.contracts.enums import EntryKind, Side
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, Side
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
 
 TEXT_BYTES = getsizeof("x" * 100)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from shared.contracts.enums import EndedReason, EntryKind, JudgementStatus, RunKind, Side, Stage
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, Criterion, JudgeSettings, Participant, RunSettings
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, EntryKind, JudgementStatus, RunKind, Side, Stage
 from summarizer.played_run import PlayedConversation, PlayedRun
 
 BEGUN = datetime(2026, 11, 21, 10, tzinfo=UTC)

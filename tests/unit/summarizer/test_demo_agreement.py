@@ -4,7 +4,7 @@ import json
 
 from local_stack.demo_model.answers import compose as answer_of
 from local_stack.demo_model.requests import parse_request
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes
 from summarizer.memory import Folding, folding, memory_prompt

@@ -2,8 +2,8 @@
 
 import json
 
+from shared.contracts.enums import EndedReason, FailureTag
 from shared.contracts.reports import Evidence, ReportDraft
-from shared.contracts.words import EndedReason, FailureTag
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes, tags_of
 from unit.summarizer.played_runs import RUN, conversation

@@ -1,8 +1,8 @@
 """What a chat's summary is made of, and how it is asked for."""
 
+from shared.contracts.enums import EntryKind, Purpose
 from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, Failure, ToolCall, ToolResult
-from shared.contracts.words import EntryKind, Purpose
 from summarizer.excerpts import tokens_of
 from summarizer.memory import MEMORY_SYSTEM, Folding, folding, memory_prompt
 from support.builders import generation

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 from summarizer.excerpts import clip, excerpts, fair_shares, tokens_of, transcript
 from summarizer.played_run import PlayedRun
 from summarizer.prompts import ReportPrompts, Window

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 from summarizer.compose import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.contracts.enums import EndedReason, Purpose
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason, Purpose
 from shared.routing import Registry, Router
 from shared.routing.estimates import report_calls
 from summarizer import statistics

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.contracts.enums import EndedReason
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason
 from summarizer.played_run import PlayedConversation
 from summarizer.statistics import count, criterion_rates, percentile, wilson
 from unit.summarizer.played_runs import conversation, material, message, scenario

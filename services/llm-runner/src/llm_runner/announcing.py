@@ -6,11 +6,11 @@ from typing import Literal
 from llm_runner.attempt import Attempt
 from llm_runner.job_context import JobContext
 from llm_runner.results import Result, done, side_of
+from shared.contracts.enums import EntryKind
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded, ToolStarted
 from shared.contracts.generations import UsageRow
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind
 from shared.contracts.work import DeadLetter, GenerationRequested, UsageAppeared
 from shared.messaging.publisher import Publisher
 

@@ -29,7 +29,7 @@ from llm_runner.settings import RunnerSettings
 from llm_runner.usage_ledger import UsageLedger
 from shared.cancellation import cancel_all
 from shared.contracts import subjects
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.logs import Logger, configure
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import Take, WorkPull

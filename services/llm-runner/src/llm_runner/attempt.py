@@ -7,9 +7,9 @@ from llm_runner.deltas import AttemptDeltas
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Provider, ProviderFailure, TokenCount
 from llm_runner.tool_calls import ToolCallReader
+from shared.contracts.enums import Tier
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import ToolCall, Usage
-from shared.contracts.words import Tier
 from shared.routing import ModelEntry
 from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
 

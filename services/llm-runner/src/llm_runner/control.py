@@ -12,9 +12,9 @@ from nats.aio.msg import Msg
 from llm_runner.call_deadline import Interruption
 from llm_runner.leased_jobs import LeasedJobs
 from shared.contracts import subjects
+from shared.contracts.enums import Wanted
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.runs import Control
-from shared.contracts.words import Wanted
 from shared.contracts.work import GenerationRequested
 from shared.logs import Logger
 

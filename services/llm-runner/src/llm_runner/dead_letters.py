@@ -1,7 +1,8 @@
 """Dead letters of llm-runner: what was given up, why, and what had been paid for, as much as the broker takes. Pure."""
 
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
-from shared.contracts.record import TEXT_LENGTH, now
+from shared.contracts.model import TEXT_LENGTH
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import DeadLetter, GenerationRequested
 

@@ -7,8 +7,8 @@ wrong result.
 import re
 from collections.abc import Sequence
 
+from shared.contracts.enums import EndedReason, Side
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EndedReason, Side
 
 REFUSAL_WORDS = 60
 NEAR_EQUAL_WORDS = 8

@@ -21,10 +21,10 @@ from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.usage_ledger import UsageLedger
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, UnknownRun
 from shared.failing import INTERNAL

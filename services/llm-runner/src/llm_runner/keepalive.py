@@ -14,8 +14,8 @@ from llm_runner.call_deadline import Interruption
 from llm_runner.control import interruption_wanted
 from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from llm_runner.orphans import Orphans
+from shared.contracts.enums import Lane
 from shared.contracts.kinds import MESSAGE_PURPOSES
-from shared.contracts.words import Lane
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
 from shared.messaging.connection import Connection

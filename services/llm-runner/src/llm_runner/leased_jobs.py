@@ -7,7 +7,7 @@ from nats.aio.msg import Msg
 
 from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, Interruption
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.contracts.work import GenerationRequested
 
 

@@ -29,10 +29,10 @@ from llm_runner.results import (
 from llm_runner.retrying import BrokeOff, GiveUp, Retry, TryAgain, after_failure
 from llm_runner.settings import RetrySettings
 from llm_runner.usage_ledger import UsageLedger
+from shared.contracts.enums import Purpose
 from shared.contracts.kinds import MESSAGE_PURPOSES
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, GenerationRequested
 from shared.errors import NotStorable, NotYet, PermanentError, StoreUnavailable, Taken, TransientError
 from shared.failing import INTERNAL

@@ -7,14 +7,14 @@ from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BROKEN, LOST
 from llm_runner.facts import JobFacts
 from llm_runner.findings import find
+from shared.contracts.enums import EntryKind, Purpose, Side
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import MESSAGE_PURPOSES
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, Usage, fold
-from shared.contracts.words import EntryKind, Purpose, Side
 from shared.contracts.work import GenerationRequested, GenerationStored
 
 STOPPED = "stopped"

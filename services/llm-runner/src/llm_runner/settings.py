@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from shared.contracts.words import Lane, Purpose, Tier
+from shared.contracts.enums import Lane, Purpose, Tier
 from shared.durations import Seconds
 from shared.settings import ChatSettings, ExpectedOutputSettings, Fragment, WorkerSettings
 

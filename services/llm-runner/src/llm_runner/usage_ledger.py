@@ -4,10 +4,10 @@ from llm_runner.announcing import Announcer
 from llm_runner.job_context import JobContext
 from llm_runner.providers.provider import Provider
 from llm_runner.results import lost_row
+from shared.contracts.enums import EntryKind
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import UsageRow
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EntryKind
 from shared.routing.estimates import text_tokens
 from shared.storage import Store
 

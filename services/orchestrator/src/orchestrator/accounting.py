@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from orchestrator.decide import ConversationFacts, Effect, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import ConversationSnapshot
-from shared.contracts.words import Purpose, Stage
+from shared.contracts.enums import Purpose, Stage
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import Change, EventRecorded, Settle
 from shared.storage.run_accounts import RunAccountView

@@ -7,10 +7,10 @@ from nats.aio.client import Client
 
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.identity import generation_key
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import Purpose
+from shared.contracts.timestamps import now
 from shared.messaging import history
 from shared.storage import Store
 

@@ -5,14 +5,14 @@ import asyncio
 from orchestrator.decide import Close, Ended
 from orchestrator.facts import ConversationSnapshot, run_settings, spent_figures, total
 from shared.contracts.endings import FAILED
+from shared.contracts.enums import EndedReason
 from shared.contracts.events import ConversationEnded, Progressed
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, run_of
-from shared.contracts.record import now
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.settings import ConversationSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Usage, UsageView
-from shared.contracts.words import EndedReason
 from shared.errors import NotYet, UnknownRun
 from shared.messaging.publisher import Publisher
 from shared.storage import Store

@@ -29,13 +29,13 @@ from orchestrator.facts import (
 from orchestrator.given_messages import GivenMessages
 from orchestrator.job_factory import JobFactory
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import Purpose, Wanted
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.money import UNBOUNDED_NANOS
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import Purpose, Wanted
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable, Taken, TransientError, UnknownRun
 from shared.failing import failure_of

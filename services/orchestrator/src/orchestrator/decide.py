@@ -33,10 +33,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
 
 REPAIR = {Stage.FAST: Stage.FAST_REPAIR, Stage.STRONG: Stage.STRONG_REPAIR}
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The budget of this chat does not hold another answer.")

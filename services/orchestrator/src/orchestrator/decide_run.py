@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.contracts.words import EndedReason, Wanted
+from shared.contracts.enums import EndedReason, Wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
 from orchestrator.facts import ConversationSnapshot, tenant_of
 from orchestrator.job_factory import JobFactory
 from orchestrator.recently_published import RecentlyPublished
+from shared.contracts.enums import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key, message_fact, run_of
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.work import GenerationStored, MemoryRequested
 from shared.errors import NotStorable, NotYet, Taken
 from shared.messaging.publisher import Publisher

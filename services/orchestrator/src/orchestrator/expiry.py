@@ -10,8 +10,8 @@ from nats.aio.client import Client
 
 from orchestrator.chat_sweeper import PublishLook
 from orchestrator.settings import OrchestratorSettings
-from shared.contracts.record import now
-from shared.contracts.words import Wanted
+from shared.contracts.enums import Wanted
+from shared.contracts.timestamps import now
 from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging.publisher import Publisher

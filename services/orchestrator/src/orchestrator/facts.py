@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator.decide import AgentMessage, ConversationFacts, Ended, JudgeAnswer
+from shared.contracts.enums import EntryKind, Purpose, Side, Stage
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import KINDS
-from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, RunSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, Usage, fold
-from shared.contracts.words import EntryKind, Purpose, Side, Stage
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store

@@ -20,11 +20,11 @@ from orchestrator.conversations import ConversationLooks, Counted
 from orchestrator.decide import Apologize
 from orchestrator.effects import Effects
 from orchestrator.runs import RunLooks
+from shared.contracts.enums import EntryKind, RunKind, Side, Wanted
 from shared.contracts.events import MessageAdded
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import EntryKind, RunKind, Side, Wanted
 from shared.contracts.work import GenerationStored, LookGivenUp, RunCommanded, UsageAppeared
 from shared.ending import abandon_run
 from shared.errors import NotYet, StaleMessage, UnknownRun

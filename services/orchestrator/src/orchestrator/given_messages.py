@@ -1,12 +1,12 @@
 """The messages a conversation begins with, which nobody generates."""
 
 from orchestrator.facts import tenant_of
+from shared.contracts.enums import EntryKind
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import run_of
-from shared.contracts.record import now
 from shared.contracts.settings import ConversationSettings, GivenMessage
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind
 from shared.errors import Taken
 from shared.messaging.publisher import Publisher
 from shared.storage import Store

@@ -7,12 +7,12 @@ from orchestrator.accounting import Request, judge_place
 from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.facts import ConversationSnapshot
 from orchestrator.settings import OrchestratorSettings
+from shared.contracts.enums import Purpose, Stage
 from shared.contracts.identity import run_of
-from shared.contracts.record import now
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import ConversationSettings
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Purpose, Stage
 from shared.contracts.work import GenerationRequested
 from shared.routing import Route, Router, UnknownModel
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens

@@ -24,10 +24,10 @@ from orchestrator.decide_run import (
 from orchestrator.effects import Effects
 from orchestrator.facts import at_start
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import RunStatus, Wanted
 from shared.contracts.events import ControlChanged, RunStarted
-from shared.contracts.record import now
 from shared.contracts.runs import Run
-from shared.contracts.words import RunStatus, Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.work import ReportRequested, RunCommanded
 from shared.ending import end_answer, end_run
 from shared.errors import PermanentError, StaleMessage, Taken, UnknownRun

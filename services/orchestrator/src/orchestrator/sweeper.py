@@ -18,9 +18,9 @@ from orchestrator.chat_sweeper import ChatSweeper
 from orchestrator.expiry import Expiry
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
-from shared.contracts.words import Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.work import RunCommanded
 from shared.errors import TransientError
 from shared.logs import Logger

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from shared.contracts.enums import Wanted
 from shared.contracts.generations import Generation
-from shared.contracts.words import Wanted
 from shared.routing import Route
 from summarizer import statistics
 from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts

@@ -1,10 +1,10 @@
 """Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2 and 5)."""
 
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.events import ReportReady
-from shared.contracts.record import now
 from shared.contracts.reports import Report
-from shared.contracts.words import Purpose
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.ending import end_run
 from shared.errors import NotYet, Taken

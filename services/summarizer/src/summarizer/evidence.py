@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from shared.contracts.enums import Side
 from shared.contracts.quotes import Source
 from shared.contracts.reports import Evidence, FailureMode, ReportDraft
-from shared.contracts.words import Side
 from summarizer.played_run import PlayedConversation
 
 MODES_AT_MOST = 20

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from shared.contracts.conversations import Conversation
+from shared.contracts.enums import EndedReason, EntryKind, Purpose, Stage
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, EntryKind, Purpose, Stage
 from shared.ending import run_usage, total_usage
 from shared.errors import NotYet, UnknownRun
 from shared.storage import Store

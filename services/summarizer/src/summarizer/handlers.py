@@ -3,7 +3,7 @@
 from nats.aio.msg import Msg
 
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationStored, MemoryRequested, ReportGivenUp, ReportRequested
 from shared.errors import StaleMessage

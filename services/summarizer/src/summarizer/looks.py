@@ -8,8 +8,8 @@ llm.done.summarizer  ─┴▶ read ─▶ decide ─┬▶ condense / write / r
 from collections.abc import Mapping, Sequence
 
 from shared.contracts.generations import Generation
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.errors import StaleMessage, UnknownRun
 from shared.kept import Kept
 from shared.logs import Logger

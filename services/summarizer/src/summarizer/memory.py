@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.contracts.enums import Purpose
 from shared.contracts.framing import READING, block
 from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, Failure, fold
-from shared.contracts.words import Purpose
 from shared.contracts.work import PromptMessage
 from shared.routing.report_sizes import HEADING_TOKENS, prompt_limit
 from summarizer.excerpts import tokens_of, transcript

@@ -7,12 +7,12 @@ memory.do ─▶ read ─┬▶ job, whose done is the orchestrator's
 import asyncio
 
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index, generation_key
-from shared.contracts.record import now
 from shared.contracts.settings import Participant
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
-from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested, GenerationStored, MemoryRequested
 from shared.errors import NotYet, StaleMessage, Taken
 from shared.logs import Logger

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.contracts.endings import FAILED
+from shared.contracts.enums import EndedReason, Side
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EndedReason, Side
 
 
 class Answered(NamedTuple):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES, json_bytes
+from shared.contracts.enums import FailureTag
 from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.reports import Statistics
-from shared.contracts.words import FailureTag
 from shared.contracts.work import PromptMessage
 from shared.routing.report_sizes import (
     CONDENSED_TOKENS_AT_MOST,

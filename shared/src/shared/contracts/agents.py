@@ -1,11 +1,12 @@
 """Agents, versioned: every change makes a new version, and runs keep the version they started with."""
 
+from shared.contracts.model import Contract
 from shared.contracts.origin import Origin
-from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
+from shared.contracts.timestamps import Timestamp
 
 
-class Agent(Record):
+class Agent(Contract):
     """A stored participant. `provider` and `model` may be left to routing by `tier`.
 
     `written_from` says where this version's prompt or criteria come from, where no person wrote them.

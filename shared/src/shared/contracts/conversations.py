@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from shared.contracts.record import Record
+from shared.contracts.enums import EndedReason
+from shared.contracts.model import Contract
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason
 
 
-class Conversation(Record):
+class Conversation(Contract):
     """One transcript inside a run. Totals are set when it has ended, by aggregation.
 
     `clock_started_at` is `started_at` less the run's pauses before it: its time is up at `clock_started_at` + its limit

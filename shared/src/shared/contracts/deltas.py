@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from shared.contracts.record import Message, iso_now
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
+from shared.contracts.model import Message
+from shared.contracts.timestamps import iso_now
 
 
 class Delta(Message):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.contracts.words import EndedReason
+from shared.contracts.enums import EndedReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 from shared.contracts.identity import message_fact
 from shared.contracts.judgement import Criteria, Judgement
+from shared.contracts.model import Contract, Message, Sentence, ShownText, Word
 from shared.contracts.money import to_usd
-from shared.contracts.record import Message, Record, Sentence, ShownText, Word
 from shared.contracts.routes import PlayedModel
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
 from shared.contracts.transcript import (
@@ -28,7 +29,6 @@ from shared.contracts.transcript import (
     left_out,
     message_view,
 )
-from shared.contracts.words import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 
 ToolText = Annotated[str, AfterValidator(lambda text: text if len(text.encode()) <= MESSAGE_EVENT_LIMIT else "null")]
 """JSON text of a tool; `null` where it is over 64 KB: the message has it."""
@@ -38,7 +38,7 @@ class RunEvent(Message):
     """What stands on `run.<run_id>.events`."""
 
 
-class AgentShown(Record):
+class AgentShown(Contract):
     id: Word | None
     name: Word
     version: int | None

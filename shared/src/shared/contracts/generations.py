@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
+from shared.contracts.enums import Purpose
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import Purpose
 
 
-class Generation(Record):
+class Generation(Contract):
     """The result of a generation, or its final failure; `id` is the generation key.
 
     Exactly one of `content` and `failure` is there. `judgement` is what a judge's content says, quotes checked.
@@ -36,7 +36,7 @@ class Generation(Record):
     finish_reason: str | None = None
 
 
-class UsageRow(Record):
+class UsageRow(Contract):
     """What one attempt cost that is in no entry and no generation; `id` is the attempt id.
 
     `outcome` says why the attempt's result does not count: `failed`, `canceled`, `lost` (its process died), `beaten`

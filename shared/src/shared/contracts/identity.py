@@ -4,7 +4,7 @@ import os
 import time
 from hashlib import sha256
 
-from shared.contracts.words import Purpose
+from shared.contracts.enums import Purpose
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 

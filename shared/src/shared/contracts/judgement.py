@@ -4,14 +4,14 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from shared.contracts.record import Record, Sentence, Word
-from shared.contracts.words import JudgementStatus, Stage
+from shared.contracts.enums import JudgementStatus, Stage
+from shared.contracts.model import Contract, Sentence, Word
 
 CRITERIA_AT_MOST: Final = 20
 """As many as a run may name."""
 
 
-class CriterionJudgement(Record):
+class CriterionJudgement(Contract):
     """One criterion's finding; the quote is words of the agent that stand in message `seq`, or there is none."""
 
     id: Word
@@ -23,7 +23,7 @@ class CriterionJudgement(Record):
 Criteria = Annotated[tuple[CriterionJudgement, ...], AfterValidator(lambda judged: judged[:CRITERIA_AT_MOST])]
 
 
-class Judgement(Record):
+class Judgement(Contract):
     """The judge's answer about the conversation up to the message `seq`."""
 
     seq: int

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.contracts.words import Lane, Purpose, RunKind
+from shared.contracts.enums import Lane, Purpose, RunKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Where a stored text comes from, if no person wrote it."""
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 
 
-class Origin(Record):
+class Origin(Contract):
     """An answer of PromptBro (`sid`), and the run whose report it began with: others wrote in its transcripts."""
 
     sid: str | None = None

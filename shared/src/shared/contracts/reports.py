@@ -5,25 +5,26 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.enums import EndedReason, FailureTag
+from shared.contracts.model import Contract
 from shared.contracts.routes import PlayedModel
-from shared.contracts.words import EndedReason, FailureTag
+from shared.contracts.timestamps import Timestamp
 
 UNJUDGED: Final = "unjudged"
 """Why a report that is ready has no prose: the run had neither goal nor criteria, or no judge."""
 
 
-class TurnsToGoal(Record):
+class TurnsToGoal(Contract):
     p50: float | None = None
     p90: float | None = None
 
 
-class Percentiles(Record):
+class Percentiles(Contract):
     p50: float | None = None
     p95: float | None = None
 
 
-class Statistics(Record):
+class Statistics(Contract):
     """Counted by code. *succeeded* = goal reached, *unsuccessful* = ended without it, *errored* = ended by error.
 
     Rates are over the first two, with a 95 % Wilson interval; null where nothing can be judged.
@@ -47,14 +48,14 @@ class Statistics(Record):
     ttft_ms: Percentiles = Percentiles()
 
 
-class CriterionRate(Record):
+class CriterionRate(Contract):
     id: str
     name: str
     satisfied_rate: float | None
     interval: tuple[float, float] | None
 
 
-class Evidence(Record):
+class Evidence(Contract):
     """Words of the agent that stand in message `seq` of the conversation: checked by code."""
 
     conversation_id: str
@@ -62,7 +63,7 @@ class Evidence(Record):
     quote: str
 
 
-class FailureMode(Record):
+class FailureMode(Contract):
     """One way conversations failed: how many did, their share of the failed ones, and quoted evidence."""
 
     tag: FailureTag
@@ -72,7 +73,7 @@ class FailureMode(Record):
     evidence: tuple[Evidence, ...] = ()
 
 
-class ConversationOutcome(Record):
+class ConversationOutcome(Contract):
     id: str
     goal_reached: bool | None
     ended_reason: EndedReason | None
@@ -81,7 +82,7 @@ class ConversationOutcome(Record):
     tags: tuple[str, ...] = ()
 
 
-class Report(Record):
+class Report(Contract):
     """`status` is `unavailable`, with the reason, where the prose could not be written: statistics are always there.
 
     They are all there is to a run that nobody judged: `ready`, with the reason `unjudged`. `models` are those of the
@@ -119,10 +120,10 @@ def _is_evidence(one: object) -> bool:
     )
 
 
-class ReportDraft(Record):
+class ReportDraft(Contract):
     """What the report's generation must answer: the schema its JSON is held against."""
 
-    class DraftMode(Record):
+    class DraftMode(Contract):
         tag: FailureTag = FailureTag.OTHER
         description: str
         conversation_ids: tuple[str, ...] = ()

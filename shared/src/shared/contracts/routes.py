@@ -1,10 +1,10 @@
 """Who is to answer, as far as anybody says, and who does."""
 
-from shared.contracts.record import Record
-from shared.contracts.words import Role, Tier
+from shared.contracts.enums import Role, Tier
+from shared.contracts.model import Contract
 
 
-class RouteWish(Record):
+class RouteWish(Contract):
     """A provider, a model, a tier: what is None is left to routing (`shared/routing/router.py`).
 
     A wish that names its model minds no tier; one that names nothing is a wish for the standard tier.
@@ -20,7 +20,7 @@ class RouteWish(Record):
         return None if self.model is not None else self.tier or Tier.STANDARD
 
 
-class PlayedModel(Record):
+class PlayedModel(Contract):
     """A model as the start of a run resolved it: for whom, and by which tier, where nobody had named the model."""
 
     role: Role

@@ -5,19 +5,20 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from shared.contracts import subjects
+from shared.contracts.enums import TERMINAL, EndedReason, RunKind, RunStatus, Wanted
 from shared.contracts.identity import conversation_id
 from shared.contracts.kinds import KINDS, KindRules
+from shared.contracts.model import Contract
 from shared.contracts.money import to_usd
 from shared.contracts.owner import Owner
-from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import RunSettings
+from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import Failure, Usage, UsageView
-from shared.contracts.words import TERMINAL, EndedReason, RunKind, RunStatus, Wanted
 
 CONVERSATION_IDS_SHOWN = 100
 
 
-class Control(Record):
+class Control(Contract):
     """What is wanted of a run; `handled` is the version a look has made true.
 
     `stop_seq` is the greatest seq whose answer is to end with what it has, 0 where none is (a chat's stop).
@@ -30,7 +31,7 @@ class Control(Record):
     changed_at: datetime
 
 
-class Budget(Record):
+class Budget(Contract):
     """What a run may spend, has spent and has reserved, in nano-dollars."""
 
     max: int
@@ -38,14 +39,14 @@ class Budget(Record):
     open: int = 0
 
 
-class Outcome(Record):
+class Outcome(Contract):
     """How the one conversation of a run with a single one ended."""
 
     ended_reason: EndedReason
     goal_reached: bool | None
 
 
-class Run(Record):
+class Run(Contract):
     """One request for work. `ended` holds the indexes of counted conversations, in the order they were counted.
 
     Of a chat, `asked_seq` is the last message its person sent and `asked_at` when: unanswered while `current_turn` is
@@ -123,12 +124,12 @@ class Run(Record):
         return self.id if self.rules.answers else conversation_id(self.id, index)
 
 
-class BudgetView(Record):
+class BudgetView(Contract):
     max_usd: float
     spent_usd: float
 
 
-class Links(Record):
+class Links(Contract):
     status: str
     events: str
     messages: str
@@ -136,7 +137,7 @@ class Links(Record):
     report: str
 
 
-class StatusView(Record):
+class StatusView(Contract):
     """The status object (docs/api.md): polled, streamed, and the content of `run.ended`."""
 
     id: str

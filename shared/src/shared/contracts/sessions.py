@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.contracts.settings import RunSettings
 
 
-class Session(Record):
+class Session(Contract):
     """A question that waits for its reader. `id` (the `sid`) becomes the id of its run with the first reader.
 
     Nothing is generated before that, so that nothing is paid for an answer that nobody comes to read. `parent` is the

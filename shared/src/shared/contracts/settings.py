@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from shared.contracts.enums import Role, RunKind, Side
 from shared.contracts.kinds import KINDS
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.contracts.routes import PlayedModel, RouteWish
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Role, RunKind, Side
 
 
-class Criterion(Record):
+class Criterion(Contract):
     """One line of the checklist that says what success means."""
 
     id: str
@@ -24,7 +24,7 @@ def _named(fields: dict[str, str]) -> RouteWish:
     return RouteWish(provider=fields["provider"], model=fields["model"])
 
 
-class Participant(Record):
+class Participant(Contract):
     """One side of a conversation as it was when the run started.
 
     `wish` is who was asked for, `provider` and `model` who that was at the run's start.
@@ -55,7 +55,7 @@ class Participant(Record):
         return RouteWish(provider=self.provider, model=self.model)
 
 
-class JudgeSettings(Record):
+class JudgeSettings(Contract):
     """Who judges. Without `strong_model` there is one stage, and it confirms.
 
     `wish` is who was asked for in the first stage; the strong stage's model is always named.
@@ -86,7 +86,7 @@ class JudgeSettings(Record):
         return RouteWish(provider=self.strong_provider or self.provider, model=self.strong_model)
 
 
-class GivenMessage(Record):
+class GivenMessage(Contract):
     """A message nobody generates: an opening, the caller's `userMessage`, an inherited prefix, a chat's first message.
 
     What stands beside the text is a chat's, as in `Entry`; `author` is what a caller of /v1 calls who said it.
@@ -102,7 +102,7 @@ class GivenMessage(Record):
     tool_results: tuple[ToolResult, ...] = ()
 
 
-class ConversationSettings(Record):
+class ConversationSettings(Contract):
     """All that decides how one conversation is played.
 
     `given` stands at its head; `message_limit` counts every message of both sides, given ones too;
@@ -139,7 +139,7 @@ class ConversationSettings(Record):
         return last if (seq - len(self.given)) % 2 == 0 else last.other
 
 
-class RunSettings(Record):
+class RunSettings(Contract):
     """All that decides how a run is played.
 
     Conversation `i` (1, 2, 3 ...) is played by `scenarios[(i - 1) % len(scenarios)]` with the seed

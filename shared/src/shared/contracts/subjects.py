@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 
 WORK: Final = "WORK"
 RUN_EVENTS: Final = "RUN_EVENTS"

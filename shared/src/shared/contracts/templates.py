@@ -1,10 +1,11 @@
 """Prompt templates, versioned as agents are."""
 
+from shared.contracts.model import Contract
 from shared.contracts.origin import Origin
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.timestamps import Timestamp
 
 
-class PromptTemplate(Record):
+class PromptTemplate(Contract):
     """A text that prompts are made from. `kind` is the author's own word for what it is for.
 
     `variables` are the names that stand in it as `{{name}}`; `written_from` says where it comes from, where no person

@@ -6,11 +6,12 @@ from datetime import datetime
 from pydantic import Field
 
 from shared.contracts.bounds import json_bytes
+from shared.contracts.enums import EndedReason, EntryKind, Side
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
+from shared.contracts.model import Contract, Sentence, Word
 from shared.contracts.money import to_usd
-from shared.contracts.record import Record, Sentence, Timestamp, Word
-from shared.contracts.words import EndedReason, EntryKind, Side
+from shared.contracts.timestamps import Timestamp
 from shared.errors import NotStorable
 
 MESSAGE_EVENT_LIMIT = 64 * 1024
@@ -19,14 +20,14 @@ BESIDE_EVENT_LIMIT = 256 * 1024
 """Bytes of JSON that what stands beside the text may have together, to stand in its message's event."""
 
 
-class Failure(Record):
+class Failure(Contract):
     """Why something failed for good: a code of the contract and a sentence a person can act on."""
 
     code: Word
     message: Sentence
 
 
-class Usage(Record):
+class Usage(Contract):
     """Tokens and cost of one or many calls."""
 
     prompt_tokens: int = 0
@@ -41,7 +42,7 @@ class Usage(Record):
         )
 
 
-class UsageView(Record):
+class UsageView(Contract):
     """Usage as the contract shows it."""
 
     prompt_tokens: int = 0
@@ -57,7 +58,7 @@ class UsageView(Record):
         )
 
 
-class ToolCall(Record):
+class ToolCall(Contract):
     """A tool the model asks for; `input` is the JSON object of its arguments, as text."""
 
     id: str
@@ -65,7 +66,7 @@ class ToolCall(Record):
     input: str
 
 
-class ToolResult(Record):
+class ToolResult(Contract):
     """What a tool answered, as JSON text."""
 
     tool_call_id: str
@@ -77,7 +78,7 @@ def _absent(value: object) -> bool:
     return not value
 
 
-class Entry(Record):
+class Entry(Contract):
     """One line of a transcript: `(conversation_id, seq)` is unique, seq = 1, 2, 3 ... without gaps.
 
     `attempt` is the attempt whose text won; given messages have none. `usage` is zero for given and
@@ -131,7 +132,7 @@ def fold(entries: Iterable[Entry]) -> list[Entry]:
     return messages
 
 
-class MessageView(Record):
+class MessageView(Contract):
     """A message as REST shows it (docs/api.md, `GET .../messages`); role is seen from the agent."""
 
     id: str

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator
 
 from shared.contracts import subjects
+from shared.contracts.enums import EndedReason, Lane, Purpose, Side
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import LANE_OF
-from shared.contracts.record import Message, Record, ShownText, Timestamp, Word
+from shared.contracts.model import Contract, Message, ShownText, Word
+from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import Entry, Failure, Usage
-from shared.contracts.words import EndedReason, Lane, Purpose, Side
 
 PAYLOAD_LENGTH: Final = 100_000
 
@@ -62,7 +63,7 @@ class MemoryRequested(Message):
         return f"{self.conversation_id}:{self.seq}:memory:do"
 
 
-class PromptMessage(Record):
+class PromptMessage(Contract):
     """One message of a prompt that no transcript gives."""
 
     role: Literal["system", "user", "assistant"]

@@ -8,7 +8,7 @@ import orjson
 from nats.errors import Error as NatsError
 
 from shared.contracts import subjects
-from shared.contracts.record import iso, now
+from shared.contracts.timestamps import iso, now
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 

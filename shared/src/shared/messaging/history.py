@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from shared.contracts.record import iso
+from shared.contracts.timestamps import iso
 from shared.errors import BrokerUnavailable
 
 BATCH = 256

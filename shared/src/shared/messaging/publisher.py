@@ -11,7 +11,8 @@ from pydantic_core import PydanticSerializationError
 from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.events import RunEvent
-from shared.contracts.record import Message, iso, now
+from shared.contracts.model import Message
+from shared.contracts.timestamps import iso, now
 from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,

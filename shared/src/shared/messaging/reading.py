@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
-from shared.contracts.record import Message
+from shared.contracts.model import Message
 from shared.errors import PermanentError
 from shared.tracebacks import problems
 

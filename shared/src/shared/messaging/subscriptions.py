@@ -17,7 +17,7 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.aio.msg import Msg
 
 from shared.contracts import subjects
-from shared.contracts.record import Message
+from shared.contracts.model import Message
 from shared.messaging.reading import Delivery, Reader, annotation_of, contracts_of
 
 Handler = Callable[[Any, Delivery], Awaitable[None]]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from shared.contracts.record import Record
+from shared.contracts.enums import Purpose, Side
+from shared.contracts.model import Contract
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.words import Purpose, Side
 from shared.routing.report_sizes import expected_condensing, prompt_limit
 from shared.routing.router import Route, Router
 
@@ -14,7 +14,7 @@ REPORT_FRAME_TOKENS = 900
 CONDENSE_FRAME_TOKENS = 200
 
 
-class ExpectedCall(Record):
+class ExpectedCall(Contract):
     """One generation a run is expected to need."""
 
     purpose: Purpose

@@ -5,13 +5,13 @@ from typing import Any
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.contracts.record import Record
+from shared.contracts.enums import Lane, Tier
+from shared.contracts.model import Contract
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Lane, Tier
 from shared.settings import Fragment
 
 
-class ModelEntry(Record):
+class ModelEntry(Contract):
     """One model: its tier, window and bounds in tokens, and prices in dollars per million tokens."""
 
     tier: Tier = Tier.STANDARD
@@ -34,7 +34,7 @@ class ModelEntry(Record):
         )
 
 
-class ProviderEntry(Record):
+class ProviderEntry(Contract):
     """Who is called. `key_variable` names the environment variable of llm-runner that holds the key.
 
     `dialect` is the wire format it is called in: llm-runner knows which there are, and ends at its start at any other.

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.contracts.enums import Tier
 from shared.contracts.routes import RouteWish
-from shared.contracts.words import Tier
 from shared.errors import AgentWarsError
 from shared.routing.registry import ModelEntry, Registry
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from shared.contracts.enums import RunStatus, Wanted
 from shared.contracts.transcript import Usage
-from shared.contracts.words import RunStatus, Wanted
 
 Slot = Literal["turn", "judge"]
 Part = Literal["turn", "judge", "other"]

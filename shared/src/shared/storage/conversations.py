@@ -6,8 +6,8 @@ from typing import Any
 
 from shared.contracts.conversations import Conversation
 from shared.contracts.endings import FAILED
+from shared.contracts.enums import EndedReason
 from shared.contracts.transcript import Usage
-from shared.contracts.words import EndedReason
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, insert_unordered, mapped_errors, outcomes, to_document, with_id
 from shared.storage.scope import EVERYBODY, Scope

@@ -11,7 +11,7 @@ from pydantic_core import PydanticSerializationError
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.contracts.bounds import LARGEST_DOCUMENT_BYTES
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.errors import NotStorable, StoreUnavailable, Taken
 
 Document = dict[str, Any]
@@ -69,10 +69,10 @@ def _problem(error: Exception) -> str:
     return "a value too large, or of a kind the store does not know"
 
 
-def document_bytes(value: Record | Mapping[str, Any]) -> int:
+def document_bytes(value: Contract | Mapping[str, Any]) -> int:
     """What a value takes in the store. Raises NotStorable where the store can never hold it, whatever its size."""
     with mapped_errors():
-        return len(bson.encode(to_document(value) if isinstance(value, Record) else value))
+        return len(bson.encode(to_document(value) if isinstance(value, Contract) else value))
 
 
 def check_size(what: str, document: Document) -> None:
@@ -82,7 +82,7 @@ def check_size(what: str, document: Document) -> None:
         raise NotStorable(f"{what} of {size} bytes", LARGEST_DOCUMENT_BYTES)
 
 
-def to_document(record: Record) -> Document:
+def to_document(record: Contract) -> Document:
     """The record as a document: snake_case names, `id` as `_id`. Raises NotStorable where it is nested too deeply."""
     try:
         document = record.model_dump()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.contracts.enums import EntryKind
 from shared.contracts.transcript import Entry, Usage
-from shared.contracts.words import EntryKind
 from shared.storage.batching import Batcher
 from shared.storage.driver import (
     Collection,

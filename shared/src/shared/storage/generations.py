@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.transcript import Usage
-from shared.contracts.words import Purpose
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
 from shared.storage.scope import EVERYBODY, Scope
 from shared.storage.sums import attempts_in, usage_of

@@ -16,8 +16,8 @@ from typing import Any, Final
 from bson import encode
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from shared.contracts.enums import RunKind, Wanted
 from shared.contracts.kinds import ANSWERED, PLAYED
-from shared.contracts.words import RunKind, Wanted
 from shared.errors import PermanentError
 from shared.storage.driver import Collection, Database, mapped_errors
 

@@ -4,18 +4,18 @@ from datetime import datetime
 
 from pydantic import Field
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.storage.driver import Collection, mapped_errors, with_id
 
 
-class Allowance(Record):
+class Allowance(Contract):
     """What a period allows: so many requests, and so many nano-dollars."""
 
     requests: int
     cost_nanos: int
 
 
-class Taking(Record):
+class Taking(Contract):
     """What was had of a quota. `cost_nanos` holds what `open` reserves: the estimates of runs that have not ended."""
 
     id: str

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from pymongo import UpdateOne
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 from shared.storage.driver import Collection, mapped_errors, with_id
 
 
-class Reading(Record):
+class Reading(Contract):
     """`read_at` is when somebody was seen to read; `read_seq` the last answer that was read to its end."""
 
     id: str

@@ -6,9 +6,9 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from shared.contracts.record import Record
+from shared.contracts.enums import RunStatus
+from shared.contracts.model import Contract
 from shared.contracts.runs import Budget, Control
-from shared.contracts.words import RunStatus
 from shared.storage.accounts import AccountChange, stages
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors
@@ -17,14 +17,14 @@ CHANGES_TOGETHER = 40
 RUNS_KEPT = 500
 
 
-class Slots(Record):
+class Slots(Contract):
     """Which seq a conversation's slots hold; 0 where none."""
 
     turn: int = 0
     judge: int = 0
 
 
-class RunAccountView(Record):
+class RunAccountView(Contract):
     """What a look needs of its run after its account changed."""
 
     control: Control

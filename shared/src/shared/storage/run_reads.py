@@ -4,12 +4,12 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from shared.contracts.enums import RunKind, Wanted
 from shared.contracts.kinds import FINITE, KINDS
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
 from shared.contracts.runs import Control, Run
 from shared.contracts.settings import RunSettings
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.timestamps import now
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT

@@ -5,10 +5,10 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from shared.contracts.enums import TERMINAL, RunStatus, Wanted
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.transcript import Failure, Usage
-from shared.contracts.words import TERMINAL, RunStatus, Wanted
 from shared.storage.accounts import AccountChange, count_stages
 from shared.storage.driver import Collection, check_size, mapped_errors, to_document
 from shared.storage.run_accounts import RunAccounts, RunAccountView

@@ -5,7 +5,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.settings import MongoSettings
 from shared.storage.agents import Agents
 from shared.storage.conversations import Conversations

@@ -7,8 +7,8 @@ loses none.
 from typing import Generic, TypeVar
 
 from shared.contracts.agents import Agent
-from shared.contracts.record import now
 from shared.contracts.templates import PromptTemplate
+from shared.contracts.timestamps import now
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
 from shared.storage.paging import Page, Reading, read_page
 

@@ -11,7 +11,7 @@ from nats.js.api import (
 )
 
 from shared.contracts import subjects
-from shared.contracts.words import Lane
+from shared.contracts.enums import Lane
 from shared.routing import Registry
 from shared.settings import NatsSettings
 

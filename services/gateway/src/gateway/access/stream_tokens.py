@@ -10,12 +10,12 @@ from binascii import Error as NotBase64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 
 INDEX_DIGITS = 9
 
 
-class Grant(Record):
+class Grant(Contract):
     """Who may read what, until when.
 
     `streams` are the ids themselves (of runs and answers, and the names clients gave them), `conversations` how many

@@ -18,7 +18,7 @@ from gateway.access.stream_tokens import Grant, read, verify
 from gateway.errors import Forbidden, Unauthorized
 from shared.contracts.kinds import FOLDERS
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 
 TOKEN_LENGTH: Final = 16_000
 READING: Final = ("GET", "HEAD")

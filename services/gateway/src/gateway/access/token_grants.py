@@ -7,8 +7,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from gateway.access.stream_tokens import Grant, sign
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.storage.owned import OwnedStore
 
 AFTER_THE_END: Final = timedelta(hours=1)

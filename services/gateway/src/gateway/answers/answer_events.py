@@ -14,8 +14,8 @@ from gateway.event_stream.log.events import DELTA, RUN_ENDED
 from gateway.event_stream.log.frames import one_line
 from shared.contracts.deltas import decode
 from shared.contracts.endings import ENDINGS
+from shared.contracts.enums import EndedReason, Side
 from shared.contracts.kinds import ANSWER_PURPOSES
-from shared.contracts.words import EndedReason, Side
 
 CONVERSATION_ENDED: Final = "conversation.ended"
 

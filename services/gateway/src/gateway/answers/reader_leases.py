@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from shared.cancellation import cancel_all
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
 from shared.storage.readers import Readers

@@ -6,9 +6,9 @@ from typing import Final, Literal, Protocol
 
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.agents import Agent
+from shared.contracts.enums import Tier
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Participant
-from shared.contracts.words import Tier
 from shared.routing import Route, Router
 
 ANYBODY: Final = RouteWish()

@@ -7,10 +7,10 @@ last: it may have gone on since, which the insert of what follows shows.
 from typing import Any, Final
 
 from gateway.chat.decide import ChatState, chat_state
+from shared.contracts.enums import EntryKind
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind
 from shared.kept import Kept, held_bytes
 from shared.storage.transcripts import KnownTranscripts
 

@@ -13,10 +13,10 @@ from gateway.chat.entries import message_entry, rewind_entry
 from gateway.errors import Conflict, NotFound
 from gateway.runs.commands import RunCommands
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import RunKind, Side, Wanted
 from shared.errors import NotYet, Taken
 from shared.logs import Logger
 from shared.messaging import history

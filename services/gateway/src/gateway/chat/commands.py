@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from nats.errors import Error as NatsError
 
 from shared.contracts import subjects
+from shared.contracts.enums import EntryKind, Purpose
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import generation_key
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, left_out
-from shared.contracts.words import EntryKind, Purpose
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from gateway.chat.wire_messages import Line, SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
+from shared.contracts.enums import EntryKind, Side
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, fold
-from shared.contracts.words import EntryKind, Side
 
 
 @dataclass(frozen=True, slots=True)

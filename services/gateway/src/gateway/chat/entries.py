@@ -1,10 +1,10 @@
 """The entries that a decision adds to a chat. Made at the moment they are asked for."""
 
 from gateway.chat.decide import AddMessage
-from shared.contracts.record import now
+from shared.contracts.enums import EntryKind, Side
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind, Side
 
 
 def rewind_entry(run: Run, seq: int, rewind_to: int) -> Entry:

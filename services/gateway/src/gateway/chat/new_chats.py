@@ -12,10 +12,10 @@ from gateway.schemas.fields import LARGEST_BUDGET_USD
 from gateway.settings import GatewaySettings
 from gateway.starts.planning import new_run
 from shared.contracts.agents import Agent
+from shared.contracts.enums import RunKind, Side
 from shared.contracts.money import to_nanos
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.words import RunKind, Side
 from shared.routing.estimates import text_tokens
 
 NO_END_SECONDS: Final = 100 * 365 * 86_400.0

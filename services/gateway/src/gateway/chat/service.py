@@ -32,9 +32,9 @@ from gateway.event_stream.log.events import View
 from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from gateway.settings import GatewaySettings
-from shared.contracts.record import now
+from shared.contracts.enums import Side, Wanted
 from shared.contracts.runs import Run
-from shared.contracts.words import Side, Wanted
+from shared.contracts.timestamps import now
 from shared.errors import BrokerUnavailable, NotYet
 from shared.logs import Logger
 from shared.messaging.connection import Connection

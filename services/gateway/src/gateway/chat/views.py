@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from gateway.answers.formats import input_of
 from gateway.chat.decide import ChatState, answer_id, chat_state, shown_id
-from shared.contracts.record import Record, Timestamp, iso
+from shared.contracts.enums import Side
+from shared.contracts.model import Contract
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import Timestamp, iso
 from shared.contracts.transcript import Entry, UsageView, message_view
-from shared.contracts.words import Side
 from shared.storage.owned import OwnedStore
 
 TITLE_LENGTH: Final = 30
@@ -35,7 +36,7 @@ class ChatMessages:
     before: int | None
 
 
-class ChatItem(Record):
+class ChatItem(Contract):
     """A chat as lists show it."""
 
     id: str
@@ -49,7 +50,7 @@ class ChatItem(Record):
     usage: UsageView
 
 
-class ChatPage(Record):
+class ChatPage(Contract):
     items: list[ChatItem]
     next_cursor: str | None = None
 

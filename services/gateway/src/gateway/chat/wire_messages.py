@@ -15,9 +15,9 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import MESSAGE_ID_LENGTH, ChatBody, message_id
 from gateway.schemas.storable import DEEP, HALF, NO_NUMBER, is_text
 from shared.contracts.bounds import json_bytes
+from shared.contracts.enums import Side
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Side
 
 ROLES: Final = ("user", "assistant", "system")
 KEPT_PARTS: Final = ("file", "source-url", "source-document")

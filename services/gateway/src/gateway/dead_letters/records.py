@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from gateway.dead_letters.views import DeadLetterItem, DeadLetterPage, DeadLetterView
 from gateway.errors import FieldProblem, InvalidRequest, NotFound
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.kinds import ANSWER_PURPOSES
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Purpose
 from shared.contracts.work import DeadLetter, LookGivenUp, ReportGivenUp
 from shared.errors import BrokerUnavailable
 from shared.messaging import history

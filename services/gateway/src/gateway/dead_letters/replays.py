@@ -19,11 +19,11 @@ from gateway.dead_letters.records import DeadLetterRecord, client_of, find_recor
 from gateway.dead_letters.views import Replayed
 from gateway.errors import Conflict
 from shared.contracts import subjects
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation
 from shared.contracts.identity import conversation_index
 from shared.contracts.routes import RouteWish
 from shared.contracts.runs import Run
-from shared.contracts.words import Purpose
 from shared.contracts.work import (
     DeadLetter,
     GenerationRequested,

@@ -2,14 +2,15 @@
 
 from typing import Any, Literal
 
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.enums import Purpose
+from shared.contracts.model import Contract
+from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import Failure
-from shared.contracts.words import Purpose
 
 LetterKind = Literal["generation", "look", "report", "terminated"]
 
 
-class DeadLetterItem(Record):
+class DeadLetterItem(Contract):
     """Work that was given up, and why; `id` is where its letter stands on the stream.
 
     `generation` is a job of llm-runner, `look` a trigger of the orchestrator, `report` one of the summarizer,
@@ -27,7 +28,7 @@ class DeadLetterItem(Record):
     key: str | None = None
 
 
-class DeadLetterPage(Record):
+class DeadLetterPage(Contract):
     items: list[DeadLetterItem]
     next_cursor: str | None = None
 
@@ -39,7 +40,7 @@ class DeadLetterView(DeadLetterItem):
     payload: dict[str, Any]
 
 
-class Replayed(Record):
+class Replayed(Contract):
     """Work that was put back: `message_id` on `subject`; `duplicate` where it was put back a moment ago already."""
 
     id: str

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.logs import Logger
 
 SERVICES = ("gateway", "orchestrator", "llm-runner", "summarizer")

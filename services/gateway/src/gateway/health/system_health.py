@@ -12,7 +12,7 @@ from gateway.dead_letters.records import client_of, written_since
 from gateway.health.heartbeats import SERVICES, Heartbeat, Heartbeats, ProviderHealth
 from gateway.schemas.answers import AiHealthView, Check, HealthView, Instance, LettersOfLate, ServiceHealth
 from shared.cancellation import within
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.errors import AgentWarsError, BrokerUnavailable
 from shared.messaging.connection import Connection
 from shared.readiness import Readiness

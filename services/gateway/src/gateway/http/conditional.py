@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from fastapi import Request, Response
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 
 EVENT_STREAM = "text/event-stream"
 
@@ -14,7 +14,7 @@ def etag_of(body: bytes) -> str:
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 
-def conditional(request: Request, record: Record) -> Response:
+def conditional(request: Request, record: Contract) -> Response:
     """The record as JSON, or 304 without a body where the caller has this version."""
     body = record.to_json()
     etag = etag_of(body)

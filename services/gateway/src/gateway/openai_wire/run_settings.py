@@ -12,9 +12,9 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.openai_wire.requests import SYSTEM, CompletionBody, WireMessage
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_AT_ONCE, answer_settings, check_window
+from shared.contracts.enums import Side
 from shared.contracts.settings import GivenMessage, Participant, RunSettings
 from shared.contracts.transcript import ToolCall, ToolResult
-from shared.contracts.words import Side
 
 TIME_LIMIT_SECONDS: Final = 300.0
 SAMPLING: Final = ("top_p", "presence_penalty", "frequency_penalty", "seed", "parallel_tool_calls")

@@ -7,8 +7,8 @@ from gateway.errors import RateLimited
 from gateway.settings import GatewaySettings, is_loopback
 from gateway.single_answers.runs import estimated_nanos
 from shared.contracts.money import to_nanos
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.routing import Router
 from shared.storage.owned import OwnedQuota, OwnedStore, StoreOf
 from shared.storage.quotas import Allowance

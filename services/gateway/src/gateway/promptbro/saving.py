@@ -16,12 +16,12 @@ from gateway.single_answers.runs import answer_seq
 from gateway.versioned.changes import replace
 from gateway.versioned.templates import new_template
 from shared.contracts.agents import Agent
+from shared.contracts.enums import RunKind
 from shared.contracts.fences import unfenced
 from shared.contracts.origin import Origin
-from shared.contracts.record import now
 from shared.contracts.settings import Criterion
 from shared.contracts.templates import PromptTemplate
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.storage.owned import OwnedStore
 
 KIND: Final = "promptbro"

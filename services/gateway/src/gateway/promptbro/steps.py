@@ -12,10 +12,10 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NOT_BLANK, PROMPT_LENGTH, Body, ClientId, Goal, Name
 from gateway.single_answers.runs import answer_settings, check_window
+from shared.contracts.enums import FailureTag, Side
 from shared.contracts.framing import behind, one_line
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import GivenMessage, RunSettings
-from shared.contracts.words import FailureTag, Side
 from shared.settings import LimitSettings
 
 Step = Literal["brief", "section", "rewrite", "criteria", "from-report"]

@@ -14,8 +14,8 @@ from gateway.runs.messages import LARGEST_SEQ
 from gateway.schemas.chat import ChatBody, EventsChatBody, FormatWord, RecoverBody, WholeAnswer
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp
-from shared.contracts.record import Record
-from shared.contracts.words import RunKind, Wanted
+from shared.contracts.enums import RunKind, Wanted
+from shared.contracts.model import Contract
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -56,7 +56,7 @@ def _named_by(path: str) -> str:
     return "chat_" if path == PATH else f"{path.rpartition('/')[2]}_chat_"
 
 
-class Stopping(Record):
+class Stopping(Contract):
     """What a stop was asked of; `seq` is null where no answer was being written."""
 
     id: str

@@ -18,7 +18,7 @@ from gateway.single_answers.formats import TokenMessages
 from gateway.single_answers.requests import QuestionBody, question
 from gateway.single_answers.runs import answer_run
 from gateway.single_answers.sessions import SessionView, reconnect
-from shared.contracts.words import Tier
+from shared.contracts.enums import Tier
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
 PATH = "/api/llm"

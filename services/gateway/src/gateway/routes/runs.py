@@ -18,10 +18,10 @@ from gateway.runs.lookups import find_run
 from gateway.schemas.answers import ConversationPage, ConversationStatus, RunPage
 from gateway.schemas.events import as_events
 from gateway.services import NeedsStore, ServicesOfApp
+from shared.contracts.enums import RunKind, RunStatus, Wanted
 from shared.contracts.identity import conversation_index
 from shared.contracts.kinds import FOLDERS
 from shared.contracts.runs import StatusView, status_view
-from shared.contracts.words import RunKind, RunStatus, Wanted
 from shared.errors import StoreUnavailable
 
 WISHES = {"cancel": Wanted.CANCEL, "pause": Wanted.PAUSE, "resume": Wanted.RUN}

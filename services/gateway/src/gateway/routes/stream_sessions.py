@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 from gateway.access.callers import CallerOfRequest
 from gateway.schemas.fields import NAME_LENGTH
 from gateway.services import NeedsStore, ServicesOfApp
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Control, StatusView, status_view
-from shared.contracts.words import Wanted
 
 router = APIRouter(prefix="/api/streams", tags=["plain generations"], dependencies=[NeedsStore])
 

@@ -12,8 +12,9 @@ from gateway.runs.lookups import find_run
 from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, Name
 from gateway.services import NeedsStore, Services, ServicesOfApp
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.model import Contract
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import Timestamp
 
 RUNS: Final = 100
 
@@ -29,7 +30,7 @@ class StreamTokenBody(Body):
     sid: Name | None = None
 
 
-class StreamTokenView(Record):
+class StreamTokenView(Contract):
     """Put it into the URL as `token`."""
 
     token: str

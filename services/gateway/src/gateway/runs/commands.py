@@ -7,9 +7,9 @@ from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 
 from shared.contracts import subjects
-from shared.contracts.record import now
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
-from shared.contracts.words import Wanted
+from shared.contracts.timestamps import now
 from shared.contracts.work import RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger

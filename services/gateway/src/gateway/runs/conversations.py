@@ -3,10 +3,10 @@
 from gateway.schemas.answers import ConversationItem, ConversationPage, ConversationStatus
 from shared.contracts.conversations import Conversation
 from shared.contracts.endings import ENDINGS
+from shared.contracts.enums import EntryKind
 from shared.contracts.money import to_usd
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.contracts.words import EntryKind
 from shared.storage.owned import OwnedStore
 
 

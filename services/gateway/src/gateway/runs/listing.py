@@ -3,8 +3,8 @@
 from typing import Final
 
 from gateway.schemas.answers import RunPage
+from shared.contracts.enums import RunKind, RunStatus
 from shared.contracts.runs import StatusView, shown_status, status_view
-from shared.contracts.words import RunKind, RunStatus
 from shared.storage.owned import OwnedStore
 
 PAGES_READ = 20

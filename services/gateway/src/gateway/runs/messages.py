@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.answers import MessagePage, MessagesView
+from shared.contracts.enums import Purpose, Side, Stage
 from shared.contracts.judgement import Judgement
-from shared.contracts.record import now
 from shared.contracts.runs import Run
+from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, MessageView, message_view
-from shared.contracts.words import Purpose, Side, Stage
 from shared.storage.owned import OwnedStore
 from shared.storage.paging import PAGE_BYTES
 

@@ -19,10 +19,11 @@ from gateway.schemas.fields import (
 )
 from gateway.schemas.storable import FreeObject
 from shared.contracts.agents import Agent
+from shared.contracts.enums import Tier
+from shared.contracts.model import Contract
 from shared.contracts.origin import Origin
-from shared.contracts.record import Record, Timestamp
 from shared.contracts.settings import Criterion
-from shared.contracts.words import Tier
+from shared.contracts.timestamps import Timestamp
 
 TOOLS = 20
 NO_ENDPOINTS: Final[JsonDict] = {"type": "null", "description": "No endpoint is configured here."}
@@ -62,7 +63,7 @@ class AgentBody(Body):
     tools: list[Tool] = Field(default_factory=list, max_length=TOOLS)
 
 
-class AgentView(Record):
+class AgentView(Contract):
     """An agent in one version."""
 
     id: str

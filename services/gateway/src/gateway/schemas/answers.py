@@ -5,13 +5,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gateway.schemas.agents import AgentView
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.enums import EndedReason, Purpose, RunStatus, Tier
+from shared.contracts.model import Contract
 from shared.contracts.runs import Links, StatusView
+from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import MessageView
-from shared.contracts.words import EndedReason, Purpose, RunStatus, Tier
 
 
-class Started(Record):
+class Started(Contract):
     """A run that was accepted. `id`, `jobId` and `runId` are one value.
 
     A run that is not `judged` has neither goal nor criteria, or no judge: it is told in statistics only.
@@ -29,19 +30,19 @@ class Started(Record):
     parent: str | None = Field(default=None, exclude_if=lambda parent: parent is None)
 
 
-class Tokens(Record):
+class Tokens(Contract):
     prompt: int = 0
     completion: int = 0
     total: int = 0
 
 
-class PurposeEstimate(Record):
+class PurposeEstimate(Contract):
     calls: int
     tokens: Tokens
     estimated_usd: float
 
 
-class EstimateView(Record):
+class EstimateView(Contract):
     """What a start is expected to cost if every conversation reaches its limit, and whether anybody judges it."""
 
     estimated_usd: float
@@ -51,12 +52,12 @@ class EstimateView(Record):
     by_purpose: dict[Purpose, PurposeEstimate]
 
 
-class AgentPage(Record):
+class AgentPage(Contract):
     items: list[AgentView]
     next_cursor: str | None = None
 
 
-class RunPage(Record):
+class RunPage(Contract):
     items: list[StatusView]
     next_cursor: str | None = None
 
@@ -64,7 +65,7 @@ class RunPage(Record):
 ConversationStatus = Literal["queued", "running", "complete", "failed", "canceled"]
 
 
-class ConversationItem(Record):
+class ConversationItem(Contract):
     """One conversation of a run as lists show it."""
 
     id: str
@@ -77,12 +78,12 @@ class ConversationItem(Record):
     tags: tuple[str, ...] = ()
 
 
-class ConversationPage(Record):
+class ConversationPage(Contract):
     items: list[ConversationItem]
     next_cursor: str | None = None
 
 
-class MessagesView(Record):
+class MessagesView(Contract):
     """Messages after a seq or a time; ask again with `nextSince`."""
 
     messages: list[MessageView]
@@ -90,21 +91,21 @@ class MessagesView(Record):
     has_more: bool
 
 
-class MessagePage(Record):
+class MessagePage(Contract):
     items: list[MessageView]
     page: int
     limit: int
     total: int
 
 
-class ModelLimits(Record):
+class ModelLimits(Contract):
     """How many calls may be in flight at the model's provider, and the part kept for people who wait."""
 
     concurrency: int
     live_concurrency: int
 
 
-class ModelView(Record):
+class ModelView(Contract):
     """A model of the registry; prices in dollars per million tokens."""
 
     name: str
@@ -118,15 +119,15 @@ class ModelView(Record):
     status: Literal["healthy", "cooling_down", "down"] = "healthy"
 
 
-class ModelList(Record):
+class ModelList(Contract):
     items: list[ModelView]
 
 
-class ReportPending(Record):
+class ReportPending(Contract):
     status: Literal["pending"] = "pending"
 
 
-class Check(Record):
+class Check(Contract):
     """Whether one thing answers."""
 
     service: str
@@ -135,12 +136,12 @@ class Check(Record):
     error: str | None = None
 
 
-class Instance(Record):
+class Instance(Contract):
     pid: int | None
     at: Timestamp
 
 
-class ServiceHealth(Record):
+class ServiceHealth(Contract):
     """A service by the heartbeats of its processes; `down` where none was heard of late."""
 
     service: str
@@ -149,13 +150,13 @@ class ServiceHealth(Record):
     instances: list[Instance]
 
 
-class LettersOfLate(Record):
+class LettersOfLate(Contract):
     """How much work was given up of late: `GET /api/admin/dead-letters` says what, and why."""
 
     last_hour: int
 
 
-class HealthView(Record):
+class HealthView(Contract):
     """`deadLetters` is null where the broker does not say."""
 
     status: Literal["healthy", "degraded", "down"]
@@ -166,13 +167,13 @@ class HealthView(Record):
     dead_letters: LettersOfLate | None = None
 
 
-class AiHealthView(Record):
+class AiHealthView(Contract):
     status: Literal["healthy", "degraded", "down"]
     timestamp: Timestamp
     checks: list[Check]
 
 
-class Alive(Record):
+class Alive(Contract):
     status: str
 
 

@@ -20,8 +20,8 @@ from gateway.schemas.fields import (
 )
 from gateway.schemas.posted import MESSAGE_ID, Posted, PostedAlone
 from gateway.schemas.storable import is_text
-from shared.contracts.record import Record
-from shared.contracts.words import Tier
+from shared.contracts.enums import Tier
+from shared.contracts.model import Contract
 
 MESSAGE_ID_LENGTH = 128
 NEW_MESSAGES = 50
@@ -87,7 +87,7 @@ class EventsChatBody(ChatBody):
     format: Annotated[FormatWord, Field(json_schema_extra={"enum": ["sse"]})] | None = None
 
 
-class ToolAsked(Record):
+class ToolAsked(Contract):
     """A tool the model asked for; `input` is whatever it wrote."""
 
     tool_call_id: str
@@ -95,13 +95,13 @@ class ToolAsked(Record):
     input: Any
 
 
-class TokensUsed(Record):
+class TokensUsed(Contract):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
 
 
-class WholeAnswer(Record):
+class WholeAnswer(Contract):
     """The answer with `format: "json"`."""
 
     id: str

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.schemas.completions import CompletionChunk
 from shared.contracts import events
 from shared.contracts.deltas import Delta
-from shared.contracts.record import Message, Record
+from shared.contracts.enums import EndedReason
+from shared.contracts.model import Contract, Message
 from shared.contracts.runs import StatusView
 from shared.contracts.transcript import MessageView, UsageView
-from shared.contracts.words import EndedReason
 
 
-class SnapshotConversation(Record):
+class SnapshotConversation(Contract):
     """Messages only in runs of few conversations."""
 
     id: str
@@ -43,7 +43,7 @@ class Gap(Message):
     reread: str
 
 
-class TokenMessage(Record):
+class TokenMessage(Contract):
     """A part of the answer (`token`), its end (`done`), or why there is none (`error`)."""
 
     token: str | None = None
@@ -53,7 +53,7 @@ class TokenMessage(Record):
     message: str | None = None
 
 
-class AssistMessage(Record):
+class AssistMessage(Contract):
     """`token` events hold a part of the text, `done` the whole of it, `failed` why there is none."""
 
     token: str | None = None
@@ -64,7 +64,7 @@ class AssistMessage(Record):
     message: str | None = None
 
 
-class ContentMessage(Record):
+class ContentMessage(Contract):
     """A part of the answer, or why there is none."""
 
     content: str | None = None

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.words import Side, Tier
+from shared.contracts.enums import Side, Tier
 
 NAME_LENGTH = 200
 PROMPT_LENGTH = 32_000

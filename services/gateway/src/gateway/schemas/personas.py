@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from shared.contracts.record import Record
+from shared.contracts.model import Contract
 
 
-class PersonaView(Record):
+class PersonaView(Contract):
     """A simulated user of the library."""
 
     id: str
@@ -16,7 +16,7 @@ class PersonaView(Record):
     style: str
 
 
-class PersonaList(Record):
+class PersonaList(Contract):
     items: list[PersonaView]
 
 

@@ -6,9 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway.schemas.fields import Body, Name, Prompt
+from shared.contracts.model import Contract
 from shared.contracts.origin import Origin
-from shared.contracts.record import Record, Timestamp
 from shared.contracts.templates import PromptTemplate
+from shared.contracts.timestamps import Timestamp
 
 VARIABLES = 50
 _STANDS_IN = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*\}\}")
@@ -26,7 +27,7 @@ class TemplateBody(Body):
     variables: Annotated[list[Name] | None, Field(max_length=VARIABLES)] = None
 
 
-class TemplateView(Record):
+class TemplateView(Contract):
     """A prompt template in one version."""
 
     id: str
@@ -44,7 +45,7 @@ class TemplateView(Record):
         return cls.model_validate(template.model_dump())
 
 
-class TemplatePage(Record):
+class TemplatePage(Contract):
     items: list[TemplateView]
     next_cursor: str | None = None
 

@@ -15,8 +15,8 @@ from gateway.schemas.fields import Body, MaxTokens, Name, Prompt, Temperature, T
 from gateway.schemas.posted import Posted
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_FOR_A_RECONNECT, answer_settings, check_window
+from shared.contracts.enums import Side
 from shared.contracts.settings import GivenMessage, RunSettings
-from shared.contracts.words import Side
 
 TIME_LIMIT_SECONDS: Final = 300.0
 

@@ -8,11 +8,11 @@ from gateway.access.callers import Caller
 from gateway.errors import ContextTooLong
 from gateway.starts.planning import new_run
 from gateway.starts.service import new_seed
+from shared.contracts.enums import RunKind
 from shared.contracts.money import to_nanos
-from shared.contracts.record import now
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant, RunSettings
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.routing import Router
 from shared.routing.estimates import reserved_nanos, text_tokens
 from shared.settings import LimitSettings

@@ -29,10 +29,10 @@ from gateway.single_answers.formats import PlainFormat, ResumableFormat
 from gateway.single_answers.runs import answer_run, answer_seq
 from gateway.single_answers.sessions import SessionView, reconnect
 from shared.contracts.endings import ENDINGS
-from shared.contracts.record import now
+from shared.contracts.enums import EndedReason, RunKind, Wanted
 from shared.contracts.runs import Run
 from shared.contracts.sessions import Session
-from shared.contracts.words import EndedReason, RunKind, Wanted
+from shared.contracts.timestamps import now
 from shared.errors import BrokerUnavailable, NotYet, StoreUnavailable, Taken, TransientError
 from shared.logs import Logger
 from shared.messaging.connection import Connection

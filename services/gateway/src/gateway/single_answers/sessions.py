@@ -4,10 +4,11 @@ from starlette.requests import Request
 
 from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.single_answers.formats import read_id
-from shared.contracts.record import Record, Timestamp
+from shared.contracts.model import Contract
+from shared.contracts.timestamps import Timestamp
 
 
-class SessionView(Record):
+class SessionView(Contract):
     """A question that waits for its reader: an EventSource on `url`, before `expires_at`."""
 
     sid: str

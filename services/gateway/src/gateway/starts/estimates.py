@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.schemas.answers import EstimateView, PurposeEstimate, Tokens
+from shared.contracts.enums import Purpose
 from shared.contracts.money import to_usd
 from shared.contracts.settings import RunSettings
-from shared.contracts.words import Purpose
 from shared.routing import Router
 from shared.routing.estimates import ExpectedCall, expected_calls, report_call, report_calls, reserved_nanos
 from shared.settings import LimitSettings

@@ -11,9 +11,9 @@ from pydantic.config import JsonDict
 
 from gateway.errors import Conflict, FieldProblem, InvalidRequest
 from gateway.runs.commands import RunCommands
+from shared.contracts.enums import RunKind
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind
 from shared.errors import NotYet, Taken
 from shared.logs import Logger
 from shared.storage.owned import StoreOf

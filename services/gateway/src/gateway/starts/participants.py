@@ -7,10 +7,10 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.personas import BY_ID
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
 from shared.contracts.agents import Agent
+from shared.contracts.enums import Tier
 from shared.contracts.framing import behind
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
-from shared.contracts.words import Tier
 from shared.settings import LimitSettings
 
 REPORT_MAX_TOKENS = 4_000

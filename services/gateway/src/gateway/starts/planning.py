@@ -14,12 +14,12 @@ from gateway.starts.estimates import Estimate, estimate, report_reserve_nanos
 from gateway.starts.participants import BattleCast
 from gateway.starts.scenarios import Scenarios
 from shared.contracts.agents import Agent
+from shared.contracts.enums import Lane, RunKind
 from shared.contracts.identity import new_id
 from shared.contracts.kinds import KINDS
 from shared.contracts.money import to_nanos
 from shared.contracts.runs import Budget, Control, Run
 from shared.contracts.settings import ConversationSettings, RunSettings
-from shared.contracts.words import Lane, RunKind
 from shared.routing import Registry
 
 

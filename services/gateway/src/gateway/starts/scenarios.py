@@ -8,8 +8,8 @@ from gateway.schemas.agents import criteria_of
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
 from gateway.starts.participants import BattleCast, Persona, persona_of, resolve_persona
 from shared.contracts.agents import Agent
+from shared.contracts.enums import Side
 from shared.contracts.settings import ConversationSettings, Criterion, GivenMessage
-from shared.contracts.words import Side
 from shared.settings import LimitSettings
 
 

@@ -14,10 +14,10 @@ from gateway.schemas.starts import BattleStart, EstimateStart, RetryStart, Scale
 from gateway.starts.estimates import Estimate
 from gateway.starts.idempotency import Acceptance, body_hash
 from gateway.starts.planning import Plan, Planner, agents_named, battles_of, new_run
+from shared.contracts.enums import RunKind
 from shared.contracts.money import to_usd
-from shared.contracts.record import now
 from shared.contracts.runs import CONVERSATION_IDS_SHOWN, Run, links_of, shown_status
-from shared.contracts.words import RunKind
+from shared.contracts.timestamps import now
 from shared.storage.owned import OwnedStore, StoreOf
 
 SEEDS = 2**31

@@ -6,9 +6,9 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.agents import AgentBody, criteria_of
 from shared.contracts.agents import Agent
 from shared.contracts.identity import new_id
-from shared.contracts.record import now
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Criterion
+from shared.contracts.timestamps import now
 from shared.routing import Router
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from gateway.schemas.templates import TemplateBody, variables_of
 from shared.contracts.identity import new_id
-from shared.contracts.record import now
 from shared.contracts.templates import PromptTemplate
+from shared.contracts.timestamps import now
 
 
 def new_template(body: TemplateBody, tenant: str) -> PromptTemplate:

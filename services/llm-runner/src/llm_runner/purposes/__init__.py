@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from llm_runner.providers.prompt import Prompt
 from llm_runner.purposes import assist, chat, given, judge, turn
+from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation
 from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Purpose
 from shared.contracts.work import GenerationRequested
 from shared.errors import PermanentError
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from llm_runner.providers.prompt import Role, Turn
+from shared.contracts.enums import Side
 from shared.contracts.framing import one_line
 from shared.contracts.transcript import Entry, ToolResult
-from shared.contracts.words import Side
 
 
 def chat_turns(messages: Sequence[Entry]) -> list[Turn]:

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 
 from llm_runner.providers.prompt import JsonFormat, Prompt, Role, Sampling, Turn
+from shared.contracts.enums import JudgementStatus, Side, Stage
 from shared.contracts.fences import unfenced
 from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.quotes import Source
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
-from shared.contracts.words import JudgementStatus, Side, Stage
 from shared.contracts.work import GenerationRequested
 
 JUDGING = "You judge a conversation between an AI agent and the person it talks to."

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from llm_runner.providers.prompt import Prompt, Role, Sampling, Turn
+from shared.contracts.enums import Side
 from shared.contracts.framing import behind
 from shared.contracts.settings import ConversationSettings, Participant
 from shared.contracts.transcript import Entry
-from shared.contracts.words import Side
 from shared.contracts.work import GenerationRequested
 
 PLAYING = "You are playing a person who talks to an AI agent."

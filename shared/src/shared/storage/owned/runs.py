@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.contracts.enums import RunKind, Wanted
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
-from shared.contracts.words import RunKind, Wanted
 from shared.storage.owned.claims import claim
 from shared.storage.paging import Page
 from shared.storage.runs import Runs

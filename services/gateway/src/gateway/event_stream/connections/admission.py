@@ -26,7 +26,7 @@ from gateway.event_stream.settings import StreamSettings
 from gateway.settings import is_loopback
 from shared.contracts.identity import new_id
 from shared.contracts.owner import Owner
-from shared.contracts.record import now
+from shared.contracts.timestamps import now
 from shared.errors import StoreUnavailable
 from shared.logs import Logger
 from shared.storage.stream_leases import StreamLeases

@@ -1,7 +1,7 @@
 """The `gap` event: events of a run that its readers never got, and where to read what they said."""
 
 from gateway.event_stream.log.frames import EventEncoder, named_json
-from shared.contracts.record import iso, now
+from shared.contracts.timestamps import iso, now
 
 
 def gap_event(encoder: EventEncoder, run_id: str, position: int, first: int, last: int) -> bytes:

@@ -4,10 +4,10 @@ import json
 
 from gateway.event_stream.log.frames import named_json
 from shared.contracts.conversations import Conversation
-from shared.contracts.record import iso, now
+from shared.contracts.enums import EntryKind
 from shared.contracts.runs import Run, status_view
+from shared.contracts.timestamps import iso, now
 from shared.contracts.transcript import Entry, message_view
-from shared.contracts.words import EntryKind
 from shared.storage.owned import OwnedStore
 
 MESSAGES_SHOWN_UP_TO = 20
