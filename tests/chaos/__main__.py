@@ -15,7 +15,7 @@ from random import Random, SystemRandom
 from shlex import quote
 from typing import Any
 
-from chaos.chaos_log import Record
+from chaos.chaos_log import ChaosLog
 from chaos.checker import Verdict, check
 from chaos.conductor import conduct
 from chaos.evidence import Evidence, gather, held
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(chosen: argparse.Namespace, folder: Path) -> tuple[Evidence, list[Verdict]]:
-    record = Record(chosen.seed, moment())
+    record = ChaosLog(chosen.seed, moment())
     async with running_world(folder, Random(chosen.seed), record) as world:
         print("chaos: the stack is ready, faults begin", flush=True)
         stop = asyncio.Event()

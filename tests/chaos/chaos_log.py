@@ -139,7 +139,7 @@ class Chat:
 
 
 @dataclass(slots=True)
-class Record:
+class ChaosLog:
     """Everything of one chaos run that no server holds."""
 
     seed: int

@@ -9,7 +9,7 @@ from itertools import islice
 import httpx
 import orjson
 
-from chaos.chaos_log import Body, Record
+from chaos.chaos_log import Body, ChaosLog
 from chaos.ledger import Call, read_ledger
 from chaos.world import World
 from invariants import FACTS, Event
@@ -82,7 +82,7 @@ class SilentLook:
 class Evidence:
     """All of it."""
 
-    record: Record
+    record: ChaosLog
     calls: list[Call]
     runs: dict[str, RunEvidence] = field(default_factory=dict)
     dead_letters: list[str] = field(default_factory=list)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from chaos import call_checks, chat_checks, chat_times
-from chaos.chaos_log import Asked, Body, Chat, Heard, Line, Record, Strike
+from chaos.chaos_log import Asked, Body, ChaosLog, Chat, Heard, Line, Strike
 from chaos.checker import Check
 from chaos.evidence import Evidence, RunEvidence, SilentLook
 from chaos.ledger import Call
@@ -100,7 +100,7 @@ def sound() -> Evidence:
     shown = {"streaming": False, "messages": [{"role": one.role, "id": one.id, "content": one.text} for one in history]}
     stored = RunEvidence(made, {RUN: entries}, [], [], [], [], {"a9": f"{RUN}:9:chat"})
     calls = [Call("a9", 108.5, "demo-standard", 10, 109.0, "client_closed", 5)]
-    return Evidence(Record(1, 0.0, chats=[chat]), calls, {RUN: stored}, shown={RUN: [shown]})
+    return Evidence(ChaosLog(1, 0.0, chats=[chat]), calls, {RUN: stored}, shown={RUN: [shown]})
 
 
 def _chat(evidence: Evidence) -> Chat:

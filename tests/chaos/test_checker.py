@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from chaos import call_checks, checker
-from chaos.chaos_log import Listening, Polling, Record, Story, Strike
+from chaos.chaos_log import ChaosLog, Listening, Polling, Story, Strike
 from chaos.evidence import Evidence, RunEvidence, SilentLook
 from chaos.ledger import Call, in_flight, read_ledger
 from chaos.report import rows
@@ -39,7 +39,7 @@ def sound() -> Evidence:
     )
     polling = Polling(messages={(name, 1): "hello"})
     story = Story(done.id, "k", {done.id}, listeners=[listening], pollers=[polling], ended=True)
-    record = Record(seed=1, began=0.0, stories=[story])
+    record = ChaosLog(seed=1, began=0.0, stories=[story])
     return Evidence(record, [Call("a1", 100.0, "demo-fast", 10, 101.0, "finished", 5)], {done.id: stored})
 
 

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from pymongo import MongoClient
 
 from chaos import hostile_provider
-from chaos.chaos_log import Record
+from chaos.chaos_log import ChaosLog
 from chaos.proxy import Proxy
 from local_stack.demo_registry import demo_registry
 from local_stack.ports import LOOPBACK, free_port
@@ -60,7 +60,7 @@ class World:
     proxies: dict[str, Proxy]
     secret: str
     random: Random
-    record: Record
+    record: ChaosLog
     tapped: deque[Msg] = field(default_factory=lambda: deque(maxlen=TAP_LENGTH))
     striking: bool = True
     """Until the time is up; faults of many steps then end early."""
@@ -112,7 +112,7 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(folder: Path, random: Random, record: Record) -> AsyncIterator[World]:
+async def running_world(folder: Path, random: Random, record: ChaosLog) -> AsyncIterator[World]:
     """Starts everything; ends it, and nothing else, when the block is left."""
     ports = {"nats-server": free_port(), "mongod": free_port(), "demo-model": free_port()}
     secret = f"sk-chaos-{random.getrandbits(160):040x}"
