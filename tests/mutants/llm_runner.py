@@ -169,14 +169,14 @@ _JOBS = (
     ),
     Mutant(
         "a holder that was silent for too long settles its job all the same",
-        f"{_RUNNER}/held.py",
+        f"{_RUNNER}/leased_jobs.py",
         old="return time.monotonic() - self.last_sign > self._ack_wait",
         new="return False",
         killed_by=(RESULTS,),
     ),
     Mutant(
         "a job that was put off is worked on as if nobody had tried it",
-        f"{_RUNNER}/held.py",
+        f"{_RUNNER}/leased_jobs.py",
         old="return self.delivery > 1 or self.job.renewed",
         new="return self.delivery > 1",
         killed_by=(RESULTS,),
@@ -191,8 +191,8 @@ _JOBS = (
     Mutant(
         "an answer whose readers could not say so is ended as if nobody read it",
         f"{_RUNNER}/orphans.py",
-        old="max(held.call_began or 0.0, changed, self._store_away_at)",
-        new="max(held.call_began or 0.0, changed)",
+        old="max(leased.call_began or 0.0, changed, self._store_away_at)",
+        new="max(leased.call_began or 0.0, changed)",
         killed_by=(ORPHANS,),
     ),
     Mutant(
