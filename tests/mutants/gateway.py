@@ -198,7 +198,7 @@ _RUNS = (
         _PLANNING,
         old="open=settings.report_reserve_nanos)",
         new="open=0)",
-        killed_by=(f"{STARTS}::test_scale_test_reserves_its_report",),
+        killed_by=(f"{STARTS}::test_new_run_is_queued_and_wanted",),
     ),
     Mutant(
         "one run may take the whole lane of its provider",

@@ -92,17 +92,17 @@ _CALLING = (
 
 _KEYS = (
     Mutant(
-        "a text is cut before it is looked through for keys",
+        "a part of a key is shown",
         _REDACTION,
-        old="self.text(text[:LOOKED_AT_CHARACTERS])",
-        new="self.text(text[:SHOWN_CHARACTERS])",
+        old="        text = self._without_parts(text) if self._parts else text\n",
+        new="",
         killed_by=(REDACTION,),
     ),
     Mutant(
-        "a key is shown as it stands in JSON",
+        "users are shown the address of a provider",
         _REDACTION,
-        old="    yield json.dumps(key)[1:-1]\n",
-        new="",
+        old="            shown = pattern.sub(name, shown)\n",
+        new="            pass\n",
         killed_by=(REDACTION,),
     ),
     Mutant(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from mutants.mutant import Mutant
 
+OPTIONS = ("-x", "-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+"""Schemathesis takes a quarter of a short run to load itself, and serves tests/contract only."""
 FAILED = 1
 """pytest's exit code where tests ran and some failed; all others above 0 say that they did not run."""
 STOPPING_SECONDS = 20.0
@@ -60,18 +62,7 @@ class TreeCopy:
     def run(self, tests: Sequence[str], limit_seconds: float) -> Verdict:
         """Runs tests until the first that fails."""
         began = time.monotonic()
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *tests,
-            "-x",
-            "-q",
-            "--tb=no",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-        ]
+        command = [sys.executable, "-m", "pytest", *tests, *OPTIONS]
         with subprocess.Popen(
             command,
             cwd=self._folder,

@@ -32,6 +32,12 @@ async def test_a_phase_that_takes_too_long_is_a_timeout(limits: CallLimits, text
     assert (caught.value.code, caught.value.retryable) == ("provider_timeout", True)
 
 
+async def test_text_that_keeps_coming_does_not_put_the_end_off() -> None:
+    async with asyncio.timeout(2):
+        with pytest.raises(ProviderFailure, match=r"not finished within 0.05 s"):
+            await _called(CallDeadline("demo", CallLimits(NEVER, NEVER, 0.05)), texts=1000, every=0.01)
+
+
 async def test_an_interruption_ends_the_call_at_once() -> None:
     deadline = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
     asyncio.get_running_loop().call_later(0.01, deadline.interrupt, Interruption.CANCELED)
