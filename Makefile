@@ -54,7 +54,7 @@ chaos: setup ## Kill everything at random while runs go on, then check: make cha
 	@PYTHONPATH=tests python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 	@test $(or $(DURATION),60) -lt 600 || CONTRACT_SEED=$(or $(SEED),$$RANDOM) CONTRACT_SECONDS=150 python -m pytest tests/contract
 
-# About half a minute of the processor each; some of them: make mutants ARGS="--only settlement".
+# Some of them: make mutants ARGS="--only settlement".
 mutants: setup ## Put one fault after another into a copy of the product: the tests named for it must notice.
 	@PYTHONPATH=tests python -m mutants $(ARGS)
 

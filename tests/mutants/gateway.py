@@ -8,7 +8,6 @@ from mutants.suites import (
     EXPORTS,
     FOREIGN_PAGES,
     HTTP_REQUESTS,
-    OPEN_STREAMS,
     PROMPTBRO,
     RING,
     RUN_LOG,
@@ -22,7 +21,6 @@ _BODY_LIMIT = f"{_GATEWAY}/http/body_limit.py"
 _CHAT_DECIDE = f"{_GATEWAY}/chat/decide.py"
 _COMPLETENESS = f"{_GATEWAY}/event_stream/log/completeness.py"
 _FOREIGN_PAGES = f"{_GATEWAY}/http/foreign_pages.py"
-_OPEN_STREAMS = f"{_GATEWAY}/event_stream/connections/open_streams.py"
 _PLANNING = f"{_GATEWAY}/starts/planning.py"
 _RING = f"{_GATEWAY}/event_stream/log/ring.py"
 _RUN_LOG = f"{_GATEWAY}/event_stream/log/run_log.py"
@@ -99,13 +97,6 @@ _STREAMS = (
         old="            if total > BLOCK_BYTES:\n",
         new="            if False:\n",
         killed_by=(RING,),
-    ),
-    Mutant(
-        "a process holds one stream more than it may",
-        _OPEN_STREAMS,
-        old="return len(self._open) >= self._settings.stream_open_limit",
-        new="return len(self._open) > self._settings.stream_open_limit",
-        killed_by=(f"{OPEN_STREAMS}::test_more_streams_than_a_process_holds_end_with_advice",),
     ),
 )
 
