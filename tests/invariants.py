@@ -64,19 +64,13 @@ async def events_of(client: Client, run_id: str) -> list[Event]:
 
 async def assert_all(witness: Witness, run_id: str, *, at_end: bool = True) -> None:
     """Every invariant that the store and the streams of an ended run can show, or of a chat between two messages."""
-    await assert_all_but_queue(witness, run_id, at_end=at_end)
-    await assert_nothing_queued(witness, run_id)
-
-
-async def assert_all_but_queue(witness: Witness, run_id: str, *, at_end: bool = True) -> None:
-    """The same without what `WORK` holds."""
     await assert_transcripts_whole(witness, run_id)
     await assert_one_result_a_generation(witness, run_id)
     await assert_facts_once_and_in_order(witness, run_id, at_end=at_end)
     if at_end:
         # Until its end an account only rises: a late or corrected row of a chat is counted with the next that it reads.
         await assert_totals_add_up(witness, run_id)
-    await assert_no_slot_open(witness, run_id)
+    await assert_at_rest(witness, run_id)
 
 
 async def assert_transcripts_whole(witness: Witness, run_id: str) -> None:
@@ -167,22 +161,12 @@ async def assert_totals_add_up(witness: Witness, run_id: str) -> None:
     assert run.budget.spent == booked.cost_nanos, f"E8: spent is {run.budget.spent}, booked is {booked.cost_nanos}"
 
 
-async def assert_nothing_queued(witness: Witness, run_id: str) -> None:
-    """E9: `WORK` holds nothing of the run."""
+async def assert_at_rest(witness: Witness, run_id: str) -> None:
+    """E9: `WORK` holds nothing of the run, and no slot of it is open."""
     queued = [
         stored.subject async for stored in history.read(witness.client, subjects.WORK, ">") if run_id in stored.about
     ]
     assert not queued, f"E9: WORK still holds {queued}"
-
-
-async def assert_at_rest(witness: Witness, run_id: str) -> None:
-    """E9, all of it."""
-    await assert_nothing_queued(witness, run_id)
-    await assert_no_slot_open(witness, run_id)
-
-
-async def assert_no_slot_open(witness: Witness, run_id: str) -> None:
-    """E9: no slot of the run is open, and nothing of its budget is reserved."""
     document = await witness.store.collection("runs").find_one({"_id": run_id})
     assert document is not None
     slots = document["slots"]

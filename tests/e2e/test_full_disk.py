@@ -9,9 +9,8 @@ import pytest
 import pytest_asyncio
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from e2e.maltreated import REST_SECONDS, World, world
+from e2e.maltreated import World, world
 from e2e.watching import new_agent, start_scale, until_ended
-from invariants import assert_all_but_queue
 from shared.contracts import subjects
 from support.small_disk import SmallDisk, small_disk
 
@@ -58,7 +57,7 @@ async def test_a_full_disk_that_has_room_again_needs_nobody(here: Cramped) -> No
     after = await start_scale(gateway, agentId=agent, runs=2, messageLimit=4, seed=32)
     for run_id in (before, after):
         assert (await until_ended(gateway, run_id))["status"] == "complete"
-        await _assert_all(here.world, run_id)
+        await here.world.assert_all(run_id)
 
 
 async def test_a_disk_that_stays_full_over_a_restart_of_the_broker_needs_nobody_either(here: Cramped) -> None:
@@ -76,7 +75,7 @@ async def test_a_disk_that_stays_full_over_a_restart_of_the_broker_needs_nobody_
     here.disk.free()
     await _until(here.world, HEALED_SECONDS, 200, "healthy")
     assert (await until_ended(gateway, before))["status"] == "complete"
-    await _assert_all(here.world, before)
+    await here.world.assert_all(before)
 
 
 async def _refuse(world: World) -> None:
@@ -97,18 +96,3 @@ async def _until(world: World, seconds: float, readiness: int, health: str) -> N
             if said == {readiness} and shown["status"] == health:
                 return
             await asyncio.sleep(0.2)
-
-
-async def _assert_all(world: World, run_id: str) -> None:
-    """Every invariant of an ended run, once its last fact stands and no durable has anything to deliver.
-
-    Where a full disk had no room to note that an acknowledged message is gone, the broker may keep it, for nobody.
-    """
-    async with asyncio.timeout(REST_SECONDS):
-        while True:
-            durables = await world.client.jetstream().consumers_info(subjects.WORK)
-            owed = any(one.num_pending or one.num_ack_pending for one in durables)
-            if not owed and (await world.witness.run(run_id)).end_sequence is not None:
-                break
-            await asyncio.sleep(0.02)
-    await assert_all_but_queue(world.witness, run_id)

@@ -234,6 +234,10 @@ class MemoryJetStream:
         assert isinstance(stored, PubAck)
         return stored
 
+    async def consumers_info(self, _stream: str) -> list[Any]:
+        """None of which keeps what it acknowledged: this broker's removals are never lost."""
+        return []
+
 
 def _matches(pattern: str, subject: str) -> bool:
     """As NATS matches: `*` is one token, `>` all that follow."""

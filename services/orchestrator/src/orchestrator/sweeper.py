@@ -26,6 +26,7 @@ from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
+from shared.messaging.purging import drop_acknowledged
 from shared.storage import Store
 from shared.tracebacks import described
 
@@ -72,6 +73,7 @@ class Sweeper:
                 await self._look(run.id, None, reason)
         if time.monotonic() - self._silence_checked_at >= self._settings.silence_check_seconds:
             self._silence_checked_at = time.monotonic()
+            await self._contained("what was acknowledged", self._drop_acknowledged())
             await self._sweep_silence([run for run in runs if run.control.wanted is not Wanted.PAUSE])
         await self._contained("chats", self._chats.sweep())
         await self._contained("what is expired", self._expiry.sweep())
@@ -128,6 +130,10 @@ class Sweeper:
         for run_id, conversation, reason in silent_conversations:
             if reason == "deadline" or not queued & {run_id, conversation}:
                 await self._look(run_id, conversation, reason)
+
+    async def _drop_acknowledged(self) -> None:
+        if dropped := await drop_acknowledged(self._client):
+            self._log.warning("acknowledged work that the broker still held is gone", messages=dropped)
 
     async def _overdue_conversations(self, runs: list[Run]) -> list[tuple[str, str, str]]:
         """(run, conversation, reason) of open conversations past their deadline or silent for too long."""

@@ -1,10 +1,11 @@
-"""Taking from the broker what a run left there, once nobody is to be shown it any more."""
+"""Taking from the broker what a run left there once nobody is to be shown it any more, and what nobody is owed."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from shared.contracts import subjects
@@ -38,6 +39,39 @@ async def drop_work(client: Client, run_id: str) -> None:
 async def drop_letters(client: Client, run_ids: Collection[str]) -> None:
     """No dead letter is about one of the runs any more. Raises BrokerUnavailable."""
     await _drop(client, subjects.DEAD_LETTERS, subjects.GIVEN_UP, frozenset(run_ids))
+
+
+async def drop_acknowledged(client: Client) -> int:
+    """Nothing waits in `WORK` that its durable acknowledged. Returns how many did. Raises BrokerUnavailable.
+
+    The broker notes an acknowledgement and the message's removal apart. Where it could not note the second (its disk
+    was full, its machine died), the message stands for ever and is delivered to nobody, and whoever reads `WORK` takes
+    what it is about for queued.
+    """
+    with _mapped(subjects.WORK):
+        api = client.jetstream(timeout=TIMEOUT_SECONDS)
+        return sum(
+            [
+                await _drop_up_to(api, str(durable.config.filter_subject), durable.ack_floor.stream_seq)
+                for durable in await api.consumers_info(subjects.WORK)
+                if durable.ack_floor is not None
+            ]
+        )
+
+
+async def _drop_up_to(api: JetStreamContext, subject: str, floor: int) -> int:
+    dropped = sequence = 0
+    try:
+        while True:
+            first = await api.get_msg(subjects.WORK, sequence + 1, subject, next=True)
+            sequence = first.seq or 0
+            if not 0 < sequence <= floor:
+                return dropped
+            await api.delete_msg(subjects.WORK, sequence)
+            dropped += 1
+    except NotFoundError:
+        # There is none, or it is gone by now: what is left is dropped next time.
+        return dropped
 
 
 async def _drop(client: Client, stream: str, subject: str, about: Collection[str], kept: str | None = None) -> None:
