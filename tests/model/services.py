@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 from nats.aio.client import Client
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.attempt_history import AttemptHistories
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
@@ -46,11 +46,11 @@ from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
 from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.effects import Effects as ReportEffects
-from summarizer.giving_up import ReportEndings
-from summarizer.handlers import GiveUps
+from summarizer.handlers import GivenUpTriggers
 from summarizer.handlers import Handlers as ReportHandlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
+from summarizer.report_endings import ReportEndings
 from support.builders import registry
 
 REGISTRY = registry()
@@ -242,7 +242,7 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     publisher = Publisher(client_of(process, around))
     looks = ReportLooks(store, ReportEffects(store, publisher), Router(REGISTRY), 600, log)
     memories = MemoryLooks(store, publisher, Router(REGISTRY), SUMMARY_TOKENS, log)
-    give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
+    give_up = ReportEndings(GivenUpTriggers(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = ReportHandlers(CoalescedLooks(looks.look, 2), memories)
     by_subject: dict[str, Handler] = {

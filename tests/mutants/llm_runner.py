@@ -13,7 +13,7 @@ from mutants.suites import (
     REDACTION,
     REFUSALS,
     RESULTS,
-    RETRYING,
+    RETRY_POLICY,
     SSE_DECODER,
     TOOL_CALLS,
 )
@@ -22,36 +22,36 @@ _RUNNER = "services/llm-runner/src/llm_runner"
 _JUDGE = f"{_RUNNER}/purposes/judge.py"
 _REDACTION = f"{_RUNNER}/providers/redaction.py"
 _RESULTS = f"{_RUNNER}/results.py"
-_RETRYING = f"{_RUNNER}/retrying.py"
+_RETRY_POLICY = f"{_RUNNER}/retry_policy.py"
 
 _CALLING = (
     Mutant(
         "a generation is tried once less than it may be",
-        _RETRYING,
+        _RETRY_POLICY,
         old="if not failure.retryable or failures > retries:",
         new="if not failure.retryable or failures >= retries:",
-        killed_by=(RETRYING,),
+        killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "a provider is asked again and again for what it has refused",
-        _RETRYING,
+        _RETRY_POLICY,
         old="if not failure.retryable or failures > retries:",
         new="if failures > retries:",
-        killed_by=(RETRYING,),
+        killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "a provider may put a generation off for as long as it likes",
-        _RETRYING,
+        _RETRY_POLICY,
         old="min(failure.retry_after, LONGEST_RETRY_AFTER)",
         new="failure.retry_after",
-        killed_by=(RETRYING,),
+        killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "the times between attempts double without a bound",
-        _RETRYING,
+        _RETRY_POLICY,
         old="min(LONGEST_BACKOFF_SECONDS, first_backoff * 2.0 ** (failures - 1))",
         new="first_backoff * 2.0 ** (failures - 1)",
-        killed_by=(RETRYING,),
+        killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "an empty answer is stored as a message",
@@ -204,7 +204,7 @@ _JOBS = (
     ),
     Mutant(
         "a message stands, and no event tells of it",
-        f"{_RUNNER}/announcing.py",
+        f"{_RUNNER}/announcer.py",
         old="sequence = await self._publisher.event(MessageAdded.of(result))",
         new="sequence = 0",
         killed_by=(f"{JOBS}::test_a_turn_is_stored_announced_and_acknowledged",),

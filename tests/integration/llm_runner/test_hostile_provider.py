@@ -213,7 +213,7 @@ async def test_an_exception_before_the_call_ends_the_job_without_one(
 async def test_an_exception_after_the_answer_was_stored_costs_no_second_call(
     engine: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm_runner.announcing.done", _broken)
+    monkeypatch.setattr("llm_runner.announcer.done", _broken)
     async with hostile(engine, {"m": answer(HI)}) as provider:
         begun = await played(engine, "m")
         assert (await end_of(engine, begun), len(provider.calls)) == ("Hi", 1)

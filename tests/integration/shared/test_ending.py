@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.usage_ledger import UsageLedger
 from shared.contracts import subjects
 from shared.contracts.enums import Purpose

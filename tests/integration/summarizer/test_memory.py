@@ -16,7 +16,7 @@ from shared.contracts.work import GenerationRequested, GenerationStored, MemoryR
 from shared.errors import NotYet
 from shared.messaging import history
 from shared.routing import Registry, Router
-from summarizer.handlers import GiveUps
+from summarizer.handlers import GivenUpTriggers
 from summarizer.memory_looks import MemoryLooks
 from support.builders import AGENT, generation, message, run, scenario
 from support.eventually import eventually
@@ -188,7 +188,7 @@ async def test_a_request_that_is_given_up_leaves_a_final_failure_and_a_dead_lett
     request = MemoryRequested(run_id=chat.run.id, at=now(), conversation_id=chat.run.id, seq=2, first_job_at=now())
     reply = "$JS.ACK.WORK.summarizer-memory.100.7.100.0.0"
     given_up = Msg(chat.here.client, subjects.MEMORY, reply, request.to_json(), {"Aw-Run-Id": chat.run.id})
-    await GiveUps(publisher, memories)(given_up, NotYet("message 2"))
+    await GivenUpTriggers(publisher, memories)(given_up, NotYet("message 2"))
     [done] = await chat.dones()
     assert done.failure is not None
     assert done.failure.code == "NotYet"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from llm_runner.findings import find, refuses, repeats
+from llm_runner.findings import finding_of, refuses, repeats
 from shared.contracts.enums import EndedReason
 from support.builders import message
 
@@ -70,8 +70,8 @@ def test_what_is_said_twice_or_differs_is_none(own: list[str], text: str) -> Non
 
 def test_only_the_agents_own_messages_are_compared() -> None:
     heard = [message("run-1", seq, LINE) for seq in (1, 3, 5)]
-    assert find(LINE, heard) is None
-    assert find(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is EndedReason.REPETITION
+    assert finding_of(LINE, heard) is None
+    assert finding_of(LINE, [message("run-1", seq, LINE) for seq in (2, 4)]) is EndedReason.REPETITION
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_only_the_agents_own_messages_are_compared() -> None:
 def test_the_longest_answer_is_looked_through_at_once(text: str) -> None:
     before = [message("c", seq, content=text) for seq in range(1, 8)]
     began = time.process_time()
-    find(text, before)
+    finding_of(text, before)
     # It took seconds, in an event loop that keeps every other call alive.
     assert time.process_time() - began < 1

@@ -6,7 +6,7 @@ import pytest
 
 from llm_runner.providers.dialects.openai_chat.errors import error_frame, refused
 from llm_runner.providers.provider import Chunk, ProviderFailure
-from llm_runner.providers.watched import DOWN_AFTER, WatchedProvider
+from llm_runner.providers.watched_provider import DOWN_AFTER, WatchedProvider
 from unit.llm_runner.fakes import ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from nats.aio.client import Client
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.attempt_history import AttemptHistories
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
@@ -24,7 +24,7 @@ from llm_runner.providers.dialects import dialect_of
 from llm_runner.providers.provider import Provider
 from llm_runner.providers.read_ticker import ReadTicker
 from llm_runner.providers.redaction import Redaction
-from llm_runner.providers.watched import WatchedProvider
+from llm_runner.providers.watched_provider import WatchedProvider
 from llm_runner.settings import RunnerSettings
 from llm_runner.usage_ledger import UsageLedger
 from shared.cancellation import cancel_all

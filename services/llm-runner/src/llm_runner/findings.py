@@ -34,7 +34,7 @@ _REFUSAL = re.compile(rf"(?:{_APOLOGY})?{_NOT_ABLE} {_WITH}")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def find(content: str, before: Sequence[Entry]) -> EndedReason | None:
+def finding_of(content: str, before: Sequence[Entry]) -> EndedReason | None:
     """What ends the conversation in the agent's message `content`, given the messages before it; None almost always."""
     if refuses(content):
         return EndedReason.REFUSAL

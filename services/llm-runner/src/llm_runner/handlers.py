@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BROKEN, LOST, NO_ATTEMPTS, AttemptHistories, AttemptHistory
 from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption

@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 
 from nats.aio.msg import Msg
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.handlers import JobHandler
 from llm_runner.leased_jobs import LeasedJob, LeasedJobs

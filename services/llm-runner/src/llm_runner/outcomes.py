@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import timedelta
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.call_deadline import Interruption
@@ -26,7 +26,7 @@ from llm_runner.results import (
     stopped_message,
     usage_row,
 )
-from llm_runner.retrying import BrokeOff, GiveUp, Retry, TryAgain, after_failure
+from llm_runner.retry_policy import AttemptFailed, GiveUp, OwnFailure, Retry, after_failure
 from llm_runner.settings import RetrySettings
 from llm_runner.usage_ledger import UsageLedger
 from shared.contracts.enums import Purpose
@@ -139,7 +139,7 @@ class Outcomes:
         if context.leased.stopped:
             await self.stopped(context)
         elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
-            raise TryAgain(failure, delay)
+            raise AttemptFailed(failure, delay)
         else:
             await self._schedule(context.job, attempt, delay)
             if context.leased.stopped:
@@ -163,7 +163,7 @@ class Outcomes:
         if attempt is not None:
             await self._announcer.discarded(job, attempt, failure.code, "retry" if again else "none")
         if again:
-            raise BrokeOff(failure.message)
+            raise OwnFailure(failure.message)
         trace = self._redaction.text(wordless(error))
         letter = dead_letter_of(job, failure, trace, attempt.answer if attempt else None)
         if stands.settled:

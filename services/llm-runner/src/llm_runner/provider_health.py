@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from llm_runner.leased_jobs import LeasedJobs
-from llm_runner.providers.watched import WatchedProvider
+from llm_runner.providers.watched_provider import WatchedProvider
 
 
 def provider_health(providers: Mapping[str, WatchedProvider], jobs: LeasedJobs) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BROKEN, LOST
 from llm_runner.facts import JobFacts
-from llm_runner.findings import find
+from llm_runner.findings import finding_of
 from shared.contracts.enums import EntryKind, Purpose, Side
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
@@ -94,7 +94,7 @@ def message_entry(
         latency_ms=attempt.latency_ms,
         ttft_ms=attempt.ttft_ms,
         finish_reason=finish_reason,
-        finding=find(attempt.text, before) if looks_for_findings else None,
+        finding=finding_of(attempt.text, before) if looks_for_findings else None,
         tool_calls=attempt.tool_calls,
         folded_to=attempt.folded_to,
     )

@@ -1,6 +1,6 @@
 """Booking what attempts cost whose text counts for nothing (docs/protocol.md section 8)."""
 
-from llm_runner.announcing import Announcer
+from llm_runner.announcer import Announcer
 from llm_runner.job_context import JobContext
 from llm_runner.providers.provider import Provider
 from llm_runner.results import lost_row

@@ -15,10 +15,10 @@ from shared.topology.streams import ACK_WAIT_SECONDS
 from shared.worker.worker import Work, Worker
 from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.effects import Effects
-from summarizer.giving_up import ReportEndings
-from summarizer.handlers import TRIGGERS, GiveUps, Handlers
+from summarizer.handlers import TRIGGERS, GivenUpTriggers, Handlers
 from summarizer.looks import ReportLooks
 from summarizer.memory_looks import MemoryLooks
+from summarizer.report_endings import ReportEndings
 from summarizer.settings import ProcessSettings, SummarizerSettings
 
 SERVICE = "summarizer"
@@ -57,6 +57,6 @@ def _handlers(
     router = Router(registry)
     looks = ReportLooks(store, Effects(store, publisher), router, settings.reserved_output_tokens, log)
     memories = MemoryLooks(store, publisher, router, settings.summary_max_tokens, log)
-    give_up = ReportEndings(GiveUps(publisher, memories), looks, store, publisher, log)
+    give_up = ReportEndings(GivenUpTriggers(publisher, memories), looks, store, publisher, log)
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     return Handlers(CoalescedLooks(looks.look, LOOKS_AT_ONCE), memories), settlement

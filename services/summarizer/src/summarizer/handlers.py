@@ -45,7 +45,7 @@ TRIGGERS = (
 )
 
 
-class GiveUps:
+class GivenUpTriggers:
     """What is owed of a trigger that is given up: a dead letter that says why and what it was.
 
     Of a chat's summary also its final failure, for which somebody waits.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llm_runner.providers.prompt import Prompt
-from llm_runner.purposes import assist, chat, given, judge, turn
+from llm_runner.purposes import assist, chat, judge, own_prompt, turn
 from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation
 from shared.contracts.kinds import MESSAGE_PURPOSES
@@ -42,4 +42,4 @@ def build_prompt(
         return assist.prompt(job, settings, messages, seed)
     if not job.prompt:
         raise UnpromptedJob(job)
-    return given.prompt(job, seed)
+    return own_prompt.prompt(job, seed)

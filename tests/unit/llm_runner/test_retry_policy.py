@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from llm_runner.providers.provider import ProviderFailure
-from llm_runner.retrying import LONGEST_RETRY_AFTER, GiveUp, Retry, after_failure
+from llm_runner.retry_policy import LONGEST_RETRY_AFTER, GiveUp, Retry, after_failure
 from llm_runner.settings import CallSettings, RetrySettings
 from shared.contracts.enums import Purpose, Tier
 

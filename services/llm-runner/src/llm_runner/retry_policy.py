@@ -12,14 +12,14 @@ LONGEST_BACKOFF_SECONDS = 8.0
 LONGEST_RETRY_AFTER = timedelta(minutes=10)
 
 
-class TryAgain(TransientError):
+class AttemptFailed(TransientError):
     """The attempt failed, the next one is due after its back-off."""
 
     def __init__(self, failure: ProviderFailure, delay: timedelta) -> None:
         super().__init__(str(failure), delay)
 
 
-class BrokeOff(TransientError):
+class OwnFailure(TransientError):
     """Our own code failed: once more, in case another answer is spared it."""
 
 
@@ -38,12 +38,8 @@ class GiveUp:
     word: ClassVar[Literal["none"]] = "none"
 
 
-Following = Retry | GiveUp
-"""What follows a failed attempt; `word` is what its `attempt.discarded` says of it."""
-
-
-def after_failure(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> Following:
-    """What follows.
+def after_failure(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> Retry | GiveUp:
+    """What follows; its `word` is what `attempt.discarded` says of it.
 
     `failures` counts the failed attempts at this route, this one included. What the provider asks for is granted, up to
     ten minutes; else the back-off doubles from `first_backoff` seconds up to eight, less up to a quarter, so that many

@@ -19,7 +19,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.reading import UnreadableMessage, read
 from shared.storage import Store
 from shared.tracebacks import described
-from summarizer.handlers import GiveUps
+from summarizer.handlers import GivenUpTriggers
 from summarizer.looks import ReportLooks
 
 CONTRACTS: dict[str, type[ReportRequested | GenerationStored]] = {
@@ -31,8 +31,10 @@ CONTRACTS: dict[str, type[ReportRequested | GenerationStored]] = {
 class ReportEndings:
     """Gives up one trigger. Repeating it repeats nothing that anybody sees."""
 
-    def __init__(self, letters: GiveUps, looks: ReportLooks, store: Store, publisher: Publisher, log: Logger) -> None:
-        self._letters = letters
+    def __init__(
+        self, dead_letters: GivenUpTriggers, looks: ReportLooks, store: Store, publisher: Publisher, log: Logger
+    ) -> None:
+        self._dead_letters = dead_letters
         self._looks = looks
         self._store = store
         self._publisher = publisher
@@ -40,7 +42,7 @@ class ReportEndings:
 
     async def __call__(self, message: Msg, error: BaseException) -> None:
         """Raises what says that store or broker are away: the message then comes again, to be given up again."""
-        await self._letters(message, error)
+        await self._dead_letters(message, error)
         contract = CONTRACTS.get(message.subject)
         if contract is None or isinstance(error, UnreadableMessage | UnknownRun):
             return
