@@ -66,7 +66,7 @@ _STREAMS = (
     Mutant(
         "a missing event counts as little as a missing delta",
         _COMPLETENESS,
-        old="return event.subject == self._view.events or event.previous > self.position",
+        old="return event.subject == self._scope.events or event.previous > self.position",
         new="return event.previous > self.position",
         killed_by=(COMPLETENESS,),
     ),

@@ -131,7 +131,7 @@ async def _is_empty(here: ChatWorld, gateway: int) -> bool:
 
 async def _forgotten(here: ChatWorld) -> bool:
     """Whether no gateway holds the events in a log any more."""
-    return not any(gateway.streams.hub.views for gateway in here.gateways)
+    return not any(gateway.streams.hub.scopes for gateway in here.gateways)
 
 
 async def test_new_attempt_resets_the_step_for_version_7_only(here: ChatWorld) -> None:

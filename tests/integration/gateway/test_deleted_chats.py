@@ -102,8 +102,8 @@ def remembers(gateway: Instance, run_id: str) -> bool:
     """Whether a gateway holds anything of a chat in memory."""
     chat = gateway.app.state.services.chat
     assert isinstance(chat, ChatService)
-    views = [view for view in gateway.streams.hub.views if view.run_id == run_id]
-    return bool(views) or chat.chats.cache.chat(ANYBODY, "chat-1") is not None
+    scopes = [scope for scope in gateway.streams.hub.scopes if scope.run_id == run_id]
+    return bool(scopes) or chat.chats.cache.chat(ANYBODY, "chat-1") is not None
 
 
 async def test_nothing_of_a_deleted_chat_is_shown_or_stands_on_the_broker(here: ChatWorld) -> None:

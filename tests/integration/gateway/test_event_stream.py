@@ -241,7 +241,7 @@ async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here:
         assert len(streams.open_streams) == 1
     # By itself, long before a heartbeat could find the connection closed.
     await eventually(lambda: not len(streams.open_streams), seconds=5)
-    await eventually(lambda: not streams.hub.views, seconds=5)
+    await eventually(lambda: not streams.hub.scopes, seconds=5)
 
 
 async def test_stop_of_the_server_ends_every_stream_with_advice(here: World) -> None:
@@ -278,7 +278,7 @@ async def test_many_readers_of_one_run_share_one_log(here: World) -> None:
     async with asyncio.TaskGroup() as tasks:
         readers = [tasks.create_task(follow(here.gateways[0])) for _ in range(20)]
         await story.whole()
-        assert len(here.gateways[0].streams.hub.views) <= 1
+        assert len(here.gateways[0].streams.hub.scopes) <= 1
     assert all(sequences(reader.result()) == told(story) for reader in readers)
 
 

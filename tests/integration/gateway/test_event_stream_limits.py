@@ -103,26 +103,26 @@ async def test_streams_on_one_gateway_count_on_the_other_until_they_end(here: Wo
 
 async def test_gateway_that_died_frees_its_share_when_its_lease_runs_out(here: World) -> None:
     first, leases = here.gateways[0], here.store.stream_leases
-    await leases.say("a gateway that died", {ANNA: LIMIT}, now() + timedelta(seconds=2))
+    await leases.record("a gateway that died", {ANNA: LIMIT}, now() + timedelta(seconds=2))
     assert not await admitted(first)
     await eventually(partial(admitted, first))
 
 
 async def test_gateway_that_stops_frees_its_share_at_once(here: World) -> None:
     leases = here.store.stream_leases
-    await leases.say("stops", {ANNA: LIMIT, Owner("default", "berta"): 1}, now() + timedelta(seconds=60))
+    await leases.record("stops", {ANNA: LIMIT, Owner("default", "berta"): 1}, now() + timedelta(seconds=60))
     await leases.release("stops")
     assert await leases.elsewhere(ANNA, "somebody else", now()) == 0
 
 
 async def test_counts_of_one_user_are_not_another_s_nor_one_s_own(here: World) -> None:
     leases, until_then = here.store.stream_leases, now() + timedelta(seconds=60)
-    await leases.say("one", {ANNA: 3, Owner("default", "berta"): 5}, until_then)
-    await leases.say("two", {ANNA: 4, Owner("other", "anna"): 7}, until_then)
+    await leases.record("one", {ANNA: 3, Owner("default", "berta"): 5}, until_then)
+    await leases.record("two", {ANNA: 4, Owner("other", "anna"): 7}, until_then)
     owners = (ANNA, Owner("default", "berta"), Owner("other", "anna"), Owner("other", "berta"))
     asked = [leases.elsewhere(owner, "one", now()) for owner in owners]
     assert await asyncio.gather(*asked) == [4, 0, 7, 0]
-    await leases.say("two", {ANNA: 0}, until_then)
+    await leases.record("two", {ANNA: 0}, until_then)
     assert await leases.elsewhere(ANNA, "one", now()) == 0
 
 

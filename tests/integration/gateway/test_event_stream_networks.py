@@ -132,7 +132,7 @@ async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: World
         await eventually(lambda: len(streams.open_streams) == 1)
         await story.whole(messages=2)
         assert await other == [sequence for sequence, _ in story.told]
-    await eventually(lambda: not streams.hub.views)
+    await eventually(lambda: not streams.hub.scopes)
 
 
 async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: World) -> None:

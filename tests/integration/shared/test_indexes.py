@@ -99,7 +99,7 @@ QUERIES: dict[str, Query] = {
     "sessions.get": lambda store: store.sessions.get(NOBODY, "s", now()),
     "quotas.take": lambda store: store.quotas.take("q", "r", 1, Allowance(requests=1, cost_nanos=1), LATER),
     "quotas.settle": lambda store: store.quotas.settle("q", "r", 1),
-    "stream_leases.say": lambda store: store.stream_leases.say("h", {NOBODY: 1}, LATER),
+    "stream_leases.record": lambda store: store.stream_leases.record("h", {NOBODY: 1}, LATER),
     "stream_leases.elsewhere": lambda store: store.stream_leases.elsewhere(NOBODY, "h", now()),
     "stream_leases.release": lambda store: store.stream_leases.release("h"),
 }

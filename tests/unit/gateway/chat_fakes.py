@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, TextDelta, escaped
 from gateway.answers.formats import AnswerContext, AnswerFormat
-from gateway.answers.positions import Frames, Position
+from gateway.answers.positions import ChunkEncoder, Position
 from gateway.chat.formats.data_stream import DataStream
 from gateway.chat.formats.text import ContentEvents, PlainText
 from gateway.chat.formats.ui_stream import UiStream
@@ -35,7 +35,7 @@ class AnswerScript:
     def write(self, *texts: str, attempt: str = "a1") -> "AnswerScript":
         for text in texts:
             number = self._numbers[attempt] = self._numbers.get(attempt, -1) + 1
-            self._add(Text(self._next(), attempt, number, escaped(text)))
+            self._add(TextDelta(self._next(), attempt, number, escaped(text)))
         return self
 
     def discard(self, attempt: str = "a1") -> "AnswerScript":
@@ -62,7 +62,7 @@ class AnswerScript:
 
 
 def ui(resets: bool = False, since: Position | None = None) -> UiStream:
-    return UiStream(ABOUT, Frames(PREFIX, ABOUT.seq, since), resets)
+    return UiStream(ABOUT, ChunkEncoder(PREFIX, ABOUT.seq, since), resets)
 
 
 def data() -> DataStream:
@@ -70,7 +70,7 @@ def data() -> DataStream:
 
 
 def events(known: str = "", since: Position | None = None) -> ContentEvents:
-    return ContentEvents(Frames(PREFIX, ABOUT.seq, since), known)
+    return ContentEvents(ChunkEncoder(PREFIX, ABOUT.seq, since), known)
 
 
 def text() -> PlainText:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from gateway.event_stream.log.events import DELTA, RUN_ENDED, StreamEvent, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, LogScope, StreamEvent
 from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.log.source import Deliver, StreamFacts, Unsubscribe
@@ -21,7 +21,7 @@ from shared.logs import Logger
 
 RUN = "run1"
 EPOCH = "abc"
-WHOLE = View(RUN, texts=True)
+WHOLE = LogScope(RUN, texts=True)
 LOG: Logger = structlog.get_logger("test")
 
 
@@ -38,7 +38,7 @@ class FakeSource:
         self.held: asyncio.Event | None = None
         self.reads: list[tuple[int, int]] = []
         self.stored: list[StreamEvent] = []
-        self._listening: list[tuple[View, Deliver]] = []
+        self._listening: list[tuple[LogScope, Deliver]] = []
         self._sequence = 0
 
     @property
@@ -60,13 +60,13 @@ class FakeSource:
         self._sequence += 1
 
     def deliver(self, event: StreamEvent) -> None:
-        for view, hear in self._listening:
-            if any(_matches(pattern, subjects.republished(event.subject)) for pattern in view.live):
+        for scope, hear in self._listening:
+            if any(_matches(pattern, subjects.republished(event.subject)) for pattern in scope.live):
                 hear(event)
 
-    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
+    async def listen(self, scope: LogScope, hear: Deliver) -> Unsubscribe:
         self._ask()
-        entry = (view, hear)
+        entry = (scope, hear)
         self._listening.append(entry)
 
         async def unsubscribe() -> None:
@@ -74,18 +74,18 @@ class FakeSource:
 
         return unsubscribe
 
-    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
+    async def read(self, scope: LogScope, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
         self._ask()
         self.reads.append((after, up_to))
         for event in self._readable():
-            if after < event.sequence <= up_to and any(_matches(pattern, event.subject) for pattern in view.stored):
+            if after < event.sequence <= up_to and any(_matches(pattern, event.subject) for pattern in scope.stored):
                 if self.held is not None:
                     await self.held.wait()
                 yield event._replace(previous=-1)
 
-    async def last_sequence(self, view: View) -> int:
+    async def last_sequence(self, scope: LogScope) -> int:
         self._ask()
-        readable = [event.sequence for event in self._readable() if _matches(view.bound, event.subject)]
+        readable = [event.sequence for event in self._readable() if _matches(scope.bound, event.subject)]
         return readable[-1] if readable else 0
 
     async def end_of(self, run_id: str) -> int | None:
@@ -142,8 +142,8 @@ def a_run(total: int = 1, **changes: Any) -> Run:
     return run.model_copy(update=changes)
 
 
-def new_log(source: FakeSource, base: int | None = 0, view: View = WHOLE, most_events: int = 1000) -> RunLog:
-    return RunLog(view, EPOCH, base, source, Ring(base or 0, 1024 * 1024, most_events), LOG)
+def new_log(source: FakeSource, base: int | None = 0, scope: LogScope = WHOLE, most_events: int = 1000) -> RunLog:
+    return RunLog(scope, EPOCH, base, source, Ring(base or 0, 1024 * 1024, most_events), LOG)
 
 
 def shown(log: RunLog) -> list[tuple[int, str]]:

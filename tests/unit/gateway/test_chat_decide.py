@@ -16,7 +16,7 @@ from gateway.chat.decide import (
     decide,
     shown_id,
 )
-from gateway.chat.wire_messages import Line, read_messages
+from gateway.chat.wire_messages import Utterance, read_messages
 from gateway.errors import InvalidRequest
 from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.settings import GivenMessage
@@ -68,7 +68,7 @@ def asked(*parts: str) -> dict[str, Any]:
 
 
 def say(text: str, identity: str | None = None, rewind_to: int | None = None) -> AddMessage:
-    return AddMessage(Line(Side.OPPONENT, text), identity, rewind_to)
+    return AddMessage(Utterance(Side.OPPONENT, text), identity, rewind_to)
 
 
 SUBMIT, AGAIN = "submit-message", "regenerate-message"
@@ -122,7 +122,7 @@ GIVEN = person(3, "", "chat:2:tools:2", tool_results=RESULTS)
 @pytest.mark.parametrize(
     ("known_chat", "wanted"),
     [
-        (chat(*ASKING), AddMessage(Line(Side.OPPONENT, results=RESULTS[:1]), "chat:2:tools:2")),
+        (chat(*ASKING), AddMessage(Utterance(Side.OPPONENT, results=RESULTS[:1]), "chat:2:tools:2")),
         (chat(*ASKING, GIVEN), Attach(4)),
         (chat(*ASKING, GIVEN, agent(4, "Cold.")), Attach(4)),
         (chat(*ASKING, person(3, "Never mind", "m2")), Busy()),
@@ -132,7 +132,7 @@ def test_outputs_of_tools(known_chat: ChatState, wanted: Decision) -> None:
     posted = read_messages([user("How is it?", "m1"), asked("c1")])
     found = decide(known_chat, posted, trigger=SUBMIT, named=None)
     if isinstance(found, AddMessage):
-        assert [one.tool_call_id for one in found.line.results] == ["c1"]
+        assert [one.tool_call_id for one in found.utterance.results] == ["c1"]
         assert found.client_message_id == "chat:2:tools:2"
     else:
         assert found == wanted
@@ -142,7 +142,10 @@ def test_second_round_of_tools_belongs_to_the_same_message() -> None:
     once_more = agent(4, "Look again.", tool_calls=(ToolCall(id="c3", name="weather", input="{}"),))
     found = decide(chat(*ASKING, GIVEN, once_more), read_messages([asked("c1", "c3")]), trigger=SUBMIT, named=None)
     assert isinstance(found, AddMessage)
-    assert (found.client_message_id, [one.tool_call_id for one in found.line.results]) == ("chat:2:tools:4", ["c3"])
+    assert (found.client_message_id, [one.tool_call_id for one in found.utterance.results]) == (
+        "chat:2:tools:4",
+        ["c3"],
+    )
 
 
 def test_id_of_a_message_that_was_taken_back_is_used_with_its_place() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Opened, Text, read_answer_event
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Opened, TextDelta, read_answer_event
 from gateway.answers.follower import AnswerFollower
 from gateway.event_stream.log.events import DELTA, StreamEvent
 from gateway.event_stream.log.hub import Hub
@@ -110,7 +110,7 @@ async def following(
 
 
 def texts(found: list[AnswerEvent]) -> str:
-    return "".join(event.text for event in found if isinstance(event, Text))
+    return "".join(event.text for event in found if isinstance(event, TextDelta))
 
 
 async def test_history_and_live_are_one(source: FakeSource) -> None:
@@ -122,7 +122,7 @@ async def test_history_and_live_are_one(source: FakeSource) -> None:
         delta(source, "day.", 1)
         message(source, "Good day.")
         await asyncio.wait_for(task, 5)
-    assert [type(event) for event in found] == [Opened, Text, Text, Answered]
+    assert [type(event) for event in found] == [Opened, TextDelta, TextDelta, Answered]
     assert texts(found) == "Good day."
 
 
@@ -135,7 +135,7 @@ async def test_other_answers_of_the_chat_are_left_out(source: FakeSource) -> Non
     message(source, "New")
     async with following(source) as (found, task):
         await asyncio.wait_for(task, 5)
-    assert [type(event) for event in found] == [Text, Answered]
+    assert [type(event) for event in found] == [TextDelta, Answered]
 
 
 async def test_end_of_the_conversation_ends_it(source: FakeSource) -> None:
@@ -210,7 +210,7 @@ def test_delta_as_llm_runner_writes_it() -> None:
         b'"at":"2026-11-21T10:00:00.000Z","i":3,"text":"say \\"text\\":\\"x\\"} \xf0\x9f\xab\x96\\n"}'
     )
     found = read_answer_event(9, DELTA, payload, 2)
-    assert isinstance(found, Text)
+    assert isinstance(found, TextDelta)
     assert (found.attempt, found.number, found.text) == ("a1", 3, json.loads(payload)["text"])
     assert read_answer_event(9, DELTA, payload, 4) is None
     event = StreamEvent(9, subjects.text("r", "r"), 0, DELTA, "r", payload)

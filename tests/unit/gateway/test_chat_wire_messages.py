@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.chat.validation import check_line, check_new
+from gateway.chat.validation import check_new, check_utterance
 from gateway.chat.wire_messages import merged, read_body, read_message, read_messages, system_prompt
 from gateway.errors import InvalidRequest
 from gateway.schemas.chat import ChatBody
@@ -214,7 +214,7 @@ def test_what_a_model_would_have_to_see_is_refused_by_its_name(part: Raw, word: 
     with pytest.raises(InvalidRequest, match=rf"messages\.0\.parts: .*{word}"):
         check_new([sent])
     with pytest.raises(InvalidRequest, match=rf"message\.parts: .*{word}"):
-        check_line(sent.lines[0], "message")
+        check_utterance(sent.utterances[0], "message")
 
 
 def test_attachments_of_the_older_sdk_count() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.answers.answer_events import Text, escaped, read_answer_event, unescaped
+from gateway.answers.answer_events import TextDelta, escaped, read_answer_event, unescaped
 from gateway.answers.formats import compact
 from gateway.event_stream.log.frames import named, one_line
 
@@ -33,6 +33,6 @@ def test_a_delta_of_a_chat_is_one_line(separators: tuple[str, str]) -> None:
     delta = dict(zip(names, ("delta", 1, "r", "r", 2, "chat", "a", "now", 0, ODD), strict=True))
     payload = json.dumps(delta, ensure_ascii=False, separators=separators).encode()
     event = read_answer_event(7, "delta", payload, 2)
-    assert isinstance(event, Text)
+    assert isinstance(event, TextDelta)
     assert len(event.escaped.decode().splitlines()) == 1
     assert unescaped(event.escaped) == ODD

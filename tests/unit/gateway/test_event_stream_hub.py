@@ -7,7 +7,7 @@ import structlog
 
 from gateway.event_stream.log import hub as hub_module
 from gateway.event_stream.log import run_log as log_module
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.settings import StreamSettings
@@ -22,12 +22,12 @@ async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: py
     monkeypatch.setattr(hub_module, "ROUND_SECONDS", 0.01)
     hub = Hub(FakeSource(), StreamSettings(), structlog.get_logger("test"))
     rounds = asyncio.create_task(hub.run())
-    views = [View.of(a_run(id=f"run{number}"), None) for number in range(4)]
-    async with hub.watching(views[0], 0) as small:
+    scopes = [LogScope.of(a_run(id=f"run{number}"), None) for number in range(4)]
+    async with hub.watching(scopes[0], 0) as small:
         small.ring.append(Item(1, "message", None, FRAME))
         logs = []
-        for view in views[1:]:
-            async with hub.watching(view, 0) as log:
+        for scope in scopes[1:]:
+            async with hub.watching(scope, 0) as log:
                 logs.append(log)
                 for sequence in range(1, 31):
                     log.ring.append(Item(sequence, "message", None, FRAME))

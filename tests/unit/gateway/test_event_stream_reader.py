@@ -202,12 +202,12 @@ async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -
         readings = [Reading(hub, None) for _ in range(5)]
         for reading in readings:
             await reading.wrote(1)
-        assert (len(hub.views), source.listeners) == (1, 1)
+        assert (len(hub.scopes), source.listeners) == (1, 1)
         for reading in readings:
             reading.client.leave()
             await reading.task
         keeping = asyncio.create_task(hub.run())
-        await eventually(lambda: not hub.views and not source.listeners)
+        await eventually(lambda: not hub.scopes and not source.listeners)
         keeping.cancel()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.event_stream.log import run_log
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.run_log import RunLog
 from unit.gateway.event_stream_fakes import RUN, FakeSource, new_log, quiet, shown
@@ -239,12 +239,12 @@ async def test_events_of_other_runs_leave_no_hole() -> None:
 
 async def test_one_conversation_of_a_large_run_keeps_its_own_and_the_run_s_events() -> None:
     source = FakeSource()
-    view = View(RUN, texts=True, conversation=f"{RUN}-2")
+    scope = LogScope(RUN, texts=True, conversation=f"{RUN}-2")
     source.tell("run.started")
     source.tell("message", f"{RUN}-1")
     source.delta(f"{RUN}-1")
     source.delta(f"{RUN}-2")
-    async with running(new_log(source, view=view)) as log:
+    async with running(new_log(source, scope=scope)) as log:
         await quiet(log)
         source.tell("message", f"{RUN}-1")
         source.delta(f"{RUN}-2")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.event_stream.log.cursors import Cursor, read_cursor, run_tag
-from gateway.event_stream.log.events import EVERYTHING, View
+from gateway.event_stream.log.events import EVERYTHING, LogScope
 from gateway.event_stream.log.frames import EventEncoder, named, unnamed
 from gateway.event_stream.log.source import StreamFacts, in_order
 from gateway.event_stream.readers.snapshot import snapshot_position
@@ -101,10 +101,10 @@ def test_snapshot_goes_on_after_what_it_holds(status: RunStatus, end: int | None
 
 def test_views_follow_what_is_watched() -> None:
     small, large = a_run(total=64), a_run(total=65)
-    assert View.of(small, None).live == ["ev.run1.>"]
-    assert View.of(small, "run1-2") == View.of(small, None)
-    assert View.of(large, None).live == ["ev.run1.events"]
-    assert View.of(large, "run1-2").live == ["ev.run1.events", "ev.run1.text.run1-2"]
+    assert LogScope.of(small, None).live == ["ev.run1.>"]
+    assert LogScope.of(small, "run1-2") == LogScope.of(small, None)
+    assert LogScope.of(large, None).live == ["ev.run1.events"]
+    assert LogScope.of(large, "run1-2").live == ["ev.run1.events", "ev.run1.text.run1-2"]
 
 
 async def test_reads_of_two_subjects_are_merged_in_the_order_of_the_stream() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.answers.answer_events import Answered, Closed, Opened, Text, escaped
+from gateway.answers.answer_events import Answered, Closed, Opened, TextDelta, escaped
 from gateway.errors import ApiError, ContextTooLong
 from gateway.http.error_shapes import openai_error, openai_status
 from gateway.openai_wire.answers import CompletionChunks, completion
@@ -112,7 +112,9 @@ def chunks(form: CompletionChunks, *events: Any) -> list[Any]:
 def test_stream_is_chunks_an_end_the_usage_and_done() -> None:
     run = run_of()
     form = CompletionChunks(run, includes_usage=True)
-    told = chunks(form, Opened(1, "a", "demo", "demo-fast"), Text(2, "a", 0, escaped("At sea")), answered("At sea."))
+    told = chunks(
+        form, Opened(1, "a", "demo", "demo-fast"), TextDelta(2, "a", 0, escaped("At sea")), answered("At sea.")
+    )
     assert [chunk["choices"][0]["delta"] for chunk in told[:4]] == [
         {"role": "assistant", "content": ""},
         {"content": "At sea"},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, TextDelta, escaped
 from gateway.promptbro.events import AssistEvents
 from gateway.single_answers.formats import BROKE_OFF, PlainFormat, TokenMessages, read_id
 
@@ -22,7 +22,7 @@ def message(content: str, attempt: str = "a", **fields: Any) -> Answered:
 
 def spoken(*texts: str, attempt: str = "a") -> list[AnswerEvent]:
     """An attempt and its deltas."""
-    deltas = [Text(2 + i, attempt, i, escaped(text)) for i, text in enumerate(texts)]
+    deltas = [TextDelta(2 + i, attempt, i, escaped(text)) for i, text in enumerate(texts)]
     return [Opened(1, attempt, "demo", "demo-standard"), *deltas]
 
 

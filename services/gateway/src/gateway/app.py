@@ -57,7 +57,7 @@ from gateway.runs.control import RunControl
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from gateway.single_answers.service import SingleAnswers
-from gateway.starts.idempotency import Acceptance
+from gateway.starts.idempotency import IdempotentRuns
 from gateway.starts.planning import Planner
 from gateway.starts.service import Starts
 from shared.cancellation import cancel_all
@@ -177,7 +177,7 @@ def services_of(
         readiness=readiness,
         health=SystemHealth(connection, store, readiness, heartbeats, registry),
         control=control,
-        starts=Starts(store.of, Acceptance(store.of, commands, log), Planner(registry, casting, settings)),
+        starts=Starts(store.of, IdempotentRuns(store.of, commands, log), Planner(registry, casting, settings)),
         streams=streams,
         reader_leases=reader_leases,
         single_answers=SingleAnswers(

@@ -15,7 +15,7 @@ class Allowance(Contract):
     cost_nanos: int
 
 
-class Taking(Contract):
+class QuotaUsage(Contract):
     """What was had of a quota. `cost_nanos` holds what `open` reserves: the estimates of runs that have not ended."""
 
     id: str
@@ -30,10 +30,10 @@ class Quotas:
     def __init__(self, collection: Collection) -> None:
         self._quotas = collection
 
-    async def get(self, key: str) -> Taking:
+    async def get(self, key: str) -> QuotaUsage:
         with mapped_errors():
             document = await self._quotas.find_one({"_id": key})
-        return Taking.model_validate(with_id(document)) if document else Taking(id=key)
+        return QuotaUsage.model_validate(with_id(document)) if document else QuotaUsage(id=key)
 
     async def take(
         self, key: str, run_id: str, estimate_nanos: int, allowance: Allowance, expires_at: datetime

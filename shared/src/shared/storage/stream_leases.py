@@ -27,7 +27,7 @@ class StreamLeases:
         self._leases = collection
         self._reads: Batcher[_Asked, int] = Batcher(self._read)
 
-    async def say(self, holder: str, counts: Mapping[Owner, int], until: datetime) -> None:
+    async def record(self, holder: str, counts: Mapping[Owner, int], until: datetime) -> None:
         """How many streams the holder serves to each of these owners; good until a moment. Raises StoreUnavailable."""
         writes = [_written(_key(holder, owner), streams, until) for owner, streams in counts.items()]
         if writes:

@@ -1,8 +1,8 @@
 """What happens to one answer: the events of its run that are about it, with types. Pure.
 
-Opened ── Text Text Text ── Discarded          an attempt that came to nothing
-Opened ── Text Text ─────── Answered           the answer stands
-          ─────────────────  Closed            the conversation ended without it
+Opened ── TextDelta ... TextDelta ── Discarded    an attempt that came to nothing
+Opened ── TextDelta ... TextDelta ── Answered     the answer stands
+                                     Closed       the conversation ended without it
 """
 
 import json
@@ -29,7 +29,7 @@ class Opened(NamedTuple):
     model: str
 
 
-class Text(NamedTuple):
+class TextDelta(NamedTuple):
     """Text of an attempt, number 0, 1, 2 ...; `escaped` is what stands between the quotes of a JSON string."""
 
     sequence: int
@@ -73,7 +73,7 @@ class Closed(NamedTuple):
     sentence: str
 
 
-AnswerEvent = Opened | Text | Discarded | Answered | Closed
+AnswerEvent = Opened | TextDelta | Discarded | Answered | Closed
 
 
 def read_answer_event(sequence: int, type_: str, payload: bytes, seq: int) -> AnswerEvent | None:
@@ -109,9 +109,9 @@ def unescaped(inner: bytes) -> str:
     return text
 
 
-def _text(sequence: int, payload: bytes, seq: int) -> Text | None:
+def _text(sequence: int, payload: bytes, seq: int) -> TextDelta | None:
     delta = decode(payload)
-    return Text(sequence, delta.attempt, delta.number, escaped(delta.text)) if delta.seq == seq else None
+    return TextDelta(sequence, delta.attempt, delta.number, escaped(delta.text)) if delta.seq == seq else None
 
 
 def _closed(sequence: int, body: dict[str, Any]) -> Closed:

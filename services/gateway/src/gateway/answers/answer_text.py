@@ -7,7 +7,16 @@ other text to send.
 
 from typing import NamedTuple
 
-from gateway.answers.answer_events import Answered, AnswerEvent, Closed, Discarded, Opened, Text, escaped, unescaped
+from gateway.answers.answer_events import (
+    Answered,
+    AnswerEvent,
+    Closed,
+    Discarded,
+    Opened,
+    TextDelta,
+    escaped,
+    unescaped,
+)
 
 ERROR, STOPPED = "error", "stopped"
 
@@ -40,7 +49,7 @@ class AnswerText:
     def apply(self, event: AnswerEvent) -> TextUpdate:
         """What the event adds to what was sent."""
         match event:
-            case Text():
+            case TextDelta():
                 return self._delta(event)
             case Opened():
                 self._open(event.attempt)
@@ -58,7 +67,7 @@ class AnswerText:
             self._attempt, self._next = attempt, 0
             self._opened.add(attempt)
 
-    def _delta(self, event: Text) -> TextUpdate:
+    def _delta(self, event: TextDelta) -> TextUpdate:
         if event.attempt != self._attempt and event.attempt not in self._opened and event.number == 0:
             self._open(event.attempt)
         if event.attempt != self._attempt or event.number != self._next:

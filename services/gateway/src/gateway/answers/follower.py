@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, read_answer_event
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.frames import data_of
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.run_log import RunLog
@@ -64,7 +64,7 @@ class AnswerFollower:
 
         Close it with `aclosing`. Raises BrokerUnavailable, StoreUnavailable.
         """
-        async with self._hub.watching(View(self._run.id, texts=True), self._position) as log:
+        async with self._hub.watching(LogScope(self._run.id, texts=True), self._position) as log:
             log.readers.add(waiter)
             try:
                 while not waiter.leaving:
@@ -123,7 +123,7 @@ class AnswerFollower:
     async def _read(self, up_to: int) -> tuple[list[AnswerEvent], bool]:
         """Stored events above the position, so many at once; and whether they are all there are."""
         batch: list[AnswerEvent] = []
-        async for heard in self._hub.source.read(View(self._run.id, texts=True), self._position, up_to):
+        async for heard in self._hub.source.read(LogScope(self._run.id, texts=True), self._position, up_to):
             self._position = heard.sequence
             answer_event = read_answer_event(heard.sequence, heard.type, heard.payload, self.seq)
             if answer_event is None:

@@ -38,7 +38,7 @@ def read_position(written: str | None) -> Position | None:
     return Position(cursor, int(found[2]), int(found[3])) if found and cursor else None
 
 
-class Frames:
+class ChunkEncoder:
     """Writes chunks as server-sent events with their ids; those the client has already come out empty.
 
     Without a prefix they have no ids: what is written then cannot be gone on with.
@@ -54,7 +54,7 @@ class Frames:
         """The place of the last chunk the client has, where that was made of the event at `sequence`."""
         return self._since[1] if self._since[0] == sequence else None
 
-    def frame(self, sequence: int, place: int, data: bytes) -> bytes:
+    def encode(self, sequence: int, place: int, data: bytes) -> bytes:
         """One event, or nothing."""
         if (sequence, place) <= self._since:
             return b""

@@ -14,7 +14,7 @@ an answer that asked for tools what they gave                       Say
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.chat.wire_messages import Line, SentMessage
+from gateway.chat.wire_messages import SentMessage, Utterance
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.enums import EntryKind, Side
 from shared.contracts.runs import Run
@@ -104,9 +104,9 @@ class Attach:
 
 @dataclass(frozen=True, slots=True)
 class AddMessage:
-    """Add the line as a person's, after taking back what stands above `rewind_to`."""
+    """Add the utterance as a person's, after taking back what stands above `rewind_to`."""
 
-    line: Line
+    utterance: Utterance
     client_message_id: str | None
     rewind_to: int | None = None
 
@@ -162,8 +162,8 @@ def _again(chat: ChatState, last: SentMessage | None, named: str | None) -> Deci
 def _same(chat: ChatState, place: int, last: SentMessage, *, edited: bool) -> Decision:
     """A message that is known: asked again, or with other words."""
     message = chat.messages[place]
-    line = _line(last)
-    if not edited or (message.content or "", message.parts) == (line.text, line.parts):
+    utterance = _utterance(last)
+    if not edited or (message.content or "", message.parts) == (utterance.text, utterance.parts):
         return Attach(chat.answer_of(place))
     return _replace(chat, place, last)
 
@@ -172,7 +172,7 @@ def _replace(chat: ChatState, place: int, last: SentMessage) -> Decision:
     if chat.owed:
         return Busy()
     before = chat.messages[place - 1].seq if place else 0
-    return AddMessage(_line(last), _free_id(chat, last.id), rewind_to=before)
+    return AddMessage(_utterance(last), _free_id(chat, last.id), rewind_to=before)
 
 
 def _by_place(chat: ChatState, spoken: Sequence[SentMessage]) -> Decision:
@@ -202,7 +202,7 @@ def _tool_outputs(chat: ChatState, last: SentMessage) -> Decision:
         return Attach(chat.answer_of(place))
     if chat.last is not asking:
         return Busy() if chat.owed else Attach(chat.messages[-1].seq)
-    return AddMessage(Line(Side.OPPONENT, results=outputs), identity)
+    return AddMessage(Utterance(Side.OPPONENT, results=outputs), identity)
 
 
 def answer_id(messages: Sequence[Entry], seq: int, own: str) -> str:
@@ -220,11 +220,11 @@ def answer_id(messages: Sequence[Entry], seq: int, own: str) -> str:
 
 
 def _new(chat: ChatState, last: SentMessage) -> Decision:
-    return Busy() if chat.owed else AddMessage(_line(last), _free_id(chat, last.id))
+    return Busy() if chat.owed else AddMessage(_utterance(last), _free_id(chat, last.id))
 
 
-def _line(last: SentMessage) -> Line:
-    return last.lines[0] if last.lines else Line(Side.OPPONENT)
+def _utterance(last: SentMessage) -> Utterance:
+    return last.utterances[0] if last.utterances else Utterance(Side.OPPONENT)
 
 
 def _free_id(chat: ChatState, wanted: str | None) -> str | None:

@@ -30,8 +30,8 @@ def message_entry(run: Run, seq: int, said: AddMessage) -> Entry:
         kind=EntryKind.MESSAGE,
         created_at=now(),
         side=Side.OPPONENT,
-        content=said.line.text,
+        content=said.utterance.text,
         client_message_id=said.client_message_id,
-        parts=said.line.parts,
-        tool_results=said.line.results,
+        parts=said.utterance.parts,
+        tool_results=said.utterance.results,
     )

@@ -11,7 +11,7 @@ from gateway.answers.answer_events import Answered
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import AnswerContext, AnswerFormat
 from gateway.answers.json_answer import whole_answer
-from gateway.answers.positions import Frames, Position, read_position
+from gateway.answers.positions import ChunkEncoder, Position, read_position
 from gateway.answers.reader import AnswerReader
 from gateway.answers.reader_leases import ReaderLeases
 from gateway.answers.response import AnswerResponse
@@ -23,12 +23,12 @@ from gateway.chat.decide import AddMessage, decide
 from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_of, knows_resets, written_as
 from gateway.chat.formats.text import ContentEvents
 from gateway.chat.new_chats import new_chat
-from gateway.chat.validation import check_line, check_new
+from gateway.chat.validation import check_new, check_utterance
 from gateway.chat.wire_messages import SentMessage, read_body
 from gateway.errors import Conflict, InvalidRequest
 from gateway.event_stream import Streams
 from gateway.event_stream.log.cursors import run_tag
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
 from gateway.settings import GatewaySettings
@@ -114,7 +114,7 @@ class ChatService:
         if answer is None:
             return Response(status_code=204)
         # Without ids: a position does not say which text was known.
-        written = ContentEvents(Frames(None, answer.seq), body.last_content)
+        written = ContentEvents(ChunkEncoder(None, answer.seq), body.last_content)
         return await self._serve(caller, answer, written, "sse", stops=False)
 
     async def stop(self, caller: Caller, reference: str) -> tuple[Run, int | None]:
@@ -148,7 +148,7 @@ class ChatService:
                 raise Conflict("already_ended", f"Chat {run.id} was deleted: begin another one under a new id.")
             decision = decide(chat, sent, trigger=body.trigger, named=body.message_id)
             if isinstance(decision, AddMessage):
-                check_line(decision.line, sent[-1].where)
+                check_utterance(decision.utterance, sent[-1].where)
             answer = await self.chats.go_on(run, chat, decision, last)
             if answer is not None:
                 return answer
@@ -170,9 +170,9 @@ class ChatService:
             return None
         if not isinstance(decision, AddMessage) or decision.rewind_to is not None:
             return None
-        check_line(decision.line, sent[-1].where)
+        check_utterance(decision.utterance, sent[-1].where)
         # What the answer before it was made of need not be read again.
-        above = max(last, self._streams.hub.position(View(run.id, texts=True)))
+        above = max(last, self._streams.hub.position(LogScope(run.id, texts=True)))
         return await self.chats.add_at_once(run, chat, decision, above)
 
     async def _begun(
@@ -203,8 +203,8 @@ class ChatService:
         epoch: str,
         since: Position | None = None,
     ) -> Response:
-        frames = Frames(f"{epoch}-{run_tag(answer.run.id)}-", answer.seq, since)
-        written = written_as(format_, self._about(answer), frames, knows_resets(request))
+        encoder = ChunkEncoder(f"{epoch}-{run_tag(answer.run.id)}-", answer.seq, since)
+        written = written_as(format_, self._about(answer), encoder, knows_resets(request))
         recorded = since.cursor.sequence if since else 0
         stops = format_ in LEAVES_FOR_GOOD
         return await self._serve(caller, answer, written, format_, stops=stops, recorded=recorded)

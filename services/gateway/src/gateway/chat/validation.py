@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.chat.media import seen_or_heard
-from gateway.chat.wire_messages import Line, SentMessage
+from gateway.chat.wire_messages import SentMessage, Utterance
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
@@ -26,13 +26,13 @@ def check_new(messages: Sequence[SentMessage], where: str = "messages") -> None:
     problems = [problem for message in messages for problem in _problems(message)]
     if problems:
         raise InvalidRequest(*problems)
-    if sum(line.bytes_beside for message in messages for line in message.lines) > ALL_PARTS_BYTES:
+    if sum(utterance.bytes_beside for message in messages for utterance in message.utterances) > ALL_PARTS_BYTES:
         raise InvalidRequest(FieldProblem(where, _too_large(ALL_PARTS_BYTES), ALL_PARTS_BYTES))
 
 
-def check_line(line: Line, where: str) -> None:
+def check_utterance(utterance: Utterance, where: str) -> None:
     """Raises InvalidRequest where what a known chat's person says is nothing, too long, or cannot be stored."""
-    problems = list(_problems(SentMessage("user", None, () if line.empty else (line,), where)))
+    problems = list(_problems(SentMessage("user", None, () if utterance.empty else (utterance,), where)))
     if problems:
         raise InvalidRequest(*problems)
 
@@ -48,17 +48,17 @@ def _problems(message: SentMessage) -> Iterator[FieldProblem]:
     most = PROMPT_LENGTH if message.role == "system" else MESSAGE_LENGTH
     if len(message.text) > most:
         yield FieldProblem(message.where, f"must have at most {most} characters", most)
-    if not message.lines and message.role == "user":
+    if not message.utterances and message.role == "user":
         yield FieldProblem(message.where, "must not be empty", 1)
     if (unstorable := flaw(message.text)) is not None:
         yield FieldProblem(message.where, *unstorable)
-    parts = [part for line in message.lines for part in line.parts]
+    parts = [part for utterance in message.utterances for part in utterance.parts]
     if (shown := next(filter(None, map(seen_or_heard, parts)), None)) is not None:
         sentence = f"hold {shown}, which no model is shown here yet: say in words what is in it"
         yield FieldProblem(f"{message.where}.parts", sentence)
     elif (unstorable := flaw_within(parts, PARTS_BYTES)) is not None:
         yield FieldProblem(f"{message.where}.parts", *unstorable)
-    elif sum(line.bytes_beside for line in message.lines) > PARTS_BYTES:
+    elif sum(utterance.bytes_beside for utterance in message.utterances) > PARTS_BYTES:
         yield FieldProblem(f"{message.where}.parts", _too_large(PARTS_BYTES), PARTS_BYTES)
 
 

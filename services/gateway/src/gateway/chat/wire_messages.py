@@ -27,7 +27,7 @@ Raw = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Utterance:
     """What one side says before the other one speaks; tools that were asked for end an agent's."""
 
     side: Side
@@ -49,21 +49,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One message as it was posted; `where` is its path in the request. An assistant's may be several lines."""
+    """One message as it was posted; `where` is its path in the request. An assistant's may be several utterances."""
 
     role: Literal["user", "assistant", "system"]
     id: str | None
-    lines: tuple[Line, ...]
+    utterances: tuple[Utterance, ...]
     where: str
 
     @property
     def text(self) -> str:
-        return "\n\n".join(line.text for line in self.lines if line.text)
+        return "\n\n".join(one.text for one in self.utterances if one.text)
 
     @property
     def results(self) -> tuple[ToolResult, ...]:
         """What tools gave, as far as the message tells."""
-        return tuple(result for line in self.lines for result in line.results)
+        return tuple(result for one in self.utterances for result in one.results)
 
 
 def read_messages(messages: Sequence[Raw], where: str = "messages") -> list[SentMessage]:
@@ -96,23 +96,23 @@ def merged(messages: Sequence[SentMessage]) -> list[GivenMessage]:
     """The messages as a transcript begins with them: sides alternate, what one says in a row is one message."""
     given: list[GivenMessage] = []
     for message in messages:
-        for line in message.lines:
-            if message.role == "system" or line.empty:
+        for utterance in message.utterances:
+            if message.role == "system" or utterance.empty:
                 continue
-            new = as_given(line, message.id)
+            new = as_given(utterance, message.id)
             given.append(_joined(given.pop(), new) if given and given[-1].side is new.side else new)
     return given
 
 
-def as_given(line: Line, client_message_id: str | None) -> GivenMessage:
-    """A line as a message of a transcript; only a person's message is known by its client's id."""
+def as_given(utterance: Utterance, client_message_id: str | None) -> GivenMessage:
+    """An utterance as a message of a transcript; only a person's message is known by its client's id."""
     return GivenMessage(
-        side=line.side,
-        content=line.text,
-        client_message_id=client_message_id if line.side is Side.OPPONENT and not line.results else None,
-        parts=line.parts,
-        tool_calls=line.calls,
-        tool_results=line.results,
+        side=utterance.side,
+        content=utterance.text,
+        client_message_id=client_message_id if utterance.side is Side.OPPONENT and not utterance.results else None,
+        parts=utterance.parts,
+        tool_calls=utterance.calls,
+        tool_results=utterance.results,
     )
 
 
@@ -137,7 +137,7 @@ def _read(raw: Raw, where: str) -> SentMessage:
     if role not in ROLES:
         raise InvalidRequest(FieldProblem(f"{where}.role", f"must be one of {', '.join(ROLES)}", list(ROLES)))
     side = Side.AGENT if role == "assistant" else Side.OPPONENT
-    return SentMessage(role, _id(raw.get("id"), where), tuple(_lines(raw, side, where)), where)
+    return SentMessage(role, _id(raw.get("id"), where), tuple(_utterances(raw, side, where)), where)
 
 
 def _id(value: object, where: str) -> str | None:
@@ -154,8 +154,8 @@ def _refuse_id(where: str) -> str:
     raise InvalidRequest(FieldProblem(f"{where}.id", message, MESSAGE_ID_LENGTH))
 
 
-def _lines(raw: Raw, side: Side, where: str) -> Iterator[Line]:
-    """A message's lines: text that follows tools was said after they answered."""
+def _utterances(raw: Raw, side: Side, where: str) -> Iterator[Utterance]:
+    """A message's utterances: text that follows tools was said after they answered."""
     said: list[str] = []
     parts: list[Raw] = []
     calls: list[ToolCall] = []
@@ -184,12 +184,12 @@ def _is_kept(part: Raw) -> bool:
 
 def _turn(
     side: Side, said: list[str], parts: list[Raw], calls: list[ToolCall], results: list[ToolResult]
-) -> Iterator[Line]:
-    line = Line(side, "".join(said), tuple(parts), tuple(calls))
-    if not line.empty:
-        yield line
+) -> Iterator[Utterance]:
+    utterance = Utterance(side, "".join(said), tuple(parts), tuple(calls))
+    if not utterance.empty:
+        yield utterance
     if results:
-        yield Line(Side.OPPONENT, results=tuple(results))
+        yield Utterance(Side.OPPONENT, results=tuple(results))
 
 
 def _parts(raw: Raw, where: str) -> list[Raw]:

@@ -12,7 +12,7 @@ from gateway.errors import TooManyStreams
 from gateway.event_stream.connections.admission import Admission
 from gateway.event_stream.connections.open_streams import OpenStream, OpenStreams
 from gateway.event_stream.connections.response import EVERYBODY, EventStreamResponse, Serve
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.source import NatsSource
 from gateway.event_stream.readers.run_event_stream import RunEventStream
@@ -71,8 +71,8 @@ class Streams:
                 return Response(status_code=204)
         except BrokerUnavailable as error:
             return self.come_again(error)
-        view = View.of(run, asked.wanted.conversation)
-        return self.response(RunEventStream(self.hub, self._store_of(caller.owner), run, view, asked), caller=caller)
+        scope = LogScope.of(run, asked.wanted.conversation)
+        return self.response(RunEventStream(self.hub, self._store_of(caller.owner), run, scope, asked), caller=caller)
 
     async def _with_end(self, run: Run) -> Run:
         """The run with its end, which stands on the stream a moment before it stands on the run."""
@@ -128,7 +128,7 @@ class Streams:
         started = time.monotonic()
         bound = min(seconds, CHANGE_LOOK_SECONDS)
         try:
-            async with self.hub.watching(View(run_id, texts=False), None) as log:
+            async with self.hub.watching(LogScope(run_id, texts=False), None) as log:
                 log.fact_watchers.add(changed)
                 try:
                     async with asyncio.timeout(bound):

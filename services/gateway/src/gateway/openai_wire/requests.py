@@ -22,7 +22,7 @@ CALL_ID_LENGTH: Final = 4_000
 """Some providers keep in a call's id what they want to see again."""
 SYSTEM: Final = ("system", "developer")
 
-Text = Annotated[str, Field(max_length=1024 * 1024)]
+BoundedText = Annotated[str, Field(max_length=1024 * 1024)]
 """As long as a body may be. A text of any length at all would not be looked into: halves of characters would pass."""
 StopText = Annotated[str, Field(max_length=NAME_LENGTH)]
 CallId = Annotated[str, Field(min_length=1, max_length=CALL_ID_LENGTH)]
@@ -47,7 +47,7 @@ class Wire(BaseModel):
 
 class WireFunction(Wire):
     name: Name
-    arguments: Text | None = None
+    arguments: BoundedText | None = None
 
 
 class WireToolCall(Wire):
@@ -63,8 +63,8 @@ class WirePart(Wire):
     )
 
     type: Annotated[Name, Field(json_schema_extra={"enum": ["text", "refusal"]})]
-    text: Text | None = None
-    refusal: Text | None = None
+    text: BoundedText | None = None
+    refusal: BoundedText | None = None
 
     @model_validator(mode="after")
     def _is_text(self) -> Self:
@@ -86,9 +86,9 @@ class WireMessage(Wire):
     model_config = ConfigDict(json_schema_extra={"if": sent_as("role", "tool"), "then": sent("tool_call_id")})
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Text | Annotated[list[WirePart], Field(max_length=PARTS)] | None = None
+    content: BoundedText | Annotated[list[WirePart], Field(max_length=PARTS)] | None = None
     name: Annotated[str, Field(max_length=NAME_LENGTH)] | None = None
-    refusal: Text | None = None
+    refusal: BoundedText | None = None
     tool_calls: Annotated[list[WireToolCall], Field(max_length=TOOL_CALLS)] | None = None
     tool_call_id: CallId | None = None
     function_call: Annotated[Any, offered.NO_FUNCTION_CALL] = None
@@ -106,7 +106,7 @@ class WireToolFunction(Wire):
     model_config = ConfigDict(extra="allow")
 
     name: ToolName
-    description: Text | None = None
+    description: BoundedText | None = None
     parameters: FreeObject | None = None
     strict: bool | None = None
 

@@ -27,7 +27,7 @@ AS_TOKENS: dict[int | str, dict[str, Any]] = {
     204: {"description": "`Last-Event-ID` is the end of its answer, or its answer is gone."},
 }
 ShortText = Annotated[str | None, Query(max_length=NAME_LENGTH)]
-Text = Annotated[Prompt | None, Query()]
+PromptText = Annotated[Prompt | None, Query()]
 
 router = APIRouter(tags=["plain generations"])
 
@@ -52,9 +52,9 @@ async def read_model_answer(
     request: Request,
     services: ServicesOfApp,
     caller: CallerOfRequest,
-    prompt: Text = None,
+    prompt: PromptText = None,
     sid: ShortText = None,
-    system: Text = None,
+    system: PromptText = None,
     provider: ShortText = None,
     model: ShortText = None,
     tier: Tier | None = None,

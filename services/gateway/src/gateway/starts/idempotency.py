@@ -49,7 +49,7 @@ def body_hash(kind: RunKind, body: BaseModel, parent: str | None = None) -> str:
     return sha256(asked.encode()).hexdigest()
 
 
-class Acceptance:
+class IdempotentRuns:
     """Stores new runs and has the engine look at them."""
 
     def __init__(self, store_of: StoreOf, commands: RunCommands, log: Logger) -> None:

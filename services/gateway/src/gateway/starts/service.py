@@ -12,7 +12,7 @@ from gateway.runs.lookups import find_run
 from gateway.schemas.answers import Started
 from gateway.schemas.starts import BattleStart, EstimateStart, RetryStart, ScaleStart
 from gateway.starts.estimates import Estimate
-from gateway.starts.idempotency import Acceptance, body_hash
+from gateway.starts.idempotency import IdempotentRuns, body_hash
 from gateway.starts.planning import Plan, Planner, agents_named, battles_of, new_run
 from shared.contracts.enums import RunKind
 from shared.contracts.money import to_usd
@@ -51,9 +51,9 @@ class Starts:
     All raise what planning raises, BudgetExceeded, Conflict and StoreUnavailable.
     """
 
-    def __init__(self, store_of: StoreOf, acceptance: Acceptance, planner: Planner) -> None:
+    def __init__(self, store_of: StoreOf, runs: IdempotentRuns, planner: Planner) -> None:
         self._store_of = store_of
-        self._acceptance = acceptance
+        self._runs = runs
         self._planner = planner
 
     async def battle(self, caller: Caller, body: BattleStart, key: str | None) -> Accepted:
@@ -97,7 +97,7 @@ class Starts:
 
     async def _earlier(self, caller: Caller, request: StartRequest) -> Accepted | None:
         """The run that the same request has made. Raises Conflict where its names stand for another request."""
-        run = await self._acceptance.earlier(caller.owner, request.body.id, request.key, request.hash)
+        run = await self._runs.earlier(caller.owner, request.body.id, request.key, request.hash)
         return None if run is None else Accepted(run, new=False)
 
     async def _accept(self, caller: Caller, request: StartRequest, plan: Plan) -> Accepted:
@@ -112,7 +112,7 @@ class Starts:
             estimated_nanos=plan.estimate.nanos,
             parent=request.parent,
         )
-        return Accepted(*await self._acceptance.accept(planned))
+        return Accepted(*await self._runs.accept(planned))
 
 
 async def _failed_conversations(store: OwnedStore, parent: Run) -> list[int]:

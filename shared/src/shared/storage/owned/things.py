@@ -7,7 +7,7 @@ from shared.contracts.owner import Owner
 from shared.contracts.sessions import Session
 from shared.storage.owned.claims import NotTheirs, claim_thing
 from shared.storage.paging import Page
-from shared.storage.quotas import Allowance, Quotas, Taking
+from shared.storage.quotas import Allowance, Quotas, QuotaUsage
 from shared.storage.sessions import Sessions
 from shared.storage.versioned import Kept, Versioned
 
@@ -61,7 +61,7 @@ class OwnedQuota:
         self._quotas = quotas
         self._key = f"{kind}:{owner.tenant}:{owner.user}:{period}"
 
-    async def get(self) -> Taking:
+    async def get(self) -> QuotaUsage:
         return await self._quotas.get(self._key)
 
     async def take(self, run_id: str, estimate_nanos: int, allowance: Allowance, expires_at: datetime) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 
 from gateway.answers.formats import AnswerContext, AnswerFormat
-from gateway.answers.positions import Frames
+from gateway.answers.positions import ChunkEncoder
 from gateway.chat.formats.data_stream import HEADERS as DATA_HEADERS
 from gateway.chat.formats.data_stream import DataStream
 from gateway.chat.formats.text import TEXT_HEADERS, ContentEvents, PlainText
@@ -26,7 +26,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-def written_as(word: FormatWord, about: AnswerContext, frames: Frames, resets: bool) -> AnswerFormat:
+def written_as(word: FormatWord, about: AnswerContext, encoder: ChunkEncoder, resets: bool) -> AnswerFormat:
     """The format of a stream, for one answer; `resets` where the client knows `reset-step`."""
     match word:
         case "data":
@@ -34,9 +34,9 @@ def written_as(word: FormatWord, about: AnswerContext, frames: Frames, resets: b
         case "text":
             return PlainText()
         case "sse":
-            return ContentEvents(frames)
+            return ContentEvents(encoder)
         case _:
-            return UiStream(about, frames, resets)
+            return UiStream(about, encoder, resets)
 
 
 def knows_resets(request: Request) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, escaped, unescaped
 from gateway.answers.answer_text import ERROR, AnswerText
 from gateway.answers.formats import INTERRUPTED, compact, failure
-from gateway.answers.positions import END, Frames
+from gateway.answers.positions import END, ChunkEncoder
 
 TEXT_HEADERS: Final = {"Content-Type": "text/plain; charset=utf-8"}
 RESTART, CONTENT, FAILURE, DONE = 0, 1, END + 2, END + 3
@@ -39,8 +39,8 @@ class ContentEvents:
 
     broken = False
 
-    def __init__(self, frames: Frames, known: str = "") -> None:
-        self._frames = frames
+    def __init__(self, encoder: ChunkEncoder, known: str = "") -> None:
+        self._encoder = encoder
         self._known = known
         self._answer_text = AnswerText()
         self.ended = False
@@ -60,7 +60,7 @@ class ContentEvents:
         if event.finish_reason == ERROR:
             return text + self._failed(event.sequence, *failure(event))
         self.ended = True
-        return text + self._frames.frame(event.sequence, DONE, b"[DONE]")
+        return text + self._encoder.encode(event.sequence, DONE, b"[DONE]")
 
     def _unknown(self, event: AnswerEvent, text: bytes) -> bytes:
         """Nothing while all that was told is known; then what follows it, or everything anew."""
@@ -72,12 +72,12 @@ class ContentEvents:
         if self._known.startswith(text_so_far) and not (over and text_so_far != self._known):
             return b""
         self._known = ""
-        restart = self._frames.frame(event.sequence, RESTART, compact({"restart": True}))
+        restart = self._encoder.encode(event.sequence, RESTART, compact({"restart": True}))
         return restart + self._content(event.sequence, escaped(text_so_far))
 
     def _content(self, sequence: int, text: bytes) -> bytes:
-        return self._frames.frame(sequence, CONTENT, b'{"content":"%s"}' % text) if text else b""
+        return self._encoder.encode(sequence, CONTENT, b'{"content":"%s"}' % text) if text else b""
 
     def _failed(self, sequence: int, code: str, sentence: str) -> bytes:
         self.ended = True
-        return self._frames.frame(sequence, FAILURE, compact({"error": code, "message": sentence}))
+        return self._encoder.encode(sequence, FAILURE, compact({"error": code, "message": sentence}))

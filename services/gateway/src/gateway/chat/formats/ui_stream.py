@@ -15,7 +15,7 @@ from typing import Any, Final
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, escaped
 from gateway.answers.answer_text import ERROR, STOPPED, AnswerText, TextUpdate
 from gateway.answers.formats import AnswerContext, compact, failure, finish_reason, input_of, metadata
-from gateway.answers.positions import END, Frames
+from gateway.answers.positions import END, ChunkEncoder
 
 HEADERS: Final = {"x-vercel-ai-ui-message-stream": "v1"}
 BACK, START_STEP, TEXT_START, TEXT_DELTA, WHOLE_TEXT, TEXT_END, TOOL_STEP, TOOLS = 0, 2, 3, 4, 5, 6, 7, 8
@@ -29,9 +29,9 @@ class UiStream:
 
     broken = False
 
-    def __init__(self, about: AnswerContext, frames: Frames, resets: bool) -> None:
+    def __init__(self, about: AnswerContext, encoder: ChunkEncoder, resets: bool) -> None:
         self._about = about
-        self._frames = frames
+        self._encoder = encoder
         self._resets = resets
         self._answer_text = AnswerText()
         self._in_step = False
@@ -44,7 +44,7 @@ class UiStream:
         known["tier"] = about.tier(about.provider, about.model)
         start = {"type": "start", "messageId": about.message_id, "messageMetadata": known}
         # A client that has a later chunk has this one, whatever its id.
-        return b"" if self._frames.resumed else self._frames.frame(sequence, 0, compact(start))
+        return b"" if self._encoder.resumed else self._encoder.encode(sequence, 0, compact(start))
 
     def write(self, event: AnswerEvent) -> bytes:
         update = self._answer_text.apply(event)
@@ -59,7 +59,7 @@ class UiStream:
 
     def _healed(self, answered: Answered, update: TextUpdate) -> bytes:
         """What the message tells beyond the deltas. A client that was just being told all of it is told all of it."""
-        sequence, has = answered.sequence, self._frames.place_in(answered.sequence)
+        sequence, has = answered.sequence, self._encoder.place_in(answered.sequence)
         if has is not None and has < TEXT_END and has != TEXT_DELTA:
             self._in_step = True
             self._text_began = sequence if has < START_STEP else None
@@ -71,7 +71,7 @@ class UiStream:
     def _taken_back(self, sequence: int) -> bytes:
         if self._resets:
             self._text_began = None
-            return self._frames.frame(sequence, BACK, compact({"type": "reset-step"}))
+            return self._encoder.encode(sequence, BACK, compact({"type": "reset-step"}))
         return b"".join(
             (
                 self._text_end(sequence, BACK),
@@ -86,9 +86,9 @@ class UiStream:
         if self._text_began is None:
             self._text_began = sequence
             start = b'{"type":"text-start","id":"text-%d"}' % sequence
-            begun = self._frames.frame(sequence, TEXT_START, start)
+            begun = self._encoder.encode(sequence, TEXT_START, start)
         delta = b'{"type":"text-delta","id":"text-%d","delta":"%s"}' % (self._text_began, text)
-        return step + begun + self._frames.frame(sequence, place, delta)
+        return step + begun + self._encoder.encode(sequence, place, delta)
 
     def _answered(self, answered: Answered) -> list[bytes]:
         known = metadata(self._about, answered.message)
@@ -109,8 +109,8 @@ class UiStream:
             asked = {"toolCallId": call["id"], "toolName": call["name"]}
             begun = {"type": "tool-input-start", **asked, "dynamic": True}
             whole = {"type": "tool-input-available", **asked, "input": input_of(call), "dynamic": True}
-            chunks.append(self._frames.frame(sequence, TOOLS + 2 * number, compact(begun)))
-            chunks.append(self._frames.frame(sequence, TOOLS + 2 * number + 1, compact(whole)))
+            chunks.append(self._encoder.encode(sequence, TOOLS + 2 * number, compact(begun)))
+            chunks.append(self._encoder.encode(sequence, TOOLS + 2 * number + 1, compact(whole)))
         return chunks
 
     def _ending(self, sequence: int, known: dict[str, object] | None, last: dict[str, object]) -> list[bytes]:
@@ -118,9 +118,9 @@ class UiStream:
         chunks = [self._text_end(sequence, TEXT_END), self._step_end(sequence, END)]
         if known is not None:
             said = {"type": "message-metadata", "messageMetadata": known}
-            chunks.append(self._frames.frame(sequence, METADATA, compact(said)))
-        chunks.append(self._frames.frame(sequence, TERMINAL, compact(last)))
-        chunks.append(self._frames.frame(sequence, DONE, b"[DONE]"))
+            chunks.append(self._encoder.encode(sequence, METADATA, compact(said)))
+        chunks.append(self._encoder.encode(sequence, TERMINAL, compact(last)))
+        chunks.append(self._encoder.encode(sequence, DONE, b"[DONE]"))
         self.ended = True
         return chunks
 
@@ -129,16 +129,16 @@ class UiStream:
             return b""
         end = b'{"type":"text-end","id":"text-%d"}' % self._text_began
         self._text_began = None
-        return self._frames.frame(sequence, place, end)
+        return self._encoder.encode(sequence, place, end)
 
     def _step_start(self, sequence: int, place: int) -> bytes:
         if self._in_step:
             return b""
         self._in_step = True
-        return self._frames.frame(sequence, place, _START_STEP)
+        return self._encoder.encode(sequence, place, _START_STEP)
 
     def _step_end(self, sequence: int, place: int) -> bytes:
         if not self._in_step:
             return b""
         self._in_step = False
-        return self._frames.frame(sequence, place, _FINISH_STEP)
+        return self._encoder.encode(sequence, place, _FINISH_STEP)

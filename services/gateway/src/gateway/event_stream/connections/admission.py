@@ -88,7 +88,7 @@ class Admission:
         """Says what has changed, and what would run out, once a second until it is cancelled."""
         while self._limit is not None:
             await asyncio.sleep(ROUND_SECONDS)
-            await self._say()
+            await self._record()
 
     async def close(self) -> None:
         """Frees all of this gateway at once."""
@@ -126,11 +126,11 @@ class Admission:
             self._log.info("streams on other gateways not known", error=str(error))
         return share
 
-    async def _say(self) -> None:
+    async def _record(self) -> None:
         at = time.monotonic()
         due = {owner: share.open for owner, share in self._shares.items() if share.is_due(at)}
         try:
-            await self._leases.say(self._holder, due, now() + LEASE)
+            await self._leases.record(self._holder, due, now() + LEASE)
         except StoreUnavailable as error:
             self._log.info("stream leases not said", error=str(error))
             return

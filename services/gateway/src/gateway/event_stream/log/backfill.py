@@ -6,7 +6,7 @@ has what it misses read into the log, and the others find it there.
 
 import asyncio
 
-from gateway.event_stream.log.events import StreamEvent, View
+from gateway.event_stream.log.events import LogScope, StreamEvent
 from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source
@@ -16,10 +16,10 @@ from shared.errors import BrokerUnavailable
 class Backfill:
     """Brings events from before a ring's base into it, one read at a time; what does not fit each reads for itself."""
 
-    __slots__ = ("_encoder", "_reading", "_ring", "_source", "_too_far", "_view")
+    __slots__ = ("_encoder", "_reading", "_ring", "_scope", "_source", "_too_far")
 
-    def __init__(self, view: View, source: Source, ring: Ring, encoder: EventEncoder) -> None:
-        self._view = view
+    def __init__(self, scope: LogScope, source: Source, ring: Ring, encoder: EventEncoder) -> None:
+        self._scope = scope
         self._source = source
         self._ring = ring
         self._encoder = encoder
@@ -49,8 +49,8 @@ class Backfill:
         """The stored events in between, or None where they are more than the ring has room for."""
         items: list[Item] = []
         size = 0
-        async for event in self._source.read(self._view, after, up_to):
-            if self._view.holds(event):
+        async for event in self._source.read(self._scope, after, up_to):
+            if self._scope.holds(event):
                 items.append(item_of(event, self._encoder))
                 size += len(items[-1].frame)
             if not self._ring.has_room_before(len(items), size):

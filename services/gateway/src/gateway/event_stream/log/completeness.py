@@ -5,31 +5,31 @@ out to be missing below what readers have got already is told as `gap`; a missin
 `message` (docs/architecture.md, "Event streams in the gateway").
 """
 
-from gateway.event_stream.log.events import StreamEvent, View
+from gateway.event_stream.log.events import LogScope, StreamEvent
 
 
 class Completeness:
-    """`position` is the last sequence that readers have, or that holds nothing of the view."""
+    """`position` is the last sequence that readers have, or that holds nothing of the scope."""
 
-    __slots__ = ("_everywhere", "_on", "_view", "position")
+    __slots__ = ("_everywhere", "_on", "_scope", "position")
 
-    def __init__(self, view: View, position: int) -> None:
+    def __init__(self, scope: LogScope, position: int) -> None:
         self.position = position
-        self._view = view
+        self._scope = scope
         self._everywhere = position
         self._on: dict[str, int] = {}
 
     @property
     def of_events(self) -> int:
         """Up to where no event is missing."""
-        return self._up_to(self._view.events)
+        return self._up_to(self._scope.events)
 
     def hole_before(self, event: StreamEvent) -> bool:
         """Whether something is missing before an event above `position`, and has to be read first."""
         if event.previous <= self._up_to(event.subject):
             return False
         # Below what was appended already a missing delta stays missing; a missing event has to be told.
-        return event.subject == self._view.events or event.previous > self.position
+        return event.subject == self._scope.events or event.previous > self.position
 
     def append(self, event: StreamEvent) -> None:
         """The event is in the log, and nothing of its subject is missing before it."""
@@ -38,7 +38,7 @@ class Completeness:
 
     def takes_late(self, event: StreamEvent) -> bool:
         """Whether what is at or below `position` was missing, and is an event: it is missing no longer."""
-        if event.subject != self._view.events or event.sequence <= self._up_to(event.subject):
+        if event.subject != self._scope.events or event.sequence <= self._up_to(event.subject):
             return False
         self._on[event.subject] = event.sequence
         return True

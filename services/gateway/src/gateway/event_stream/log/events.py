@@ -27,7 +27,7 @@ class StreamEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class LogScope:
     """The part of a run one log holds: all of it, its facts and hints only, or one conversation of a large run."""
 
     run_id: str
@@ -35,8 +35,8 @@ class View:
     conversation: str | None = None
 
     @classmethod
-    def of(cls, run: Run, conversation: str | None) -> "View":
-        """The view that serves a reader of a run, or of one of its conversations."""
+    def of(cls, run: Run, conversation: str | None) -> "LogScope":
+        """The scope that serves a reader of a run, or of one of its conversations."""
         if run.total <= TEXTS_FOLLOWED:
             return cls(run.id, texts=True)
         return cls(run.id, texts=conversation is not None, conversation=conversation)
@@ -66,7 +66,7 @@ class View:
         return [subjects.republished(subject) for subject in self.stored]
 
     def holds(self, event: StreamEvent) -> bool:
-        """Whether the log of this view keeps the event."""
+        """Whether the log of this scope keeps the event."""
         return self.conversation is None or event.conversation in (None, self.conversation)
 
 

@@ -1,4 +1,4 @@
-"""All watched runs of this process: a log a view, counted by its readers, gone some seconds after the last one."""
+"""All watched runs of this process: a log a scope, counted by its readers, gone some seconds after the last one."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.log.source import Source
@@ -39,21 +39,21 @@ class Hub:
         self.source = source
         self._settings = settings
         self._log = log
-        self._watched: dict[View, _Watched] = {}
+        self._watched: dict[LogScope, _Watched] = {}
 
     @property
-    def views(self) -> list[View]:
+    def scopes(self) -> list[LogScope]:
         """What is watched now."""
         return list(self._watched)
 
     @asynccontextmanager
-    async def watching(self, view: View, base: int | None) -> AsyncIterator[RunLog]:
-        """The log of a view for the length of a `with` block.
+    async def watching(self, scope: LogScope, base: int | None) -> AsyncIterator[RunLog]:
+        """The log of a scope for the length of a `with` block.
 
         A log that is made now begins after the sequence `base`, or with what comes (None); one that is there
         already is shared, wherever it begins. Raises BrokerUnavailable.
         """
-        watched = await self._get(view, base)
+        watched = await self._get(scope, base)
         watched.users += 1
         try:
             yield watched.log
@@ -68,16 +68,16 @@ class Hub:
 
     def forget(self, run_id: str) -> None:
         """The run was deleted: its logs go, and their readers with them."""
-        for watched in [one for view, one in self._watched.items() if view.run_id == run_id]:
+        for watched in [one for scope, one in self._watched.items() if scope.run_id == run_id]:
             self._drop(watched, "it was deleted")
 
-    def is_watched(self, view: View) -> bool:
-        """Whether a log of this view is there already."""
-        return view in self._watched
+    def is_watched(self, scope: LogScope) -> bool:
+        """Whether a log of this scope is there already."""
+        return scope in self._watched
 
-    def position(self, view: View) -> int:
-        """The last sequence that the log of this view has; 0 where there is none."""
-        watched = self._watched.get(view)
+    def position(self, scope: LogScope) -> int:
+        """The last sequence that the log of this scope has; 0 where there is none."""
+        watched = self._watched.get(scope)
         return watched.log.position if watched is not None else 0
 
     async def run(self) -> None:
@@ -97,19 +97,19 @@ class Hub:
             self._drop(watched, "the server is going down")
         await cancel_all(tasks)
 
-    async def _get(self, view: View, base: int | None) -> _Watched:
+    async def _get(self, scope: LogScope, base: int | None) -> _Watched:
         epoch = (await self.source.facts()).epoch
-        watched = self._watched.get(view)
+        watched = self._watched.get(scope)
         if watched is not None and watched.log.epoch != epoch:
             self._drop(watched, "the stream was made anew")
             watched = None
-        return watched or self._begin(view, epoch, base)
+        return watched or self._begin(scope, epoch, base)
 
-    def _begin(self, view: View, epoch: str, base: int | None) -> _Watched:
+    def _begin(self, scope: LogScope, epoch: str, base: int | None) -> _Watched:
         ring = Ring(base or 0, self._settings.stream_log_bytes, self._settings.stream_log_events)
-        log = RunLog(view, epoch, base, self.source, ring, self._log)
-        task = asyncio.create_task(self._kept(log), name=f"log of {view.run_id}")
-        watched = self._watched[view] = _Watched(log, task)
+        log = RunLog(scope, epoch, base, self.source, ring, self._log)
+        task = asyncio.create_task(self._kept(log), name=f"log of {scope.run_id}")
+        watched = self._watched[scope] = _Watched(log, task)
         return watched
 
     async def _kept(self, log: RunLog) -> None:
@@ -117,7 +117,7 @@ class Hub:
         try:
             await log.run()
         except BrokerUnavailable as error:
-            self._log.info("run not watched any more", run_id=log.view.run_id, error=str(error))
+            self._log.info("run not watched any more", run_id=log.scope.run_id, error=str(error))
         finally:
             if not log.over:
                 log.fail("the broker is away")
@@ -125,9 +125,9 @@ class Hub:
                 self._remove(log)
 
     def _remove(self, log: RunLog) -> None:
-        watched = self._watched.get(log.view)
+        watched = self._watched.get(log.scope)
         if watched is not None and watched.log is log:
-            del self._watched[log.view]
+            del self._watched[log.scope]
 
     def _drop(self, watched: _Watched, reason: str) -> None:
         if not watched.log.over:
@@ -158,9 +158,9 @@ class Hub:
             return
         try:
             facts = await self.source.facts()
-            last = await self.source.last_sequence(log.view)
+            last = await self.source.last_sequence(log.scope)
         except BrokerUnavailable as error:
-            self._log.info("run not probed", run_id=log.view.run_id, error=str(error))
+            self._log.info("run not probed", run_id=log.scope.run_id, error=str(error))
             return
         if facts.epoch != log.epoch:
             self._drop(watched, "the stream was made anew")

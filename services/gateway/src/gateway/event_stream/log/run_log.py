@@ -16,7 +16,7 @@ from typing import Final
 
 from gateway.event_stream.log.backfill import Backfill, item_of
 from gateway.event_stream.log.completeness import Completeness
-from gateway.event_stream.log.events import DELTA, StreamEvent, View
+from gateway.event_stream.log.events import DELTA, LogScope, StreamEvent
 from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.gaps import gap_event
 from gateway.event_stream.log.ring import Item, Ring
@@ -36,7 +36,7 @@ _sequence = attrgetter("sequence")
 
 
 class RunLog:
-    """The log of one view. `run` is its only task; everything else happens at once, in the event loop."""
+    """The log of one scope. `run` is its only task; everything else happens at once, in the event loop."""
 
     __slots__ = (
         "_away",
@@ -60,13 +60,13 @@ class RunLog:
         "filling",
         "readers",
         "ring",
-        "view",
+        "scope",
     )
 
-    def __init__(self, view: View, epoch: str, base: int | None, source: Source, ring: Ring, log: Logger) -> None:
-        self.view = view
+    def __init__(self, scope: LogScope, epoch: str, base: int | None, source: Source, ring: Ring, log: Logger) -> None:
+        self.scope = scope
         self.epoch = epoch
-        self.encoder = EventEncoder(epoch, view.run_id)
+        self.encoder = EventEncoder(epoch, scope.run_id)
         self.ring = ring
         self._waiters = Waiters()
         self.readers = self._waiters.readers
@@ -77,7 +77,7 @@ class RunLog:
         self._source = source
         self._log = log
         self._from_now = base is None
-        self._completeness = Completeness(view, base or 0)
+        self._completeness = Completeness(scope, base or 0)
         self._must_reach = 0
         # Not an Event, whose queue of waiters is most of what an idle log would hold.
         self._stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,12 +85,12 @@ class RunLog:
         self._waiting: list[StreamEvent] = []
         self._waiting_bytes = 0
         self._generation = 0
-        self._backfill = Backfill(view, source, ring, self.encoder)
+        self._backfill = Backfill(scope, source, ring, self.encoder)
         self._away = False
 
     @property
     def position(self) -> int:
-        """The last sequence that readers have, or that holds nothing of the view."""
+        """The last sequence that readers have, or that holds nothing of the scope."""
         return self._completeness.position
 
     @property
@@ -105,7 +105,7 @@ class RunLog:
 
     async def run(self) -> None:
         """Listens first, then fills; fills again whenever it has to. Ends with the run, or by cancellation."""
-        unsubscribe = await self._source.listen(self.view, self._deliver)
+        unsubscribe = await self._source.listen(self.scope, self._deliver)
         self._generation = self._source.generation
         try:
             while not self.over:
@@ -147,7 +147,7 @@ class RunLog:
         try:
             await unsubscribe()
         except BrokerUnavailable as error:
-            self._log.info("subscription ended with its connection", run_id=self.view.run_id, error=str(error))
+            self._log.info("subscription ended with its connection", run_id=self.scope.run_id, error=str(error))
 
     # -- live ---------------------------------------------------------------------------------------------------
 
@@ -216,20 +216,20 @@ class RunLog:
             await self._read()
         except BrokerUnavailable as error:
             if not self._away:
-                self._log.info("history is not readable yet", run_id=self.view.run_id, error=str(error))
+                self._log.info("history is not readable yet", run_id=self.scope.run_id, error=str(error))
             self._away = True
             return False
         self._away = False
         return True
 
     async def _read(self) -> None:
-        up_to = await self._source.last_sequence(self.view)
+        up_to = await self._source.last_sequence(self.scope)
         if self._from_now:
             self._from_now = False
             self.ring.base = up_to
             self._completeness.skip(up_to)
             return
-        async for event in self._source.read(self.view, self._completeness.of_events, up_to):
+        async for event in self._source.read(self.scope, self._completeness.of_events, up_to):
             if event.sequence > self.position:
                 self._append(event)
             else:
@@ -243,7 +243,7 @@ class RunLog:
         first, last = self.position + 1, self._must_reach - 1
         self._completeness.skip(last)
         if first <= last:
-            self._log.warning("events are missing from history", run_id=self.view.run_id, first=first, last=last)
+            self._log.warning("events are missing from history", run_id=self.scope.run_id, first=first, last=last)
             self._tell_gap(first, last)
 
     def _settle(self) -> None:
@@ -261,7 +261,7 @@ class RunLog:
 
     def _append(self, event: StreamEvent) -> None:
         self._completeness.append(event)
-        if not self.view.holds(event):
+        if not self.scope.holds(event):
             return
         self.ring.append(item_of(event, self.encoder))
         if self.ring.ended:
@@ -269,6 +269,6 @@ class RunLog:
         self._waiters.wake(facts=event.type != DELTA)
 
     def _tell_gap(self, first: int, last: int) -> None:
-        frame = gap_event(self.encoder, self.view.run_id, self.position, first, last)
+        frame = gap_event(self.encoder, self.scope.run_id, self.position, first, last)
         self.ring.append(Item(self.position, "gap", None, frame))
         self._waiters.wake(facts=True)

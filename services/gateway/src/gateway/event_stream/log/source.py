@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from gateway.event_stream.log.events import DELTA, RUN_ENDED, StreamEvent, View
+from gateway.event_stream.log.events import DELTA, RUN_ENDED, LogScope, StreamEvent
 from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
 from shared.messaging import history
@@ -48,14 +48,14 @@ class Source(Protocol):
     def generation(self) -> int:
         """Changes whenever something may have been missed unseen: the connection was made anew."""
 
-    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
-        """Has `hear` called for every live event of the view."""
+    async def listen(self, scope: LogScope, hear: Deliver) -> Unsubscribe:
+        """Has `hear` called for every live event of the scope."""
 
-    def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
-        """The stored events of the view with `after` < sequence <= `up_to`, in order."""
+    def read(self, scope: LogScope, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
+        """The stored events of the scope with `after` < sequence <= `up_to`, in order."""
 
-    async def last_sequence(self, view: View) -> int:
-        """A sequence up to which everything of the view is stored and nothing above it was, or 0."""
+    async def last_sequence(self, scope: LogScope) -> int:
+        """A sequence up to which everything of the scope is stored and nothing above it was, or 0."""
 
     async def end_of(self, run_id: str) -> int | None:
         """The sequence of a run's last event, `run.ended`, or None while it is not stored."""
@@ -81,7 +81,7 @@ class NatsSource:
     def generation(self) -> int:
         return self._connection.client.stats["reconnects"]
 
-    async def listen(self, view: View, hear: Deliver) -> Unsubscribe:
+    async def listen(self, scope: LogScope, hear: Deliver) -> Unsubscribe:
         listener = self._connected().listener
 
         def on_message(subject: bytes, headers: bytes, payload: bytes) -> None:
@@ -90,7 +90,7 @@ class NatsSource:
                 hear(event)
 
         with _away("a subscription"):
-            ends = [await listener.listen(subject, on_message) for subject in view.live]
+            ends = [await listener.listen(subject, on_message) for subject in scope.live]
 
         async def unsubscribe() -> None:
             with _away("the end of a subscription"):
@@ -99,18 +99,18 @@ class NatsSource:
 
         return unsubscribe
 
-    async def read(self, view: View, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
+    async def read(self, scope: LogScope, after: int, up_to: int) -> AsyncIterator[StreamEvent]:
         if up_to <= after:
             return
         reads = [
             history.read(self._client(), subjects.RUN_EVENTS, subject, from_sequence=after + 1, up_to_sequence=up_to)
-            for subject in view.stored
+            for subject in scope.stored
         ]
         async for stored in in_order(reads):
             yield _stored(stored)
 
-    async def last_sequence(self, view: View) -> int:
-        return await history.last_sequence(self._client(), subjects.RUN_EVENTS, view.bound)
+    async def last_sequence(self, scope: LogScope) -> int:
+        return await history.last_sequence(self._client(), subjects.RUN_EVENTS, scope.bound)
 
     async def end_of(self, run_id: str) -> int | None:
         last = await history.last(self._client(), subjects.RUN_EVENTS, subjects.events(run_id))

@@ -1,7 +1,7 @@
 """One reader of a run's events: replay and live tail are the same loop, only the bytes come from elsewhere."""
 
 from gateway.event_stream.connections.open_streams import OpenStream
-from gateway.event_stream.log.events import RUN_ENDED, RUN_STARTED, View
+from gateway.event_stream.log.events import RUN_ENDED, RUN_STARTED, LogScope
 from gateway.event_stream.log.frames import EventEncoder
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import BLOCK_BYTES
@@ -26,19 +26,19 @@ class RunEventStream:
         "_event_sequence",
         "_hub",
         "_run_id",
+        "_scope",
         "_sequence",
         "_store",
         "_told",
-        "_view",
         "_wanted",
     )
 
-    def __init__(self, hub: Hub, store: OwnedStore, run: Run, view: View, asked: StreamRequest) -> None:
+    def __init__(self, hub: Hub, store: OwnedStore, run: Run, scope: LogScope, asked: StreamRequest) -> None:
         self._hub = hub
         self._store = store
         self._run_id = run.id
         self._event_sequence = run.event_sequence
-        self._view = view
+        self._scope = scope
         self._asked = asked
         self._wanted = asked.wanted
         self._sequence = 0
@@ -56,7 +56,7 @@ class RunEventStream:
             await self._tell_state(stream, EventEncoder(facts.epoch, self._run_id))
         if self._ended:
             return
-        async with self._hub.watching(self._view, self._sequence) as log:
+        async with self._hub.watching(self._scope, self._sequence) as log:
             log.readers.add(stream)
             try:
                 await self._follow(stream, log)
@@ -103,8 +103,8 @@ class RunEventStream:
         up_to = log.ring.base
         kept: list[bytes] = []
         size = 0
-        async for heard in self._hub.source.read(self._view, self._sequence, up_to):
-            if self._view.holds(heard) and self._wanted.shows(heard.type, heard.conversation):
+        async for heard in self._hub.source.read(self._scope, self._sequence, up_to):
+            if self._scope.holds(heard) and self._wanted.shows(heard.type, heard.conversation):
                 kept.append(log.encoder.event(heard.sequence, heard.type, heard.payload))
                 size += len(kept[-1])
             if size > BLOCK_BYTES:
@@ -122,13 +122,13 @@ class RunEventStream:
             await stream.wait()
         if log.ring.base == 0 and log.ring.first_type:
             return log.ring.first_type == RUN_STARTED
-        async for heard in self._hub.source.read(self._view, 0, log.ring.base):
+        async for heard in self._hub.source.read(self._scope, 0, log.ring.base):
             return heard.type == RUN_STARTED
         return self._event_sequence == 0 or log.over or stream.leaving
 
     async def _tell_state(self, stream: OpenStream, encoder: EventEncoder) -> None:
         """Writes a snapshot and goes on from there; of an ended run it is all there is."""
-        up_to = await self._hub.source.last_sequence(View(self._run_id, texts=True))
+        up_to = await self._hub.source.last_sequence(LogScope(self._run_id, texts=True))
         run = await self._store.runs.get(self._run_id)
         if run is None:
             raise UnknownRun(self._run_id)

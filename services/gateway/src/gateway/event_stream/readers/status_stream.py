@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.event_stream.connections.open_streams import OpenStream
 from gateway.event_stream.log.cursors import run_tag
-from gateway.event_stream.log.events import View
+from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.frames import unnamed
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.run_log import RunLog
@@ -106,7 +106,7 @@ class StatusStream:
         self._settings = settings
         self._store = store
         self._run_id = run.id
-        self._whole = View.of(run, None)
+        self._whole = LogScope.of(run, None)
         self._first: StatusReading | None = StatusReading.of(run)
         self._log = log
         self._last_id = last_id
@@ -120,7 +120,7 @@ class StatusStream:
             return
         del first
         try:
-            async with self._hub.watching(self._view(), None) as run_log:
+            async with self._hub.watching(self._scope(), None) as run_log:
                 run_log.fact_watchers.add(change)
                 try:
                     await self._follow(stream, change, run_log)
@@ -131,9 +131,9 @@ class StatusStream:
             self._log.info("status is polled", run_id=self._run_id, error=str(error))
             await self._follow(stream, change, None)
 
-    def _view(self) -> View:
+    def _scope(self) -> LogScope:
         """What is watched for events already serves; else facts are enough."""
-        return self._whole if self._hub.is_watched(self._whole) else View(self._run_id, texts=False)
+        return self._whole if self._hub.is_watched(self._whole) else LogScope(self._run_id, texts=False)
 
     async def _follow(self, stream: OpenStream, change: _Change, run_log: RunLog | None) -> None:
         period = WITHOUT_BROKER_SECONDS if run_log is None else self._settings.stream_status_period_seconds
