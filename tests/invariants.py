@@ -18,8 +18,8 @@ from shared.contracts.generations import Generation
 from shared.contracts.identity import content_hash
 from shared.contracts.runs import Run
 from shared.contracts.transcript import MESSAGE_EVENT_LIMIT, Entry
-from shared.ending import total_usage
 from shared.messaging import history
+from shared.run_endings import total_usage
 from shared.storage import Store
 
 FACTS = frozenset({"run.started", "message", "judgement", "conversation.ended", "report.ready", "run.ended"})

@@ -10,7 +10,7 @@ from chaos.ui_stream_reader import counted
 from shared.contracts.enums import EntryKind, Side
 from shared.contracts.money import to_usd
 from shared.contracts.transcript import Entry, Usage, fold
-from shared.ending import total_usage
+from shared.run_endings import total_usage
 
 ENDED_BY = {"stopped": "abort", "error": "error"}
 

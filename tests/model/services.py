@@ -40,7 +40,7 @@ from shared.messaging.connection import Connection
 from shared.messaging.direct import TextSink
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
-from shared.messaging.subscriptions import FastSubscription, Handler, Settles, settled_by
+from shared.messaging.subscriptions import FastSubscription, Handler, Settler, settled_by
 from shared.routing import Router
 from shared.settings import ChatSettings
 from shared.topology.streams import ACK_WAIT_SECONDS
@@ -253,7 +253,7 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
     return Service(_takes(settlement, by_subject), quiet)
 
 
-def _takes(settlement: Settles, handlers: Mapping[str, Handler]) -> dict[str, Take]:
+def _takes(settlement: Settler, handlers: Mapping[str, Handler]) -> dict[str, Take]:
     """How a service takes what is delivered: the fast way, which is that of FastStream without a broker."""
     chain = [settled_by(settlement)]
     return {subject: FastSubscription(chain, handler).consume for subject, handler in handlers.items()}

@@ -64,14 +64,14 @@ _ending: set[asyncio.Task[bool]] = set()
 
 
 def _give_up(task: asyncio.Task[Any]) -> None:
-    task.add_done_callback(seen)
+    task.add_done_callback(note_failure)
     task.cancel()
     ending = asyncio.create_task(cancel_all([task]))
     _ending.add(ending)
     ending.add_done_callback(_ending.discard)
 
 
-def seen(task: asyncio.Task[Any]) -> None:
+def note_failure(task: asyncio.Task[Any]) -> None:
     """Takes note of a failure nobody may be waiting for any more."""
     if not task.cancelled():
         task.exception()

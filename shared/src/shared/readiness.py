@@ -1,7 +1,7 @@
 """Whether what a service needs is there and works: broker, store, streams, durables, unique indexes.
 
 That a socket is open says little: a broker may confirm nothing, a store write nothing. So each is asked to do a small
-piece of its work, where it did none of late (`proof.py`).
+piece of its work, where it did none of late (`cached_check.py`).
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from functools import partial
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
+from shared.cached_check import CachedCheck
 from shared.cancellation import within
 from shared.contracts import subjects
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.messaging.connection import Connection
 from shared.messaging.probes import probe
-from shared.proof import Proof
 from shared.storage import Store
 from shared.storage.indexes import missing_indexes
 from shared.topology.bootstrap import missing
@@ -37,8 +37,10 @@ class Readiness:
         self._store = store
         self._needed = list(needed)
         streams = {name.partition("/")[0] for name in needed}
-        self._confirming = [Proof(partial(self._probe, stream)) for stream in subjects.PROBED if stream in streams]
-        self._storing = Proof(store.prove)
+        self._confirming = [
+            CachedCheck(partial(self._probe, stream)) for stream in subjects.PROBED if stream in streams
+        ]
+        self._storing = CachedCheck(store.prove)
         self._leaving = False
         connection.on_closing(self._leave)
 

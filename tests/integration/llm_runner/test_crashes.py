@@ -18,7 +18,7 @@ from shared.contracts import subjects
 from shared.contracts.enums import Lane, Purpose, Side
 from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
-from shared.ending import total_usage
+from shared.run_endings import total_usage
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from shared.topology.streams import ack_wait

@@ -11,8 +11,8 @@ from shared.contracts.enums import EntryKind, Purpose, Side
 from shared.contracts.events import AttemptStarted
 from shared.contracts.identity import conversation_id, new_id
 from shared.contracts.timestamps import now
-from shared.ending import total_usage
 from shared.messaging import history
+from shared.run_endings import total_usage
 from support.builders import JUDGE, ended, message, scenario
 from support.eventually import eventually
 

@@ -16,9 +16,9 @@ from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure, Usage
 from shared.contracts.work import GenerationRequested, GenerationStored, ReportRequested, UsageAppeared
-from shared.ending import end_run
 from shared.errors import NotYet, Taken
 from shared.messaging.publisher import Publisher
+from shared.run_endings import end_run
 from shared.storage import Store
 from support.builders import message, result_of, usage_row
 

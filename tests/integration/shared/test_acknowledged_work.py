@@ -12,7 +12,7 @@ from local_stack.servers import NatsServer, running
 from shared.contracts import subjects
 from shared.messaging import history
 from shared.messaging.connection import Connection
-from shared.messaging.purging import drop_acknowledged
+from shared.messaging.purges import drop_acknowledged
 from shared.settings import NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap

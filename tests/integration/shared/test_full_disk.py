@@ -12,7 +12,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from local_stack.finder import Binary, find_nats
 from local_stack.servers import NatsServer, running
-from shared import proof
+from shared import cached_check
 from shared.contracts import subjects
 from shared.errors import BrokerUnavailable
 from shared.messaging import history
@@ -53,7 +53,7 @@ async def connection(broker: NatsServer) -> AsyncIterator[Connection]:
 async def test_a_stream_that_refuses_what_it_is_told_is_not_ready(
     disk: SmallDisk, broker: NatsServer, connection: Connection, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof, "PROVEN_SECONDS", 0.0)
+    monkeypatch.setattr(cached_check, "PROVEN_SECONDS", 0.0)
     await bootstrap(connection.client, store, NatsSettings(), registry())
     ready = Readiness(connection, store, [subjects.WORK, subjects.RUN_EVENTS])
     assert await ready() == []
@@ -89,7 +89,7 @@ async def test_a_broker_that_is_started_on_a_full_disk_has_started_and_does_not_
 async def test_a_connection_that_closes_takes_its_probes_out_again(
     broker: NatsServer, connection: Connection, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof, "PROVEN_SECONDS", 0.0)
+    monkeypatch.setattr(cached_check, "PROVEN_SECONDS", 0.0)
     leaving = Connection("leaving", NatsSettings(nats_url=broker.url), LOG)
     await bootstrap(await leaving.open(), store, NatsSettings(), registry())
     ready = Readiness(leaving, store, [subjects.WORK, subjects.RUN_EVENTS])

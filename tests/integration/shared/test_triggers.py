@@ -15,8 +15,8 @@ from shared.contracts.timestamps import now
 from shared.contracts.work import RunCommanded
 from shared.errors import PermanentError
 from shared.messaging.connection import Connection
+from shared.messaging.deliveries import Delivery, UnreadableMessage
 from shared.messaging.publisher import Publisher
-from shared.messaging.reading import Delivery, UnreadableMessage
 from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Trigger, Triggers
 from shared.settings import NatsSettings

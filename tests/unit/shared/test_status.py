@@ -10,7 +10,7 @@ from shared.contracts.enums import EndedReason, RunKind, RunStatus, Wanted
 from shared.contracts.runs import Control, Outcome, Run, status_view
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
-from shared.ending import final_status, total_usage
+from shared.run_endings import final_status, total_usage
 from support.builders import message, run, usage_row
 
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.decide import ConversationFacts, decide
 from shared.contracts import timestamps
 from shared.contracts.settings import ConversationSettings, Participant
-from shared.messaging.settlement import Lifeline
+from shared.messaging.settlement import KeepAlive
 
 ROOT = Path(__file__).parents[3]
 TABLE = ROOT / "docs" / "decisions" / "0007-wall-time-decides-nothing-exact.md"
@@ -50,7 +50,7 @@ def test_a_jump_changes_nothing_that_a_conversation_is_owed_within_its_time(mess
 
 
 def test_a_handler_is_not_taken_for_a_frozen_one_when_the_clock_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
-    lifeline = Lifeline(Mock(), ack_wait_seconds=15, handler_limit_seconds=120)
+    lifeline = KeepAlive(Mock(), ack_wait_seconds=15, handler_limit_seconds=120)
     monkeypatch.setattr(time, "time", lambda: 4e9)
     monkeypatch.setattr(timestamps, "now", lambda: NOW + HOUR)
     assert not lifeline.lost

@@ -27,7 +27,7 @@ from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, UnknownRun
-from shared.failing import INTERNAL
+from shared.reported_failures import INTERNAL
 from shared.settings import ChatSettings
 from shared.storage import Store
 

@@ -23,12 +23,12 @@ from shared.contracts import subjects
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import TransientError, UnknownRun
-from shared.failing import INTERNAL
 from shared.logs import Logger
+from shared.messaging.deliveries import Delivery
 from shared.messaging.failures import DELIVERY_CAP, PASSING
-from shared.messaging.reading import Delivery
 from shared.messaging.settlement import LONGEST_DELAY_SECONDS, confirm, give_back_delay, settled
 from shared.messaging.triggers import Trigger
+from shared.reported_failures import INTERNAL
 from shared.topology.streams import ack_wait
 
 # Give-backs of one job for store or broker slow down, so that a long absence does not spend its deliveries.
@@ -110,7 +110,7 @@ class JobSettlement:
         await self._end(leased, self._handler.give_up(leased, Failure(code=UNAVAILABLE, message=message)))
 
     async def _end(self, leased: LeasedJob, ending: Awaitable[None]) -> None:
-        """Settles a job by how its end could be made."""
+        """Settler a job by how its end could be made."""
         try:
             await ending
         except PASSING as again:

@@ -20,7 +20,7 @@ from shared.errors import StoreUnavailable
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.storage import Store
-from shared.storage.entries import End
+from shared.storage.entries import TranscriptEnd
 from shared.topology.streams import ack_wait
 
 
@@ -75,7 +75,7 @@ class JobKeepAlive:
             leased.interrupt(Interruption.STOPPED)
 
 
-def _taken(leased: LeasedJob, ends: dict[str, End]) -> bool:
+def _taken(leased: LeasedJob, ends: dict[str, TranscriptEnd]) -> bool:
     """Whether a message or an `ended` stands where the job's result would."""
     job = leased.job
     last = ends.get(job.conversation_id or "")

@@ -35,8 +35,8 @@ from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import DeadLetter, GenerationRequested
 from shared.errors import NotStorable, NotYet, PermanentError, StoreUnavailable, Taken, TransientError
-from shared.failing import INTERNAL
 from shared.messaging.publisher import Publisher
+from shared.reported_failures import INTERNAL
 from shared.storage import Store
 from shared.tracebacks import wordless
 

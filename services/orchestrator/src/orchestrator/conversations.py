@@ -38,7 +38,7 @@ from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.work import GenerationStored, RunCommanded
 from shared.errors import NotStorable, Taken, TransientError, UnknownRun
-from shared.failing import failure_of
+from shared.reported_failures import failure_of
 from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change

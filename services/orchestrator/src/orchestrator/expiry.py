@@ -15,7 +15,7 @@ from shared.contracts.timestamps import now
 from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging.publisher import Publisher
-from shared.messaging.purging import drop_letters
+from shared.messaging.purges import drop_letters
 from shared.storage import Store
 from shared.tracebacks import described
 

@@ -26,12 +26,12 @@ from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import GenerationStored, LookGivenUp, RunCommanded, UsageAppeared
-from shared.ending import abandon_run
 from shared.errors import NotYet, StaleMessage, UnknownRun
-from shared.failing import failure_of, lettered
 from shared.logs import Logger
 from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
+from shared.reported_failures import failure_of, failure_with_traceback
+from shared.run_endings import abandon_run
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, EventRecorded, Settle
 from shared.tracebacks import described
@@ -180,7 +180,7 @@ def _read(message: Msg) -> Trigger | None:
 
 
 def _letter(message: Msg, trigger: Trigger | None, error: BaseException) -> LookGivenUp:
-    failure, traceback = lettered(error)
+    failure, traceback = failure_with_traceback(error)
     named = (message.headers or {}).get("Aw-Run-Id", "unknown")[:RUN_ID_SHOWN]
     return LookGivenUp(
         run_id=trigger.run_id if trigger else named,

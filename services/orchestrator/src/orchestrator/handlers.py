@@ -7,10 +7,10 @@ from orchestrator.facts import settings_of
 from orchestrator.runs import RunLooks
 from shared.contracts import subjects
 from shared.contracts.work import GenerationStored, RunCommanded, UsageAppeared
-from shared.ending import run_usage
 from shared.errors import StaleMessage
-from shared.messaging.reading import Delivery
+from shared.messaging.deliveries import Delivery
 from shared.messaging.triggers import Trigger
+from shared.run_endings import run_usage
 from shared.storage import Store
 
 

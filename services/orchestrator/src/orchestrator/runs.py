@@ -29,11 +29,11 @@ from shared.contracts.events import ControlChanged, RunStarted
 from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.contracts.work import ReportRequested, RunCommanded
-from shared.ending import end_answer, end_run
 from shared.errors import PermanentError, StaleMessage, Taken, UnknownRun
-from shared.failing import failure_of
 from shared.messaging.failures import PASSING
 from shared.messaging.publisher import Publisher
+from shared.reported_failures import failure_of
+from shared.run_endings import end_answer, end_run
 from shared.storage import Store
 from shared.storage.accounts import Begin
 

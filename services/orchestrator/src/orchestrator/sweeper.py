@@ -26,7 +26,7 @@ from shared.errors import TransientError
 from shared.logs import Logger
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
-from shared.messaging.purging import drop_acknowledged
+from shared.messaging.purges import drop_acknowledged
 from shared.storage import Store
 from shared.tracebacks import described
 

@@ -6,10 +6,10 @@ from shared.contracts.events import ReportReady
 from shared.contracts.reports import Report
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
-from shared.ending import end_run
 from shared.errors import NotYet, Taken
 from shared.messaging.publisher import Publisher
 from shared.routing import Route
+from shared.run_endings import end_run
 from shared.storage import Store
 from summarizer.played_run import PlayedRun
 from summarizer.prompts import Prompt, fitted

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from shared.contracts.enums import Side
-from shared.contracts.quotes import Source
+from shared.contracts.quotes import QuoteSource
 from shared.contracts.reports import Evidence, FailureMode, ReportDraft
 from summarizer.played_run import PlayedConversation
 
@@ -13,7 +13,7 @@ EVIDENCE_AT_MOST = 5
 QUOTES_AT_MOST = 20
 """Of one failure mode: those that a model claims beyond are not looked at."""
 
-Texts = Mapping[str, Mapping[int, Source]]
+Texts = Mapping[str, Mapping[int, QuoteSource]]
 """What the agent said: by conversation, by seq."""
 
 
@@ -47,7 +47,7 @@ def quoted(draft: ReportDraft) -> set[str]:
 def _missed_texts(conversations: Sequence[PlayedConversation]) -> Texts:
     """What the agent said in conversations that did not reach the goal."""
     return {
-        one.id: {entry.seq: Source(entry.content or "") for entry in one.messages if entry.side is Side.AGENT}
+        one.id: {entry.seq: QuoteSource(entry.content or "") for entry in one.messages if entry.side is Side.AGENT}
         for one in conversations
         if one.missed
     }

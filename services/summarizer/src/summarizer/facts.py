@@ -12,8 +12,8 @@ from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
-from shared.ending import run_usage, total_usage
 from shared.errors import NotYet, UnknownRun
+from shared.run_endings import run_usage, total_usage
 from shared.storage import Store
 from summarizer.excerpts import figures_of
 from summarizer.played_run import PlayedConversation, PlayedRun

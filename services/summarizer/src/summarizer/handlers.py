@@ -7,10 +7,10 @@ from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationStored, MemoryRequested, ReportGivenUp, ReportRequested
 from shared.errors import StaleMessage
-from shared.failing import lettered
+from shared.messaging.deliveries import Delivery, UnreadableMessage, read
 from shared.messaging.publisher import Publisher
-from shared.messaging.reading import Delivery, UnreadableMessage, read
 from shared.messaging.triggers import Trigger
+from shared.reported_failures import failure_with_traceback
 from summarizer.coalesced_looks import CoalescedLooks
 from summarizer.memory_looks import MemoryLooks
 
@@ -57,7 +57,7 @@ class GivenUpTriggers:
 
     async def __call__(self, message: Msg, error: BaseException) -> None:
         """The letter first, so that no death leaves none. Raises TransientError: the message then comes again."""
-        failure, traceback = lettered(error)
+        failure, traceback = failure_with_traceback(error)
         run_id = (message.headers or {}).get("Aw-Run-Id", "unknown")[:RUN_ID_SHOWN]
         await self._publisher.work(
             ReportGivenUp(

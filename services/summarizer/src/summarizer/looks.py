@@ -7,11 +7,11 @@ llm.done.summarizer  ─┴▶ read ─▶ decide ─┬▶ condense / write / r
 
 from collections.abc import Mapping, Sequence
 
+from shared.bounded_cache import BoundedCache
 from shared.contracts.generations import Generation
 from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.errors import StaleMessage, UnknownRun
-from shared.kept import Kept
 from shared.logs import Logger
 from shared.routing import Router, UnknownModel
 from shared.storage import Store
@@ -36,7 +36,7 @@ class ReportLooks:
         self._router = router
         self._reserved_tokens = reserved_tokens
         self._log = log
-        self._read: Kept[str, tuple[PlayedConversation, ...]] = Kept(READ_BYTES)
+        self._read: BoundedCache[str, tuple[PlayedConversation, ...]] = BoundedCache(READ_BYTES)
 
     async def look(self, run_id: str, first: bool) -> None:
         """Makes it so. `first` says that the trigger was a done that was delivered for the first time.

@@ -10,13 +10,13 @@ from nats.aio.msg import Msg
 
 from shared.contracts import subjects
 from shared.contracts.work import GenerationStored, ReportRequested
-from shared.ending import abandon_run, end_run
 from shared.errors import StaleMessage, UnknownRun
-from shared.failing import failure_of
 from shared.logs import Logger
+from shared.messaging.deliveries import UnreadableMessage, read
 from shared.messaging.failures import ABSENCES
 from shared.messaging.publisher import Publisher
-from shared.messaging.reading import UnreadableMessage, read
+from shared.reported_failures import failure_of
+from shared.run_endings import abandon_run, end_run
 from shared.storage import Store
 from shared.tracebacks import described
 from summarizer.handlers import GivenUpTriggers

@@ -28,7 +28,7 @@ _UNSPACED_LETTER: Final = re.compile(f"[{_UNSPACED}]")
 _WORD: Final = re.compile(f"[{_UNSPACED}]|[^\\W_]+(?:'[^\\W_]+)*")
 
 
-class Source:
+class QuoteSource:
     """A text that quotes are said to come from."""
 
     def __init__(self, text: str) -> None:

@@ -26,7 +26,7 @@ from shared.contracts.work import (
 )
 from shared.errors import BrokerUnavailable, NotStorable
 from shared.messaging import history
-from shared.messaging.purging import purge_events
+from shared.messaging.purges import purge_events
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
 # Less than the streams' duplicate window of 15 minutes, by more than clocks may differ.

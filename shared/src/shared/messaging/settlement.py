@@ -35,7 +35,7 @@ NOT_YET_SLOWER_BY: Final = 1.15
 GiveUp = Callable[[Msg, BaseException], Awaitable[None]]
 
 
-class Lifeline:
+class KeepAlive:
     """Keeps one message alive, and knows whether its holder was ever silent for too long."""
 
     def __init__(self, message: Msg, ack_wait_seconds: float, handler_limit_seconds: float) -> None:
@@ -135,7 +135,7 @@ class Settlement:
 
     async def run(self, message: Msg, handler: Awaitable[object]) -> None:
         """Awaits the handler and settles the message by how it ended."""
-        lifeline = Lifeline(message, self._ack_wait, self._limit)
+        lifeline = KeepAlive(message, self._ack_wait, self._limit)
         lifeline.start()
         try:
             await settled(message, handler, lambda: lifeline.lost, self._settle, self._log)

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from shared.contracts import subjects
 from shared.contracts.model import Message
-from shared.messaging.reading import Delivery, Reader, annotation_of, contracts_of
+from shared.messaging.deliveries import Delivery, MessageReader, annotation_of, contracts_of
 
 Handler = Callable[[Any, Delivery], Awaitable[None]]
 """Takes a contract and its delivery; how it ends is what becomes of the message."""
@@ -26,7 +26,7 @@ Middleware = Callable[..., BaseMiddleware[Any, Any]]
 """Made for each message, as FastStream makes it: `middleware(message, context=...)`."""
 
 
-class Settles(Protocol):
+class Settler(Protocol):
     """Has a message handled, and settles it by how that ended."""
 
     async def run(self, message: Msg, handled: Awaitable[object]) -> None:
@@ -36,7 +36,7 @@ class Settles(Protocol):
 class SettlementMiddleware(BaseMiddleware[Any, Msg]):
     """Settlement as a middleware: the innermost one, so that others see how a handler ended before it is settled."""
 
-    def __init__(self, settlement: Settles, message: Msg, /, *, context: ContextRepo) -> None:
+    def __init__(self, settlement: Settler, message: Msg, /, *, context: ContextRepo) -> None:
         super().__init__(message, context=context)
         self._settlement = settlement
 
@@ -44,7 +44,7 @@ class SettlementMiddleware(BaseMiddleware[Any, Msg]):
         await self._settlement.run(msg.raw_message, call_next(msg))
 
 
-def settled_by(settlement: Settles) -> Middleware:
+def settled_by(settlement: Settler) -> Middleware:
     """The middleware of a settlement."""
     return partial(SettlementMiddleware, settlement)
 
@@ -55,7 +55,7 @@ class FastSubscription:
     def __init__(self, middlewares: Sequence[Middleware], handler: Handler, context: ContextRepo | None = None) -> None:
         self._inmost_first = tuple(reversed(middlewares))
         self._handler = handler
-        self._read = Reader(*contracts_of(handler))
+        self._read = MessageReader(*contracts_of(handler))
         self._context = context or ContextRepo()
 
     async def consume(self, message: Msg) -> None:
@@ -80,7 +80,7 @@ class TypedSubscription:
     """A FastStream subscriber of a durable whose messages are pulled for it."""
 
     def __init__(self, broker: NatsBroker, durable: str, subject: str, handler: Handler) -> None:
-        read = Reader(*contracts_of(handler))
+        read = MessageReader(*contracts_of(handler))
 
         async def decode(received: NatsMessage) -> Message:
             return read(received.raw_message)

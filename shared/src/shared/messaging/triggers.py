@@ -10,7 +10,7 @@ from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.pull import Take, WorkPull
-from shared.messaging.subscriptions import FastSubscription, Handler, Settles, TypedSubscription, settled_by
+from shared.messaging.subscriptions import FastSubscription, Handler, Settler, TypedSubscription, settled_by
 
 STOP_SECONDS = 3.0
 
@@ -35,7 +35,7 @@ class Trigger:
 class Triggers:
     """Pulls from durables, at most `slots` messages of each in hand, and has them settled. The connection is open."""
 
-    def __init__(self, connection: Connection, settlement: Settles, slots: int, log: Logger) -> None:
+    def __init__(self, connection: Connection, settlement: Settler, slots: int, log: Logger) -> None:
         self._connection = connection
         self._slots = slots
         self._log = log

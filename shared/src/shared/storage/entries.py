@@ -35,7 +35,7 @@ _OUTLINE = {
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class TranscriptEnd:
     """The last entry of a transcript: its seq, and whether it is the `ended`."""
 
     seq: int
@@ -176,7 +176,7 @@ class Entries:
         query = {"conversation_id": {"$in": list(conversations)}, "attempt": {"$in": list(among)}}
         return await attempts_in(self._entries, query)
 
-    async def ends(self, conversations: Sequence[str], scope: Scope = EVERYBODY) -> dict[str, End]:
+    async def ends(self, conversations: Sequence[str], scope: Scope = EVERYBODY) -> dict[str, TranscriptEnd]:
         """The last entry of each conversation that has any: one index seek each, one query for all."""
         pipeline: list[Document] = [
             {"$match": {"conversation_id": {"$in": list(conversations)}, **scope}},
@@ -186,7 +186,8 @@ class Entries:
         with mapped_errors():
             documents = await self._entries.aggregate(pipeline).to_list(None)
         return {
-            document["_id"]: End(document["seq"], document["kind"] == EntryKind.ENDED.value) for document in documents
+            document["_id"]: TranscriptEnd(document["seq"], document["kind"] == EntryKind.ENDED.value)
+            for document in documents
         }
 
     async def _messages(self, query: Document, limit: int, skip: int = 0) -> Page[Entry]:

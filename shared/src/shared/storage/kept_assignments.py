@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from shared.bounded_cache import BoundedCache, held_bytes
 from shared.contracts.owner import Owner
 from shared.contracts.settings import RunSettings
-from shared.kept import Kept, held_bytes
 
 KEPT_BYTES = 64 * 1024 * 1024
 
@@ -20,7 +20,7 @@ class KeptAssignments:
     """Those that were used last, at most about `most_bytes` of them; what scenarios share counts once."""
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
-        self._kept: Kept[str, Assignment] = Kept(most_bytes)
+        self._kept: BoundedCache[str, Assignment] = BoundedCache(most_bytes)
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._kept

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from shared.kept import held_bytes
+from shared.bounded_cache import held_bytes
 from shared.storage.driver import Collection, Document, mapped_errors
 
 PAGE_BYTES = 8 * 1024 * 1024
@@ -21,7 +21,7 @@ class Page(list[Item], Generic[Item]):
         self.more = more
 
 
-class Reading:
+class PageReader:
     """Reads one page, document by document: what would not fit is not read to its end."""
 
     def __init__(self, limit: int) -> None:
@@ -70,6 +70,6 @@ async def read_page(
     skip: int = 0,
 ) -> Page[Item]:
     """At most `limit` of what a query finds. Raises StoreUnavailable."""
-    reading = Reading(limit)
+    reading = PageReader(limit)
     await reading.read(collection, query, shown, order, direction, skip)
     return reading.page(of)

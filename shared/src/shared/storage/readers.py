@@ -13,7 +13,7 @@ from shared.contracts.model import Contract
 from shared.storage.driver import Collection, mapped_errors, with_id
 
 
-class Reading(Contract):
+class ReaderLease(Contract):
     """`read_at` is when somebody was seen to read; `read_seq` the last answer that was read to its end."""
 
     id: str
@@ -41,10 +41,10 @@ class Readers:
             with mapped_errors():
                 await self._readers.bulk_write(writes, ordered=False)
 
-    async def get(self, run_id: str) -> Reading:
+    async def get(self, run_id: str) -> ReaderLease:
         with mapped_errors():
             document = await self._readers.find_one({"_id": run_id})
-        return Reading.model_validate(with_id(document)) if document else Reading(id=run_id)
+        return ReaderLease.model_validate(with_id(document)) if document else ReaderLease(id=run_id)
 
     async def read_at(self, run_ids: Sequence[str]) -> dict[str, datetime]:
         """When each of these runs was read last, for those that ever were."""

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from sys import getsizeof
 
+from shared.bounded_cache import held_bytes
 from shared.contracts.transcript import Entry
-from shared.kept import held_bytes
 
 KEPT_BYTES = 32 * 1024 * 1024
 ENTRY_BYTES = 2_000

@@ -10,29 +10,29 @@ from shared.contracts.agents import Agent
 from shared.contracts.templates import PromptTemplate
 from shared.contracts.timestamps import now
 from shared.storage.driver import Collection, Document, mapped_errors, to_document, with_id
-from shared.storage.paging import Page, Reading, read_page
+from shared.storage.paging import Page, PageReader, read_page
 
-Kept = TypeVar("Kept", Agent, PromptTemplate)
+Resource = TypeVar("Resource", Agent, PromptTemplate)
 
 
-class Versioned(Generic[Kept]):
+class Versioned(Generic[Resource]):
     """A tenant's things of one kind. The current version stands in one collection, former ones in another.
 
     `reference` is the field of a former version that names the thing it is a version of.
     """
 
-    def __init__(self, kind: type[Kept], current: Collection, former: Collection, reference: str) -> None:
-        self._kind: type[Kept] = kind
+    def __init__(self, kind: type[Resource], current: Collection, former: Collection, reference: str) -> None:
+        self._kind: type[Resource] = kind
         self._current = current
         self._former = former
         self._reference = reference
 
-    async def insert(self, thing: Kept) -> None:
+    async def insert(self, thing: Resource) -> None:
         """Stores a new thing in its first version."""
         with mapped_errors(thing.id):
             await self._current.insert_one(to_document(thing))
 
-    async def get(self, tenant: str, identity: str, version: int | None = None) -> Kept | None:
+    async def get(self, tenant: str, identity: str, version: int | None = None) -> Resource | None:
         """A thing as it is (unless archived), or as it was at a version; None where there is none."""
         asked: Document = {"archived": False} if version is None else {"version": version}
         with mapped_errors():
@@ -41,28 +41,28 @@ class Versioned(Generic[Kept]):
                 document = await self._former.find_one({"tenant": tenant, "_id": f"{identity}:{version}"})
         return self._thing(document) if document else None
 
-    async def newest(self, tenant: str, before: str | None, limit: int, **equal: str) -> Page[Kept]:
+    async def newest(self, tenant: str, before: str | None, limit: int, **equal: str) -> Page[Resource]:
         """A tenant's things that are not archived, newest first, older than the id `before`; of fields `equal`."""
         query: Document = {"tenant": tenant, "archived": False, **equal}
         if before:
             query["_id"] = {"$lt": before}
         return await read_page(self._current, query, limit, self._thing)
 
-    async def versions(self, tenant: str, identity: str, before: int | None = None, limit: int = 100) -> Page[Kept]:
+    async def versions(self, tenant: str, identity: str, before: int | None = None, limit: int = 100) -> Page[Resource]:
         """A thing's versions, newest first, older than the version `before`; none where there is no such thing."""
         with mapped_errors():
             current = await self._current.find_one({"tenant": tenant, "_id": identity})
         if current is None:
             return Page()
         below = current["version"] if before is None else min(before, current["version"])
-        reading = Reading(limit)
+        reading = PageReader(limit)
         if before is None or current["version"] < before:
             reading.take(current)
         query = {"tenant": tenant, self._reference: identity, "version": {"$lt": below}}
         await reading.read(self._former, query, None, "version", -1)
         return reading.page(self._thing)
 
-    async def replace(self, thing: Kept) -> bool:
+    async def replace(self, thing: Resource) -> bool:
         """Makes `thing` the current version if the one before it still is; False where another came first."""
         stands = {"_id": thing.id, "tenant": thing.tenant, "version": thing.version - 1, "archived": False}
         with mapped_errors(thing.id):
@@ -87,9 +87,9 @@ class Versioned(Generic[Kept]):
         key = {"_id": f"{identity}:{standing['version']}"}
         await self._former.replace_one(key, _without_id(standing) | {self._reference: identity}, upsert=True)
 
-    def _thing(self, document: Document) -> Kept:
+    def _thing(self, document: Document) -> Resource:
         fields = with_id(document)
-        thing: Kept = self._kind.model_validate(fields | {"id": fields.get(self._reference, fields["id"])})
+        thing: Resource = self._kind.model_validate(fields | {"id": fields.get(self._reference, fields["id"])})
         return thing
 
 

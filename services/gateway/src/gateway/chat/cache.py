@@ -7,11 +7,11 @@ last: it may have gone on since, which the insert of what follows shows.
 from typing import Any, Final
 
 from gateway.chat.decide import ChatState, chat_state
+from shared.bounded_cache import BoundedCache, held_bytes
 from shared.contracts.enums import EntryKind
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.kept import Kept, held_bytes
 from shared.storage.transcripts import KnownTranscripts
 
 RUNS_BYTES: Final = 32 * 1024 * 1024
@@ -21,7 +21,7 @@ class ChatCache:
     """Runs by the names they are asked for by, transcripts by run."""
 
     def __init__(self) -> None:
-        self._runs: Kept[tuple[Owner, str], Run] = Kept(RUNS_BYTES)
+        self._runs: BoundedCache[tuple[Owner, str], Run] = BoundedCache(RUNS_BYTES)
         self._transcripts = KnownTranscripts()
 
     def run(self, owner: Owner, reference: str) -> Run | None:

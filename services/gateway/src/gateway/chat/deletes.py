@@ -23,7 +23,7 @@ from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.logs import Logger
 from shared.messaging.connection import Connection
-from shared.messaging.purging import drop_letters, drop_work, purge_events
+from shared.messaging.purges import drop_letters, drop_work, purge_events
 from shared.storage.owned import StoreOf
 
 LOOKS: Final = 40

@@ -14,7 +14,7 @@ from gateway.server.bounded_http import http_with
 from gateway.server.tcp_options import bounded
 from gateway.settings import GatewaySettings
 from shared.logs import configure
-from shared.process import keep_what_stands
+from shared.process import freeze_garbage_collector
 from shared.routing import load_registry
 
 KEEP_ALIVE_SECONDS: Final = 75
@@ -32,7 +32,7 @@ class Server(uvicorn.Server):
     async def startup(self, *args: object, **options: object) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(*args, **options)  # type: ignore[arg-type] # passed on as they came
-        keep_what_stands()
+        freeze_garbage_collector()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Not uvicorn's own: that raises the signal again at the end, and a stop that was clean would look killed."""

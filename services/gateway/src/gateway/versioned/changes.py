@@ -5,13 +5,13 @@ from typing import Final
 
 from gateway.errors import Conflict, NotFound
 from gateway.http.paging import version_before
-from shared.storage.owned import Kept, OwnedVersioned
+from shared.storage.owned import OwnedVersioned, Resource
 from shared.storage.paging import Page
 
 REPLACE_ATTEMPTS: Final = 5
 
 
-async def find(things: OwnedVersioned[Kept], noun: str, identity: str, version: int | None = None) -> Kept:
+async def find(things: OwnedVersioned[Resource], noun: str, identity: str, version: int | None = None) -> Resource:
     """A thing as it is, or as it was in a version. Raises NotFound."""
     thing = await things.get(identity, version)
     if thing is None:
@@ -19,7 +19,9 @@ async def find(things: OwnedVersioned[Kept], noun: str, identity: str, version: 
     return thing
 
 
-async def replace(things: OwnedVersioned[Kept], noun: str, identity: str, change: Callable[[Kept], Kept]) -> Kept:
+async def replace(
+    things: OwnedVersioned[Resource], noun: str, identity: str, change: Callable[[Resource], Resource]
+) -> Resource:
     """Makes `change` of a thing its next version. Raises NotFound, and Conflict where others always come first."""
     for _ in range(REPLACE_ATTEMPTS):
         changed = change(await find(things, noun, identity))
@@ -29,15 +31,15 @@ async def replace(things: OwnedVersioned[Kept], noun: str, identity: str, change
     raise Conflict("busy", f"{name} is being changed by others all the time: try again in a moment.")
 
 
-async def archive(things: OwnedVersioned[Kept], noun: str, identity: str) -> None:
+async def archive(things: OwnedVersioned[Resource], noun: str, identity: str) -> None:
     """Hides a thing; what has it goes on. Raises NotFound."""
     if not await things.archive(identity):
         raise NotFound(noun, identity)
 
 
 async def versions(
-    things: OwnedVersioned[Kept], noun: str, identity: str, cursor: str | None, limit: int
-) -> tuple[Page[Kept], str | None]:
+    things: OwnedVersioned[Resource], noun: str, identity: str, cursor: str | None, limit: int
+) -> tuple[Page[Resource], str | None]:
     """A thing's versions, newest first, and the cursor of the next page. Raises NotFound and InvalidRequest."""
     before = version_before(cursor)
     found = await things.versions(identity, before, limit)

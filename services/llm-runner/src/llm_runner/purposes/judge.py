@@ -14,7 +14,7 @@ from shared.contracts.enums import JudgementStatus, Side, Stage
 from shared.contracts.fences import unfenced
 from shared.contracts.framing import READING, behind, block, one_line
 from shared.contracts.judgement import CriterionJudgement, Judgement
-from shared.contracts.quotes import Source
+from shared.contracts.quotes import QuoteSource
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
@@ -82,7 +82,7 @@ def read_answer(
     answer = _parsed(text)
     if answer is None:
         return None
-    sources = {message.seq: Source(message.content or "") for message in messages if message.side is Side.AGENT}
+    sources = {message.seq: QuoteSource(message.content or "") for message in messages if message.side is Side.AGENT}
     wanted = [criterion.id for criterion in settings.criteria] or [GOAL]
     required = [criterion.id for criterion in settings.criteria if criterion.required] or wanted
     criteria = tuple(_checked(identifier, _claims(answer, identifier), sources) for identifier in wanted)
@@ -118,7 +118,7 @@ def _claims(answer: dict[str, Any], identifier: str) -> list[dict[str, Any]]:
     return [one for one in answer["criteria"] if isinstance(one, dict) and one.get("id") == one_line(identifier)]
 
 
-def _checked(identifier: str, claims: Sequence[dict[str, Any]], sources: dict[int, Source]) -> CriterionJudgement:
+def _checked(identifier: str, claims: Sequence[dict[str, Any]], sources: dict[int, QuoteSource]) -> CriterionJudgement:
     """One criterion as the transcript bears it out; a claim without proof is `unknown`, without seq and quote.
 
     So is one that is said to be both: of an answer that contradicts itself nothing is known.
@@ -132,7 +132,7 @@ def _checked(identifier: str, claims: Sequence[dict[str, Any]], sources: dict[in
     return CriterionJudgement(id=identifier, status=MET, seq=proven[0], quote=proven[1])
 
 
-def _proofs(claims: Iterable[dict[str, Any]], sources: dict[int, Source]) -> Iterator[tuple[int, str]]:
+def _proofs(claims: Iterable[dict[str, Any]], sources: dict[int, QuoteSource]) -> Iterator[tuple[int, str]]:
     """The messages and passages that prove what is claimed. A `true` is no message 1."""
     for claim in claims:
         seq, quote = claim.get("seq"), claim.get("quote")

@@ -3,6 +3,6 @@
 from shared.storage.owned.claims import NotTheirs
 from shared.storage.owned.store import OwnedStore, StoreOf
 from shared.storage.owned.things import OwnedQuota, OwnedVersioned
-from shared.storage.versioned import Kept
+from shared.storage.versioned import Resource
 
-__all__ = ["Kept", "NotTheirs", "OwnedQuota", "OwnedStore", "OwnedVersioned", "StoreOf"]
+__all__ = ["NotTheirs", "OwnedQuota", "OwnedStore", "OwnedVersioned", "Resource", "StoreOf"]

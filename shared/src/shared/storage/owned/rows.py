@@ -10,7 +10,7 @@ from shared.contracts.reports import Report
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
 from shared.storage.conversations import Conversations
-from shared.storage.entries import End, Entries, Outlined
+from shared.storage.entries import Entries, Outlined, TranscriptEnd
 from shared.storage.generations import Generations
 from shared.storage.owned.claims import NotTheirs, claim, claim_conversation
 from shared.storage.paging import Page
@@ -93,7 +93,7 @@ class OwnedEntries(_OfRun):
     async def heads_of(self, conversations: Sequence[str]) -> dict[str, list[Entry]]:
         return await self._entries.heads_of([*map(self._own, conversations)], self._scope)
 
-    async def end(self, conversation: str) -> End | None:
+    async def end(self, conversation: str) -> TranscriptEnd | None:
         """The last entry of a conversation that has any."""
         return (await self._entries.ends([self._own(conversation)], self._scope)).get(conversation)
 

@@ -9,29 +9,29 @@ from shared.storage.owned.claims import NotTheirs, claim_thing
 from shared.storage.paging import Page
 from shared.storage.quotas import Allowance, Quotas, QuotaUsage
 from shared.storage.sessions import Sessions
-from shared.storage.versioned import Kept, Versioned
+from shared.storage.versioned import Resource, Versioned
 
 
-class OwnedVersioned(Generic[Kept]):
+class OwnedVersioned(Generic[Resource]):
     """What `Versioned` does, of the owner's tenant."""
 
-    def __init__(self, things: Versioned[Kept], owner: Owner) -> None:
-        self._things: Versioned[Kept] = things
+    def __init__(self, things: Versioned[Resource], owner: Owner) -> None:
+        self._things: Versioned[Resource] = things
         self._owner = owner
 
-    async def get(self, identity: str, version: int | None = None) -> Kept | None:
+    async def get(self, identity: str, version: int | None = None) -> Resource | None:
         return await self._things.get(self._owner.tenant, identity, version)
 
-    async def newest(self, before: str | None, limit: int, **equal: str) -> Page[Kept]:
+    async def newest(self, before: str | None, limit: int, **equal: str) -> Page[Resource]:
         return await self._things.newest(self._owner.tenant, before, limit, **equal)
 
-    async def versions(self, identity: str, before: int | None = None, limit: int = 100) -> Page[Kept]:
+    async def versions(self, identity: str, before: int | None = None, limit: int = 100) -> Page[Resource]:
         return await self._things.versions(self._owner.tenant, identity, before, limit)
 
-    async def insert(self, thing: Kept) -> None:
+    async def insert(self, thing: Resource) -> None:
         await self._things.insert(claim_thing(self._owner, thing))
 
-    async def replace(self, thing: Kept) -> bool:
+    async def replace(self, thing: Resource) -> bool:
         return await self._things.replace(claim_thing(self._owner, thing))
 
     async def archive(self, identity: str) -> bool:

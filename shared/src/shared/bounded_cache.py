@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Key, Value]):
+class BoundedCache(Generic[Key, Value]):
     """The values that were used last, `most_bytes` of them at most, but always the newest one."""
 
     def __init__(self, most_bytes: int) -> None:

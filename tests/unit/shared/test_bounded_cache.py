@@ -2,10 +2,10 @@
 
 import tracemalloc
 
+from shared.bounded_cache import BoundedCache, held_bytes
 from shared.contracts.settings import RunSettings
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.kept import Kept, held_bytes
 from shared.storage.driver import to_document
 from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.run_settings import unfolded
@@ -26,7 +26,7 @@ def large_settings() -> RunSettings:
 
 
 def test_few_large_values_push_out_what_many_small_ones_would_not() -> None:
-    kept: Kept[int, str] = Kept(1000)
+    kept: BoundedCache[int, str] = BoundedCache(1000)
     for number in range(100):
         kept.keep(number, "small", 10)
     assert (len(kept), kept.bytes) == (100, 1000)
@@ -40,7 +40,7 @@ def test_few_large_values_push_out_what_many_small_ones_would_not() -> None:
 
 
 def test_a_value_that_is_kept_again_counts_once() -> None:
-    kept: Kept[str, str] = Kept(1000)
+    kept: BoundedCache[str, str] = BoundedCache(1000)
     for size in (300, 400, 200):
         kept.keep("run", "settings", size)
     assert (kept.bytes, kept.size("run"), kept.size("other")) == (200, 200, 0)

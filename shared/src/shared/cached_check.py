@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from shared.cancellation import ends_within, seen
+from shared.cancellation import ends_within, note_failure
 
 PROVEN_SECONDS = 4.0
 PROOF_TIMEOUT_SECONDS = 2.5
 
 
-class Proof:
+class CachedCheck:
     """Has `prove` do the work where it was not seen to succeed of late; those who ask meanwhile wait for the same.
 
     However many ask, there is one piece of work at a time, and none for some seconds after one that succeeded. Nobody
@@ -29,7 +29,7 @@ class Proof:
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.create_task(self._work())
             # Whoever asked may have left when it fails.
-            self._under_way.add_done_callback(seen)
+            self._under_way.add_done_callback(note_failure)
         done, _ = await asyncio.wait({self._under_way}, timeout=PROOF_TIMEOUT_SECONDS)
         if not done:
             raise TimeoutError

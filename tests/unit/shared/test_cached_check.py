@@ -1,13 +1,13 @@
-"""A proof: what works is believed for a while, and is not asked by many at once."""
+"""A cached check: what works is believed for a while, and is not asked by many at once."""
 
 import asyncio
 from contextlib import suppress
 
 import pytest
 
-from shared import proof as module
+from shared import cached_check as module
+from shared.cached_check import CachedCheck
 from shared.errors import BrokerUnavailable
-from shared.proof import Proof
 
 
 class Worker:
@@ -28,12 +28,12 @@ class Worker:
 
 async def test_what_worked_of_late_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker()
-    proof = Proof(worker.work)
+    check = CachedCheck(worker.work)
     for _ in range(3):
-        await proof()
+        await check()
     assert worker.times == 1
     monkeypatch.setattr(module, "PROVEN_SECONDS", 0.0)
-    await proof()
+    await check()
     assert worker.times == 2
 
 
@@ -41,8 +41,8 @@ async def test_many_who_ask_at_once_wait_for_one_piece_of_work() -> None:
     worker = Worker()
     worker.may_end.clear()
     worker.failure = BrokerUnavailable("a probe", TimeoutError())
-    proof = Proof(worker.work)
-    asking = [asyncio.create_task(proof()) for _ in range(50)]
+    check = CachedCheck(worker.work)
+    asking = [asyncio.create_task(check()) for _ in range(50)]
     await asyncio.sleep(0)
     asking[0].cancel()
     await asyncio.sleep(0)
@@ -56,11 +56,11 @@ async def test_many_who_ask_at_once_wait_for_one_piece_of_work() -> None:
 async def test_a_failure_is_asked_again_at_once() -> None:
     worker = Worker()
     worker.failure = BrokerUnavailable("a probe", TimeoutError())
-    proof = Proof(worker.work)
+    check = CachedCheck(worker.work)
     with pytest.raises(BrokerUnavailable):
-        await proof()
+        await check()
     worker.failure = None
-    await proof()
+    await check()
     assert worker.times == 2
 
 
@@ -69,7 +69,7 @@ async def test_work_that_takes_too_long_has_not_succeeded(monkeypatch: pytest.Mo
     worker = Worker()
     worker.may_end.clear()
     with pytest.raises(TimeoutError):
-        await Proof(worker.work)()
+        await CachedCheck(worker.work)()
 
 
 async def test_nobody_waits_for_work_that_ends_at_no_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +81,10 @@ async def test_nobody_waits_for_work_that_ends_at_no_cancellation(monkeypatch: p
             with suppress(asyncio.CancelledError):
                 await may_end.wait()
 
-    proof = Proof(never_leaves)
+    check = CachedCheck(never_leaves)
     async with asyncio.timeout(5):
         for _ in range(3):
             with pytest.raises(TimeoutError):
-                await proof()
+                await check()
     may_end.set()
-    await proof.ended()
+    await check.ended()

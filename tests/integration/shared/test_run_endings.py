@@ -15,9 +15,9 @@ from shared.contracts.identity import generation_key
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
 from shared.contracts.work import UsageAppeared
-from shared.ending import end_run
 from shared.messaging import history
 from shared.messaging.publisher import Publisher
+from shared.run_endings import end_run
 from shared.storage import Store
 from support.builders import run, usage_row
 

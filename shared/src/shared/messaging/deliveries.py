@@ -35,7 +35,7 @@ class UnreadableMessage(PermanentError):
         super().__init__(f"a message on {subject} cannot be read: {problem}")
 
 
-class Reader:
+class MessageReader:
     """Reads messages of some contracts: the one that `Aw-Type` names, the first of them where it names none."""
 
     def __init__(self, *contracts: type[Message]) -> None:

@@ -22,7 +22,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(code=INTERNAL, message=INTERNAL_MESSAGE)
 
 
-def lettered(error: BaseException) -> tuple[Failure, str | None]:
+def failure_with_traceback(error: BaseException) -> tuple[Failure, str | None]:
     """What a dead letter says: the kind of what was raised, and, where our own code failed, where."""
     if isinstance(error, AgentWarsError) and not isinstance(error, NotStorable):
         return Failure(code=type(error).__name__, message=str(error)), None
