@@ -5,8 +5,8 @@ from mutants.suites import (
     ANSWERS,
     CHAT_DECIDE,
     COMPLETENESS,
+    CROSS_SITE_GUARD,
     EXPORTS,
-    FOREIGN_PAGES,
     HTTP_REQUESTS,
     PROMPTBRO,
     RING,
@@ -20,7 +20,7 @@ _GATEWAY = "services/gateway/src/gateway"
 _BODY_LIMIT = f"{_GATEWAY}/http/body_limit.py"
 _CHAT_DECIDE = f"{_GATEWAY}/chat/decide.py"
 _COMPLETENESS = f"{_GATEWAY}/event_stream/log/completeness.py"
-_FOREIGN_PAGES = f"{_GATEWAY}/http/foreign_pages.py"
+_CROSS_SITE_GUARD = f"{_GATEWAY}/http/cross_site_guard.py"
 _PLANNING = f"{_GATEWAY}/starts/planning.py"
 _RING = f"{_GATEWAY}/event_stream/log/ring.py"
 _RUN_LOG = f"{_GATEWAY}/event_stream/log/run_log.py"
@@ -141,17 +141,17 @@ _ACCESS = (
     ),
     Mutant(
         "a gateway without keys is served under any name",
-        _FOREIGN_PAGES,
+        _CROSS_SITE_GUARD,
         old="if host is not None and not self._holds(host):",
         new="if False:",
-        killed_by=(FOREIGN_PAGES,),
+        killed_by=(CROSS_SITE_GUARD,),
     ),
     Mutant(
         "a page of another site begins answers by GET",
-        _FOREIGN_PAGES,
+        _CROSS_SITE_GUARD,
         old="if method not in READS or path in READS_THAT_ACT:",
         new="if method not in READS:",
-        killed_by=(FOREIGN_PAGES,),
+        killed_by=(CROSS_SITE_GUARD,),
     ),
     Mutant(
         "a body that does not say its length may have any",

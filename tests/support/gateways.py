@@ -10,7 +10,7 @@ import structlog
 from httpx import ASGITransport, AsyncClient
 from starlette.requests import Request
 
-from gateway.access.callers import ANYBODY, Caller, Role
+from gateway.access.callers import ANYBODY, Caller, CallerRole
 from gateway.app import Gateway, create_app
 from gateway.casting.participants import Casting
 from gateway.settings import GatewaySettings
@@ -118,7 +118,7 @@ def gateway_app(nats_url: str, mongo_url: str, database: str = "gateway_rest", *
 def by_headers(request: Request) -> Caller:
     """A caller who says their tenant, as a key will: `app.named` of a gateway whose callers are of many tenants."""
     owner = Owner(request.headers.get("X-Tenant", ANYBODY.tenant), request.headers.get("X-User-Id", ANYBODY.user))
-    return Caller(owner, frozenset(Role))
+    return Caller(owner, frozenset(CallerRole))
 
 
 def client_of(app: Gateway) -> AsyncClient:

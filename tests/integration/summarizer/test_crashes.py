@@ -13,7 +13,7 @@ from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.errors import StaleMessage
 from shared.messaging import history
-from summarizer.compose import compose
+from summarizer.composition import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft
 from summarizer.effects import Effects

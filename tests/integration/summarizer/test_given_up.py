@@ -15,7 +15,7 @@ from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.enums import EndedReason, RunStatus
 from shared.contracts.work import PromptMessage
 from summarizer import looks
-from summarizer.compose import compose
+from summarizer.composition import compose
 from summarizer.prompts import PROMPT_BYTES_AT_MOST, fitted
 from unit.summarizer.played_runs import RUN
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from gateway.schemas import posted
+from gateway.schemas import posted_messages
 from unit.gateway.request_schemas import request_schemas
 
 LOOKED_AT_WHERE_THEY_ARE_KEPT = {
@@ -49,12 +49,12 @@ def unbounded(schema: Any, *, checked: bool = False) -> Iterator[str]:
 def fields_of(schema: type[BaseModel]) -> Iterator[tuple[str, Any]]:
     """The fields of a schema, and what stands beside it because it is used in several places.
 
-    The classes of `posted` validate nothing: they are what the OpenAPI document says of a history.
+    The classes of `posted_messages` validate nothing: they are what the OpenAPI document says of a history.
     """
     core: Any = schema.__pydantic_core_schema__
     if core["type"] == "definitions":
         for one in core["definitions"]:
-            if posted.__name__ not in one["ref"]:
+            if posted_messages.__name__ not in one["ref"]:
                 yield f"{schema.__name__}.{one['ref']}", one
         core = core["schema"]
     while core["type"] not in ("model-fields", "definition-ref"):

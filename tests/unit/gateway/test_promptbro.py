@@ -10,7 +10,7 @@ from gateway.access.stream_tokens import Grant, sign, verify
 from gateway.errors import InvalidRequest
 from gateway.promptbro.material import material, prompt_under_test
 from gateway.promptbro.quota import is_enforced
-from gateway.promptbro.saving import read_criteria
+from gateway.promptbro.saved_texts import read_criteria
 from gateway.promptbro.steps import FAILURES, AssistBody, assist_settings, check_input
 from gateway.schemas.templates import TemplateBody, variables_of
 from gateway.settings import GatewaySettings

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.answers.formats import compact, input_of
 from gateway.errors import InvalidRequest
-from gateway.promptbro.saving import read_criteria
+from gateway.promptbro.saved_texts import read_criteria
 from gateway.runs.messages import point
 from gateway.schemas.agents import Tool
 from gateway.schemas.starts import BattleStart

@@ -7,12 +7,12 @@ import pytest
 from orchestrator.decide import (
     BUDGET_REFUSAL,
     AgentMessage,
-    Apologize,
     Close,
     ConversationFacts,
     Effect,
     End,
     Ended,
+    FailAnswer,
     Give,
     JudgeAnswer,
     RequestJudge,
@@ -226,12 +226,12 @@ TABLE: list[tuple[str, ConversationFacts, tuple[Effect, ...]]] = [
     (
         "chat: refused by the budget, an answer says so",
         chat(1, unanswered=True, refused=frozenset({2})),
-        (Apologize(2, BUDGET_REFUSAL),),
+        (FailAnswer(2, BUDGET_REFUSAL),),
     ),
     (
         "chat: failed for good, an answer says so",
         chat(1, unanswered=True, failures={2: FAILURE}),
-        (Apologize(2, FAILURE),),
+        (FailAnswer(2, FAILURE),),
     ),
     ("chat: what has grown too long is summed up", chat(8, memory_due=5), (RequestMemory(5),)),
     (

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from shared.contracts.reports import ReportDraft
-from summarizer.decide import Announce, Answer, Condense, Effect, End, Keep, Repair, ReportFacts, Write, decide
+from summarizer.decide import Announce, Condense, DraftAnswer, Effect, EndRun, Keep, Repair, ReportFacts, Write, decide
 
 DRAFT = ReportDraft(summary="s", revised_prompt="p", rationale="r")
-USABLE, USELESS, FAILED = Answer(DRAFT), Answer(problem="it holds no JSON object"), Answer(failed=True)
+USABLE, USELESS, FAILED = DraftAnswer(DRAFT), DraftAnswer(problem="it holds no JSON object"), DraftAnswer(failed=True)
 OWED = ReportFacts(counted=True, left_nanos=100, report_nanos=60, condensing_nanos=40)
-LAST = (Announce(), End())
+LAST = (Announce(), EndRun())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.enums import EndedReason
-from summarizer.compose import compose
+from summarizer.composition import compose
 from summarizer.decide import Keep
 from summarizer.draft import read_draft
 from summarizer.drafting import report_facts

@@ -25,8 +25,8 @@ from gateway.health.store_watch import StoreWatch
 from gateway.health.system_health import SystemHealth
 from gateway.http.body_limit import BodyLimit
 from gateway.http.cors import CrossOriginHeaders, cors_of
+from gateway.http.cross_site_guard import cross_site_guard
 from gateway.http.error_responses import ErrorBody, add_error_handlers
-from gateway.http.foreign_pages import foreign_pages
 from gateway.http.head_requests import HeadRequests
 from gateway.http.response_headers import ResponseHeaders
 from gateway.promptbro.quota import AssistQuota
@@ -116,7 +116,7 @@ class Gateway(FastAPI):
         limited = BodyLimit(super().build_middleware_stack(), LARGEST_BODY, LARGER_BODIES)
         cors = cors_of(self.settings)
         known = Authentication(limited, TokenCallers(self.settings.stream_token_secret), self.named)
-        guarded = foreign_pages(HeadRequests(known), self.settings, cors)
+        guarded = cross_site_guard(HeadRequests(known), self.settings, cors)
         return OutermostLayer(ResponseHeaders(CrossOriginHeaders(guarded, cors)))
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from orchestrator.accounting import Owed, result_changes
 from orchestrator.closing import Closing
 from orchestrator.decide import (
-    Apologize,
     Close,
     Effect,
     End,
     Ended,
+    FailAnswer,
     Give,
     RequestJudge,
     RequestMemory,
@@ -238,8 +238,8 @@ class ConversationLooks:
             return await self._close(conversation, snapshot, effect, first)
         if isinstance(effect, End):
             return await self._end(conversation, snapshot, effect, first)
-        if isinstance(effect, Apologize):
-            await self._effects.apologize(conversation, effect)
+        if isinstance(effect, FailAnswer):
+            await self._effects.fail_answer(conversation, effect)
             return Looked(again=True)
         if isinstance(effect, Give):
             failure = await self._give(conversation, snapshot.facts.settings, effect.seq)

@@ -139,14 +139,14 @@ class RequestMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Apologize:
+class FailAnswer:
     """An empty answer at `seq` that says why there is none: a chat is never stuck."""
 
     seq: int
     error: Failure
 
 
-Effect = Close | End | Give | RequestMessage | RequestJudge | RequestMemory | Apologize
+Effect = Close | End | Give | RequestMessage | RequestJudge | RequestMemory | FailAnswer
 
 
 def decide(facts: ConversationFacts, now: datetime) -> tuple[Effect, ...]:
@@ -207,9 +207,9 @@ def _answer(facts: ConversationFacts) -> Iterator[Effect]:
     """A chat is owed an answer to an unanswered message, a memory of what has grown too long, and never an end."""
     seq = facts.messages + 1
     if facts.unanswered and seq in facts.failures:
-        yield Apologize(seq, facts.failures[seq])
+        yield FailAnswer(seq, facts.failures[seq])
     elif facts.unanswered and seq in facts.refused:
-        yield Apologize(seq, BUDGET_REFUSAL)
+        yield FailAnswer(seq, BUDGET_REFUSAL)
     elif facts.unanswered:
         yield RequestMessage(seq, Side.AGENT)
     if facts.memory_due is not None:

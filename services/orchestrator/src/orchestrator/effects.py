@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from orchestrator.accounting import Request
-from orchestrator.decide import Apologize, End, RequestJudge, RequestMemory
+from orchestrator.decide import End, FailAnswer, RequestJudge, RequestMemory
 from orchestrator.facts import ConversationSnapshot, tenant_of
 from orchestrator.job_factory import JobFactory
 from orchestrator.recently_published import RecentlyPublished
@@ -138,7 +138,7 @@ class Effects:
         if await self._store.runs.mark_paused(run_id, version):
             await self._publisher.event(ControlChanged(run_id=run_id, at=now(), type="run.paused", version=version))
 
-    async def apologize(self, conversation: str, effect: Apologize) -> None:
+    async def fail_answer(self, conversation: str, effect: FailAnswer) -> None:
         """Stores an answer that says why there is none; whatever took its place is the answer then."""
         run_id = run_of(conversation)
         entry = Entry(

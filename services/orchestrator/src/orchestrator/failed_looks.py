@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from orchestrator.conversations import ConversationLooks, Counted
-from orchestrator.decide import Apologize
+from orchestrator.decide import FailAnswer
 from orchestrator.effects import Effects
 from orchestrator.runs import RunLooks
 from shared.contracts.enums import EntryKind, RunKind, Side, Wanted
@@ -42,8 +42,8 @@ TRY_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
-    """What a message names: a run, and one of its conversations or all of it.
+class FailedLook:
+    """What the message of a look names: a run, and one of its conversations or all of it.
 
     `payload` is what its letter keeps. `ends` says that somebody waits for what it would have done.
     """
@@ -78,22 +78,22 @@ class FailedLooks:
         if isinstance(error, UnknownRun):
             # Forgotten, as a deleted chat is while its answer is on its way: nobody waits for anything.
             return
-        trigger, failure = _read(message), failure_of(error)
-        await self._publisher.work(_letter(message, trigger, error))
-        if trigger is None or not trigger.ends:
+        look, failure = _read(message), failure_of(error)
+        await self._publisher.work(_letter(message, look, error))
+        if look is None or not look.ends:
             return
         try:
-            await self._end(trigger, failure)
+            await self._end(look, failure)
         except (UnknownRun, StaleMessage):
             return
         except ABSENCES:
             raise
         except Exception as failed:  # noqa: BLE001 - whatever it is, the run has to end
-            self._log.error("run abandoned", run_id=trigger.run_id, error=described(failed), exc_info=failed)
-            await self._abandon(trigger.run_id, failure)
+            self._log.error("run abandoned", run_id=look.run_id, error=described(failed), exc_info=failed)
+            await self._abandon(look.run_id, failure)
 
-    async def _end(self, trigger: Trigger, failure: Failure) -> None:
-        run = await self._store.runs.get(trigger.run_id)
+    async def _end(self, look: FailedLook, failure: Failure) -> None:
+        run = await self._store.runs.get(look.run_id)
         if run is None or run.end_sequence is not None:
             return
         if run.ended_at is not None:
@@ -102,10 +102,10 @@ class FailedLooks:
             return
         if run.kind is RunKind.CHAT and await self._answer(run, failure):
             return
-        if trigger.conversation is None:
+        if look.conversation is None:
             await self._patiently(lambda: self._runs.look_ending_failing(run.id))
-        elif trigger.conversation == _named(run, trigger.conversation):
-            await self._end_conversation(trigger.conversation, failure)
+        elif look.conversation == _named(run, look.conversation):
+            await self._end_conversation(look.conversation, failure)
 
     async def _end_conversation(self, conversation: str, failure: Failure) -> None:
         counted: list[Counted | None] = []
@@ -128,7 +128,7 @@ class FailedLooks:
         if standing is not None and not _answers(standing):
             if standing.kind is EntryKind.MESSAGE:
                 await self._publisher.event(MessageAdded.of(standing))
-            await self._effects.apologize(run.id, Apologize(last.seq + 1, failure))
+            await self._effects.fail_answer(run.id, FailAnswer(last.seq + 1, failure))
             standing = await self._store.entries.at(run.id, last.seq + 1)
         if standing is None or not _answers(standing):
             return False
@@ -161,35 +161,35 @@ class FailedLooks:
         await abandon_run(self._store, self._publisher, run_id, failure)
 
 
-def _read(message: Msg) -> Trigger | None:
+def _read(message: Msg) -> FailedLook | None:
     """What the message names; None where it is none of ours."""
     try:
         if message.subject == RunCommanded.subject:
             command = RunCommanded.model_validate_json(message.data)
             # What was said stands in the transcript.
             payload = command.model_copy(update={"question": None}).to_json().decode()
-            return Trigger(command.run_id, command.conversation_id, payload)
+            return FailedLook(command.run_id, command.conversation_id, payload)
         if (message.headers or {}).get("Aw-Type") == "usage.appeared":
             late = UsageAppeared.model_validate_json(message.data)
-            return Trigger(late.run_id, late.conversation_id, late.to_json().decode(), ends=False)
+            return FailedLook(late.run_id, late.conversation_id, late.to_json().decode(), ends=False)
         done = GenerationStored.model_validate_json(message.data)
     except ValidationError:
         return None
     # A later pass decides nothing: only what it cost counts.
-    return Trigger(done.run_id, done.conversation_id, done.to_json().decode(), ends=not done.pass_number)
+    return FailedLook(done.run_id, done.conversation_id, done.to_json().decode(), ends=not done.pass_number)
 
 
-def _letter(message: Msg, trigger: Trigger | None, error: BaseException) -> LookGivenUp:
+def _letter(message: Msg, look: FailedLook | None, error: BaseException) -> LookGivenUp:
     failure, traceback = failure_with_traceback(error)
     named = (message.headers or {}).get("Aw-Run-Id", "unknown")[:RUN_ID_SHOWN]
     return LookGivenUp(
-        run_id=trigger.run_id if trigger else named,
+        run_id=look.run_id if look else named,
         at=now(),
-        conversation_id=trigger.conversation if trigger else None,
+        conversation_id=look.conversation if look else None,
         failure=failure,
         traceback=traceback,
         trigger=message.subject,
-        payload=trigger.payload if trigger else message.data.decode(errors="replace"),
+        payload=look.payload if look else message.data.decode(errors="replace"),
         sequence=message.metadata.sequence.stream,
     )
 

@@ -26,7 +26,7 @@ Reason = Literal["canceled", "budget", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DraftAnswer:
     """What stands stored for the report's generation or its repair: a draft, or the problem with what was answered.
 
     `failed` says that the generation failed for good, so that there is nothing to repair.
@@ -52,8 +52,8 @@ class ReportFacts:
     prose_wanted: bool = True
     writable: bool = True
     condensing: tuple[int, ...] = ()
-    answer: Answer | None = None
-    repair: Answer | None = None
+    answer: DraftAnswer | None = None
+    repair: DraftAnswer | None = None
     left_nanos: int = 0
     report_nanos: int = 0
     condensing_nanos: int = 0
@@ -90,11 +90,11 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndRun:
     """The run's end: terminal status and `run.ended`, its last fact."""
 
 
-Effect = Condense | Write | Repair | Keep | Announce | End
+Effect = Condense | Write | Repair | Keep | Announce | EndRun
 
 
 def decide(facts: ReportFacts) -> tuple[Effect, ...]:
@@ -102,10 +102,10 @@ def decide(facts: ReportFacts) -> tuple[Effect, ...]:
     if not facts.counted or facts.over:
         return ()
     if facts.stands:
-        return (Announce(), End())
+        return (Announce(), EndRun())
     owed = _prose(facts)
     if any(isinstance(effect, Keep) for effect in owed):
-        return (*owed, Announce(), End())
+        return (*owed, Announce(), EndRun())
     return owed
 
 
@@ -124,7 +124,7 @@ def _prose(facts: ReportFacts) -> tuple[Effect, ...]:
     return (Write() if _affordable(facts) else Keep(reason="budget"),)
 
 
-def _answered(facts: ReportFacts, answer: Answer) -> Effect:
+def _answered(facts: ReportFacts, answer: DraftAnswer) -> Effect:
     """Lines 7 to 10: an answer stands."""
     if answer.draft is not None:
         return Keep(answer.draft)

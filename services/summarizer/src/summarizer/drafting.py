@@ -9,7 +9,7 @@ from shared.contracts.enums import Wanted
 from shared.contracts.generations import Generation
 from shared.routing import Route
 from summarizer import statistics
-from summarizer.decide import Answer, Condense, Effect, Keep, Repair, ReportFacts
+from summarizer.decide import Condense, DraftAnswer, Effect, Keep, Repair, ReportFacts
 from summarizer.draft import read_draft
 from summarizer.errors import UnusableAnswer
 from summarizer.evidence import quoted
@@ -26,16 +26,16 @@ def condense_stage(index: int) -> str:
     return f"{CONDENSE}-{index}"
 
 
-def read_answer(stored: Generation | None) -> Answer | None:
+def read_answer(stored: Generation | None) -> DraftAnswer | None:
     """What a stored generation answers; None where none stands."""
     if stored is None:
         return None
     if stored.failure is not None or stored.content is None:
-        return Answer(failed=True)
+        return DraftAnswer(failed=True)
     try:
-        return Answer(read_draft(stored.content))
+        return DraftAnswer(read_draft(stored.content))
     except UnusableAnswer as error:
-        return Answer(problem=error.problem)
+        return DraftAnswer(problem=error.problem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from shared.errors import StaleMessage, UnknownRun
 from shared.logs import Logger
 from shared.routing import Router, UnknownModel
 from shared.storage import Store
-from summarizer.compose import compose
-from summarizer.decide import Announce, Effect, End, Keep, ReportFacts, decide
+from summarizer.composition import compose
+from summarizer.decide import Announce, Effect, EndRun, Keep, ReportFacts, decide
 from summarizer.drafting import ReportDrafting, Writer, generated_by, report_facts
 from summarizer.effects import Effects
 from summarizer.facts import read_conversations, read_report, with_texts
@@ -65,7 +65,7 @@ class ReportLooks:
         if await self._store.reports.get(run_id) is None:
             played, stored = await read_report(self._store, run, await self._conversations(run))
             await self._keep(played, Keep(reason="failed"), stored)
-        await self._finish((Announce(), End()), run_id)
+        await self._finish((Announce(), EndRun()), run_id)
 
     async def _write(self, run: Run, first: bool) -> None:
         """No report stands: asks for what it needs, or keeps it and ends the run."""
@@ -109,7 +109,7 @@ class ReportLooks:
         for effect in effects:
             if isinstance(effect, Announce):
                 await self._effects.announce(run_id)
-            elif isinstance(effect, End):
+            elif isinstance(effect, EndRun):
                 await self._effects.end(run_id)
                 self._log.info("run ended", run_id=run_id)
 

@@ -12,7 +12,7 @@ from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry, Usage
 
 
-class Answered(NamedTuple):
+class AnswerTimes(NamedTuple):
     """How long a generated message of the agent took, in milliseconds."""
 
     latency_ms: float | None
@@ -25,7 +25,7 @@ class Figures:
 
     messages: int
     tokens: int
-    answers: tuple[Answered, ...]
+    answers: tuple[AnswerTimes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PlayedConversation:
         return len(self.messages) if self.figures is None else self.figures.messages
 
     @property
-    def answers(self) -> tuple[Answered, ...]:
+    def answers(self) -> tuple[AnswerTimes, ...]:
         """The agent's messages that were generated for it."""
         return answers_of(self.messages) if self.figures is None else self.figures.answers
 
@@ -89,10 +89,10 @@ class PlayedRun:
         return self.run.settings.scenarios[0].agent.system_prompt
 
 
-def answers_of(messages: Iterable[Entry]) -> tuple[Answered, ...]:
+def answers_of(messages: Iterable[Entry]) -> tuple[AnswerTimes, ...]:
     """The agent's messages among them that were generated for this conversation."""
     return tuple(
-        Answered(one.latency_ms, one.ttft_ms)
+        AnswerTimes(one.latency_ms, one.ttft_ms)
         for one in messages
         if one.side is Side.AGENT and one.attempt is not None and not one.inherited
     )

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, Role
+from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, CallerRole
 from gateway.access.token_callers import TokenCallers
 from gateway.errors import ApiError, FieldProblem, InvalidRequest
 from gateway.http.error_responses import error_response
@@ -55,7 +55,7 @@ class NamedCallers:
     """Callers where there are no keys: everybody is whom `X-User-Id` names."""
 
     def __init__(self, host: str) -> None:
-        self._anybody = Caller(ANYBODY, frozenset({Role.OPERATOR} if is_loopback(host) else ()))
+        self._anybody = Caller(ANYBODY, frozenset({CallerRole.OPERATOR} if is_loopback(host) else ()))
 
     def __call__(self, request: Request) -> Caller:
         """Whom the header names. Raises InvalidRequest for a user id that is too long."""

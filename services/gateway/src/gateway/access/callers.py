@@ -14,7 +14,7 @@ ANYBODY: Final = Owner("default", "anonymous")
 """Whose everything is where nobody says who calls."""
 
 
-class Role(StrEnum):
+class CallerRole(StrEnum):
     """What a caller may do beside what everybody does with their own."""
 
     OPERATOR = "operator"
@@ -25,7 +25,7 @@ class Caller:
     """Whose data it is, and what they may do."""
 
     owner: Owner
-    roles: frozenset[Role]
+    roles: frozenset[CallerRole]
 
     @property
     def tenant(self) -> str:
@@ -57,10 +57,10 @@ CallerOfRequest = Annotated[Caller, Depends(caller)]
 
 
 async def _operator(caller: CallerOfRequest) -> None:
-    if Role.OPERATOR not in caller.roles:
+    if CallerRole.OPERATOR not in caller.roles:
         raise Forbidden(
-            f"This is for the role {Role.OPERATOR}. Without keys everybody has it where only this machine can connect "
-            "(AGENTWARS_HOST is a loopback address), and nobody elsewhere."
+            f"This is for the role {CallerRole.OPERATOR}. Without keys everybody has it where only this machine can "
+            "connect (AGENTWARS_HOST is a loopback address), and nobody elsewhere."
         )
 
 

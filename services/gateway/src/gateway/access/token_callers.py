@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, Role
+from gateway.access.callers import ANYBODY, USER_LENGTH, Caller, CallerRole
 from gateway.access.stream_tokens import Grant, read, verify
 from gateway.errors import Forbidden, Unauthorized
 from shared.contracts.kinds import FOLDERS
@@ -33,7 +33,7 @@ READ_BY_PATH: Final = (
 """Routes whose path names what is read."""
 READ_BY_SID: Final = ("/api/llm", "/api/promptbro/assist")
 """Routes whose `?sid=` does: on no other is it looked at."""
-NO_ROLES: Final[frozenset[Role]] = frozenset()
+NO_ROLES: Final[frozenset[CallerRole]] = frozenset()
 _PATHS: Final = re.compile("|".join(re.escape(path).replace(r"\{id\}", "([^/]+)") for path in READ_BY_PATH))
 Token = Annotated[str | None, Query(description="From POST /api/stream-tokens, for an EventSource.")]
 

@@ -15,7 +15,7 @@ ANYBODY: Final = RouteWish()
 TIER_OF: Final = {"simple": Tier.FAST, "medium": Tier.STANDARD, "complex": Tier.PREMIUM}
 
 
-class AsksForModel(Protocol):
+class ModelRequest(Protocol):
     """A request that may say who answers."""
 
     @property
@@ -92,7 +92,7 @@ class Casting:
         return RouteWish(provider=own.provider, model=None if asked.tier else own.model, tier=tier)
 
 
-def asked_wish(fields: AsksForModel) -> RouteWish:
+def asked_wish(fields: ModelRequest) -> RouteWish:
     """Who is asked for: a tier outranks a complexity."""
     tier = fields.tier or (TIER_OF[fields.complexity] if fields.complexity else None)
     return RouteWish(provider=fields.provider, model=fields.model, tier=tier)

@@ -51,7 +51,7 @@ class Streams:
         self._settings = settings
         self._log = log
         self._source = NatsSource(connection)
-        self._board = StatusCache(settings)
+        self._statuses = StatusCache(settings)
         self._tasks: list[asyncio.Task[None]] = []
         self.stopping = stopping
         self.hub = Hub(self._source, settings, log)
@@ -70,7 +70,7 @@ class Streams:
             if run.end_sequence is not None and is_at_end(asked.cursor, run, (await self._source.facts()).epoch):
                 return Response(status_code=204)
         except BrokerUnavailable as error:
-            return self.come_again(error)
+            return self.reconnect_later(error)
         scope = LogScope.of(run, asked.wanted.conversation)
         return self.response(RunEventStream(self.hub, self._store_of(caller.owner), run, scope, asked), caller=caller)
 
@@ -87,10 +87,12 @@ class Streams:
             return Response(status_code=204)
         done = request.query_params.get("done") == "1"
         store = self._store_of(caller.owner)
-        reader = StatusStream(self.hub, self._board, self._settings, store, run, self._log, last_id=last_id, done=done)
+        reader = StatusStream(
+            self.hub, self._statuses, self._settings, store, run, self._log, last_id=last_id, done=done
+        )
         return self.response(reader, {"Vary": "Accept"}, caller=caller)
 
-    def come_again(self, error: BrokerUnavailable | StoreUnavailable) -> Response:
+    def reconnect_later(self, error: BrokerUnavailable | StoreUnavailable) -> Response:
         """An event stream that ends at once with the advice to reconnect: what is away will be back."""
 
         async def say(stream: OpenStream) -> None:

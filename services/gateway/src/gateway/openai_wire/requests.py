@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.openai_wire import offered
+from gateway.openai_wire import offered_values
 from gateway.schemas.conditions import sent, sent_as
 from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature, with_whole_numbers
 from gateway.schemas.storable import FreeObject, checked
@@ -91,8 +91,8 @@ class WireMessage(Wire):
     refusal: BoundedText | None = None
     tool_calls: Annotated[list[WireToolCall], Field(max_length=TOOL_CALLS)] | None = None
     tool_call_id: CallId | None = None
-    function_call: Annotated[Any, offered.NO_FUNCTION_CALL] = None
-    audio: Annotated[Any, offered.NO_SOUND] = None
+    function_call: Annotated[Any, offered_values.NO_FUNCTION_CALL] = None
+    audio: Annotated[Any, offered_values.NO_SOUND] = None
 
     @property
     def text(self) -> str:
@@ -151,19 +151,19 @@ class CompletionBody(Wire):
     seed: AnySeed | None = None
     tools: Annotated[list[Tool], Field(max_length=TOOLS)] | None = None
     parallel_tool_calls: bool | None = None
-    tool_choice: Annotated[Any, offered.UNFORCED] = None
-    response_format: Annotated[Any, offered.TEXT_ONLY] = None
-    n: Annotated[Any, offered.ONE_ANSWER] = None
-    logprobs: Annotated[Any, offered.NO_LOGPROBS] = None
-    top_logprobs: Annotated[Any, offered.NO_TOP_LOGPROBS] = None
-    logit_bias: Annotated[Any, offered.NO_BIAS] = None
-    functions: Annotated[Any, offered.NO_FUNCTIONS] = None
-    function_call: Annotated[Any, offered.NO_FUNCTION_CALL] = None
-    modalities: Annotated[Any, offered.TEXT_MODALITY] = None
-    audio: Annotated[Any, offered.NO_SOUND] = None
-    reasoning_effort: Annotated[Any, offered.NO_EFFORT] = None
-    verbosity: Annotated[Any, offered.MEDIUM] = None
-    web_search_options: Annotated[Any, offered.NO_SEARCH] = None
+    tool_choice: Annotated[Any, offered_values.UNFORCED] = None
+    response_format: Annotated[Any, offered_values.TEXT_ONLY] = None
+    n: Annotated[Any, offered_values.ONE_ANSWER] = None
+    logprobs: Annotated[Any, offered_values.NO_LOGPROBS] = None
+    top_logprobs: Annotated[Any, offered_values.NO_TOP_LOGPROBS] = None
+    logit_bias: Annotated[Any, offered_values.NO_BIAS] = None
+    functions: Annotated[Any, offered_values.NO_FUNCTIONS] = None
+    function_call: Annotated[Any, offered_values.NO_FUNCTION_CALL] = None
+    modalities: Annotated[Any, offered_values.TEXT_MODALITY] = None
+    audio: Annotated[Any, offered_values.NO_SOUND] = None
+    reasoning_effort: Annotated[Any, offered_values.NO_EFFORT] = None
+    verbosity: Annotated[Any, offered_values.MEDIUM] = None
+    web_search_options: Annotated[Any, offered_values.NO_SEARCH] = None
 
     @property
     def includes_usage(self) -> bool:

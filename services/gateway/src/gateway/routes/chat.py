@@ -163,7 +163,7 @@ async def resume_answer(
         # To `useChat` any status but 2xx is an error on every load of its page.
         return Response(status_code=204)
     except (StoreUnavailable, BrokerUnavailable) as error:
-        return services.streams.come_again(error)
+        return services.streams.reconnect_later(error)
     except TooManyStreams:
         return services.streams.response(_nothing, caller=caller)
 

@@ -73,7 +73,7 @@ async def read_model_answer(
         services.store_watch.check()
         run = run if is_head(request.scope) else await services.single_answers.begin(run)
     except (StoreUnavailable, BrokerUnavailable) as error:
-        return services.streams.come_again(error)
+        return services.streams.reconnect_later(error)
     return services.single_answers.streamed(caller, run, TokenMessages(run.id, announced=True), resumes=True)
 
 

@@ -8,7 +8,7 @@ from gateway.access.callers import Caller, CallerOfRequest
 from gateway.access.token_callers import ReadByToken
 from gateway.promptbro.events import AssistEvents
 from gateway.promptbro.material import material, prompt_under_test, report_of
-from gateway.promptbro.saving import SaveBody, result_of, save_agent, save_template
+from gateway.promptbro.saved_texts import SaveBody, result_of, save_agent, save_template
 from gateway.promptbro.steps import AssistBody, assist_settings, check_input
 from gateway.routes.streams import LastEventId
 from gateway.schemas.agents import AgentView

@@ -60,7 +60,7 @@ async def show_status(run_id: str, request: Request, services: ServicesOfApp, ca
     except StoreUnavailable as error:
         # An EventSource gives up for good on 503.
         if streamed:
-            return services.streams.come_again(error)
+            return services.streams.reconnect_later(error)
         raise
     if streamed:
         return await services.streams.status(request, caller, run)

@@ -53,7 +53,7 @@ async def stream_events(
     try:
         run = await find_run(services.store_of(caller.owner), run_id)
     except StoreUnavailable as error:
-        return services.streams.come_again(error)
+        return services.streams.reconnect_later(error)
     return await services.streams.events(request, caller, run)
 
 
@@ -93,7 +93,7 @@ async def follow_conversation_events(
             return await services.streams.events(request, caller, named)
         run, conversation = await find_conversation(store, conversation_id)
     except StoreUnavailable as error:
-        return services.streams.come_again(error)
+        return services.streams.reconnect_later(error)
     return await services.streams.events(request, caller, run, conversation)
 
 
@@ -110,5 +110,5 @@ async def follow_job_status(
     try:
         run = await find_run(services.store_of(caller.owner), job_id)
     except StoreUnavailable as error:
-        return services.streams.come_again(error)
+        return services.streams.reconnect_later(error)
     return await services.streams.status(request, caller, run)

@@ -18,7 +18,7 @@ from gateway.schemas.fields import (
     TierWord,
     Version,
 )
-from gateway.schemas.posted import MESSAGE_ID, Posted, PostedAlone
+from gateway.schemas.posted_messages import MESSAGE_ID, Posted, PostedAlone
 from gateway.schemas.storable import is_text
 from shared.contracts.enums import Tier
 from shared.contracts.model import Contract

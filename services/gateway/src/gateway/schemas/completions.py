@@ -5,20 +5,20 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Shape(BaseModel):
+class CompletionPart(BaseModel):
     """A part of an answer."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class FunctionCalled(Shape):
+class FunctionCalled(CompletionPart):
     """`arguments` is JSON, as the model wrote it."""
 
     name: str
     arguments: str
 
 
-class ToolCalled(Shape):
+class ToolCalled(CompletionPart):
     id: str
     type: Literal["function"]
     function: FunctionCalled
@@ -28,14 +28,14 @@ class ToolCalledInChunk(ToolCalled):
     index: int
 
 
-class CompletionMessage(Shape):
+class CompletionMessage(CompletionPart):
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
     tool_calls: list[ToolCalled] | None = None
 
 
-class CompletionDelta(Shape):
+class CompletionDelta(CompletionPart):
     role: Literal["assistant"] | None = None
     content: str | None = None
     tool_calls: list[ToolCalledInChunk] | None = None
@@ -44,20 +44,20 @@ class CompletionDelta(Shape):
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
-class CompletionChoice(Shape):
+class CompletionChoice(CompletionPart):
     index: int
     message: CompletionMessage
     logprobs: None
     finish_reason: FinishReason
 
 
-class CompletionUsage(Shape):
+class CompletionUsage(CompletionPart):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
 
 
-class Completion(Shape):
+class Completion(CompletionPart):
     """A whole answer; `created` in seconds since 1970."""
 
     id: str
@@ -68,14 +68,14 @@ class Completion(Shape):
     usage: CompletionUsage
 
 
-class ChunkChoice(Shape):
+class ChunkChoice(CompletionPart):
     index: int
     delta: CompletionDelta
     logprobs: None
     finish_reason: FinishReason | None
 
 
-class RefusalShown(Shape):
+class RefusalShown(CompletionPart):
     """What was refused; `param` names the field."""
 
     message: str
@@ -84,13 +84,13 @@ class RefusalShown(Shape):
     param: str | None
 
 
-class Refusal(Shape):
+class Refusal(CompletionPart):
     """Every error of /v1."""
 
     error: RefusalShown
 
 
-class CompletionChunk(Shape):
+class CompletionChunk(CompletionPart):
     """A part of a streamed answer; the last message of the stream is `[DONE]`, that of a failed one is a `Refusal`."""
 
     id: str
@@ -101,13 +101,13 @@ class CompletionChunk(Shape):
     usage: CompletionUsage | None = None
 
 
-class Model(Shape):
+class Model(CompletionPart):
     id: str
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: str
 
 
-class Models(Shape):
+class Models(CompletionPart):
     object: Literal["list"] = "list"
     data: list[Model]

@@ -12,7 +12,7 @@ from gateway.schemas.agents import Stop
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.conditions import exactly_one
 from gateway.schemas.fields import Body, MaxTokens, Name, Prompt, Temperature, TierWord
-from gateway.schemas.posted import Posted
+from gateway.schemas.posted_messages import Posted
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_FOR_A_RECONNECT, answer_settings, check_window
 from shared.contracts.enums import Side

@@ -137,7 +137,7 @@ class SingleAnswers:
                 raise NotFound("answer", sid)
             run = found.run if found.begun or is_head(request.scope) else await self.begin(found.run)
         except (StoreUnavailable, BrokerUnavailable) as error:
-            return self.streams.come_again(error)
+            return self.streams.reconnect_later(error)
         return self.streamed(caller, run, form(run.id, had[1] if had else 0), resumes=True)
 
     def streamed(

@@ -92,7 +92,7 @@ class StatusStream:
     def __init__(
         self,
         hub: Hub,
-        board: StatusCache,
+        statuses: StatusCache,
         settings: StreamSettings,
         store: OwnedStore,
         run: Run,
@@ -102,7 +102,7 @@ class StatusStream:
         done: bool,
     ) -> None:
         self._hub = hub
-        self._board = board
+        self._statuses = statuses
         self._settings = settings
         self._store = store
         self._run_id = run.id
@@ -147,7 +147,7 @@ class StatusStream:
             if change.heard_at > read_at or time.monotonic() >= stream.alarm:
                 # Whoever heard of the same change shares one read of it.
                 read_at = change.heard_at if change.heard_at > read_at else time.monotonic()
-                if await self._tell(stream, await self._board.read(self._store, self._run_id, read_at)):
+                if await self._tell(stream, await self._statuses.read(self._store, self._run_id, read_at)):
                     return
                 stream.alarm = time.monotonic() + period
 

@@ -25,7 +25,7 @@ OWN_PAGES: Final = (b"same-origin", b"none")
 HOSTS_REMEMBERED: Final = 64
 
 
-class Hosts:
+class ServedHosts:
     """The names under which the gateway is served.
 
     The machine's own names, names without a dot, which nobody can register (of a container, of an upstream block),
@@ -56,10 +56,10 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower().rstrip(".")
 
 
-class ForeignPages:
+class CrossSiteGuard:
     """Answers 403 to requests under a name that is not ours, and to what pages of other sites may not do."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, cors: Cors) -> None:
+    def __init__(self, app: ASGIApp, hosts: ServedHosts, cors: Cors) -> None:
         self._app = app
         self._holds = lru_cache(HOSTS_REMEMBERED)(hosts.holds)
         self._cors = cors
@@ -101,6 +101,6 @@ def _is_of(origin: str, host: str | None) -> bool:
     return bool(host) and origin.partition("://")[2].lower() == (host or "").lower()
 
 
-def foreign_pages(app: ASGIApp, settings: GatewaySettings, cors: Cors) -> ForeignPages:
+def cross_site_guard(app: ASGIApp, settings: GatewaySettings, cors: Cors) -> CrossSiteGuard:
     """The app, guarded by what the settings say."""
-    return ForeignPages(app, Hosts(settings.host, settings.allowed_hosts), cors)
+    return CrossSiteGuard(app, ServedHosts(settings.host, settings.allowed_hosts), cors)

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from gateway.http.cors import Cors
-from gateway.http.foreign_pages import Hosts
+from gateway.http.cross_site_guard import ServedHosts
 from support.gateways import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
 
 ACTS = [
@@ -107,7 +107,7 @@ ADDRESSES = ["192.168.1.20:8080", "8.8.8.8", "0.0.0.0:8080", "[2001:db8::1]:8080
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "::1", "localhost", "0.0.0.0", "box.example"])
 def test_a_gateway_has_its_own_names_and_no_other(bind: str) -> None:
-    hosts = Hosts(bind, ["Agents.example"])
+    hosts = ServedHosts(bind, ["Agents.example"])
     assert [host for host in HERE if not hosts.holds(host)] == []
     assert [host for host in ELSEWHERE if hosts.holds(host)] == []
     assert hosts.holds("agents.example:8080")
