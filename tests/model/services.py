@@ -34,7 +34,8 @@ from orchestrator.job_factory import JobFactory
 from orchestrator.runs import RunLooks
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from shared.contracts.enums import Lane
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.enums import FinishReason, Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
 from shared.messaging.direct import TextSink
@@ -112,7 +113,7 @@ class Ledger:
             return [FAILURES[self.outcome]()]
         call.tokens = TokenCount(PROMPT_TOKENS, ANSWER_TOKENS)
         text = self._judgement(prompt) if call.judge else f"message {len(self.calls)} says something of its own"
-        return [Chunk(text=text), Chunk(finish_reason="stop", tokens=call.tokens)]
+        return [Chunk(text=text), Chunk(finish_reason=FinishReason.STOP, tokens=call.tokens)]
 
     def _judgement(self, prompt: Prompt) -> str:
         if self.outcome == "unparsed":
@@ -128,9 +129,9 @@ class Ledger:
 BREAKS = "breaks"
 FAILURES: dict[str, Callable[[], Exception]] = {
     BREAKS: OurFault,
-    "fails": lambda: ProviderFailure("provider_error", "it broke", charged=False),
-    "refuses": lambda: ProviderFailure("provider_error", "never", retryable=False, charged=False),
-    "later": lambda: ProviderFailure("rate_limited", "not now", charged=False, retry_after=timedelta(seconds=30)),
+    "fails": lambda: ProviderFailure(Family.OVERLOADED, "it broke", charged=False),
+    "refuses": lambda: ProviderFailure(Family.BAD_REQUEST, "never", charged=False),
+    "later": lambda: ProviderFailure(Family.RATE_LIMIT, "not now", charged=False, retry_after=timedelta(seconds=30)),
 }
 OUTCOMES = ("good", "good", "complete", "unparsed", *FAILURES)
 

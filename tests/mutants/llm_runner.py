@@ -28,14 +28,14 @@ _CALLING = (
     Mutant(
         "a generation is tried once less than it may be",
         _RETRY_POLICY,
-        old="if not failure.retryable or failures > retries:",
-        new="if not failure.retryable or failures >= retries:",
+        old="if failures > (retries if failure.repeats is None else min(failure.repeats, retries)):",
+        new="if failures >= (retries if failure.repeats is None else min(failure.repeats, retries)):",
         killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "a provider is asked again and again for what it has refused",
         _RETRY_POLICY,
-        old="if not failure.retryable or failures > retries:",
+        old="if failures > (retries if failure.repeats is None else min(failure.repeats, retries)):",
         new="if failures > retries:",
         killed_by=(RETRY_POLICY,),
     ),
@@ -70,8 +70,8 @@ _CALLING = (
     Mutant(
         "a call whose provider counts nothing costs less than it took",
         f"{_RUNNER}/attempt.py",
-        old="TokenCount(-(-self._prompt.length // CHARACTERS_PER_TOKEN), written)",
-        new="TokenCount(0, written)",
+        old="read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)",
+        new="read = 0",
         killed_by=(ATTEMPT,),
     ),
     Mutant(
@@ -108,7 +108,7 @@ _KEYS = (
     Mutant(
         "what a provider says of a refused key is shown",
         f"{_RUNNER}/providers/refusals.py",
-        old="    if status in (401, 403) or word in _KEY_REFUSED:\n",
+        old="    if family is Family.AUTH or STATUS_OF_WORD.get(word) in (401, 403):\n",
         new="    if False:\n",
         killed_by=(f"{REFUSALS}::test_what_a_provider_says_of_a_refused_key_is_not_repeated",),
     ),

@@ -57,6 +57,8 @@ class Outcome:
 TALKS = Outcome("Hi", 1)
 TOOLS = Outcome("", 1)
 FAILS = Outcome("provider_error", 1)
+FAILS_TWICE = Outcome("provider_error", 2)
+"""What is no answer at all is asked for once more only."""
 FAILS_AGAIN = Outcome("provider_error", 3)
 LATE = Outcome("provider_timeout", 3)
 """Each of its calls waits for a time limit."""
@@ -111,14 +113,14 @@ TOOL_CALLS: Answers = {
     "tool id number": (_called("{}", id=7), TOOLS),
     "tool id object": (_called("{}", id={"a": 1}), TOOLS),
     "tool id long": (_called("{}", id="i" * 1_000_000), TOOLS),
-    "tool name number": (_named(7), FAILS_AGAIN),
-    "tool name list": (_named(["x"]), FAILS_AGAIN),
-    "tool name long": (_named("n" * 1_000_000), FAILS_AGAIN),
-    "tool index half": (_called("{}", index=0.5), FAILS_AGAIN),
-    "tool index minus": (_called("{}", index=-1), FAILS_AGAIN),
-    "tool index huge": (_called("{}", index=10**30), FAILS_AGAIN),
+    "tool name number": (_named(7), FAILS_TWICE),
+    "tool name list": (_named(["x"]), FAILS_TWICE),
+    "tool name long": (_named("n" * 1_000_000), FAILS_TWICE),
+    "tool index half": (_called("{}", index=0.5), FAILS_TWICE),
+    "tool index minus": (_called("{}", index=-1), FAILS_TWICE),
+    "tool index huge": (_called("{}", index=10**30), FAILS_TWICE),
     "tool arguments object": (_called({"a": {"b": 1}}), TOOLS),
-    "tool arguments number": (_called(7), FAILS_AGAIN),
+    "tool arguments number": (_called(7), FAILS_TWICE),
     "tool arguments of a megabyte": (_called('{"a":"' + "x" * 1_100_000 + '"}'), FAILS),
     "tool arguments in quotes": (_called('{"a":"' + '\\"' * 120_000 + '"}'), TOOLS),
     "tool arguments in more quotes": (_called('{"a":"' + '\\"' * 130_000 + '"}'), FAILS),
@@ -126,17 +128,17 @@ TOOL_CALLS: Answers = {
         [STREAM, *[tool(index=0, function={"name": "x", "arguments": " " * 9000})] * 200, STOP],
         FAILS,
     ),
-    "tool arguments deep": (_called('{"a":' * 300 + "1" + "}" * 300), FAILS_AGAIN),
-    "tool arguments half a character": (_called('{"a":"\\ud83d"}'), FAILS_AGAIN),
+    "tool arguments deep": (_called('{"a":' * 300 + "1" + "}" * 300), FAILS_TWICE),
+    "tool arguments half a character": (_called('{"a":"\\ud83d"}'), FAILS_TWICE),
     "many tools": ([STREAM, *[tool(index=n, function={"name": "x"}) for n in range(500)], STOP, DONE], FAILS),
 }
 TEXTS: Answers = {
     "text of 17 MB": ([STREAM, *[text(LONG * 100)] * 170, STOP, COUNTED, DONE], FAILS),
-    "text of 17 MB at once": ([STREAM, text(LONG * 17_000), STOP, DONE], FAILS_AGAIN),
+    "text of 17 MB at once": ([STREAM, text(LONG * 17_000), STOP, DONE], FAILS_TWICE),
     "text without an end": (Endless(STREAM, text(LONG * 10)), FAILS),
-    "text number": ([STREAM, text(7), STOP, DONE], FAILS_AGAIN),
-    "text list": ([STREAM, text([{"type": "text", "text": "Hi"}]), STOP, DONE], FAILS_AGAIN),
-    "text none": ([STREAM, STOP, COUNTED, DONE], FAILS_AGAIN),
+    "text number": ([STREAM, text(7), STOP, DONE], FAILS_TWICE),
+    "text list": ([STREAM, text([{"type": "text", "text": "Hi"}]), STOP, DONE], FAILS_TWICE),
+    "text none": ([STREAM, STOP, COUNTED, DONE], FAILS_TWICE),
     "text with NUL": (answer(text("H\0i")), Outcome("H\0i", 1)),
     "a character in halves": (answer(text("\ud83d"), text("\ude00")), Outcome("\U0001f600", 1)),
     "a character in halves, slowly": (
@@ -148,18 +150,18 @@ TEXTS: Answers = {
     "half a character at the end": (answer(text("Hi\ud83d")), Outcome("Hi\ufffd", 1)),
 }
 FRAMES: Answers = {
-    "no JSON": ([STREAM, HI, b"data: {\n\n", STOP, DONE], FAILS_AGAIN),
-    "deep JSON": ([STREAM, HI, b"data: " + b"[" * 200_000 + b"\n\n", STOP], FAILS_AGAIN),
-    "deep list": ([STREAM, b"data: " + b"[" * 5000 + b"]" * 5000 + b"\n\n", STOP], FAILS_AGAIN),
-    "deep object": ([STREAM, b'data: {"choices":' + b'{"a":' * 5000 + b"1" + b"}" * 5001 + b"\n\n"], FAILS_AGAIN),
-    "choices object": ([STREAM, frame({"choices": {"0": 1}}), STOP], FAILS_AGAIN),
-    "choices text": ([STREAM, frame({"choices": "x"}), STOP], FAILS_AGAIN),
-    "delta text": ([STREAM, choice("Hi"), STOP], FAILS_AGAIN),
-    "frame list": ([STREAM, frame([1]), STOP], FAILS_AGAIN),
-    "not UTF-8": ([STREAM, b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n', STOP], FAILS_AGAIN),
-    "a line without an end": (Endless(STREAM, b"data: " + b"x" * 60_000), FAILS_AGAIN),
-    "an event without an end": (Endless(STREAM, b"data: x\n" * 1000), FAILS_AGAIN),
-    "an event of empty lines": (Endless(STREAM, b"data:\n" * 10_000), FAILS_AGAIN),
+    "no JSON": ([STREAM, HI, b"data: {\n\n", STOP, DONE], FAILS_TWICE),
+    "deep JSON": ([STREAM, HI, b"data: " + b"[" * 200_000 + b"\n\n", STOP], FAILS_TWICE),
+    "deep list": ([STREAM, b"data: " + b"[" * 5000 + b"]" * 5000 + b"\n\n", STOP], FAILS_TWICE),
+    "deep object": ([STREAM, b'data: {"choices":' + b'{"a":' * 5000 + b"1" + b"}" * 5001 + b"\n\n"], FAILS_TWICE),
+    "choices object": ([STREAM, frame({"choices": {"0": 1}}), STOP], FAILS_TWICE),
+    "choices text": ([STREAM, frame({"choices": "x"}), STOP], FAILS_TWICE),
+    "delta text": ([STREAM, choice("Hi"), STOP], FAILS_TWICE),
+    "frame list": ([STREAM, frame([1]), STOP], FAILS_TWICE),
+    "not UTF-8": ([STREAM, b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n', STOP], FAILS_TWICE),
+    "a line without an end": (Endless(STREAM, b"data: " + b"x" * 60_000), FAILS_TWICE),
+    "an event without an end": (Endless(STREAM, b"data: x\n" * 1000), FAILS_TWICE),
+    "an event of empty lines": (Endless(STREAM, b"data:\n" * 10_000), FAILS_TWICE),
     "comments without an end": (Endless(STREAM, b": x\n\n" * 100), LATE),
     "nothing": ([STREAM, STAY], LATE),
     "no reason": ([STREAM, HI], FAILS_AGAIN),

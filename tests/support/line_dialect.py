@@ -19,8 +19,9 @@ import orjson
 
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure
-from llm_runner.providers.received import finish_reason, parsed, token_count, tool_call
+from llm_runner.providers.received import finished, parsed, token_count, tool_call
 from llm_runner.providers.refusals import refusal
+from llm_runner.providers.target import Quirks, Target
 
 LONGEST_LINE = 1024 * 1024
 
@@ -28,17 +29,20 @@ LONGEST_LINE = 1024 * 1024
 class LineDialect:
     """Fills the port."""
 
-    def path(self, model: str) -> str:
-        return f"/lines/{model}"
+    def path(self, target: Target) -> str:
+        return f"/lines/{target.model}"
 
     def headers(self, key: str | None) -> dict[str, str]:
         return {"Content-Type": "text/plain"} | ({"X-Line-Key": key} if key else {})
 
-    def body(self, model: str, prompt: Prompt) -> bytes:
+    def body(self, target: Target, prompt: Prompt) -> bytes:
         return b"".join(b"%s %s\n" % (word.encode(), orjson.dumps(value)) for word, value in _lines(prompt))
 
-    def decoder(self, provider: str) -> "LineDecoder":
-        return LineDecoder(provider)
+    def quirks(self, target: Target) -> Quirks:
+        return Quirks()
+
+    def decoder(self, target: Target) -> "LineDecoder":
+        return LineDecoder(target.provider)
 
     def refusal(self, provider: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
         wait = headers.get("X-Line-Wait")
@@ -96,7 +100,8 @@ class LineDecoder:
                 return Chunk(tool_calls=(tool_call(0, index, identity, name, arguments),))
             case b"done", [reason, tokens]:
                 self.ended = True
-                return Chunk("", finish_reason(reason), token_count(self._prompt_tokens, tokens))
+                ended, raw = finished(reason) or (None, None)
+                return Chunk("", ended, token_count(self._prompt_tokens, tokens), raw_finish_reason=raw)
             case b"oops", [int(status), str(sentence)]:
                 raise refusal(self._provider, status, sentence, "")
         raise Malformed("a line that says nothing")

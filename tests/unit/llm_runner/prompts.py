@@ -1,6 +1,13 @@
 """Prompts for tests that ask a provider for something, whatever it is."""
 
 from llm_runner.providers.prompt import Prompt, Role, Sampling, Turn
+from llm_runner.providers.target import Quirks, Target
+from shared.routing import ModelEntry
+
+
+def target(model: str = "demo-fast", quirks: Quirks | None = None) -> Target:
+    """A model of a provider that is called nowhere."""
+    return Target("demo", "http://provider/v1", model, ModelEntry(), quirks or Quirks())
 
 
 def plain_prompt(text: str = "Hi") -> Prompt:

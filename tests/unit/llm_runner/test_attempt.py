@@ -7,7 +7,8 @@ from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.deltas import DeltaPublisher
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
-from shared.contracts.enums import Purpose
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.enums import FinishReason, Purpose
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from support.builders import run
@@ -15,8 +16,8 @@ from unit.llm_runner.fakes import FakeClient, ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
 PROMPT = plain_prompt("x" * 40)
-CUT = ProviderFailure("provider_error", "cut")
-HELLO = [Chunk("Hel"), Chunk("lo"), Chunk("", "stop")]
+CUT = ProviderFailure(Family.CUT, "cut")
+HELLO = [Chunk("Hel"), Chunk("lo"), Chunk("", FinishReason.STOP)]
 
 
 async def _attempt(*script: Chunk | Exception) -> Attempt:
@@ -41,7 +42,7 @@ async def test_an_answer_that_was_whole_survives_what_follows_it() -> None:
     assert (await _attempt(*HELLO, CUT)).text == "Hello"
 
 
-@pytest.mark.parametrize("script", [[Chunk("Hel"), CUT], [CUT], [Chunk("", "stop")]])
+@pytest.mark.parametrize("script", [[Chunk("Hel"), CUT], [CUT], [Chunk("", FinishReason.STOP)]])
 async def test_a_broken_or_empty_answer_is_a_failure(script: list[Chunk | Exception]) -> None:
     with pytest.raises(ProviderFailure):
         await _attempt(*script)

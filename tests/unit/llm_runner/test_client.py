@@ -10,6 +10,7 @@ from llm_runner.providers.client import HttpProvider
 from llm_runner.providers.dialects.openai_chat import OpenAIChat
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
 from llm_runner.providers.read_ticker import ReadTicker
+from shared.contracts.enums import FinishReason
 from shared.routing import ModelEntry, ProviderEntry
 from unit.llm_runner.prompts import plain_prompt
 
@@ -21,6 +22,7 @@ DONE = b"data: [DONE]\n\n"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 ENDLESS = STREAM.replace(b"close", b"keep-alive").replace(b"\r\n\r\n", b"\r\nContent-Length: 99999\r\n\r\n")
 KEY = "sk-planted"
+ENDED = Chunk("", FinishReason.STOP, raw_finish_reason="stop")
 
 
 class Server:
@@ -76,7 +78,11 @@ async def _chunks(provider: HttpProvider) -> list[Chunk]:
 
 async def test_a_stream_is_read_and_the_call_named_for_its_attempt() -> None:
     async with calling(lambda _: STREAM + TEXT + STOP + USAGE + DONE) as (provider, server):
-        assert await _chunks(provider) == [Chunk("Hi"), Chunk("", "stop"), Chunk(tokens=TokenCount(3, 1))]
+        assert await _chunks(provider) == [
+            Chunk("Hi"),
+            ENDED,
+            Chunk(tokens=TokenCount(3, 1)),
+        ]
         head = server.heads[0].decode().lower()
     assert head.startswith("post /v1/chat/completions ")
     assert "x-client-request-id: attempt-1" in head
@@ -86,7 +92,7 @@ async def test_a_stream_is_read_and_the_call_named_for_its_attempt() -> None:
 @pytest.mark.parametrize("ending", [STOP, STOP + USAGE, STOP + DONE])
 async def test_a_stream_may_lack_its_usage_or_its_done(ending: bytes) -> None:
     async with calling(lambda _: STREAM + b": PROCESSING\n\n" + TEXT + ending) as (provider, _):
-        assert (await _chunks(provider))[:2] == [Chunk("Hi"), Chunk("", "stop")]
+        assert (await _chunks(provider))[:2] == [Chunk("Hi"), ENDED]
 
 
 async def test_a_server_that_does_not_close_after_its_answer_is_not_waited_for() -> None:
@@ -164,5 +170,8 @@ async def test_text_is_read_at_once_when_it_begins_and_ends_and_in_intervals_bet
         for piece in (TEXT, TEXT, TEXT + STOP, DONE, None):
             await pieces.next.put(piece)
         await reading
-        assert [chunks.get_nowait() for _ in range(chunks.qsize())] == [Chunk("HiHiHi"), Chunk("", "stop")]
+        assert [chunks.get_nowait() for _ in range(chunks.qsize())] == [
+            Chunk("HiHiHi"),
+            ENDED,
+        ]
         await provider.close()

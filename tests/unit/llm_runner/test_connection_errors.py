@@ -19,7 +19,7 @@ REQUEST = aiohttp.RequestInfo(URL("https://provider"), "POST", CIMultiDictProxy(
         (aiohttp.ClientConnectorDNSError(KEY, OSError("unknown")), "provider_error", False, True),
         (aiohttp.ClientConnectorCertificateError(KEY, ValueError("expired")), "provider_error", False, True),
         (aiohttp.ClientConnectorSSLError(KEY, OSError("handshake")), "provider_error", False, True),
-        (aiohttp.ConnectionTimeoutError("connecting"), "provider_error", False, True),
+        (aiohttp.ConnectionTimeoutError("connecting"), "provider_timeout", False, True),
         (aiohttp.InvalidURL("nowhere"), "provider_error", False, False),
         (aiohttp.NonHttpUrlClientError("ftp://provider"), "provider_error", False, False),
         (aiohttp.SocketTimeoutError("reading"), "provider_timeout", True, True),

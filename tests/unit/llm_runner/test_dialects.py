@@ -17,10 +17,11 @@ from llm_runner.providers.dialects import DIALECTS, UnknownDialect, dialect_of
 from llm_runner.providers.prompt import Prompt, Tool
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount, ToolCallDelta
 from llm_runner.providers.read_ticker import ReadTicker
+from shared.contracts.enums import FinishReason
 from shared.logs import Logger
 from shared.routing import ModelEntry, ProviderEntry, Registry
 from support.line_dialect import LONGEST_LINE, LineDialect
-from unit.llm_runner.prompts import plain_prompt
+from unit.llm_runner.prompts import plain_prompt, target
 
 LOG: Logger = structlog.get_logger("test")
 KEY = "key-of-lines-0123456789"
@@ -35,7 +36,7 @@ CHUNKS = [
     Chunk("y."),
     Chunk(tool_calls=(ToolCallDelta(0, "a", "weather", "{"),)),
     Chunk(tool_calls=(ToolCallDelta(0, arguments="}"),)),
-    Chunk("", "stop", TokenCount(12, 3)),
+    Chunk("", FinishReason.STOP, TokenCount(12, 3), raw_finish_reason="stop"),
 ]
 
 
@@ -133,6 +134,6 @@ def cuts() -> Iterator[list[bytes]]:
 
 def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
     for pieces in cuts():
-        decoder = LineDialect().decoder("ours")
+        decoder = LineDialect().decoder(target())
         fed = itertools.chain.from_iterable(decoder.feed(piece) for piece in pieces)
         assert [*fed, *decoder.end()] == CHUNKS

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -14,6 +15,9 @@ from llm_runner.providers.provider import (
     TokenCount,
     ToolCallDelta,
 )
+from shared.contracts.enums import FinishReason
+
+ENDED = Chunk("", FinishReason.STOP, raw_finish_reason="stop")
 
 
 def _decoded(events: Iterable[bytes]) -> list[Chunk]:
@@ -28,8 +32,11 @@ def _decoded(events: Iterable[bytes]) -> list[Chunk]:
         (b'{"choices":[{"delta":{"role":"assistant"}}]}', Chunk()),
         (b'{"choices":[{"delta":{"content":"a"},"finish_reason":null}]}', Chunk("a")),
         (b'{"choices":[{"delta":{"refusal":"no"}}]}', Chunk("no")),
-        (b'{"choices":[{"delta":{},"finish_reason":"stop"}]}', Chunk("", "stop")),
-        (b'{"choices":[{"delta":null,"finish_reason":"stop"}]}', Chunk("", "stop")),
+        (b'{"choices":[{"delta":{},"finish_reason":"stop"}]}', ENDED),
+        (
+            b'{"choices":[{"delta":null,"finish_reason":"stop"}]}',
+            ENDED,
+        ),
         (b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}', Chunk("", None, TokenCount(3, 2))),
         (b'{"choices":[],"usage":null}', Chunk()),
         (b'{"choices":[{"delta":{"content":null,"tool_calls":null}}]}', Chunk()),
@@ -42,7 +49,11 @@ def test_a_chunk_is_read(event: bytes, chunk: Chunk) -> None:
 def test_texts_that_follow_each_other_are_one() -> None:
     texts = [b'{"choices":[{"delta":{"content":"%s"}}]}' % text for text in (b"a", b"b", b"c")]
     stop = b'{"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}'
-    assert _decoded([*texts, stop, texts[0]]) == [Chunk("abc"), Chunk("!", "stop"), Chunk("a")]
+    assert _decoded([*texts, stop, texts[0]]) == [
+        Chunk("abc"),
+        replace(ENDED, text="!"),
+        Chunk("a"),
+    ]
     assert _decoded([]) == []
 
 
@@ -102,26 +113,36 @@ ODD_PROMPTS: list[object] = [None, "12", 1.5, 1e30, -5, True, [], {}, 10**30]
 ODD_COMPLETIONS: list[object] = [None, "12", 2.0, -1, False, 10**9]
 
 
+def _known(counts: object) -> TokenCount | None:
+    """The sound one of two counts."""
+    if not isinstance(counts, dict):
+        return None
+    read, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
+    known = TokenCount(read if read == 3 else None, written if type(written) is int and written == 1 else None)
+    return known if known != TokenCount() else None
+
+
 @pytest.mark.parametrize(
     "counts",
     [None, 7, "12", [], [3, 1], {}, {"prompt_tokens": 3}, {"completion_tokens": 1},
      *({"prompt_tokens": odd, "completion_tokens": 1} for odd in ODD_PROMPTS),
      *({"prompt_tokens": 3, "completion_tokens": odd} for odd in ODD_COMPLETIONS)],
 )  # fmt: skip
-def test_counts_that_are_none_are_as_if_nothing_was_said(counts: object) -> None:
+def test_a_count_that_is_none_is_as_if_it_was_not_said(counts: object) -> None:
     event = orjson.dumps({"choices": []})[:-1] + b',"usage":' + json.dumps(counts).encode() + b"}"
-    assert _decoded([event]) == [Chunk()]
+    assert _decoded([event]) == [Chunk(tokens=_known(counts))]
 
 
 @pytest.mark.parametrize(
     ("said", "read"),
     [("stop", "stop"), ("", None), (None, None), (False, None), (0, None), (7, "other"), (True, "other"),
-     ({"a": 1}, "other"), (["stop"], "other"), ("x" * 3_000_000, "other"), ("a\nb", "other"), ("stopped", "stop")],
+     ({"a": 1}, "other"), (["stop"], "other"), ("x" * 3_000_000, "other"), ("a\nb", "other"), ("stopped", "stopped")],
     ids=lambda value: repr(value)[:20],
 )  # fmt: skip
 def test_how_an_answer_ended_is_a_short_word_whatever_is_said(said: object, read: str | None) -> None:
     event = orjson.dumps({"choices": [{"delta": {"content": "a"}, "finish_reason": said}]})
-    assert _decoded([event]) == [Chunk("a", read)]
+    reason = FinishReason(read) if read == "stop" else FinishReason.UNKNOWN
+    assert _decoded([event]) == [Chunk("a", reason if read else None, raw_finish_reason=read)]
 
 
 def test_an_answer_that_ended_by_an_error_is_none() -> None:
@@ -146,8 +167,8 @@ def test_an_id_that_is_none_is_as_if_there_was_none(odd: object) -> None:
         lambda: ToolCallDelta(0, 7),  # type: ignore[arg-type]
         lambda: ToolCallDelta(0, "a", "x", {}),  # type: ignore[arg-type]
         lambda: Chunk(None),  # type: ignore[arg-type]
-        lambda: Chunk("", 7),  # type: ignore[arg-type]
-        lambda: Chunk("", "x" * 65),
+        lambda: Chunk(reasoning=7),  # type: ignore[arg-type]
+        lambda: Chunk("", FinishReason.STOP, raw_finish_reason="x" * 65),
     ],
 )
 def test_the_ports_types_cannot_be_made_of_anything_else(make: Callable[[], object]) -> None:

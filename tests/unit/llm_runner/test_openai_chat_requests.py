@@ -26,7 +26,7 @@ from llm_runner.providers.prompt import (
     Turn,
 )
 from shared.contracts.transcript import ToolCall, ToolResult
-from unit.llm_runner.prompts import plain_prompt
+from unit.llm_runner.prompts import plain_prompt, target
 
 PROMPT = plain_prompt()
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -40,7 +40,7 @@ ROME = {"id": "call-1", "type": "function", "function": {"name": "weather", "arg
 
 
 def _sent(prompt: Prompt) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(request_body("m", prompt))
+    body: dict[str, Any] = orjson.loads(request_body(target("m"), prompt))
     return body
 
 

@@ -17,6 +17,7 @@ from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.work import GenerationRequested
 from support.builders import AGENT, JUDGE, message, scenario
+from unit.llm_runner.prompts import target
 
 RECORDED = (Path(__file__).parent / "request_bodies.jsonl").read_bytes().splitlines()
 PLAIN_TOOL = {"name": "weather", "description": "Now.", "inputSchema": {"type": "object"}}
@@ -88,4 +89,4 @@ CASES: dict[str, JobContext] = {
 def test_a_body_is_sent_as_it_always_was(case: JobContext, recorded: bytes) -> None:
     job, settings, messages, memory = case
     prompt = build_prompt(job, settings, messages, 7, memory, 8_000)
-    assert DIALECTS["openai"].body(job.model, prompt) == recorded
+    assert DIALECTS["openai"].body(target(job.model), prompt) == recorded

@@ -7,9 +7,10 @@ import pytest
 from llm_runner.providers.provider import ProviderFailure
 from llm_runner.retry_policy import LONGEST_RETRY_AFTER, GiveUp, Retry, after_failure
 from llm_runner.settings import CallSettings, RetrySettings
+from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.enums import Purpose, Tier
 
-PASSING = ProviderFailure("provider_error", "busy")
+PASSING = ProviderFailure(Family.OVERLOADED, "busy")
 
 
 @pytest.mark.parametrize(("tier", "attempts"), [(Tier.FAST, 3), (Tier.STANDARD, 3), (Tier.PREMIUM, 2)])
@@ -20,7 +21,7 @@ def test_each_tier_has_its_number_of_attempts(tier: Tier, attempts: int) -> None
 
 
 def test_what_will_not_pass_is_not_tried_again() -> None:
-    assert after_failure(ProviderFailure("provider_error", "no", retryable=False), 1, 5, 0.5) == GiveUp()
+    assert after_failure(ProviderFailure(Family.BAD_REQUEST, "no"), 1, 5, 0.5) == GiveUp()
 
 
 def test_the_back_off_doubles_up_to_its_bound() -> None:
@@ -32,7 +33,7 @@ def test_the_back_off_doubles_up_to_its_bound() -> None:
 
 def test_what_the_provider_asks_for_is_granted_within_reason() -> None:
     for asked, granted in ((timedelta(seconds=30), timedelta(seconds=30)), (timedelta(days=2), LONGEST_RETRY_AFTER)):
-        failure = ProviderFailure("provider_error", "later", retry_after=asked)
+        failure = ProviderFailure(Family.RATE_LIMIT, "later", retry_after=asked)
         assert after_failure(failure, 1, 2, 0.5) == Retry(granted)
 
 

@@ -6,12 +6,13 @@ from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, CallLimits
 from llm_runner.providers.provider import Chunk, ProviderFailure, ToolCallDelta
 from llm_runner.tool_calls import MOST_CHARACTERS, MOST_TOOL_CALLS, ToolCallReader
+from shared.contracts.enums import FinishReason
 from shared.contracts.transcript import ToolCall
 from unit.llm_runner.fakes import ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
 PROMPT = plain_prompt("hello")
-END = Chunk("", "tool_calls")
+END = Chunk("", FinishReason.TOOL_CALLS)
 
 
 def pieces(*deltas: ToolCallDelta) -> Chunk:
@@ -43,7 +44,7 @@ async def test_an_answer_of_tool_calls_alone_is_an_answer() -> None:
 
 async def test_arguments_that_are_cut_off_are_a_failure_that_is_tried_again() -> None:
     with pytest.raises(ProviderFailure) as failed:
-        await attempted(pieces(ToolCallDelta(0, "one", "weather", '{"city"')), Chunk("", "length"))
+        await attempted(pieces(ToolCallDelta(0, "one", "weather", '{"city"')), Chunk("", FinishReason.LENGTH))
     assert failed.value.retryable
 
 

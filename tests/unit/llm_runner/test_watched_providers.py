@@ -7,6 +7,7 @@ import pytest
 from llm_runner.providers.dialects.openai_chat.errors import error_frame, refused
 from llm_runner.providers.provider import Chunk, ProviderFailure
 from llm_runner.providers.watched_provider import DOWN_AFTER, WatchedProvider
+from shared.contracts.enums import FinishReason
 from unit.llm_runner.fakes import ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
@@ -19,7 +20,7 @@ async def _after(*outcomes: Exception | None) -> str:
     script: list[Chunk | Exception] = []
     watched = WatchedProvider(ScriptedProvider(script))
     for outcome in outcomes:
-        script[:] = [Chunk("Hi"), outcome or Chunk("", "stop")]
+        script[:] = [Chunk("Hi"), outcome or Chunk("", FinishReason.STOP)]
         with suppress(ProviderFailure):
             await watched.stream("demo-fast", PROMPT, "a", lambda _: None)
     return str(watched.health(0)["status"])

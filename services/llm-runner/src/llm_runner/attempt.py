@@ -5,15 +5,17 @@ import time
 from llm_runner.call_deadline import CallDeadline
 from llm_runner.deltas import AttemptDeltas
 from llm_runner.providers.prompt import Prompt
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Provider, ProviderFailure, TokenCount
+from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TokenCount
 from llm_runner.tool_calls import ToolCallReader
-from shared.contracts.enums import Tier
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.enums import FinishReason, Tier
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import ToolCall, Usage
 from shared.routing import ModelEntry
 from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
 
-TOOL_CALLS = "tool-calls"
+WITHHELD = (FinishReason.CONTENT_FILTER, FinishReason.REFUSAL)
+"""Ends after which an answer without a word was none of the model's choice."""
 
 
 class Attempt:
@@ -24,15 +26,18 @@ class Attempt:
         self.number = number
         self.provider = provider.name
         self.model = model
-        self.finish_reason: str | None = None
+        self.finish_reason: FinishReason | None = None
+        self.raw_finish_reason: str | None = None
+        self.thoughts: tuple[str, ...] = ()
         self.tool_calls: tuple[ToolCall, ...] = ()
         self.folded_to = prompt.folded_to
         self._source = provider
         self._entry: ModelEntry = provider.entry.models[model]
         self._prompt = prompt
         self._texts: list[str] = []
+        self._reasoning: list[str] = []
         self._tools = ToolCallReader(self.id)
-        self._tokens: TokenCount | None = None
+        self._tokens = TokenCount()
         self._began = 0.0
         self._first_text: float | None = None
         self._ended = 0.0
@@ -45,6 +50,11 @@ class Attempt:
         return self._texts[0] if self._texts else ""
 
     @property
+    def reasoning(self) -> str | None:
+        """What the model thought: no part of its answer."""
+        return "".join(self._reasoning) or None
+
+    @property
     def answer(self) -> str:
         """All that was paid for, for people who look for a fault: the text, and the tools that were asked for."""
         return "\n".join(part for part in (self.text, self._tools.described) if part)
@@ -55,17 +65,21 @@ class Attempt:
 
     @property
     def estimated(self) -> bool:
-        """Whether the provider has not said what the call took."""
-        return self._tokens is None
+        """Whether the provider has not said all of what the call took."""
+        return self._tokens.prompt is None or self._tokens.completion is None
 
     @property
     def usage(self) -> Usage:
         """What the call took as the provider counted it, else estimated at four characters a token."""
         if not self._began:
             return Usage()
-        written = text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
-        counted = self._tokens or TokenCount(-(-self._prompt.length // CHARACTERS_PER_TOKEN), written)
-        return self._entry.usage(counted.prompt, counted.completion)
+        read, written = self._tokens.prompt, self._tokens.completion
+        if read is None:
+            read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)
+        if written is None:
+            thought = text_tokens(self.reasoning or "")
+            written = thought + text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
+        return self._entry.usage(read, written)
 
     @property
     def latency_ms(self) -> float:
@@ -90,20 +104,34 @@ class Attempt:
             self._ended = time.monotonic()
         self.tool_calls = self._tools.calls(self.provider)
         if self.tool_calls:
-            self.finish_reason = TOOL_CALLS
+            self.finish_reason = FinishReason.TOOL_CALLS
         elif not self._texts:
-            raise ProviderFailure(PROVIDER_ERROR, f"{self.provider} gave an empty answer ({self.finish_reason})")
+            family = Family.CONTENT_POLICY if self.finish_reason in WITHHELD else Family.EMPTY
+            raise ProviderFailure(family, f"{self.provider} gave an empty answer ({self.raw_finish_reason})")
+        elif self.finish_reason is FinishReason.TOOL_CALLS:
+            # It said so, and asked for none.
+            self.finish_reason = FinishReason.STOP
 
     async def _read(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
         def take(chunk: Chunk) -> None:
-            self._tokens = chunk.tokens or self._tokens
-            self.finish_reason = chunk.finish_reason or self.finish_reason
+            if not chunk.is_text:
+                self._note(chunk)
             if chunk.text or chunk.tool_calls:
                 deadline.text_came()
                 self._first_text = self._first_text or time.monotonic()
                 self._keep(chunk, deltas)
 
         await self._source.stream(self.model, self._prompt, self.id, take)
+
+    def _note(self, chunk: Chunk) -> None:
+        """All that is neither text nor a tool call. The first word for the end stands."""
+        if chunk.tokens:
+            self._tokens = self._tokens.updated(chunk.tokens)
+        if chunk.finish_reason and self.finish_reason is None:
+            self.finish_reason, self.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
+        if chunk.reasoning:
+            self._reasoning.append(chunk.reasoning)
+        self.thoughts += chunk.thoughts
 
     def _keep(self, chunk: Chunk, deltas: AttemptDeltas | None) -> None:
         for piece in chunk.tool_calls:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 
-from llm_runner.providers.provider import PROVIDER_TIMEOUT, ProviderFailure
+from llm_runner.providers.provider import ProviderFailure
+from shared.contracts.enums import FailureFamily as Family
 from shared.errors import AgentWarsError
 
 
@@ -88,7 +89,7 @@ class CallDeadline:
         except TimeoutError as late:
             if self._why is not None:
                 raise Interrupted(self._why) from late
-            raise ProviderFailure(PROVIDER_TIMEOUT, f"{self._provider}: {self._phase}") from late
+            raise ProviderFailure(Family.TIMEOUT, f"{self._provider}: {self._phase}") from late
 
     @property
     def _phase(self) -> str:

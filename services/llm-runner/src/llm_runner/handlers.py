@@ -15,7 +15,8 @@ from llm_runner.facts import job_facts
 from llm_runner.job_context import JobContext
 from llm_runner.leased_jobs import LeasedJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
-from llm_runner.providers.provider import INVALID_MODEL, PROVIDER_ERROR, Provider, ProviderFailure
+from llm_runner.providers.families import INVALID_MODEL, PROVIDER_ERROR
+from llm_runner.providers.provider import Provider, ProviderFailure
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing

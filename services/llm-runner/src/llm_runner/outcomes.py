@@ -10,7 +10,8 @@ from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, FAILED, LOST
 from llm_runner.call_deadline import Interruption
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.job_context import JobContext
-from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure
+from llm_runner.providers.families import PROVIDER_ERROR
+from llm_runner.providers.provider import ProviderFailure
 from llm_runner.providers.redaction import Redaction
 from llm_runner.purposes import judge
 from llm_runner.results import (
@@ -129,7 +130,7 @@ class Outcomes:
         await self._announcer.discarded(job, attempt, failure.code, follows.word)
         match follows:
             case GiveUp():
-                await self.given_up(context, Failure(code=failure.code, message=str(failure)))
+                await self.given_up(context, _final(failure))
             case Retry(delay):
                 await self._try_again(context, attempt, failure, delay)
 
@@ -235,6 +236,16 @@ class Outcomes:
         ack = await self._publisher.scheduled(again, now() + delay, f"{job.key}:later:{attempt.id}")
         if ack.duplicate:
             raise NotScheduled(job.key)
+
+
+def _final(failure: ProviderFailure) -> Failure:
+    wait = failure.retry_after
+    return Failure(
+        code=failure.code,
+        message=str(failure),
+        family=failure.family,
+        retry_after=wait.total_seconds() if wait is not None else None,
+    )
 
 
 def _own_failure(job: GenerationRequested, attempt: Attempt | None, error: Exception) -> Failure:

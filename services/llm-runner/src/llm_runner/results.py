@@ -94,6 +94,9 @@ def message_entry(
         latency_ms=attempt.latency_ms,
         ttft_ms=attempt.ttft_ms,
         finish_reason=finish_reason,
+        raw_finish_reason=attempt.raw_finish_reason,
+        reasoning=attempt.reasoning,
+        thoughts=attempt.thoughts,
         finding=finding_of(attempt.text, before) if looks_for_findings else None,
         tool_calls=attempt.tool_calls,
         folded_to=attempt.folded_to,
@@ -124,6 +127,7 @@ def generation_of(
         latency_ms=attempt.latency_ms,
         ttft_ms=attempt.ttft_ms,
         finish_reason=attempt.finish_reason,
+        raw_finish_reason=attempt.raw_finish_reason,
     )
 
 

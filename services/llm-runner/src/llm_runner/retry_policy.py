@@ -41,11 +41,12 @@ class GiveUp:
 def after_failure(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> Retry | GiveUp:
     """What follows; its `word` is what `attempt.discarded` says of it.
 
-    `failures` counts the failed attempts at this route, this one included. What the provider asks for is granted, up to
+    `failures` counts the failed attempts at this route, this one included; its family says how often it is asked again
+    at most. What the provider asks for is granted, up to
     ten minutes; else the back-off doubles from `first_backoff` seconds up to eight, less up to a quarter, so that many
     calls that failed together do not come back together.
     """
-    if not failure.retryable or failures > retries:
+    if failures > (retries if failure.repeats is None else min(failure.repeats, retries)):
         return GiveUp()
     if failure.retry_after is not None:
         return Retry(min(failure.retry_after, LONGEST_RETRY_AFTER))

@@ -2,8 +2,9 @@
 
 import orjson
 
-from llm_runner.providers.provider import PROVIDER_ERROR, ProviderFailure, ToolCallDelta
+from llm_runner.providers.provider import ProviderFailure, ToolCallDelta
 from shared.contracts.bounds import LARGEST_DEPTH, depth, json_bytes
+from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.transcript import ToolCall
 
 MOST_TOOL_CALLS = 128
@@ -17,6 +18,7 @@ class _Call:
         self.id = identity
         self.name = name
         self.arguments: list[str] = []
+        self.beside: str | None = None
 
 
 class TooMuch(ProviderFailure):
@@ -24,7 +26,7 @@ class TooMuch(ProviderFailure):
 
     def __init__(self) -> None:
         message = "the model asked for more tools than can be kept"
-        super().__init__(PROVIDER_ERROR, message, retryable=False, of_request=True)
+        super().__init__(Family.BAD_REQUEST, message)
 
 
 class ToolCallReader:
@@ -49,6 +51,7 @@ class ToolCallReader:
         elif piece.name and not call.name:
             call.name = piece.name
         call.arguments.append(piece.arguments)
+        call.beside = piece.beside or call.beside
         self.length += len(piece.arguments) + len(piece.name or "")
         if len(self._calls) > MOST_TOOL_CALLS or self.length > MOST_CHARACTERS:
             raise TooMuch
@@ -60,8 +63,8 @@ class ToolCallReader:
             arguments = "".join(call.arguments).strip() or "{}"
             if not call.name or not _is_object(arguments):
                 message = f"{provider} asked for the tool {call.name!r} with arguments that are no JSON object"
-                raise ProviderFailure(PROVIDER_ERROR, message)
-            found.append(ToolCall(id=call.id, name=call.name, input=arguments))
+                raise ProviderFailure(Family.PROTOCOL, message)
+            found.append(ToolCall(id=call.id, name=call.name, input=arguments, beside=call.beside))
         if self.length and json_bytes([call.model_dump() for call in found]) > MOST_BYTES:
             raise TooMuch
         return tuple(found)

@@ -134,3 +134,35 @@ class FailureTag(StrEnum):
     GAVE_UP = "gave_up"
     TONE = "tone"
     OTHER = "other"
+
+
+class FinishReason(StrEnum):
+    """How an answer ended, whatever its provider calls it; `stopped` and `error` are ours alone."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool-calls"
+    CONTENT_FILTER = "content-filter"
+    REFUSAL = "refusal"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    ERROR = "error"
+
+
+class FailureFamily(StrEnum):
+    """What kind of fault ended a call; what follows is decided by it alone."""
+
+    AUTH = "auth"
+    BILLING = "billing"
+    RATE_LIMIT = "rate_limit"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CUT = "cut"
+    PROTOCOL = "protocol"
+    EMPTY = "empty"
+    CONTEXT_LENGTH = "context_length"
+    CONTENT_POLICY = "content_policy"
+    UNSUPPORTED_PARAMETER = "unsupported_parameter"
+    MODEL_NOT_FOUND = "model_not_found"
+    BAD_REQUEST = "bad_request"

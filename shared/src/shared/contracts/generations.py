@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from shared.contracts.enums import Purpose
 from shared.contracts.judgement import Judgement
 from shared.contracts.model import Contract
@@ -34,6 +36,7 @@ class Generation(Contract):
     latency_ms: float | None = None
     ttft_ms: float | None = None
     finish_reason: str | None = None
+    raw_finish_reason: str | None = Field(default=None, exclude_if=lambda word: word is None)
 
 
 class UsageRow(Contract):

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from shared.contracts.bounds import json_bytes
-from shared.contracts.enums import EndedReason, EntryKind, Side
+from shared.contracts.enums import EndedReason, EntryKind, FailureFamily, Side
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
 from shared.contracts.model import Contract, Sentence, Word
@@ -20,11 +20,20 @@ BESIDE_EVENT_LIMIT = 256 * 1024
 """Bytes of JSON that what stands beside the text may have together, to stand in its message's event."""
 
 
+def _absent(value: object) -> bool:
+    return not value
+
+
 class Failure(Contract):
-    """Why something failed for good: a code of the contract and a sentence a person can act on."""
+    """Why something failed for good: a code of the contract and a sentence a person can act on.
+
+    Of a provider's fault the `family` says what kind it was, and `retry_after` after how many seconds it may pass.
+    """
 
     code: Word
     message: Sentence
+    family: FailureFamily | None = Field(default=None, exclude_if=_absent)
+    retry_after: float | None = Field(default=None, exclude_if=_absent)
 
 
 class Usage(Contract):
@@ -59,11 +68,15 @@ class UsageView(Contract):
 
 
 class ToolCall(Contract):
-    """A tool the model asks for; `input` is the JSON object of its arguments, as text."""
+    """A tool the model asks for; `input` is the JSON object of its arguments, as text.
+
+    `beside` is the JSON object of what else its provider wrote into the call, and wants to see again.
+    """
 
     id: str
     name: str
     input: str
+    beside: str | None = Field(default=None, exclude_if=_absent)
 
 
 class ToolResult(Contract):
@@ -74,10 +87,6 @@ class ToolResult(Contract):
     is_error: bool = False
 
 
-def _absent(value: object) -> bool:
-    return not value
-
-
 class Entry(Contract):
     """One line of a transcript: `(conversation_id, seq)` is unique, seq = 1, 2, 3 ... without gaps.
 
@@ -86,8 +95,9 @@ class Entry(Contract):
 
     In a chat `client_message_id` is unique too. A person's message may hold `parts` that are no text and
     `tool_results`; an answer may hold `tool_calls`, and `folded_to`: messages up to that seq reached its model as a
-    summary only. A `rewind` entry takes back every message above `rewind_to`; readers `fold` it. `author` is what a
-    caller of /v1 calls whoever said a given message: its model is told.
+    summary only. `reasoning` is what its model thought, which no other reads, and `thoughts` what of that has to reach
+    the same model again as it is, as JSON texts. A `rewind` entry takes back every message above `rewind_to`; readers
+    `fold` it. `author` is what a caller of /v1 calls whoever said a given message: its model is told.
     """
 
     conversation_id: str
@@ -107,6 +117,9 @@ class Entry(Contract):
     latency_ms: float | None = None
     ttft_ms: float | None = None
     finish_reason: str | None = None
+    raw_finish_reason: str | None = Field(default=None, exclude_if=_absent)
+    reasoning: str | None = Field(default=None, exclude_if=_absent)
+    thoughts: tuple[str, ...] = Field(default=(), exclude_if=_absent)
     finding: EndedReason | None = None
     inherited: bool = False
     ended_reason: EndedReason | None = None

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, ProviderFailure, TakeChunk, ToolCallDelta
+from llm_runner.providers.provider import Chunk, ProviderFailure, TakeChunk, ToolCallDelta
 from llm_runner.providers.redaction import MaskedText, Redaction
+from shared.contracts.enums import FailureFamily as Family
 
 MOST_CHARACTERS = 1_000_000
 """Of an answer's text: three times what the largest model writes, and below what a document holds in any script."""
@@ -20,32 +21,33 @@ class IncomingAnswer:
         self._take = take
         self._length = 0
         self._text = redaction.masked()
+        self._reasoning = redaction.masked()
         self._arguments: dict[int, MaskedText] = {}
 
     def take(self, chunk: Chunk) -> None:
         """Raises ProviderFailure as soon as the answer is longer than can be kept: its call is closed then."""
         came = chunk.text
         text = self._text_of(came) if came else ""
-        if chunk.finish_reason is None and chunk.tokens is None and not chunk.tool_calls:
+        if chunk.is_text:
             if text is came:
                 self._take(chunk)
             elif text:
                 self._take(Chunk(text))
             return
         pieces = tuple(self._piece(piece) for piece in chunk.tool_calls)
-        reason = chunk.finish_reason
-        if reason is not None:
-            self.finished = True
-            reason = self._once(reason)
-        self._take(Chunk(text, reason, chunk.tokens, pieces))
+        self.finished = self.finished or chunk.finish_reason is not None
+        reasoning = self._reasoning.feed(chunk.reasoning) if chunk.reasoning else ""
+        thoughts = tuple(self._once(thought) or "" for thought in chunk.thoughts)
+        raw = self._once(chunk.raw_finish_reason)
+        self._take(Chunk(text, chunk.finish_reason, chunk.tokens, pieces, reasoning, thoughts, raw))
 
     def end(self) -> None:
         """Hands on what was held back."""
-        text = self._text.end()
+        text, reasoning = self._text.end(), self._reasoning.end()
         rests = [(index, masked.end()) for index, masked in self._arguments.items()]
         pieces = tuple(ToolCallDelta(index, arguments=rest) for index, rest in rests if rest)
-        if text or pieces:
-            self._take(Chunk(text, tool_calls=pieces))
+        if text or pieces or reasoning:
+            self._take(Chunk(text, tool_calls=pieces, reasoning=reasoning))
 
     def _text_of(self, text: str) -> str:
         self.text_began = True
@@ -54,13 +56,17 @@ class IncomingAnswer:
             room = MOST_CHARACTERS - self._length + len(text)
             self._take(Chunk(self._text.feed(text[:room])))
             message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
-            raise ProviderFailure(PROVIDER_ERROR, message, retryable=False, of_request=True)
+            raise ProviderFailure(Family.BAD_REQUEST, message)
         return self._text.feed(text)
 
     def _piece(self, piece: ToolCallDelta) -> ToolCallDelta:
         arguments = self._arguments.setdefault(piece.index, self._redaction.masked())
         return replace(
-            piece, id=self._once(piece.id), name=self._once(piece.name), arguments=arguments.feed(piece.arguments)
+            piece,
+            id=self._once(piece.id),
+            name=self._once(piece.name),
+            arguments=arguments.feed(piece.arguments),
+            beside=self._once(piece.beside),
         )
 
     def _once(self, text: str | None) -> str | None:

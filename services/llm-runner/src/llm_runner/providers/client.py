@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 import aiohttp
@@ -12,9 +13,11 @@ from llm_runner.providers.answer import IncomingAnswer
 from llm_runner.providers.connection_errors import misconfigured, unreachable
 from llm_runner.providers.dialect import Dialect
 from llm_runner.providers.prompt import Prompt
-from llm_runner.providers.provider import PROVIDER_ERROR, Malformed, ProviderFailure, TakeChunk
+from llm_runner.providers.provider import Malformed, ProviderFailure, TakeChunk
 from llm_runner.providers.read_ticker import AnswerReading, ReadTicker
 from llm_runner.providers.redaction import Redaction
+from llm_runner.providers.target import Target
+from shared.contracts.enums import FailureFamily as Family
 from shared.routing import ProviderEntry
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -29,7 +32,7 @@ class MissingKey(ProviderFailure):
 
     def __init__(self, provider: str, variable: str) -> None:
         message = f"no key for {provider}: set the environment variable {variable} of llm-runner"
-        super().__init__(PROVIDER_ERROR, message, retryable=False, charged=False)
+        super().__init__(Family.AUTH, message, charged=False)
 
 
 class UnusableKey(ProviderFailure):
@@ -37,7 +40,7 @@ class UnusableKey(ProviderFailure):
 
     def __init__(self, provider: str, variable: str) -> None:
         message = f"the key for {provider} holds a line break or another control character: look at {variable}"
-        super().__init__(PROVIDER_ERROR, message, retryable=False, charged=False)
+        super().__init__(Family.AUTH, message, charged=False)
 
 
 class HttpProvider:
@@ -68,6 +71,7 @@ class HttpProvider:
             timeout=aiohttp.ClientTimeout(total=None, connect=connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        self._targets: dict[str, Target] = {}
         self._base_url = entry.base_url.rstrip("/")
         self._headers = {**dialect.headers(self._key), "Accept-Encoding": "identity"}
 
@@ -91,27 +95,27 @@ class HttpProvider:
         if unusable := self.unusable():
             raise unusable
         try:
-            await self._answer(IncomingAnswer(self.name, self._redaction, take), model, prompt, attempt)
+            await self._answer(IncomingAnswer(self.name, self._redaction, take), self._target(model), prompt, attempt)
         except ProviderFailure as failure:
             raise failure.reworded(self._redaction.shown(str(failure))) from failure.__cause__
 
-    async def _answer(self, answer: IncomingAnswer, model: str, prompt: Prompt, attempt: str) -> None:
+    async def _answer(self, answer: IncomingAnswer, target: Target, prompt: Prompt, attempt: str) -> None:
         try:
-            await self._read(answer, model, prompt, attempt)
+            await self._read(answer, target, prompt, attempt)
         except aiohttp.ClientError as error:
             if not answer.finished:
                 raise unreachable(self.name, error) from error
         except Malformed as error:
-            raise ProviderFailure(PROVIDER_ERROR, f"{self.name}: {error}") from error
+            raise ProviderFailure(Family.PROTOCOL, f"{self.name}: {error}") from error
         if not answer.finished:
-            raise ProviderFailure(PROVIDER_ERROR, f"{self.name} ended its answer without saying why; it is incomplete")
+            raise ProviderFailure(Family.CUT, f"{self.name} ended its answer without saying why; it is incomplete")
         answer.end()
 
-    async def _read(self, answer: IncomingAnswer, model: str, prompt: Prompt, attempt: str) -> None:
-        async with await self._post(model, prompt, attempt) as response:
+    async def _read(self, answer: IncomingAnswer, target: Target, prompt: Prompt, attempt: str) -> None:
+        async with await self._post(target, prompt, attempt) as response:
             if response.status != HTTPStatus.OK:
                 raise await self._refusal(response)
-            content, decoder = response.content, self._dialect.decoder(self.name)
+            content, decoder = response.content, self._dialect.decoder(target)
             reading = AnswerReading(self._ticker, content)
             while not decoder.ended and (piece := await content.readany()):
                 for chunk in decoder.feed(piece):
@@ -123,8 +127,8 @@ class HttpProvider:
                 answer.take(chunk)
             await _drain(content)
 
-    async def _post(self, model: str, prompt: Prompt, attempt: str) -> aiohttp.ClientResponse:
-        url, body = self._base_url + self._dialect.path(model), self._dialect.body(model, prompt)
+    async def _post(self, target: Target, prompt: Prompt, attempt: str) -> aiohttp.ClientResponse:
+        url, body = target.base_url + self._dialect.path(target), self._dialect.body(target, prompt)
         headers = {**self._headers, "X-Client-Request-Id": attempt}
         try:
             return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
@@ -133,6 +137,13 @@ class HttpProvider:
         except ValueError as error:
             # What cannot be sent at all: an address that is none, or one with a password beside a key.
             raise misconfigured(self.name) from error
+
+    def _target(self, model: str) -> Target:
+        known = self._targets.get(model)
+        if known is None:
+            known = Target(self.name, self._base_url, model, self.entry.models[model])
+            known = self._targets[model] = replace(known, quirks=self._dialect.quirks(known))
+        return known
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderFailure:
         body = b""

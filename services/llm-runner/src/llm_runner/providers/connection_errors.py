@@ -7,13 +7,14 @@ import os
 
 import aiohttp
 
-from llm_runner.providers.provider import PROVIDER_ERROR, PROVIDER_TIMEOUT, ProviderFailure
+from llm_runner.providers.provider import ProviderFailure
+from shared.contracts.enums import FailureFamily as Family
 
 
 def misconfigured(provider: str) -> ProviderFailure:
     """An address, a key or a header that nothing can be sent with."""
     message = f"{provider} cannot be called as it is configured: look at its baseUrl"
-    return ProviderFailure(PROVIDER_ERROR, message, retryable=False, charged=False)
+    return ProviderFailure(Family.AUTH, message, charged=False)
 
 
 def unreachable(provider: str, error: aiohttp.ClientError) -> ProviderFailure:
@@ -22,10 +23,14 @@ def unreachable(provider: str, error: aiohttp.ClientError) -> ProviderFailure:
         return misconfigured(provider)
     kind = _kind(error)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientSSLError | aiohttp.ConnectionTimeoutError):
-        return ProviderFailure(PROVIDER_ERROR, f"{provider} could not be reached: {kind}", charged=False)
+        return ProviderFailure(_unconnected(error), f"{provider} could not be reached: {kind}", charged=False)
     if isinstance(error, aiohttp.ServerTimeoutError):
-        return ProviderFailure(PROVIDER_TIMEOUT, f"{provider} did not answer in time")
-    return ProviderFailure(PROVIDER_ERROR, f"{provider} broke the connection off: {kind}")
+        return ProviderFailure(Family.TIMEOUT, f"{provider} did not answer in time")
+    return ProviderFailure(Family.CUT, f"{provider} broke the connection off: {kind}")
+
+
+def _unconnected(error: aiohttp.ClientError) -> Family:
+    return Family.TIMEOUT if isinstance(error, aiohttp.ConnectionTimeoutError) else Family.SERVER_ERROR
 
 
 def _kind(error: aiohttp.ClientError) -> str:

@@ -51,8 +51,20 @@ class File:
     source: Inline
 
 
-Part = str | Picture | Audio | File | ToolCall | ToolResult
-"""A part of a turn. A text is a `str`; the model's turns hold its calls, the user's what the tools gave."""
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What a model thought, as its provider wrote it: a JSON text that this model alone wants to see again.
+
+    `provider` and `model` say whose it is: to any other it is not shown.
+    """
+
+    provider: str
+    model: str
+    block: str
+
+
+Part = str | Picture | Audio | File | Thought | ToolCall | ToolResult
+"""A part of a turn. A text is a `str`; the model's turns hold thoughts and calls, the user's what the tools gave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Who is asked, what comes back, and how it fails: the port between the engine and HTTP."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Protocol
 
+from llm_runner.providers.families import CONSEQUENCES
 from llm_runner.providers.prompt import Prompt
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.enums import FinishReason
 from shared.errors import AgentWarsError
 from shared.routing import ProviderEntry
 
@@ -16,11 +19,6 @@ LONGEST_TOOL_NAME = 200
 LONGEST_TOOL_ID = 4000
 HIGHEST_TOOL_INDEX = 10_000
 
-PROVIDER_ERROR = "provider_error"
-PROVIDER_TIMEOUT = "provider_timeout"
-INVALID_MODEL = "invalid_model"
-CONTEXT_TOO_LONG = "context_too_long"
-
 
 class Malformed(ValueError):
     """What a provider sent is nothing that an answer can be made of; says what, never its content."""
@@ -28,15 +26,32 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """Tokens of one call as the provider counted them. Raises Malformed for what cannot be a count."""
+    """Tokens of one call as the provider counted them, field by field; None is what it did not say.
 
-    prompt: int
-    completion: int
+    `prompt` holds all that was read, `cache_read` and `cache_write` being parts of it; `completion` all that was
+    written, `reasoning` being a part of it. `cost_nanos` is the provider's own figure, in nano-dollars. Raises
+    Malformed for what cannot be a count.
+    """
+
+    prompt: int | None = None
+    completion: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    cost_nanos: int | None = None
 
     def __post_init__(self) -> None:
-        for count in (self.prompt, self.completion):
-            if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+        for count in (self.prompt, self.completion, self.cache_read, self.cache_write, self.reasoning):
+            if count is not None and (type(count) is not int or not 0 <= count <= MOST_TOKENS):
                 raise Malformed("a count of tokens")
+        if self.cost_nanos is not None and (type(self.cost_nanos) is not int or self.cost_nanos < 0):
+            raise Malformed("the cost of a call")
+
+    def updated(self, later: "TokenCount") -> "TokenCount":
+        """What is known after a later count: it replaces what it says, field by field; counts are never added."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        said = {name: value for name in known if (value := getattr(later, name)) is not None}
+        return TokenCount(**known | said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +59,15 @@ class ToolCallDelta:
     """A piece of the tool call with this `index`: the first one has id and name, all hold pieces of its arguments.
 
     Pieces of one index are put together in order. A provider that does not count its calls gives each an id of its
-    own: an id that differs from the one its index has begun with begins another call. Raises Malformed.
+    own: an id that differs from the one its index has begun with begins another call. `beside` is the JSON object of
+    what else stood in the call, which its provider wants to see again. Raises Malformed.
     """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    beside: str | None = None
 
     def __post_init__(self) -> None:
         if type(self.index) is not int or not 0 <= self.index <= HIGHEST_TOOL_INDEX:
@@ -66,18 +83,32 @@ class Chunk:
     """A piece of an answer: text, pieces of tool calls, or how it ended, or what it took. Raises Malformed.
 
     Whatever a provider sends becomes one of these, so none can be made of another type: what reads them need not ask.
+    `raw_finish_reason` is the provider's own word for how it ended. `reasoning` is what the model thinks, which is no
+    text of its answer; `thoughts` are whole blocks of it, as JSON texts, that its model wants to see again as they are.
     """
 
     text: str = ""
-    finish_reason: str | None = None
+    finish_reason: FinishReason | None = None
     tokens: TokenCount | None = None
     tool_calls: tuple[ToolCallDelta, ...] = ()
+    reasoning: str = ""
+    thoughts: tuple[str, ...] = ()
+    raw_finish_reason: str | None = None
 
     def __post_init__(self) -> None:
-        if type(self.text) is not str:
+        if type(self.text) is not str or type(self.reasoning) is not str:
             raise Malformed("the text of an answer")
-        if self.finish_reason is not None and not _is_text(self.finish_reason, LONGEST_FINISH_REASON):
+        if self.raw_finish_reason is not None and not _is_text(self.raw_finish_reason, LONGEST_FINISH_REASON):
             raise Malformed("how an answer ended")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there is nothing but text in it, as in nearly every one."""
+        return (
+            self.finish_reason is None
+            and self.tokens is None
+            and not (self.tool_calls or self.reasoning or self.thoughts)
+        )
 
 
 def _is_text(value: object, longest: int) -> bool:
@@ -90,29 +121,44 @@ TakeChunk = Callable[[Chunk], None]
 
 
 class ProviderFailure(AgentWarsError):
-    """A call that gave no answer.
+    """A call that gave no answer, or none that counts; its `family` decides what follows (`families.py`).
 
-    `code` is one of the contract's. `charged` says whether the provider may have counted tokens;
-    `retry_after` is what it asked for, if it did. `of_request` says that it speaks of what was asked, not of the
-    provider's health: another call may go well.
+    `charged` says whether the provider may have counted tokens; `retry_after` is how long it asks to be left alone.
+    `field` is the one field of the request that an UNSUPPORTED_PARAMETER names. `repeats` bounds how often the same
+    target is asked again where that is not its family's to say.
     """
 
     def __init__(
         self,
-        code: str,
+        family: Family,
         message: str,
         *,
-        retryable: bool = True,
         charged: bool = True,
         retry_after: timedelta | None = None,
-        of_request: bool = False,
+        field: str | None = None,
+        repeats: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.code = code
-        self.retryable = retryable
+        self.family = family
         self.charged = charged
         self.retry_after = retry_after
-        self.of_request = of_request
+        self.field = field
+        self.repeats = CONSEQUENCES[family].repeats if repeats is None else repeats
+
+    @property
+    def code(self) -> str:
+        """The contract's."""
+        return CONSEQUENCES[self.family].code
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same target may be asked again."""
+        return self.repeats is None or self.repeats > 0
+
+    @property
+    def of_request(self) -> bool:
+        """Whether it speaks of what was asked, not of the provider's health."""
+        return CONSEQUENCES[self.family].of_request
 
     def reworded(self, message: str) -> "ProviderFailure":
         """The same failure in other words."""

@@ -5,24 +5,51 @@ call. What it is made of is refused as Malformed. So an answer that was paid for
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from llm_runner.providers.provider import (
     LONGEST_FINISH_REASON,
     LONGEST_TOOL_ID,
-    PROVIDER_ERROR,
+    MOST_TOKENS,
     Malformed,
     ProviderFailure,
     TokenCount,
     ToolCallDelta,
 )
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.enums import FinishReason
 
-OTHER = "other"
-BROKEN_OFF = "error"
-OURS = {"stopped": "stop"}
-"""Ends that mean something else where we say them."""
+FINISH_REASONS: Final[dict[str, FinishReason]] = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "eos_token": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "end_turn": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
+    "recitation": FinishReason.CONTENT_FILTER,
+    "blocklist": FinishReason.CONTENT_FILTER,
+    "prohibited_content": FinishReason.CONTENT_FILTER,
+    "spii": FinishReason.CONTENT_FILTER,
+    "guardrail_intervened": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.REFUSAL,
+}
+"""What providers call an answer's end, in small letters: one table for all dialects, streamed and whole."""
+BROKEN_OFF: Final[dict[str, Family]] = {
+    "error": Family.SERVER_ERROR,
+    "insufficient_system_resource": Family.OVERLOADED,
+    "abort": Family.CUT,
+}
+"""Ends that say that it is none."""
 
 
 def parsed(data: bytes) -> Any:
@@ -39,23 +66,28 @@ def parsed(data: bytes) -> Any:
             raise Malformed("no JSON") from error
 
 
+def count(value: object) -> int | None:
+    """A count of tokens, or None where it is none: it is estimated then."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
 def token_count(prompt: object, completion: object) -> TokenCount | None:
-    """The provider's counts, or None where they are none: they are estimated then."""
-    try:
-        return TokenCount(prompt, completion)  # type: ignore[arg-type] # it looks for itself
-    except Malformed:
-        return None
+    """The provider's counts, or None where none is one."""
+    counted = TokenCount(count(prompt), count(completion))
+    return None if counted == TokenCount() else counted
 
 
-def finish_reason(value: object) -> str | None:
-    """How an answer ended, or None while it has not. Raises ProviderFailure for one that broke off."""
+def finished(value: object) -> tuple[FinishReason, str] | None:
+    """How an answer ended, with the provider's word for it; None while it has not.
+
+    Raises ProviderFailure for one that broke off.
+    """
     if not value:
         return None
-    if value == BROKEN_OFF:
-        raise ProviderFailure(PROVIDER_ERROR, "the answer ended by an error of the provider")
-    if isinstance(value, str) and len(value) <= LONGEST_FINISH_REASON and value.isprintable():
-        return OURS.get(value, value)
-    return OTHER
+    word = value if isinstance(value, str) and len(value) <= LONGEST_FINISH_REASON and value.isprintable() else "other"
+    if family := BROKEN_OFF.get(word.lower()):
+        raise ProviderFailure(family, "the answer ended by an error of the provider")
+    return FINISH_REASONS.get(word.lower(), FinishReason.UNKNOWN), word
 
 
 def tool_call(place: int, index: object, identity: object, name: object, arguments: object) -> ToolCallDelta:

@@ -7,19 +7,11 @@ looked for before that (`redaction.py`).
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Final
 
-from llm_runner.providers.provider import (
-    CONTEXT_TOO_LONG,
-    INVALID_MODEL,
-    PROVIDER_ERROR,
-    PROVIDER_TIMEOUT,
-    ProviderFailure,
-)
+from llm_runner.providers.provider import ProviderFailure
+from shared.contracts.enums import FailureFamily as Family
 
-RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
-SPEAK_OF_ALL = frozenset({401, 402, 403, 408, 425, 429})
-"""Below 500 the others speak of what was asked."""
-TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
 NO_MONEY = "insufficient_quota"
 STATUS_OF_WORD = {
     "invalid_api_key": 401,
@@ -44,7 +36,29 @@ STATUS_OF_WORD = {
     "server_error": 500,
 }
 """The status behind the words that providers use for it, where no status stands: inside a stream that has begun."""
-_KEY_REFUSED = frozenset(word for word, status in STATUS_OF_WORD.items() if status in (401, 403))
+FAMILY_OF_STATUS: Final[dict[int, Family]] = {
+    401: Family.AUTH,
+    402: Family.BILLING,
+    403: Family.AUTH,
+    404: Family.MODEL_NOT_FOUND,
+    408: Family.TIMEOUT,
+    409: Family.SERVER_ERROR,
+    413: Family.CONTEXT_LENGTH,
+    425: Family.OVERLOADED,
+    429: Family.RATE_LIMIT,
+    503: Family.OVERLOADED,
+    504: Family.TIMEOUT,
+    529: Family.OVERLOADED,
+}
+"""Any other below 500 speaks of what was asked, any other above of a fault of the provider's."""
+FAMILY_OF_WORD: Final[dict[str, Family]] = {
+    "context_length_exceeded": Family.CONTEXT_LENGTH,
+    "string_above_max_length": Family.CONTEXT_LENGTH,
+    "content_policy_violation": Family.CONTENT_POLICY,
+    "content_filter": Family.CONTENT_POLICY,
+    NO_MONEY: Family.BILLING,
+}
+"""What a provider calls an error says more than its status."""
 
 
 def refusal(provider: str, status: int, message: str, word: str, wait: timedelta | None = None) -> ProviderFailure:
@@ -53,26 +67,17 @@ def refusal(provider: str, status: int, message: str, word: str, wait: timedelta
     `message` is the provider's own and `word` its word for the kind of the error, both empty where it gives none;
     `wait` is for how long it asks to be left alone.
     """
-    if status in (401, 403) or word in _KEY_REFUSED:
+    family = FAMILY_OF_WORD.get(word) or _family(STATUS_OF_WORD.get(word, status) if status == 500 else status)
+    if family is Family.AUTH or STATUS_OF_WORD.get(word) in (401, 403):
         sentence = f"{provider} refused the key ({status}); check the variable that holds it"
-        return ProviderFailure(PROVIDER_ERROR, sentence, retryable=False, charged=False)
-    retryable = (status in RETRYABLE_STATUSES or status >= 500) and word != NO_MONEY
-    return ProviderFailure(
-        _code(status, word),
-        f"{provider} answered {status}{': ' + message if message else ''}",
-        retryable=retryable,
-        charged=False,
-        retry_after=wait if retryable else None,
-        of_request=400 <= status < 500 and status not in SPEAK_OF_ALL,
-    )
+        return ProviderFailure(Family.AUTH, sentence, charged=False)
+    failure = ProviderFailure(family, f"{provider} answered {status}{': ' + message if message else ''}", charged=False)
+    failure.retry_after = wait if failure.retryable else None
+    return failure
 
 
-def _code(status: int, word: str) -> str:
-    if word in TOO_LONG_CODES or status == 413:
-        return CONTEXT_TOO_LONG
-    if status == 404:
-        return INVALID_MODEL
-    return PROVIDER_TIMEOUT if status in (408, 504) else PROVIDER_ERROR
+def _family(status: int) -> Family:
+    return FAMILY_OF_STATUS.get(status) or (Family.SERVER_ERROR if status >= 500 else Family.BAD_REQUEST)
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:

@@ -6,7 +6,7 @@ A call that nobody answered, and a result whose call is not among the messages, 
 from collections.abc import Sequence
 from itertools import groupby
 
-from llm_runner.providers.prompt import Role, Turn
+from llm_runner.providers.prompt import Role, Thought, Turn
 from shared.contracts.enums import Side
 from shared.contracts.framing import one_line
 from shared.contracts.transcript import Entry, ToolResult
@@ -47,7 +47,8 @@ def _answer(message: Entry, messages: Sequence[Entry], later: int) -> list[Turn]
     """The answer, and right behind it what its tools gave; nothing where it was stopped before its first word."""
     results = _results(messages, later) if message.tool_calls else {}
     calls = [call for call in message.tool_calls if call.id in results]
-    text = [message.content] if message.content else []
+    thoughts = [Thought(message.provider or "", message.model or "", block) for block in message.thoughts]
+    text = [*thoughts, message.content] if message.content else thoughts
     if not calls:
         return [Turn(Role.ASSISTANT, (*text,), message.author)] if text else []
     gave = Turn(Role.USER, tuple(results[call.id] for call in calls))

@@ -4,8 +4,9 @@ from typing import Any
 
 from llm_runner.providers.dialects.openai_chat.errors import error_frame
 from llm_runner.providers.dialects.sse import SseDecoder
-from llm_runner.providers.provider import PROVIDER_ERROR, Chunk, Malformed, ProviderFailure, TokenCount, ToolCallDelta
-from llm_runner.providers.received import finish_reason, parsed, token_count, tool_call
+from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure, TokenCount, ToolCallDelta
+from llm_runner.providers.received import finished, parsed, token_count, tool_call
+from shared.contracts.enums import FailureFamily as Family
 
 END = b"[DONE]"
 
@@ -74,10 +75,11 @@ def _read(data: bytes, provider: str) -> Chunk | str:
         ended, pieces = choice.get("finish_reason"), delta.get("tool_calls")
         if not (ended or tokens or pieces):
             return text
-        return Chunk(text, finish_reason(ended), tokens, _tool_calls(pieces) if pieces else ())
+        reason, raw = finished(ended) or (None, None)
+        return Chunk(text, reason, tokens, _tool_calls(pieces) if pieces else (), raw_finish_reason=raw)
     except (Malformed, AttributeError, KeyError, IndexError, TypeError) as malformed:
         raise ProviderFailure(
-            PROVIDER_ERROR, f"{provider} sent a chunk that is not of OpenAI's shape; it is tried again"
+            Family.PROTOCOL, f"{provider} sent a chunk that is not of OpenAI's shape; it is tried again"
         ) from malformed
 
 

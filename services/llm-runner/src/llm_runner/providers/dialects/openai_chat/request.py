@@ -13,11 +13,13 @@ from llm_runner.providers.prompt import (
     NamedTool,
     Picture,
     Prompt,
+    Thought,
     Tool,
     ToolChoice,
     ToolUse,
     Turn,
 )
+from llm_runner.providers.target import Target
 from shared.contracts.transcript import ToolCall, ToolResult
 
 Message = dict[str, Any]
@@ -26,11 +28,11 @@ AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/x-wav": "wav"}
 """Where OpenAI's name for a format is not the end of its media type."""
 
 
-def request_body(model: str, prompt: Prompt) -> bytes:
+def request_body(target: Target, prompt: Prompt) -> bytes:
     """The body of a streamed request that ends with the usage, where the provider knows how to."""
     sampling = prompt.sampling
     body: dict[str, Any] = {
-        "model": model,
+        "model": target.model,
         "messages": _messages(prompt),
         "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
@@ -69,7 +71,7 @@ def _turn(turn: Turn) -> list[Message]:
         return [_message(turn, turn.parts[0])]
     results = [_result(part) for part in turn.parts if isinstance(part, ToolResult)]
     calls = [_call(part) for part in turn.parts if isinstance(part, ToolCall)]
-    shown = [part for part in turn.parts if not isinstance(part, ToolCall | ToolResult)]
+    shown = [part for part in turn.parts if not isinstance(part, Thought | ToolCall | ToolResult)]
     if calls:
         return [*results, _message(turn, _content(shown) if shown else None) | {"tool_calls": calls}]
     return [*results, _message(turn, _content(shown))] if shown or not results else results
