@@ -73,8 +73,8 @@ _STREAMS = (
     Mutant(
         "a cursor of another run is taken for one of this",
         _START_POSITION,
-        old="cursor.epoch != facts.epoch or cursor.tag != run_tag(run_id) or",
-        new="cursor.epoch != facts.epoch or",
+        old="cursor.epoch != state.epoch or cursor.tag != run_tag(run_id) or",
+        new="cursor.epoch != state.epoch or",
         killed_by=(START_POSITION,),
     ),
     Mutant(

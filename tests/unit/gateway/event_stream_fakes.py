@@ -10,7 +10,7 @@ import structlog
 from gateway.event_stream.log.events import DELTA, RUN_ENDED, LogScope, StreamEvent
 from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
-from gateway.event_stream.log.source import Deliver, StreamFacts, Unsubscribe
+from gateway.event_stream.log.source import Deliver, StreamState, Unsubscribe
 from shared.contracts import subjects
 from shared.contracts.enums import RunKind
 from shared.contracts.runs import Budget, Control, Run
@@ -93,9 +93,9 @@ class FakeSource:
         readable = self._readable()
         return readable[-1].sequence if readable and readable[-1].type == RUN_ENDED else None
 
-    async def facts(self, at_least: int = 0) -> StreamFacts:
+    async def state(self, at_least: int = 0) -> StreamState:
         self._ask()
-        return StreamFacts(self.epoch, 1, self._sequence)
+        return StreamState(self.epoch, 1, self._sequence)
 
     def _ask(self) -> None:
         if self.away:

@@ -7,7 +7,7 @@ import pytest
 from gateway.event_stream.log.cursors import Cursor, read_cursor, run_tag
 from gateway.event_stream.log.events import EVERYTHING, LogScope
 from gateway.event_stream.log.frames import EventEncoder, named, unnamed
-from gateway.event_stream.log.source import StreamFacts, in_order
+from gateway.event_stream.log.source import StreamState, in_order
 from gateway.event_stream.readers.snapshot import snapshot_position
 from gateway.event_stream.readers.start_position import After, StartPosition, WithSnapshot, is_at_end, start_position
 from gateway.event_stream.readers.stream_request import StreamRequest
@@ -40,7 +40,7 @@ def cursor(sequence: int, epoch: str = EPOCH, tag: str = TAG) -> Cursor:
     ],
 )
 def test_beginning_follows_from_what_was_asked(question: StreamRequest, beginning: StartPosition) -> None:
-    assert start_position(question, "run1", 80, StreamFacts(EPOCH, first=1, last=100)) == beginning
+    assert start_position(question, "run1", 80, StreamState(EPOCH, first=1, last=100)) == beginning
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_cursor_below_what_is_kept_is_good_only_if_nothing_of_the_run_was_droppe
     event_sequence: int, beginning: StartPosition
 ) -> None:
     assert (
-        start_position(asked(cursor(40)), "run1", event_sequence, StreamFacts(EPOCH, first=60, last=100)) == beginning
+        start_position(asked(cursor(40)), "run1", event_sequence, StreamState(EPOCH, first=60, last=100)) == beginning
     )
 
 

@@ -36,11 +36,11 @@ def new_chat(
     given = tuple(merged(sent))
     if not given or given[-1].side is not Side.OPPONENT:
         raise InvalidRequest(FieldProblem("messages", "must end with a message to be answered"))
-    voice = _voice(body, sent, agent, casting, settings)
-    _check_window(voice, given[-1].content, casting.router.first(voice.pinned).entry.context_window)
+    participant = _participant(body, sent, agent, casting, settings)
+    _check_window(participant, given[-1].content, casting.router.first(participant.pinned).entry.context_window)
     scenario = ConversationSettings(
-        agent=voice,
-        opponent=Participant(name="Person", system_prompt="", provider=voice.provider, model=voice.model),
+        agent=participant,
+        opponent=Participant(name="Person", system_prompt="", provider=participant.provider, model=participant.model),
         given=given,
         message_limit=NO_MESSAGE_LIMIT,
         time_limit_seconds=NO_END_SECONDS,
@@ -59,11 +59,11 @@ def new_chat(
     return run.model_copy(update=asked)
 
 
-def _voice(
+def _participant(
     body: ChatBody, sent: list[SentMessage], agent: Agent | None, casting: Casting, settings: GatewaySettings
 ) -> Participant:
-    """Who answers: the agent that is named, with what the request says otherwise; else a voice of the request's own."""
-    voice = casting.participant(
+    """Who answers: the agent that is named, with what the request says otherwise; else one of the request's own."""
+    participant = casting.participant(
         asked_wish(body),
         agent,
         system_prompt=body.system or (agent.system_prompt if agent else "") or system_prompt(sent),
@@ -71,11 +71,11 @@ def _voice(
         tokens=TokenBound(body.max_tokens, settings.chat_max_tokens),
         stop=body.stop,
     )
-    return voice.model_copy(update={"tools": agent.tools}) if agent else voice
+    return participant.model_copy(update={"tools": agent.tools}) if agent else participant
 
 
-def _check_window(voice: Participant, message: str, window: int) -> None:
+def _check_window(participant: Participant, message: str, window: int) -> None:
     """What is never left out of a prompt has to fit the model."""
-    tokens = text_tokens(voice.system_prompt) + text_tokens(message)
+    tokens = text_tokens(participant.system_prompt) + text_tokens(message)
     if tokens >= window:
-        raise ContextTooLong(voice.model, tokens, window)
+        raise ContextTooLong(participant.model, tokens, window)

@@ -74,11 +74,11 @@ class ChatService:
             raise BrokerUnavailable("an answer", ConnectionError("not connected"))
         await self._streams.check(caller)
         # Before anything is stored: 503 says that nothing was.
-        facts = await self._streams.hub.source.facts()
-        answer = await self._answer(caller, body, sent, format_, facts.last)
+        state = await self._streams.hub.source.state()
+        answer = await self._answer(caller, body, sent, format_, state.last)
         if format_ == "json":
             return await self._whole(request, answer)
-        return await self._streamed(request, caller, answer, format_, facts.epoch)
+        return await self._streamed(request, caller, answer, format_, state.epoch)
 
     async def resume(self, request: Request, caller: Caller, reference: str, format_: FormatWord) -> Response:
         """Goes on with an answer, or tells one whole that nobody has read to its end; 204 where there is nothing.
@@ -89,19 +89,19 @@ class ChatService:
         run = await self.chats.find(caller, reference)
         if run is None or run.control.wanted is Wanted.CANCEL:
             return Response(status_code=204)
-        answer, facts = await asyncio.gather(self.chats.last_answer(run), self._streams.hub.source.facts())
+        answer, state = await asyncio.gather(self.chats.last_answer(run), self._streams.hub.source.state())
         since = read_position(last_event_id(request)) if answer else None
         if answer is not None and since is not None:
-            facts = await self._streams.hub.source.facts(since.cursor.sequence)
-            if since.cursor.epoch == facts.epoch and since.cursor.sequence <= facts.last:
+            state = await self._streams.hub.source.state(since.cursor.sequence)
+            if since.cursor.epoch == state.epoch and since.cursor.sequence <= state.last:
                 there = _there(answer, since)
                 if there is not None:
                     if since.at_end:
                         return Response(status_code=204)
-                    return await self._streamed(request, caller, there, format_, facts.epoch, since)
+                    return await self._streamed(request, caller, there, format_, state.epoch, since)
         if answer is None or (answer.standing and await self._reader_leases.read_seq(run.id) >= answer.seq):
             return Response(status_code=204)
-        return await self._streamed(request, caller, answer, format_, facts.epoch)
+        return await self._streamed(request, caller, answer, format_, state.epoch)
 
     async def recover(self, request: Request, caller: Caller, body: RecoverBody) -> Response:
         """What follows a text of the last answer that a client has; 204 where there is no answer.
@@ -259,8 +259,8 @@ class ChatService:
         return {**route, **headers_of(format_)}
 
     def _about(self, answer: Answer) -> AnswerContext:
-        voice = answer.run.settings.scenarios[0].agent
-        return AnswerContext(answer.run.id, answer.seq, message_id(answer), voice.provider, voice.model, self._tiers)
+        agent = answer.run.settings.scenarios[0].agent
+        return AnswerContext(answer.run.id, answer.seq, message_id(answer), agent.provider, agent.model, self._tiers)
 
 
 def _there(answer: Answer, since: Position) -> Answer | None:

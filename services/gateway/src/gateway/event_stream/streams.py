@@ -67,7 +67,7 @@ class Streams:
         asked = read_stream_request(request, run, conversation)
         try:
             run = await self._with_end(run)
-            if run.end_sequence is not None and is_at_end(asked.cursor, run, (await self._source.facts()).epoch):
+            if run.end_sequence is not None and is_at_end(asked.cursor, run, (await self._source.state()).epoch):
                 return Response(status_code=204)
         except BrokerUnavailable as error:
             return self.reconnect_later(error)
@@ -164,7 +164,7 @@ class Streams:
             self._tasks.append(asyncio.create_task(work))
 
     async def _on_reconnected(self) -> None:
-        self._source.forget_facts()
+        self._source.forget_state()
         self.hub.refill()
 
 

@@ -62,9 +62,14 @@ def finish_reason(answered: Answered) -> str:
 
 
 def _head(run: Run, kind: str) -> dict[str, Any]:
-    voice = run.settings.scenarios[0].agent
+    agent = run.settings.scenarios[0].agent
     created = int(run.created_at.timestamp())
-    return {"id": f"chatcmpl-{run.id}", "object": kind, "created": created, "model": f"{voice.provider}/{voice.model}"}
+    return {
+        "id": f"chatcmpl-{run.id}",
+        "object": kind,
+        "created": created,
+        "model": f"{agent.provider}/{agent.model}",
+    }
 
 
 def _tool_calls(answered: Answered) -> list[dict[str, Any]]:

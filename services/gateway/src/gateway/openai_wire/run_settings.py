@@ -26,7 +26,7 @@ def completion_settings(body: CompletionBody, casting: Casting, settings: Gatewa
         sentence = "must end with a user's or a tool's message, which is answered"
         raise InvalidRequest(FieldProblem("messages", sentence))
     asked = answer_settings(
-        _voice(body, casting, settings),
+        _participant(body, casting, settings),
         list(_given(body.messages)),
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=UNREAD_AT_ONCE,
@@ -35,9 +35,9 @@ def completion_settings(body: CompletionBody, casting: Casting, settings: Gatewa
     return asked
 
 
-def _voice(body: CompletionBody, casting: Casting, settings: GatewaySettings) -> Participant:
+def _participant(body: CompletionBody, casting: Casting, settings: GatewaySettings) -> Participant:
     most, field = body.most_tokens
-    voice = casting.participant(
+    participant = casting.participant(
         casting.router.wish_of(body.model),
         system_prompt="\n\n".join(message.text for message in body.messages if message.role in SYSTEM),
         temperature=body.temperature,
@@ -45,7 +45,7 @@ def _voice(body: CompletionBody, casting: Casting, settings: GatewaySettings) ->
         stop=body.stops,
     )
     sampling = {name: getattr(body, name) for name in SAMPLING}
-    return voice.model_copy(update={"tools": body.offered_tools, **sampling})
+    return participant.model_copy(update={"tools": body.offered_tools, **sampling})
 
 
 def _given(messages: list[WireMessage]) -> Iterator[GivenMessage]:

@@ -122,14 +122,14 @@ def assist_settings(
 
     Raises InvalidRequest, ContextTooLong and UnknownModel.
     """
-    voice = casting.participant(
+    participant = casting.participant(
         RouteWish(provider=body.provider, model=body.model),
         name="PromptBro",
         system_prompt=_instructions(body),
         tokens=TokenBound(None, limits.assist_max_tokens),
     )
     settings = answer_settings(
-        voice,
+        participant,
         [GivenMessage(side=Side.OPPONENT, content=_question(body, material))],
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=orphan_seconds,

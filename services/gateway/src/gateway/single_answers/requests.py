@@ -41,14 +41,16 @@ class QuestionBody(Body):
 def question(body: QuestionBody, casting: Casting, settings: GatewaySettings) -> RunSettings:
     """How the question is answered. Raises InvalidRequest, ContextTooLong, UnknownModel."""
     given, instructions = _said(body)
-    voice = casting.participant(
+    participant = casting.participant(
         asked_wish(body),
         system_prompt=body.system or instructions,
         temperature=body.temperature,
         tokens=TokenBound(body.max_tokens, settings.chat_max_tokens),
         stop=body.stop,
     )
-    asked = answer_settings(voice, given, time_limit_seconds=TIME_LIMIT_SECONDS, orphan_seconds=UNREAD_FOR_A_RECONNECT)
+    asked = answer_settings(
+        participant, given, time_limit_seconds=TIME_LIMIT_SECONDS, orphan_seconds=UNREAD_FOR_A_RECONNECT
+    )
     check_window(asked, casting.router)
     return asked
 

@@ -26,20 +26,20 @@ UNREAD_FOR_A_RECONNECT: Final = 20.0
 
 
 def answer_settings(
-    voice: Participant,
+    participant: Participant,
     given: Sequence[GivenMessage],
     *,
     time_limit_seconds: float,
     orphan_seconds: float = UNREAD_AT_ONCE,
     budget_usd: float = BUDGET_USD,
 ) -> RunSettings:
-    """How a question is answered: by `voice`, after what is `given`, the person's last message included.
+    """How a question is answered: by `participant`, after what is `given`, the person's last message included.
 
-    Where the voice has no seed of its own the same question may get another answer each time.
+    Where it has no seed of its own the same question may get another answer each time.
     """
     scenario = ConversationSettings(
-        agent=voice,
-        opponent=voice.model_copy(update={"name": "Person", "system_prompt": "", "tools": ()}),
+        agent=participant,
+        opponent=participant.model_copy(update={"name": "Person", "system_prompt": "", "tools": ()}),
         given=tuple(given),
         message_limit=len(given) + 1,
         time_limit_seconds=time_limit_seconds,
@@ -77,15 +77,15 @@ def prompt_tokens(settings: RunSettings) -> int:
 
 def check_window(settings: RunSettings, router: Router) -> None:
     """Raises ContextTooLong for a question that its model cannot take."""
-    voice = settings.scenarios[0].agent
-    window = router.first(voice.pinned).entry.context_window
+    agent = settings.scenarios[0].agent
+    window = router.first(agent.pinned).entry.context_window
     tokens = prompt_tokens(settings)
     if tokens > window:
-        raise ContextTooLong(voice.model, tokens, window)
+        raise ContextTooLong(agent.model, tokens, window)
 
 
 def estimated_nanos(settings: RunSettings, router: Router, limits: LimitSettings) -> int:
     """What an answer is expected to cost."""
-    voice = settings.scenarios[0].agent
-    route = router.first(voice.pinned)
-    return reserved_nanos(route, voice.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)
+    agent = settings.scenarios[0].agent
+    route = router.first(agent.pinned)
+    return reserved_nanos(route, agent.max_tokens, prompt_tokens(settings), limits.reserved_output_tokens)

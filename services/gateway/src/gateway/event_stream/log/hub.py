@@ -98,7 +98,7 @@ class Hub:
         await cancel_all(tasks)
 
     async def _get(self, scope: LogScope, base: int | None) -> _Watched:
-        epoch = (await self.source.facts()).epoch
+        epoch = (await self.source.state()).epoch
         watched = self._watched.get(scope)
         if watched is not None and watched.log.epoch != epoch:
             self._drop(watched, "the stream was made anew")
@@ -157,12 +157,12 @@ class Hub:
         if log.over or log.filling or not self.source.ready:
             return
         try:
-            facts = await self.source.facts()
+            state = await self.source.state()
             last = await self.source.last_sequence(log.scope)
         except BrokerUnavailable as error:
             self._log.info("run not probed", run_id=log.scope.run_id, error=str(error))
             return
-        if facts.epoch != log.epoch:
+        if state.epoch != log.epoch:
             self._drop(watched, "the stream was made anew")
         elif last > log.position and not log.over:
             log.refill()

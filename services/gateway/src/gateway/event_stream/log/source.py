@@ -22,14 +22,14 @@ from shared.messaging.direct import read_headers
 _SEQUENCE: Final = re.compile(rb"\nNats-Sequence: (\d+)\r")
 _LAST_SEQUENCE: Final = re.compile(rb"\nNats-Last-Sequence: (\d+)\r")
 REQUEST_SECONDS: Final = 2.0
-FACTS_FRESH_SECONDS: Final = 5.0
+STATE_FRESH_SECONDS: Final = 5.0
 
 Deliver = Callable[[StreamEvent], None]
 Unsubscribe = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class StreamFacts:
+class StreamState:
     """What the stream's leader says: when it was made (`epoch`), its first and its last sequence."""
 
     epoch: str
@@ -60,7 +60,7 @@ class Source(Protocol):
     async def end_of(self, run_id: str) -> int | None:
         """The sequence of a run's last event, `run.ended`, or None while it is not stored."""
 
-    async def facts(self, at_least: int = 0) -> StreamFacts:
+    async def state(self, at_least: int = 0) -> StreamState:
         """The stream as it is, or was a moment ago; asked anew where `last` is below `at_least`."""
 
 
@@ -69,8 +69,8 @@ class NatsSource:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._facts: StreamFacts | None = None
-        self._facts_at = 0.0
+        self._state: StreamState | None = None
+        self._state_at = 0.0
         self._asking = asyncio.Lock()
 
     @property
@@ -116,18 +116,18 @@ class NatsSource:
         last = await history.last(self._client(), subjects.RUN_EVENTS, subjects.events(run_id))
         return last.sequence if last is not None and last.headers.get("Aw-Type") == RUN_ENDED else None
 
-    async def facts(self, at_least: int = 0) -> StreamFacts:
+    async def state(self, at_least: int = 0) -> StreamState:
         async with self._asking:
-            fresh = time.monotonic() - self._facts_at < FACTS_FRESH_SECONDS
-            if self._facts is None or not fresh or self._facts.last < at_least:
-                self._facts, self._facts_at = await self._ask(), time.monotonic()
-            return self._facts
+            fresh = time.monotonic() - self._state_at < STATE_FRESH_SECONDS
+            if self._state is None or not fresh or self._state.last < at_least:
+                self._state, self._state_at = await self._ask(), time.monotonic()
+            return self._state
 
-    def forget_facts(self) -> None:
+    def forget_state(self) -> None:
         """Has the stream asked anew: after a reconnect it may be another one."""
-        self._facts = None
+        self._state = None
 
-    async def _ask(self) -> StreamFacts:
+    async def _ask(self) -> StreamState:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 info = await self._client().jetstream(timeout=REQUEST_SECONDS).stream_info(subjects.RUN_EVENTS)
@@ -136,7 +136,7 @@ class NatsSource:
         if info.created is None:
             raise BrokerUnavailable("when its stream was made", ValueError("no time in the answer"))
         epoch = format(int(info.created.timestamp() * 1_000_000), "x")
-        return StreamFacts(epoch, info.state.first_seq, info.state.last_seq)
+        return StreamState(epoch, info.state.first_seq, info.state.last_seq)
 
     def _client(self) -> Client:
         return self._connected().client

@@ -48,12 +48,12 @@ class RunEventStream:
     async def __call__(self, stream: OpenStream) -> None:
         """Writes until the run's end. Raises BrokerUnavailable or StoreUnavailable where it has to come again."""
         cursor = self._asked.cursor
-        facts = await self._hub.source.facts(cursor.sequence if cursor else 0)
-        beginning = start_position(self._asked, self._run_id, self._event_sequence, facts)
+        state = await self._hub.source.state(cursor.sequence if cursor else 0)
+        beginning = start_position(self._asked, self._run_id, self._event_sequence, state)
         if isinstance(beginning, After):
             self._sequence = beginning.sequence
         else:
-            await self._tell_state(stream, EventEncoder(facts.epoch, self._run_id))
+            await self._tell_state(stream, EventEncoder(state.epoch, self._run_id))
         if self._ended:
             return
         async with self._hub.watching(self._scope, self._sequence) as log:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.event_stream.log.cursors import Cursor, run_tag
-from gateway.event_stream.log.source import StreamFacts
+from gateway.event_stream.log.source import StreamState
 from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.runs import Run
 
@@ -23,7 +23,7 @@ class WithSnapshot:
 StartPosition = After | WithSnapshot
 
 
-def start_position(asked: StreamRequest, run_id: str, event_sequence: int, facts: StreamFacts) -> StartPosition:
+def start_position(asked: StreamRequest, run_id: str, event_sequence: int, state: StreamState) -> StartPosition:
     """Where a stream of a run begins whose last fact stands at `event_sequence`.
 
     A cursor of another epoch or run, one of the future, and one whose next events the stream has dropped already
@@ -34,10 +34,10 @@ def start_position(asked: StreamRequest, run_id: str, event_sequence: int, facts
         return WithSnapshot()
     if cursor is None:
         return After(0) if asked.begins == "start" else WithSnapshot()
-    if cursor.epoch != facts.epoch or cursor.tag != run_tag(run_id) or cursor.sequence > facts.last:
+    if cursor.epoch != state.epoch or cursor.tag != run_tag(run_id) or cursor.sequence > state.last:
         return WithSnapshot()
     # Sequences are the whole stream's: what was dropped above the cursor may all have been other runs'.
-    dropped = facts.first > cursor.sequence + 1 and event_sequence > cursor.sequence
+    dropped = state.first > cursor.sequence + 1 and event_sequence > cursor.sequence
     return WithSnapshot() if dropped else After(cursor.sequence)
 
 
