@@ -10,7 +10,8 @@ from nats.errors import BadSubjectError, ProtocolError
 from nats.protocol.parser import Parser
 
 from shared.messaging.direct import header_block, read_headers
-from shared.messaging.quick_client import DirectParser, _command
+from shared.messaging.direct_parser import DirectParser
+from shared.messaging.quick_client import _command
 
 Told = list[tuple[object, ...]]
 

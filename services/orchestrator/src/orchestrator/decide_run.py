@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.contracts.enums import EndedReason, Wanted
+from shared.contracts.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,18 @@ class RunFacts:
     deadline_at: datetime
     reported: bool
     position: int | None = None
+
+    @classmethod
+    def of(cls, run: Run, position: int | None = None) -> "RunFacts":
+        return cls(
+            total=run.total,
+            concurrency=run.settings.concurrency,
+            ended=run.ended,
+            wanted=run.control.wanted,
+            deadline_at=run.due_at,
+            reported=run.rules.reported,
+            position=position,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class RunLooks:
         waiting = deque(one for one in counted if one is not None)
         while waiting:
             one = waiting.popleft()
-            facts = _facts(one.run, position=one.run.ended.index(one.index) + 1)
+            facts = RunFacts.of(one.run, position=one.run.ended.index(one.index) + 1)
             for effect in decide_run(facts, now()):
                 if isinstance(effect, EndRun) and one.only is not None and one.run.total == 1:
                     await end_answer(self._store, self._publisher, one.run, one.only)
@@ -106,7 +106,7 @@ class RunLooks:
         # A run that had not started has no conversation that began before.
         begun_before = await self._store.conversations.begun(run.id) if run.started_at else set()
         run, begin = await self._announce(run)
-        effects = decide_run(_facts(run), now())
+        effects = decide_run(RunFacts.of(run), now())
         if begin and not any(isinstance(effect, StartConversation) for effect in effects):
             await self._store.runs.start(run.id, begin[0].at, begin[0].deadline_at, begin[0].sequence)
         await self._make_so(run, effects, first, begin, end_failing)
@@ -239,16 +239,4 @@ def _conversation(run: Run, index: int) -> Conversation:
         started_at=moment,
         clock_started_at=clock,
         deadline_at=clock + timedelta(seconds=settings.time_limit_seconds),
-    )
-
-
-def _facts(run: Run, position: int | None = None) -> RunFacts:
-    return RunFacts(
-        total=run.total,
-        concurrency=run.settings.concurrency,
-        ended=run.ended,
-        wanted=run.control.wanted,
-        deadline_at=run.due_at,
-        reported=run.rules.reported,
-        position=position,
     )

@@ -1,4 +1,4 @@
-"""The store: one client, one repository a collection."""
+"""The store: the repositories of one database, behind one client."""
 
 from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
@@ -7,26 +7,16 @@ from pymongo.write_concern import WriteConcern
 from shared.contracts.owner import Owner
 from shared.contracts.timestamps import now
 from shared.settings import MongoSettings
-from shared.storage.agents import Agents
-from shared.storage.conversations import Conversations
 from shared.storage.driver import Client, Collection, Database, mapped_errors
-from shared.storage.entries import Entries
-from shared.storage.generations import Generations, UsageRows
 from shared.storage.owned.store import OwnedStore
-from shared.storage.quotas import Quotas
-from shared.storage.readers import Readers
-from shared.storage.reports import Reports
-from shared.storage.runs import Runs
-from shared.storage.sessions import Sessions
-from shared.storage.stream_leases import StreamLeases
-from shared.storage.templates import Templates
+from shared.storage.repositories import Repositories
 
 POOL_SIZE = 20
 PROBE = {"_id": "readiness"}
 """One document for all processes: it is written to see that it can be."""
 
 
-class Store:
+class Store(Repositories):
     """Majority and journal for every write, majority reads on the primary (docs/protocol.md section 1)."""
 
     def __init__(self, settings: MongoSettings) -> None:
@@ -46,18 +36,7 @@ class Store:
             read_concern=ReadConcern("majority"),
             read_preference=ReadPreference.PRIMARY,
         )
-        self.runs = Runs(self.collection("runs"))
-        self.conversations = Conversations(self.collection("conversations"))
-        self.entries = Entries(self.collection("entries"))
-        self.generations = Generations(self.collection("generations"))
-        self.usage = UsageRows(self.collection("usage"))
-        self.readers = Readers(self.collection("readers"))
-        self.reports = Reports(self.collection("reports"))
-        self.agents = Agents(self.collection("agents"), self.collection("agent_versions"))
-        self.templates = Templates(self.collection("templates"), self.collection("template_versions"))
-        self.sessions = Sessions(self.collection("sessions"))
-        self.quotas = Quotas(self.collection("quotas"))
-        self.stream_leases = StreamLeases(self.collection("stream_leases"))
+        super().__init__(self.collection)
 
     def of(self, owner: Owner) -> OwnedStore:
         """The store as the owner sees it: the only one for whoever asks in somebody's name."""
