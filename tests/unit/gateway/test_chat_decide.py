@@ -16,7 +16,8 @@ from gateway.chat.decide import (
     decide,
     shown_id,
 )
-from gateway.chat.wire_messages import Utterance, read_messages
+from gateway.chat.utterances import Utterance
+from gateway.chat.wire_messages import read_messages
 from gateway.errors import InvalidRequest
 from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.settings import GivenMessage

@@ -14,7 +14,8 @@ an answer that asked for tools what they gave                       Say
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.chat.wire_messages import SentMessage, Utterance
+from gateway.chat.utterances import Utterance
+from gateway.chat.wire_messages import SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.enums import EntryKind, Side
 from shared.contracts.runs import Run

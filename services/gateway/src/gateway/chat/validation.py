@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.chat.media import seen_or_heard
-from gateway.chat.wire_messages import SentMessage, Utterance
+from gateway.chat.utterances import Utterance
+from gateway.chat.wire_messages import SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.chat import NEW_MESSAGES
 from gateway.schemas.fields import MESSAGE_LENGTH, PROMPT_LENGTH
