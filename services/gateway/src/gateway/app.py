@@ -11,11 +11,13 @@ from starlette.types import ASGIApp
 
 from gateway.access.authentication import Authentication, CallerOf, NamedCallers
 from gateway.access.token_callers import TokenCallers
+from gateway.answers.delivery import AnswerDelivery
 from gateway.answers.reader_leases import ReaderLeases
 from gateway.casting.participants import Casting
 from gateway.chat.chats import Chats
 from gateway.chat.commands import ChatCommands
 from gateway.chat.deletes import DeletedChats
+from gateway.chat.new_chats import NewChats
 from gateway.chat.service import ChatService
 from gateway.dead_letters.replays import Replays
 from gateway.document import document, operation_id
@@ -56,6 +58,7 @@ from gateway.runs.commands import RunCommands
 from gateway.runs.control import RunControl
 from gateway.services import Services
 from gateway.settings import GatewaySettings
+from gateway.single_answers.questions import Questions
 from gateway.single_answers.service import SingleAnswers
 from gateway.starts.idempotency import IdempotentRuns
 from gateway.starts.planning import Planner
@@ -165,6 +168,8 @@ def services_of(
     streams = Streams(connection, store.of, store.stream_leases, stream_settings, limit, shutting_down, log)
     chat_commands = ChatCommands(connection, settings.publish_timeout_seconds, log)
     chats = Chats(store.of, connection, commands, chat_commands, settings.chat_days_kept, log)
+    questions = Questions(connection, store.of, commands, settings.stream_token_secret)
+    delivery = AnswerDelivery(streams, reader_leases, store.of, router, log)
     return Services(
         settings=settings,
         registry=registry,
@@ -180,20 +185,10 @@ def services_of(
         starts=Starts(store.of, IdempotentRuns(store.of, commands, log), Planner(registry, casting, settings)),
         streams=streams,
         reader_leases=reader_leases,
-        single_answers=SingleAnswers(
-            connection=connection,
-            store_of=store.of,
-            store_watch=store_watch,
-            commands=commands,
-            control=control,
-            streams=streams,
-            reader_leases=reader_leases,
-            router=router,
-            token_secret=settings.stream_token_secret,
-            log=log,
-        ),
+        questions=questions,
+        single_answers=SingleAnswers(questions, delivery, control, store_watch),
         assist_quota=AssistQuota(store.of, router, settings),
-        chat=ChatService(chats, reader_leases, streams, connection, store.of, casting, settings, log),
+        chat=ChatService(chats, NewChats(store.of, casting, settings), delivery),
         deleted_chats=DeletedChats(store.of, store.forget_known, connection, control, chats, streams.hub, log),
         replays=Replays(connection, store.of, router, settings),
         shutting_down=shutting_down,

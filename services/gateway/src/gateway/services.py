@@ -18,6 +18,7 @@ from gateway.health.system_health import SystemHealth
 from gateway.promptbro.quota import AssistQuota
 from gateway.runs.control import RunControl
 from gateway.settings import GatewaySettings
+from gateway.single_answers.questions import Questions
 from gateway.single_answers.service import SingleAnswers
 from gateway.starts.service import Starts
 from shared.messaging.connection import Connection
@@ -44,6 +45,7 @@ class Services:
     starts: Starts
     streams: Streams
     reader_leases: ReaderLeases
+    questions: Questions
     single_answers: SingleAnswers
     assist_quota: AssistQuota
     chat: ChatService

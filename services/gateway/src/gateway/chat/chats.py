@@ -1,14 +1,14 @@
 """Chats of a caller: found, begun, gone on with, resumed and stopped."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from gateway.access.callers import Caller
+from gateway.chat.answers import Answer
 from gateway.chat.cache import ChatCache
 from gateway.chat.commands import ChatCommands
-from gateway.chat.decide import AddMessage, AnswerAgain, Attach, Busy, ChatState, Decision, answer_id, chat_state
+from gateway.chat.decide import AddMessage, AnswerAgain, Attach, Busy, ChatState, Decision, chat_state
 from gateway.chat.entries import message_entry, rewind_entry
 from gateway.errors import Conflict, NotFound
 from gateway.runs.commands import RunCommands
@@ -17,7 +17,7 @@ from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
-from shared.errors import NotYet, Taken
+from shared.errors import BrokerUnavailable, NotYet, Taken
 from shared.logs import Logger
 from shared.messaging import history
 from shared.messaging.connection import Connection
@@ -26,26 +26,6 @@ from shared.storage.owned import StoreOf
 READS_AFTER_A_LOSS: Final = 10
 READ_PAUSE_SECONDS: Final = 0.05
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that can be followed: `after` is a sequence below its first event, None where it has to be found."""
-
-    run: Run
-    chat: ChatState
-    seq: int
-    after: int | None = None
-
-    @property
-    def standing(self) -> Entry | None:
-        """The answer where it stands already."""
-        return self.chat.entries[self.seq - 1] if self.seq < self.chat.next_seq else None
-
-    @property
-    def question(self) -> Entry | None:
-        """What stands right before it."""
-        return self.chat.entries[self.seq - 2] if 2 <= self.seq <= self.chat.next_seq else None
 
 
 class Chats:
@@ -67,6 +47,11 @@ class Chats:
         self._kept = timedelta(days=days_kept)
         self._log = log
         self.cache = ChatCache()
+
+    def check_broker(self) -> None:
+        """Raises BrokerUnavailable where an answer could not be followed now."""
+        if not self._connection.connected:
+            raise BrokerUnavailable("an answer", ConnectionError("not connected"))
 
     async def find(self, caller: Caller, reference: str) -> Run | None:
         """The caller's own chat by its id or the client's, or None. Raises NotFound for what is no chat."""
@@ -237,11 +222,6 @@ class Chats:
         except Taken:
             return False
         return True
-
-
-def message_id(answer: Answer) -> str:
-    """The id under which clients are shown the answer."""
-    return answer_id(answer.chat.messages, answer.seq, f"{answer.run.id}:{answer.seq}")
 
 
 def _unheard(run: Run, chat: ChatState) -> Entry | None:

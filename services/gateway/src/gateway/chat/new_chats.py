@@ -1,10 +1,12 @@
-"""How a chat is played, from its first request. Pure."""
+"""How a chat is played, from its first request."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.access.callers import Caller
+from gateway.casting.agents import load_agent
 from gateway.casting.participants import Casting, TokenBound, asked_wish
+from gateway.chat.validation import check_new
 from gateway.chat.wire_messages import SentMessage, merged, system_prompt
 from gateway.errors import ContextTooLong, FieldProblem, InvalidRequest
 from gateway.schemas.chat import ChatBody
@@ -16,10 +18,33 @@ from shared.contracts.enums import RunKind, Side
 from shared.contracts.money import to_nanos
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
+from shared.contracts.timestamps import now
 from shared.routing.estimates import text_tokens
+from shared.storage.owned import StoreOf
 
 NO_END_SECONDS: Final = 100 * 365 * 86_400.0
 NO_MESSAGE_LIMIT: Final = 1_000_000
+
+
+class NewChats:
+    """Makes the runs of chats that begin."""
+
+    def __init__(self, store_of: StoreOf, casting: Casting, settings: GatewaySettings) -> None:
+        self._store_of = store_of
+        self._casting = casting
+        self._settings = settings
+
+    async def run(self, caller: Caller, body: ChatBody, sent: list[SentMessage], *, leaves_for_good: bool) -> Run:
+        """The run of a new chat. One whose reader does not come again is not written on without it.
+
+        Raises what `new_chat` and `check_new` raise, and NotFound for an agent that is not the caller's.
+        """
+        check_new(sent)
+        agent = None
+        if body.agent_id:
+            agent = await load_agent(self._store_of(caller.owner), (body.agent_id, body.agent_version))
+        orphan_seconds = 0.0 if leaves_for_good else self._settings.chat_orphan_seconds
+        return new_chat(body, sent, agent, caller, self._casting, self._settings, now(), orphan_seconds)
 
 
 def new_chat(
@@ -29,7 +54,7 @@ def new_chat(
     caller: Caller,
     casting: Casting,
     settings: GatewaySettings,
-    now: datetime,
+    moment: datetime,
     orphan_seconds: float,
 ) -> Run:
     """The run of a new chat: what the request brought is given. Raises InvalidRequest, ContextTooLong, UnknownModel."""
@@ -54,8 +79,12 @@ def new_chat(
         max_budget_nanos=to_nanos(LARGEST_BUDGET_USD),
         time_limit_seconds=NO_END_SECONDS,
     )
-    run = new_run(played, caller, now, client_id=body.chat)
-    asked = {"asked_seq": len(given), "asked_at": now, "expires_at": now + timedelta(days=settings.chat_days_kept)}
+    run = new_run(played, caller, moment, client_id=body.chat)
+    asked = {
+        "asked_seq": len(given),
+        "asked_at": moment,
+        "expires_at": moment + timedelta(days=settings.chat_days_kept),
+    }
     return run.model_copy(update=asked)
 
 

@@ -8,37 +8,28 @@ from starlette.responses import Response
 
 from gateway.access.callers import Caller
 from gateway.answers.answer_events import Answered
+from gateway.answers.delivery import AnswerDelivery, Left
 from gateway.answers.follower import AnswerFollower
 from gateway.answers.formats import AnswerContext, AnswerFormat
-from gateway.answers.json_answer import whole_answer
+from gateway.answers.json_answer import json_answer
 from gateway.answers.positions import ChunkEncoder, Position, read_position
 from gateway.answers.reader import AnswerReader
-from gateway.answers.reader_leases import ReaderLeases
-from gateway.answers.response import AnswerResponse
-from gateway.answers.route_headers import route_headers
-from gateway.casting.agents import load_agent
-from gateway.casting.participants import Casting
-from gateway.chat.chats import Answer, Chats, message_id
+from gateway.chat.answers import Answer
+from gateway.chat.chats import Chats
 from gateway.chat.decide import AddMessage, decide
 from gateway.chat.formats.choice import LEAVES_FOR_GOOD, WITH_COMMENTS, headers_of, knows_resets, written_as
 from gateway.chat.formats.text import ContentEvents
-from gateway.chat.new_chats import new_chat
-from gateway.chat.validation import check_new, check_utterance
+from gateway.chat.new_chats import NewChats
+from gateway.chat.validation import check_utterance
 from gateway.chat.wire_messages import SentMessage, read_body
 from gateway.errors import Conflict, InvalidRequest
-from gateway.event_stream import Streams
 from gateway.event_stream.log.cursors import run_tag
 from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.readers.stream_request import last_event_id
 from gateway.schemas.chat import ChatBody, FormatWord, RecoverBody
-from gateway.settings import GatewaySettings
-from shared.contracts.enums import Side, Wanted
+from shared.contracts.enums import Wanted
 from shared.contracts.runs import Run
-from shared.contracts.timestamps import now
 from shared.errors import BrokerUnavailable, NotYet
-from shared.logs import Logger
-from shared.messaging.connection import Connection
-from shared.storage.owned import StoreOf
 
 DECISIONS: Final = 5
 
@@ -46,32 +37,17 @@ DECISIONS: Final = 5
 class ChatService:
     """Serves chats."""
 
-    def __init__(
-        self,
-        chats: Chats,
-        reader_leases: ReaderLeases,
-        streams: Streams,
-        connection: Connection,
-        store_of: StoreOf,
-        casting: Casting,
-        settings: GatewaySettings,
-        log: Logger,
-    ) -> None:
+    def __init__(self, chats: Chats, new_chats: NewChats, delivery: AnswerDelivery) -> None:
         self.chats = chats
-        self._reader_leases = reader_leases
-        self._streams = streams
-        self._connection = connection
-        self._store_of = store_of
-        self._casting = casting
-        self._settings = settings
-        self._log = log
-        self._tiers = casting.router.tiers()
+        self._new_chats = new_chats
+        self._delivery = delivery
+        self._streams = delivery.streams
+        self._tiers = delivery.router.tiers()
 
     async def post(self, request: Request, caller: Caller, body: ChatBody, format_: FormatWord) -> Response:
         """Answers a posted message. Everything that can be refused is refused before the first byte."""
         sent = read_body(body)
-        if not self._connection.connected:
-            raise BrokerUnavailable("an answer", ConnectionError("not connected"))
+        self.chats.check_broker()
         await self._streams.check(caller)
         # Before anything is stored: 503 says that nothing was.
         state = await self._streams.hub.source.state()
@@ -94,12 +70,12 @@ class ChatService:
         if answer is not None and since is not None:
             state = await self._streams.hub.source.state(since.cursor.sequence)
             if since.cursor.epoch == state.epoch and since.cursor.sequence <= state.last:
-                there = _there(answer, since)
+                there = answer.at(since)
                 if there is not None:
                     if since.at_end:
                         return Response(status_code=204)
                     return await self._streamed(request, caller, there, format_, state.epoch, since)
-        if answer is None or (answer.standing and await self._reader_leases.read_seq(run.id) >= answer.seq):
+        if answer is None or (answer.standing and await self._delivery.reader_leases.read_seq(run.id) >= answer.seq):
             return Response(status_code=204)
         return await self._streamed(request, caller, answer, format_, state.epoch)
 
@@ -137,7 +113,8 @@ class ChatService:
             return at_once
         found = await self.chats.open(caller, body.chat) if body.chat else None
         if found is None:
-            answer = await self._begun(caller, body, sent, format_)
+            run = await self._new_chats.run(caller, body, sent, leaves_for_good=format_ in LEAVES_FOR_GOOD)
+            answer = await self.chats.begin(run)
             if answer is not None:
                 return answer
             run = await self.chats.get(caller, body.chat or "")
@@ -175,24 +152,10 @@ class ChatService:
         above = max(last, self._streams.hub.position(LogScope(run.id, texts=True)))
         return await self.chats.add_at_once(run, chat, decision, above)
 
-    async def _begun(
-        self, caller: Caller, body: ChatBody, sent: list[SentMessage], format_: FormatWord
-    ) -> Answer | None:
-        check_new(sent)
-        key = (body.agent_id, body.agent_version) if body.agent_id else None
-        agent = await load_agent(self._store_of(caller.owner), key) if key else None
-        orphan = 0.0 if format_ in LEAVES_FOR_GOOD else self._settings.chat_orphan_seconds
-        run = new_chat(body, sent, agent, caller, self._casting, self._settings, now(), orphan)
-        return await self.chats.begin(run)
-
     async def _whole(self, request: Request, answer: Answer) -> Response:
         follower = await self._follower(answer)
-        about, headers = self._about(answer), self._headers(answer, "json")
-
-        async def left() -> None:
-            await self.chats.stop(answer.run, answer.seq)
-
-        return await whole_answer(request, follower, about, self._reader_leases, self._streams.stopping, headers, left)
+        answered = await self._delivery.whole(request, follower, answer.run.id, self._stop_of(answer))
+        return json_answer(self._about(answer), answered, self._headers(answer, "json"))
 
     async def _streamed(
         self,
@@ -219,24 +182,24 @@ class ChatService:
         stops: bool,
         recorded: int = 0,
     ) -> Response:
-        async def left() -> None:
-            await self.chats.stop(answer.run, answer.seq)
+        leases = self._delivery.reader_leases
 
         def finished(answered: Answered) -> None:
-            self._reader_leases.finished(answer.run.id, answer.seq)
+            leases.finished(answer.run.id, answer.seq)
             self.chats.cache.answered(answer.run, answer.chat, answer.seq, answered.message)
 
         follower = await self._follower(answer, recorded)
-        reader = AnswerReader(follower, written, self._reader_leases, answer.run.id, finished, left if stops else None)
-        self._streams.begin()
-        return AnswerResponse(
-            self._streams.open_streams,
-            reader,
-            self._headers(answer, format_),
-            self._log,
-            events=format_ in WITH_COMMENTS,
-            counted=self._streams.admission.holding(caller),
-        )
+        left = self._stop_of(answer) if stops else None
+        reader = AnswerReader(follower, written, leases, answer.run.id, finished, left)
+        return self._delivery.response(caller, reader, self._headers(answer, format_), events=format_ in WITH_COMMENTS)
+
+    def _stop_of(self, answer: Answer) -> Left:
+        """What stops the answer when its last reader has left."""
+
+        async def left() -> None:
+            await self.chats.stop(answer.run, answer.seq)
+
+        return left
 
     async def _follower(self, answer: Answer, recorded: int = 0) -> AnswerFollower:
         try:
@@ -244,30 +207,11 @@ class ChatService:
         except BrokerUnavailable:
             # The question is stored: where the broker stays away the stream breaks off, and can be gone on with.
             after = 0
-        return AnswerFollower(
-            self._streams.hub,
-            self._store_of(answer.run.owner),
-            answer.run,
-            answer.seq,
-            after,
-            standing=answer.standing,
-            recorded=recorded,
-        )
+        return self._delivery.follower(answer.run, answer.seq, after, standing=answer.standing, recorded=recorded)
 
     def _headers(self, answer: Answer, format_: FormatWord) -> dict[str, str]:
-        route = route_headers(self._casting.router, answer.run.settings.scenarios[0].agent, answer.run.id)
-        return {**route, **headers_of(format_)}
+        return {**self._delivery.headers(answer.run), **headers_of(format_)}
 
     def _about(self, answer: Answer) -> AnswerContext:
         agent = answer.run.settings.scenarios[0].agent
-        return AnswerContext(answer.run.id, answer.seq, message_id(answer), agent.provider, agent.model, self._tiers)
-
-
-def _there(answer: Answer, since: Position) -> Answer | None:
-    """The answer a position is of; None where it is no position of this chat."""
-    if since.cursor.tag != run_tag(answer.run.id) or not 1 <= since.seq <= answer.chat.next_seq:
-        return None
-    there = Answer(answer.run, answer.chat, since.seq)
-    if there.standing is None:
-        return there if answer.chat.owed else None
-    return there if there.standing.side is Side.AGENT else None
+        return AnswerContext(answer.run.id, answer.seq, answer.message_id, agent.provider, agent.model, self._tiers)

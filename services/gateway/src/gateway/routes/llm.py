@@ -38,7 +38,7 @@ router = APIRouter(tags=["plain generations"])
 )  # fmt: skip
 async def ask_model(body: QuestionBody, services: ServicesOfApp, caller: CallerOfRequest) -> Response:
     settings = question(body, services.casting, services.settings)
-    return await services.single_answers.session(caller, answer_run(settings, caller), PATH)
+    return await services.questions.session(caller, answer_run(settings, caller), PATH)
 
 
 @router.get(
@@ -71,7 +71,7 @@ async def read_model_answer(
     run = answer_run(question(body, services.casting, services.settings), caller)
     try:
         services.store_watch.check()
-        run = run if is_head(request.scope) else await services.single_answers.begin(run)
+        run = run if is_head(request.scope) else await services.questions.begin(run)
     except (StoreUnavailable, BrokerUnavailable) as error:
         return services.streams.reconnect_later(error)
     return services.single_answers.streamed(caller, run, TokenMessages(run.id, announced=True), resumes=True)

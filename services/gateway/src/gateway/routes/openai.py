@@ -41,11 +41,11 @@ async def create_chat_completion(
 ) -> Response:
     await services.streams.check(caller)
     settings = completion_settings(body, services.casting, services.settings)
-    run = await services.single_answers.begin(answer_run(settings, caller))
+    run = await services.questions.begin(answer_run(settings, caller))
     if body.stream:
         form = CompletionChunks(run, includes_usage=body.includes_usage)
         return services.single_answers.streamed(caller, run, form, advised=False)
-    answered = await services.single_answers.whole(request, caller, run)
+    answered = await services.single_answers.whole(request, run)
     headers = route_headers(services.router, run.settings.scenarios[0].agent, run.id)
     return JSONResponse(completion(run, answered), headers=headers)
 

@@ -51,14 +51,14 @@ async def assist(
     if mode is None:
         # Before it counts against the quota.
         await services.streams.check(caller)
-        services.single_answers.check_broker()
+        services.questions.check_broker()
     orphan_seconds = UNREAD_FOR_A_RECONNECT if mode else UNREAD_AT_ONCE
     reported, settings = await _settings(body, services, caller, orphan_seconds)
     run = answer_run(settings, caller, parent=reported)
     await services.assist_quota.take(run)
     if mode is not None:
-        return await services.single_answers.session(caller, run, PATH)
-    run = await services.single_answers.begin(run)
+        return await services.questions.session(caller, run, PATH)
+    run = await services.questions.begin(run)
     return services.single_answers.streamed(caller, run, AssistEvents(run.id))
 
 

@@ -24,7 +24,7 @@ async def stop_stream(
     services: ServicesOfApp,
     caller: CallerOfRequest,
 ) -> StatusView:
-    found = await services.single_answers.find(caller, sid)
+    found = await services.questions.find(caller, sid)
     if found is None:
         # The X-Stream-Id of a chat's answer is the chat's id.
         chat, _ = await services.chat.stop(caller, sid)
@@ -32,5 +32,5 @@ async def stop_stream(
     if not found.begun:
         # It begins cancelled, so that no reader begins it after this.
         canceled = Control(wanted=Wanted.CANCEL, changed_at=found.run.created_at)
-        await services.single_answers.begin(found.run.model_copy(update={"control": canceled}))
+        await services.questions.begin(found.run.model_copy(update={"control": canceled}))
     return status_view(await services.control.want(caller.owner, sid, Wanted.CANCEL))

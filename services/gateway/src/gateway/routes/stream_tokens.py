@@ -53,7 +53,7 @@ async def _runs(services: Services, caller: Caller, body: StreamTokenBody) -> li
     if body.sid is None:
         store = services.store_of(caller.owner)
         return [await find_run(store, run_id) for run_id in dict.fromkeys(body.run_ids or ())]
-    found = await services.single_answers.find(caller, body.sid)
+    found = await services.questions.find(caller, body.sid)
     if found is None:
         raise NotFound("answer", body.sid)
     return [found.run]

@@ -7,7 +7,7 @@ from shared.contracts.enums import Wanted
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
-from shared.errors import NotYet
+from shared.errors import NotYet, TransientError
 from shared.logs import Logger
 from shared.storage.owned import StoreOf
 
@@ -45,6 +45,14 @@ class RunControl:
         if marked is not None:
             self._log.info("run given up", run_id=run.id, version=marked.control.version)
             await self._tell(marked)
+
+    async def stop_answer(self, run: Run) -> None:
+        """Cancels a run whose answer nobody waits for: the call to its model is closed at once."""
+        try:
+            await self.want(run.owner, run.id, Wanted.CANCEL)
+        except (Conflict, TransientError) as error:
+            # It ended by itself meanwhile, or will for want of readers.
+            self._log.info("answer not stopped", run_id=run.id, reason=str(error))
 
     async def _tell(self, run: Run) -> Run:
         await self._commands.signal(run)

@@ -1,9 +1,10 @@
 """Serving one answer to a reader of a stream; whoever leaves for good stops it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import structlog
 
@@ -18,7 +19,7 @@ from shared.errors import TransientError
 
 GRACE_SECONDS: Final = 15.0
 
-Stop = Callable[[], Coroutine[Any, Any, None]]
+Stop = Callable[[Run], Awaitable[None]]
 
 log = structlog.stdlib.get_logger("gateway")
 
@@ -44,10 +45,10 @@ class AnswerStream:
         def finished(_: Answered) -> None:
             reader_leases.finished(run.id, follower.seq)
 
-        self._reader = AnswerReader(follower, form, reader_leases, run.id, finished, None if resumes else stop)
+        self._stop = partial(stop, run)
+        self._reader = AnswerReader(follower, form, reader_leases, run.id, finished, None if resumes else self._stop)
         self._limit = run.settings.time_limit_seconds + GRACE_SECONDS
         self._form = form
-        self._stop = stop
         self._counted = counted
         self._resumes = resumes
 
