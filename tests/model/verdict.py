@@ -11,7 +11,7 @@ from invariants import Witness, assert_all, assert_calls_bounded, events_of
 from model.chat import ChatWorld
 from model.services import Call
 from model.world import World
-from orchestrator.facts import KEPT_VERBATIM
+from orchestrator.snapshots import KEPT_VERBATIM
 from shared.contracts.enums import EntryKind, Purpose, Side, Wanted
 from shared.contracts.generations import Generation
 from shared.contracts.identity import generation_key

@@ -4,6 +4,7 @@ from mutants.mutant import Mutant
 from mutants.suites import ACCOUNTS, DECIDE, RUNS, SETTLEMENT, STORED
 
 _DECIDE = "services/orchestrator/src/orchestrator/decide.py"
+_FACTS = "services/orchestrator/src/orchestrator/conversation_facts.py"
 _SETTLEMENT = "shared/src/shared/messaging/settlement.py"
 _ACCOUNTS = "shared/src/shared/storage/accounts.py"
 _ENTRIES = "shared/src/shared/storage/entries.py"
@@ -55,8 +56,8 @@ _DECIDING = (
     ),
     Mutant(
         "an answer of a judge that does not parse is repaired without end",
-        _DECIDE,
-        old=" or REPAIR[stage] in message.answers:",
+        _FACTS,
+        old=" or REPAIR[stage] in self.answers:",
         new=":",
         killed_by=(DECIDE,),
     ),

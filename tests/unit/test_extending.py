@@ -94,7 +94,8 @@ from agentwars.terminal.formatting import state
 from gateway.answers.answer_events import read_answer_event
 from gateway.exports.junit import junit
 from gateway.runs.conversations import _item
-from orchestrator.decide import ConversationFacts, decide
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.decide import decide
 from shared.contracts.conversations import Conversation
 from shared.contracts.timestamps import now
 from shared.contracts.enums import EndedReason

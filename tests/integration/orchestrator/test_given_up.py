@@ -13,7 +13,8 @@ from nats.aio.client import Client
 from integration.orchestrator.stage import Stage, stage
 from invariants import events_of
 from orchestrator import conversations
-from orchestrator.decide import ConversationFacts, Effect, decide
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.decide import Effect, decide
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
 from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Side, Wanted

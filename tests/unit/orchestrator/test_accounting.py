@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.accounting import Owed, judge_place, result_changes
-from orchestrator.decide import ConversationFacts, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import ConversationSnapshot
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.decide import RequestJudge, RequestMemory, RequestMessage
+from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.runs import Budget, Control
 from shared.contracts.work import GenerationStored

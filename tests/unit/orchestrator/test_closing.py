@@ -4,8 +4,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from orchestrator.closing import Closing
-from orchestrator.decide import ConversationFacts
-from orchestrator.facts import ConversationSnapshot
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.timestamps import now

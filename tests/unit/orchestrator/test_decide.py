@@ -4,17 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orchestrator.conversation_facts import AgentMessage, ConversationFacts, Ended, JudgeAnswer
 from orchestrator.decide import (
     BUDGET_REFUSAL,
-    AgentMessage,
     Close,
-    ConversationFacts,
     Effect,
     End,
-    Ended,
     FailAnswer,
     Give,
-    JudgeAnswer,
     RequestJudge,
     RequestMemory,
     RequestMessage,

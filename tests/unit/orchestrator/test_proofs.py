@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.facts import proven_by_command, proven_by_done
+from orchestrator.proofs import proven_by_command, proven_by_done
 from shared.contracts.enums import Purpose, Side
 from shared.contracts.settings import GivenMessage
 from shared.contracts.transcript import Failure, Usage

@@ -8,7 +8,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from orchestrator.decide import ConversationFacts, decide
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.decide import decide
 from shared.contracts import timestamps
 from shared.contracts.settings import ConversationSettings, Participant
 from shared.messaging.settlement import KeepAlive

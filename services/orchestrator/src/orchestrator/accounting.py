@@ -7,8 +7,9 @@ deadline back: so the common look costs one update. The reservation itself refus
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from orchestrator.decide import ConversationFacts, Effect, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import ConversationSnapshot
+from orchestrator.conversation_facts import ConversationFacts
+from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
+from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose, Stage
 from shared.contracts.work import GenerationStored
 from shared.storage.accounts import Change, EventRecorded, Settle

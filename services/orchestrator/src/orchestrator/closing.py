@@ -2,8 +2,11 @@
 
 import asyncio
 
-from orchestrator.decide import Close, Ended
-from orchestrator.facts import ConversationSnapshot, run_settings, spent_figures, total
+from orchestrator.assignments import run_settings
+from orchestrator.conversation_facts import Ended
+from orchestrator.decide import Close
+from orchestrator.snapshots import ConversationSnapshot
+from orchestrator.spending import spent_figures, total
 from shared.contracts.endings import FAILED
 from shared.contracts.enums import EndedReason
 from shared.contracts.events import ConversationEnded, Progressed

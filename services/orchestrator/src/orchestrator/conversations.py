@@ -4,12 +4,13 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from orchestrator.accounting import Owed, result_changes
+from orchestrator.assignments import settings_of
 from orchestrator.closing import Closing
+from orchestrator.conversation_facts import Ended
 from orchestrator.decide import (
     Close,
     Effect,
     End,
-    Ended,
     FailAnswer,
     Give,
     RequestJudge,
@@ -18,16 +19,10 @@ from orchestrator.decide import (
     decide,
 )
 from orchestrator.effects import Effects
-from orchestrator.facts import (
-    ConversationSnapshot,
-    proven_by_command,
-    proven_by_done,
-    read_after_done,
-    read_everything,
-    settings_of,
-)
 from orchestrator.given_messages import GivenMessages
 from orchestrator.job_factory import JobFactory
+from orchestrator.proofs import proven_by_command, proven_by_done
+from orchestrator.snapshots import ConversationSnapshot, read_after_done, read_everything
 from shared.contracts.conversations import Conversation
 from shared.contracts.enums import Purpose, Wanted
 from shared.contracts.identity import conversation_index, run_of

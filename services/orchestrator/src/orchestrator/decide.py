@@ -29,66 +29,15 @@ In a chat, where rewinds are entries too and nobody's turn follows from the numb
         the last answer's prompt has grown too long        a summary of all messages before it but the last three
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.conversation_facts import ConversationFacts, Ended
 from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, Side, Stage, Wanted
-from shared.contracts.judgement import Judgement
-from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Failure
 
-REPAIR = {Stage.FAST: Stage.FAST_REPAIR, Stage.STRONG: Stage.STRONG_REPAIR}
 BUDGET_REFUSAL = Failure(code="budget_exceeded", message="The budget of this chat does not hold another answer.")
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeAnswer:
-    """What stands stored for one stage: a judgement, or none because it failed for good or did not parse."""
-
-    judgement: Judgement | None
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AgentMessage:
-    """An agent message and what judges have answered about it so far."""
-
-    seq: int
-    finding: EndedReason | None = None
-    answers: Mapping[Stage, JudgeAnswer] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The closing entry."""
-
-    seq: int
-    reason: EndedReason
-    decided_by: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationFacts:
-    """What is durable about a conversation: entries 1..`messages`, judgements, failures, and what is wanted.
-
-    `agent_messages` may hold the last one only, where the trigger proves that the earlier ones are settled.
-    `refused` holds what the budget refused in this look: a refusal is not stored. Of a chat, `messages` counts rewinds
-    too, `unanswered` says that the last message that counts is the person's, and `memory_due` is the last message that
-    should be summed up and is not.
-    """
-
-    settings: ConversationSettings
-    messages: int
-    wanted: Wanted = Wanted.RUN
-    deadline_at: datetime | None = None
-    purpose: Purpose = Purpose.TURN
-    ended: Ended | None = None
-    agent_messages: tuple[AgentMessage, ...] = ()
-    failures: Mapping[int, Failure] = field(default_factory=dict)
-    refused: frozenset[int] = frozenset()
-    unanswered: bool = False
-    memory_due: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +183,7 @@ def _confirmed(facts: ConversationFacts) -> int | None:
         return None
     stage = Stage.STRONG if settings.judge.two_stages else Stage.FAST
     for message in facts.agent_messages:
-        judgement = verdict(message, stage)
+        judgement = message.verdict(stage)
         if judgement is not None and judgement.confirms(settings.judge.confidence):
             return message.seq
     return None
@@ -244,7 +193,7 @@ def _fast_judge_due(facts: ConversationFacts) -> RequestJudge | None:
     if not facts.settings.judged or not facts.agent_messages:
         return None
     last = facts.agent_messages[-1]
-    stage = _stage_due(last, Stage.FAST)
+    stage = last.stage_due(Stage.FAST)
     return RequestJudge(last.seq, stage) if stage else None
 
 
@@ -253,28 +202,9 @@ def _strong_judges_due(facts: ConversationFacts) -> Iterator[RequestJudge]:
     if not settings.judged or settings.judge is None or not settings.judge.two_stages:
         return
     for message in facts.agent_messages:
-        fast = verdict(message, Stage.FAST)
+        fast = message.verdict(Stage.FAST)
         complete = fast is not None and fast.status is JudgementStatus.COMPLETE
         final = message is facts.agent_messages[-1] and facts.messages >= settings.message_limit
-        stage = _stage_due(message, Stage.STRONG) if complete or final else None
+        stage = message.stage_due(Stage.STRONG) if complete or final else None
         if stage is not None:
             yield RequestJudge(message.seq, stage)
-
-
-def _stage_due(message: AgentMessage, stage: Stage) -> Stage | None:
-    """The stage itself, its one repair where the answer did not parse, or None where the stage is settled."""
-    answer = message.answers.get(stage)
-    if answer is None:
-        return stage
-    if answer.judgement is not None or answer.failed or REPAIR[stage] in message.answers:
-        return None
-    return REPAIR[stage]
-
-
-def verdict(message: AgentMessage, stage: Stage) -> Judgement | None:
-    """What a stage says, its repair included; None is unknown, which never ends and never blocks."""
-    for answered in (stage, REPAIR[stage]):
-        answer = message.answers.get(answered)
-        if answer is not None and answer.judgement is not None:
-            return answer.judgement
-    return None

@@ -3,10 +3,11 @@
 from contextlib import suppress
 
 from orchestrator.accounting import Request
+from orchestrator.assignments import tenant_of
 from orchestrator.decide import End, FailAnswer, RequestJudge, RequestMemory
-from orchestrator.facts import ConversationSnapshot, tenant_of
 from orchestrator.job_factory import JobFactory
 from orchestrator.recently_published import RecentlyPublished
+from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import EndedReason, EntryKind, Purpose, Side, Wanted
 from shared.contracts.events import ControlChanged, JudgementMade, MessageAdded
 from shared.contracts.generations import Generation

@@ -1,6 +1,6 @@
 """The messages a conversation begins with, which nobody generates."""
 
-from orchestrator.facts import tenant_of
+from orchestrator.assignments import tenant_of
 from shared.contracts.enums import EntryKind
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import run_of

@@ -1,9 +1,10 @@
 """What the broker delivers, and the look it triggers. Nothing is acknowledged before its effects are durable."""
 
+from orchestrator.assignments import settings_of
 from orchestrator.closing import Closing
+from orchestrator.conversation_facts import Ended
 from orchestrator.conversations import ConversationLooks
-from orchestrator.decide import Close, Ended
-from orchestrator.facts import settings_of
+from orchestrator.decide import Close
 from orchestrator.runs import RunLooks
 from shared.contracts import subjects
 from shared.contracts.work import GenerationStored, RunCommanded, UsageAppeared

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from orchestrator.accounting import Request, judge_place
 from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
-from orchestrator.facts import ConversationSnapshot
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose, Stage
 from shared.contracts.identity import run_of
 from shared.contracts.routes import RouteWish

@@ -22,7 +22,7 @@ from orchestrator.decide_run import (
     decide_run,
 )
 from orchestrator.effects import Effects
-from orchestrator.facts import at_start
+from orchestrator.proofs import at_start
 from shared.contracts.conversations import Conversation
 from shared.contracts.enums import RunStatus, Wanted
 from shared.contracts.events import ControlChanged, RunStarted

@@ -1,23 +1,20 @@
-"""What is durable about a conversation, read or proven by the trigger."""
+"""What is durable about a conversation, as a look has it: read here, or proven by its trigger (proofs.py)."""
 
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.decide import AgentMessage, ConversationFacts, Ended, JudgeAnswer
+from orchestrator.conversation_facts import AgentMessage, ConversationFacts, Ended, JudgeAnswer
+from orchestrator.spending import results_spent, spent_figures, total
 from shared.contracts.enums import EntryKind, Purpose, Side, Stage
-from shared.contracts.generations import Generation, UsageRow
-from shared.contracts.identity import conversation_index, run_of
+from shared.contracts.generations import Generation
 from shared.contracts.judgement import Judgement
-from shared.contracts.kinds import KINDS
-from shared.contracts.settings import ConversationSettings, RunSettings
-from shared.contracts.timestamps import now
+from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry, Failure, Usage, fold
-from shared.contracts.work import GenerationStored, RunCommanded
-from shared.errors import NotYet, UnknownRun
+from shared.contracts.work import GenerationStored
+from shared.errors import NotYet
 from shared.storage import Store
 from shared.storage.accounts import Spent
-from shared.storage.kept_assignments import Assignment
 
 KEPT_VERBATIM = 3
 
@@ -43,86 +40,6 @@ class ConversationSnapshot:
     usage: Usage | None = None
     only: Usage | None = None
     question: Entry | None = None
-
-
-async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:
-    """A conversation's settings and the purpose of its messages. Raises UnknownRun."""
-    settings = await run_settings(store, run_of(conversation))
-    return settings.conversation(conversation_index(conversation)), KINDS[settings.kind].purpose
-
-
-async def run_settings(store: Store, run_id: str) -> RunSettings:
-    """What a run was asked to do. Raises UnknownRun."""
-    return (await _assignment(store, run_id)).settings
-
-
-async def tenant_of(store: Store, run_id: str) -> str:
-    """Whose everything is that is stored of a run. Raises UnknownRun."""
-    return (await _assignment(store, run_id)).owner.tenant
-
-
-async def _assignment(store: Store, run_id: str) -> Assignment:
-    assignment = await store.runs.assignment(run_id)
-    if assignment is None:
-        raise UnknownRun(run_id)
-    return assignment
-
-
-def at_start(settings: ConversationSettings, purpose: Purpose, clock_started_at: datetime) -> ConversationSnapshot:
-    """A conversation that this very look has begun: its given messages, and nothing else."""
-    agent_seqs = [seq for seq, given in enumerate(settings.given, 1) if given.side is Side.AGENT]
-    facts = ConversationFacts(
-        settings=settings,
-        messages=len(settings.given),
-        purpose=purpose,
-        agent_messages=tuple(AgentMessage(seq) for seq in agent_seqs[-1:]),
-        unanswered=purpose is Purpose.CHAT and settings.given[-1:] != () and settings.given[-1].side is Side.OPPONENT,
-    )
-    return ConversationSnapshot(facts, clock_started_at, now())
-
-
-def proven_by_command(
-    command: RunCommanded, settings: ConversationSettings, purpose: Purpose
-) -> ConversationSnapshot | None:
-    """The facts a first-delivered command of a chat's message proves by itself; None where it proves none."""
-    if command.message_seq is None or command.stored_at is None or purpose is not Purpose.CHAT:
-        return None
-    facts = ConversationFacts(settings=settings, messages=command.message_seq, purpose=purpose, unanswered=True)
-    # A chat has no end for its clock to come to: any moment will do.
-    return ConversationSnapshot(
-        facts, clock_started_at=command.stored_at, cause_at=command.stored_at, question=command.question
-    )
-
-
-def proven_by_done(
-    done: GenerationStored, settings: ConversationSettings, purpose: Purpose, memory_starts: int
-) -> ConversationSnapshot | None:
-    """The facts a first-delivered done proves by itself; None where more must be read.
-
-    Message n of a first attempt proves that 1..n stand and are out, that what came before it is settled, and that
-    nothing but messages was paid for since (late rows are settled by the look that reads them). It does not tell what
-    judges say, so where messages are judged it suffices only for a message no judge has seen yet: the agent's own.
-    Nor does it tell what of a chat is summed up already, where its prompt has grown beyond `memory_starts` tokens.
-    """
-    if not done.first or done.failure or done.transcript_usage is None or done.stored_at is None:
-        return None
-    if done.purpose is not purpose or done.conversation_started_at is None:
-        return None
-    if purpose is Purpose.CHAT and done.context_tokens > memory_starts:
-        return None
-    side = done.side or settings.side_of(done.seq)
-    earlier_agent_message = done.seq > 1 and side is Side.OPPONENT
-    if settings.judged and earlier_agent_message:
-        return None
-    spoken = (AgentMessage(done.seq, done.finding),) if side is Side.AGENT else ()
-    facts = ConversationFacts(settings=settings, messages=done.seq, purpose=purpose, agent_messages=spoken)
-    return ConversationSnapshot(
-        facts,
-        clock_started_at=done.conversation_started_at,
-        cause_at=done.stored_at,
-        spent=(Spent("turn", done.transcript_usage),),
-        only=done.transcript_usage if done.seq == len(settings.given) + 1 else None,
-    )
 
 
 async def read_everything(
@@ -210,26 +127,6 @@ def _memory_due(counting: list[Entry], generations: list[Generation], memory_sta
     last = counting[-1 - KEPT_VERBATIM].seq
     reached = max((one.seq for one in generations if one.purpose is Purpose.MEMORY), default=0)
     return last if took.prompt_tokens + took.completion_tokens > memory_starts and last > reached else None
-
-
-def spent_figures(entries: list[Entry], generations: list[Generation], rows: list[UsageRow]) -> tuple[Spent, ...]:
-    """What a conversation has spent so far, part by part, as absolute figures."""
-    counted = {entry.attempt for entry in entries} | {generation.attempt for generation in generations}
-    others = [row.usage for row in rows if row.id not in counted]
-    return (*results_spent(entries, generations), Spent("other", sum(others, Usage())))
-
-
-def total(spent: tuple[Spent, ...]) -> Usage:
-    """The sum of a conversation's parts."""
-    return sum((figure.usage for figure in spent), Usage())
-
-
-def results_spent(entries: list[Entry], generations: list[Generation]) -> tuple[Spent, ...]:
-    """What a conversation's results have cost so far."""
-    return (
-        Spent("turn", sum((entry.usage for entry in entries), Usage())),
-        Spent("judge", sum((generation.usage for generation in generations), Usage())),
-    )
 
 
 def _ended(entries: list[Entry]) -> Ended | None:
