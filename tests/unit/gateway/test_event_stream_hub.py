@@ -6,13 +6,14 @@ import pytest
 import structlog
 
 from gateway.event_stream.log import hub as hub_module
-from gateway.event_stream.log import run_log as log_module
+from gateway.event_stream.log import waiting_events
 from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.hub import Hub
 from gateway.event_stream.log.ring import Item
+from gateway.event_stream.log.waiting_events import WaitingEvents
 from gateway.event_stream.settings import StreamSettings
 from support.eventually import eventually
-from unit.gateway.event_stream_fakes import FakeSource, a_run, new_log
+from unit.gateway.event_stream_fakes import FakeSource, a_run
 
 FRAME = b"x" * 10_000
 
@@ -39,13 +40,12 @@ async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: py
     await hub.close()
 
 
-async def test_large_events_that_wait_for_history_are_read_from_it_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "WAITING_BYTES", 1000)
-    source = FakeSource()
-    log = new_log(source)
+def test_large_events_that_wait_for_history_are_read_from_it_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_events, "WAITING_BYTES", 1000)
+    source, waiting = FakeSource(), WaitingEvents()
     for _ in range(100):
         source.tell()
     for heard in source.stored:
-        log._keep_waiting(heard._replace(payload=b"x" * 600))
-    assert len(log._waiting) <= 2
-    assert log._must_reach >= source.stored[-3].sequence
+        waiting.add(heard._replace(payload=b"x" * 600))
+    assert waiting.must_reach >= source.stored[-3].sequence
+    assert len(waiting.take()) <= 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.event_stream.log import run_log
+from gateway.event_stream.log import run_log, waiting_events
 from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.run_log import RunLog
@@ -187,7 +187,7 @@ async def test_event_that_never_becomes_readable_is_told_as_a_gap(monkeypatch: p
 
 
 async def test_more_events_than_may_wait_are_read_from_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_log, "WAITING_EVENTS", 3)
+    monkeypatch.setattr(waiting_events, "WAITING_EVENTS", 3)
     source = FakeSource()
     source.tell("run.started")
     source.held = asyncio.Event()

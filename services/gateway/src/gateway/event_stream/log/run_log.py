@@ -11,7 +11,6 @@ What counts as a hole is `completeness.py`'s to say (docs/architecture.md, "Even
 
 import asyncio
 import time
-from operator import attrgetter
 from typing import Final
 
 from gateway.event_stream.log.backfill import Backfill, item_of
@@ -22,17 +21,13 @@ from gateway.event_stream.log.gaps import gap_event
 from gateway.event_stream.log.ring import Item, Ring
 from gateway.event_stream.log.source import Source, Unsubscribe
 from gateway.event_stream.log.waiters import Waiters
+from gateway.event_stream.log.waiting_events import WaitingEvents, by_sequence
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 
-WAITING_EVENTS: Final = 2048
-WAITING_BYTES: Final = 4 * 1024 * 1024
 LAG_PAUSE_SECONDS: Final = 0.05
 LAG_LIMIT_SECONDS: Final = 10.0
 AWAY_PAUSE_SECONDS: Final = 0.25
-
-
-_sequence = attrgetter("sequence")
 
 
 class RunLog:
@@ -46,12 +41,10 @@ class RunLog:
         "_generation",
         "_incoming",
         "_log",
-        "_must_reach",
         "_source",
         "_stirred",
         "_waiters",
         "_waiting",
-        "_waiting_bytes",
         "encoder",
         "epoch",
         "fact_watchers",
@@ -71,19 +64,16 @@ class RunLog:
         self._waiters = Waiters()
         self.readers = self._waiters.readers
         self.fact_watchers = self._waiters.fact_watchers
-        self.filling = True
-        self.filled = False
+        self.filling, self.filled = True, False
         self.failure: str | None = None
         self._source = source
         self._log = log
         self._from_now = base is None
         self._completeness = Completeness(scope, base or 0)
-        self._must_reach = 0
         # Not an Event, whose queue of waiters is most of what an idle log would hold.
         self._stirred: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._incoming: list[StreamEvent] = []
-        self._waiting: list[StreamEvent] = []
-        self._waiting_bytes = 0
+        self._waiting = WaitingEvents()
         self._generation = 0
         self._backfill = Backfill(scope, source, ring, self.encoder)
         self._away = False
@@ -123,7 +113,7 @@ class RunLog:
         if self.over:
             return
         self.filling = True
-        self._must_reach = max(self._must_reach, must_reach)
+        self._waiting.require(must_reach)
         self._stir()
 
     def fail(self, reason: str) -> None:
@@ -164,7 +154,7 @@ class RunLog:
             self._generation = self._source.generation
             self.refill()
         if len(incoming) > 1:
-            incoming.sort(key=_sequence)
+            incoming.sort(key=by_sequence)
         for event in incoming:
             self._take(event)
         self._waiters.wake_all()
@@ -173,26 +163,18 @@ class RunLog:
         if self.ring.ended:
             return
         if self.filling:
-            self._keep_waiting(event)
+            self._waiting.add(event)
         elif event.sequence <= self.position:
             self._notice_late(event)
         elif self._completeness.hole_before(event):
             self.refill(event.sequence)
-            self._keep_waiting(event)
+            self._waiting.add(event)
         else:
             self._append(event)
 
     def _notice_late(self, event: StreamEvent) -> None:
         if self._completeness.takes_late(event):
             self._tell_gap(event.sequence, event.sequence)
-
-    def _keep_waiting(self, event: StreamEvent) -> None:
-        if self._waiting and (len(self._waiting) >= WAITING_EVENTS or self._waiting_bytes >= WAITING_BYTES):
-            self._must_reach = max(self._must_reach, self._waiting[-1].sequence)
-            self._waiting.clear()
-            self._waiting_bytes = 0
-        self._waiting.append(event)
-        self._waiting_bytes += len(event.payload)
 
     # -- history ------------------------------------------------------------------------------------------------
 
@@ -203,7 +185,7 @@ class RunLog:
             if not await self._could_read():
                 await asyncio.sleep(AWAY_PAUSE_SECONDS)
                 continue
-            if self.position >= self._must_reach:
+            if self.position >= self._waiting.must_reach:
                 break
             give_up_at = give_up_at or time.monotonic() + LAG_LIMIT_SECONDS
             if time.monotonic() > give_up_at:
@@ -240,7 +222,7 @@ class RunLog:
 
     def _skip(self) -> None:
         """What was promised by a later event never became readable: it is told as a gap, and the run goes on."""
-        first, last = self.position + 1, self._must_reach - 1
+        first, last = self.position + 1, self._waiting.must_reach - 1
         self._completeness.skip(last)
         if first <= last:
             self._log.warning("events are missing from history", run_id=self.scope.run_id, first=first, last=last)
@@ -248,16 +230,10 @@ class RunLog:
 
     def _settle(self) -> None:
         """History is in: what was heard meanwhile is next, and may show another hole."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        self.filling = False
-        self.filled = True
-        self._must_reach = 0
-        waiting.sort(key=lambda event: event.sequence)
-        for event in waiting:
+        self.filling, self.filled = False, True
+        for event in self._waiting.take():
             self._take(event)
         self._waiters.wake()
-
-    # -- appending ----------------------------------------------------------------------------------------------
 
     def _append(self, event: StreamEvent) -> None:
         self._completeness.append(event)
