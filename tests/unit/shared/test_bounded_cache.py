@@ -8,7 +8,7 @@ from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
 from shared.storage.driver import to_document
 from shared.storage.kept_assignments import Assignment, KeptAssignments
-from shared.storage.run_settings import unfolded
+from shared.storage.run_settings import unpacked
 from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
 from support import builders
 
@@ -62,7 +62,7 @@ def test_what_small_settings_take_is_told_as_well() -> None:
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        kept = [unfolded(stored) for _ in range(100)]
+        kept = [unpacked(stored) for _ in range(100)]
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

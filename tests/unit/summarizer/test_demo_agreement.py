@@ -7,7 +7,7 @@ from local_stack.demo_model.requests import parse_request
 from shared.contracts.enums import EndedReason
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes
-from summarizer.memory import Folding, folding, memory_prompt
+from summarizer.memory import MemoryMaterial, memory_material, memory_prompt
 from summarizer.played_run import PlayedRun
 from summarizer.prompts import Prompt, ReportPrompts, Window
 from summarizer.statistics import count
@@ -62,9 +62,9 @@ def test_condensing_prompt_is_answered_with_plain_text() -> None:
 
 def test_memory_prompt_is_answered_with_a_summary_that_the_next_one_carries_on() -> None:
     entries = [message(1, seq, text) for seq, text in enumerate(["My name is Ada.", "Hello.", "I live in Rome."], 1)]
-    first = folding(entries[:2], [], 2)
-    assert isinstance(first, Folding)
+    first = memory_material(entries[:2], [], 2)
+    assert isinstance(first, MemoryMaterial)
     summary = demo_answer(memory_prompt(first, 8_000, 200))
     assert summary.startswith("The person began with: My name is Ada. Named so far: Ada.")
-    second = demo_answer(memory_prompt(Folding(summary, tuple(entries[2:])), 8_000, 200))
+    second = demo_answer(memory_prompt(MemoryMaterial(summary, tuple(entries[2:])), 8_000, 200))
     assert second.startswith("The person began with: My name is Ada. Named so far: Ada, Rome.")

@@ -1,4 +1,4 @@
-"""What is old in a chat, folded into two or three sentences that stand for it from then on. Pure."""
+"""What is old in a chat, summed up in two or three sentences that stand for it from then on. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ Answer in the language of the chat, with the new summary alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Folding:
-    """The messages that are to be folded, and the summary of what stood before them."""
+class MemoryMaterial:
+    """The messages that are to be summed up, and the summary of what stood before them."""
 
     earlier: str | None
     messages: tuple[Entry, ...]
 
 
-def folding(entries: Sequence[Entry], memories: Sequence[Generation], seq: int) -> Folding | Failure:
+def memory_material(entries: Sequence[Entry], memories: Sequence[Generation], seq: int) -> MemoryMaterial | Failure:
     """What a summary up to message `seq` is made of, or why there is nothing to sum up.
 
     A summary of messages that were taken back is none: it is recognised by its last message, which is gone.
@@ -47,17 +47,17 @@ def folding(entries: Sequence[Entry], memories: Sequence[Generation], seq: int) 
     usable = [one for one in memories if one.purpose is Purpose.MEMORY and one.content and one.seq in standing]
     newest = max(usable, key=lambda one: one.seq, default=None)
     covered = newest.seq if newest else 0
-    return Folding(
+    return MemoryMaterial(
         earlier=newest.content if newest else None,
         messages=tuple(message for message in messages if message.seq > covered),
     )
 
 
-def memory_prompt(folding: Folding, context_window: int, max_tokens: int) -> Prompt:
+def memory_prompt(material: MemoryMaterial, context_window: int, max_tokens: int) -> Prompt:
     """The prompt of the new summary; messages that do not fit into the model's window are clipped."""
     system = MEMORY_SYSTEM.format(words=max_tokens * 3 // 5)
-    head = f"## Summary so far\n{block(folding.earlier or NOTHING_YET)}\n\n## Transcript\n"
+    head = f"## Summary so far\n{block(material.earlier or NOTHING_YET)}\n\n## Transcript\n"
     room = prompt_limit(context_window) - tokens_of(system + head) - HEADING_TOKENS
-    text = transcript(folding.messages, max(TRANSCRIPT_TOKENS_AT_LEAST, room))
+    text = transcript(material.messages, max(TRANSCRIPT_TOKENS_AT_LEAST, room))
     messages = (PromptMessage(role="system", content=system), PromptMessage(role="user", content=head + text))
     return Prompt(messages, max_tokens, json_answer=False)

@@ -19,7 +19,7 @@ from shared.logs import Logger
 from shared.messaging.publisher import Publisher
 from shared.routing import Router, UnknownModel
 from shared.storage import Store
-from summarizer.memory import Folding, folding, memory_prompt
+from summarizer.memory import MemoryMaterial, memory_material, memory_prompt
 from summarizer.prompts import fitted
 
 TEMPERATURE = 0.2
@@ -50,7 +50,7 @@ class MemoryLooks:
             return await self._say_done(stands)
         _check_whole(entries, request)
         agent = settings.conversation(conversation_index(request.conversation_id)).agent
-        job = self._job(request, folding(entries, memories, request.seq), agent)
+        job = self._job(request, memory_material(entries, memories, request.seq), agent)
         if isinstance(job, Failure):
             return await self.give_up(request, job)
         await self._publisher.work(job)
@@ -80,7 +80,7 @@ class MemoryLooks:
         await self._say_done(failed)
 
     def _job(
-        self, request: MemoryRequested, found: Folding | Failure, agent: Participant
+        self, request: MemoryRequested, found: MemoryMaterial | Failure, agent: Participant
     ) -> GenerationRequested | Failure:
         """The job, or why there is none: nothing is to be summed up, or no model can do it (any more)."""
         if isinstance(found, Failure):
@@ -127,7 +127,7 @@ def _key(request: MemoryRequested) -> str:
 
 
 def _check_whole(entries: list[Entry], request: MemoryRequested) -> None:
-    """Raises NotYet where an entry up to the one that is to be folded is missing."""
+    """Raises NotYet where an entry up to the one that is to be summed up is missing."""
     seen = [entry.seq for entry in entries if entry.seq <= request.seq]
     if seen != list(range(1, request.seq + 1)):
         raise NotYet(f"message {request.seq} of {request.conversation_id}")

@@ -25,9 +25,9 @@ from shared.contracts.transcript import (
     Failure,
     MessageView,
     UsageView,
-    content_facts,
-    left_out,
+    content_digest,
     message_view,
+    oversized_fields,
 )
 
 ToolText = Annotated[str, AfterValidator(lambda text: text if len(text.encode()) <= MESSAGE_EVENT_LIMIT else "null")]
@@ -150,7 +150,7 @@ class MessageAdded(RunEvent, MessageView):
     @classmethod
     def of(cls, entry: Entry) -> "MessageAdded":
         """The event of any entry that stands."""
-        return cls._of(entry, left_out(entry))
+        return cls._of(entry, oversized_fields(entry))
 
     @classmethod
     def whole(cls, entry: Entry) -> "MessageAdded":
@@ -162,7 +162,7 @@ class MessageAdded(RunEvent, MessageView):
         kept = entry.model_copy(update=empty) if empty else entry
         shown = message_view(kept).model_dump(exclude={"judgement"})
         about = {"run_id": entry.run_id, "at": entry.created_at, "conversation_id": entry.conversation_id}
-        return cls.model_validate(shown | content_facts(entry) | about | {"truncated": bool(empty)})
+        return cls.model_validate(shown | content_digest(entry) | about | {"truncated": bool(empty)})
 
 
 class JudgementMade(RunEvent):

@@ -204,13 +204,13 @@ def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageVie
     )
 
 
-def content_facts(entry: Entry) -> dict[str, object]:
+def content_digest(entry: Entry) -> dict[str, object]:
     """`length` in characters, and `sha256` of the text."""
     content = entry.content or ""
     return {"length": len(content), "sha256": content_hash(content)}
 
 
-def left_out(entry: Entry) -> dict[str, object]:
+def oversized_fields(entry: Entry) -> dict[str, object]:
     """What the event of a message has empty, for it may outgrow the broker: all by name, nothing where all fits."""
     empty: dict[str, object] = {}
     if len((entry.content or "").encode()) > MESSAGE_EVENT_LIMIT:

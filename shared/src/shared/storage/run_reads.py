@@ -15,7 +15,7 @@ from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
 from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.paging import Page, read_page
-from shared.storage.run_settings import unfolded
+from shared.storage.run_settings import unpacked
 from shared.storage.scope import EVERYBODY, ONLY_PLAYED, Scope
 
 LIGHT = {"settings": 0, "slots": 0, "spent": 0}
@@ -223,8 +223,8 @@ def _is_of(owner: Owner, run: Run | None) -> bool:
 
 
 def _assignment(document: Document) -> Assignment:
-    return Assignment(Owner(document["tenant"], document["user"]), unfolded(document["settings"]))
+    return Assignment(Owner(document["tenant"], document["user"]), unpacked(document["settings"]))
 
 
 def _whole(document: Document) -> Run:
-    return Run.model_validate(with_id(document) | {"settings": unfolded(document["settings"])})
+    return Run.model_validate(with_id(document) | {"settings": unpacked(document["settings"])})

@@ -9,7 +9,7 @@ from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.storage.driver import Document
 
 
-def folded(settings: Document) -> Document:
+def packed(settings: Document) -> Document:
     """The document without what later scenarios share with the first."""
     scenarios: list[Document] = list(settings["scenarios"])
     first = scenarios[0] if scenarios else {}
@@ -17,8 +17,8 @@ def folded(settings: Document) -> Document:
     return settings | {"scenarios": [*scenarios[:1], *later]}
 
 
-def unfolded(settings: Document) -> RunSettings:
-    """The settings of a document, folded or written out as by older versions; what is shared is one object."""
+def unpacked(settings: Document) -> RunSettings:
+    """The settings of a document, packed or written out as by older versions; what is shared is one object."""
     scenarios: list[Document] = settings["scenarios"]
     if len(scenarios) < 2:
         return RunSettings.model_validate(settings)

@@ -13,7 +13,7 @@ from shared.storage.accounts import AccountChange, count_stages
 from shared.storage.driver import Collection, check_size, mapped_errors, to_document
 from shared.storage.run_accounts import RunAccounts, RunAccountView
 from shared.storage.run_reads import LIGHT, RunReads
-from shared.storage.run_settings import folded
+from shared.storage.run_settings import packed
 from shared.storage.scope import scope_of_runs
 
 
@@ -30,7 +30,7 @@ class Runs(RunReads):
         Raises Taken where its id, client id or idempotency key is in use, NotStorable where it leaves no room to grow.
         """
         document = to_document(run) | {"slots": {}, "spent": {}}
-        document["settings"] = folded(document["settings"])
+        document["settings"] = packed(document["settings"])
         if run.settings.report_reserve_nanos:
             document["budget"]["open"] = run.settings.report_reserve_nanos
         check_size("a run", document)

@@ -12,7 +12,7 @@ from shared.contracts.enums import EntryKind, Purpose
 from shared.contracts.events import MessageAdded
 from shared.contracts.identity import generation_key
 from shared.contracts.timestamps import now
-from shared.contracts.transcript import Entry, left_out
+from shared.contracts.transcript import Entry, oversized_fields
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
@@ -107,4 +107,4 @@ class ChatCommands:
 def _is_text(entry: Entry) -> bool:
     """Whether the entry is a message that stands whole in its event: what is attached to one may be large."""
     attached = entry.parts or entry.tool_calls or entry.tool_results
-    return entry.kind is EntryKind.MESSAGE and not attached and not left_out(entry)
+    return entry.kind is EntryKind.MESSAGE and not attached and not oversized_fields(entry)

@@ -24,7 +24,7 @@ MEDIA: Final = {
 """Files by what their media type begins with. Any other file is named to the model, not shown."""
 
 
-def seen_or_heard(part: Mapping[str, Any]) -> str | None:
+def media_of(part: Mapping[str, Any]) -> str | None:
     """What the part shows that no model is shown here, in a word; None for any other part."""
     kind = part.get("type")
     if not isinstance(kind, str):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.chat.media import attachments, seen_or_heard
+from gateway.chat.media import attachments, media_of
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.storable import DEEP, HALF, NO_NUMBER, is_text
 from shared.contracts.bounds import json_bytes
@@ -67,7 +67,7 @@ def _is_kept(part: Raw) -> bool:
     """Whether a part that is no text counts; what a model would have to see or hear does, for it is refused."""
     kind = part.get("type")
     known = isinstance(kind, str) and (kind in KEPT_PARTS or kind.startswith("data-"))
-    return known or seen_or_heard(part) is not None
+    return known or media_of(part) is not None
 
 
 def _turn(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.chat.media import seen_or_heard
+from gateway.chat.media import media_of
 from gateway.chat.utterances import Utterance
 from gateway.chat.wire_messages import SentMessage
 from gateway.errors import FieldProblem, InvalidRequest
@@ -54,7 +54,7 @@ def _problems(message: SentMessage) -> Iterator[FieldProblem]:
     if (unstorable := flaw(message.text)) is not None:
         yield FieldProblem(message.where, *unstorable)
     parts = [part for utterance in message.utterances for part in utterance.parts]
-    if (shown := next(filter(None, map(seen_or_heard, parts)), None)) is not None:
+    if (shown := next(filter(None, map(media_of, parts)), None)) is not None:
         sentence = f"hold {shown}, which no model is shown here yet: say in words what is in it"
         yield FieldProblem(f"{message.where}.parts", sentence)
     elif (unstorable := flaw_within(parts, PARTS_BYTES)) is not None:
