@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.answers.formats import compact, input_of
 from gateway.errors import InvalidRequest
 from gateway.promptbro.saved_texts import read_criteria
-from gateway.runs.messages import point
+from gateway.runs.messages import read_since
 from gateway.schemas.agents import Tool
 from gateway.schemas.starts import BattleStart
 from gateway.schemas.storable import NESTING, flaw, flaw_within, storable
@@ -74,7 +74,7 @@ def test_tool_texts_that_are_no_showable_json_are_quoted(text: str) -> None:
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "10000-01-01T00:00:00Z"])
 def test_times_beyond_the_calendar_are_refused(since: str) -> None:
     with pytest.raises(InvalidRequest):
-        point(since)
+        read_since(since)
 
 
 def test_a_checklist_that_nests_without_an_end_is_a_text() -> None:

@@ -6,10 +6,10 @@ from shared.bounded_cache import BoundedCache, held_bytes
 from shared.contracts.settings import RunSettings
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
+from shared.storage.assignment_cache import Assignment, AssignmentCache
 from shared.storage.driver import to_document
-from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.run_settings import unpacked
-from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
+from shared.storage.transcript_cache import ENTRY_BYTES, TranscriptCache
 from support import builders
 
 LARGE = "\N{PILE OF POO}" * 32_000
@@ -70,7 +70,7 @@ def test_what_small_settings_take_is_told_as_well() -> None:
 
 
 def test_settings_of_large_agents_are_kept_as_far_as_they_fit() -> None:
-    kept = KeptAssignments(MEBIBYTE)
+    kept = AssignmentCache(MEBIBYTE)
     for number in range(500):
         kept.keep(f"run-{number}", Assignment(builders.ANYBODY, large_settings()))
     assert kept.bytes <= MEBIBYTE
@@ -80,7 +80,7 @@ def test_settings_of_large_agents_are_kept_as_far_as_they_fit() -> None:
 
 
 def test_letters_of_four_bytes_count_as_four_bytes() -> None:
-    known = KnownTranscripts(MEBIBYTE)
+    known = TranscriptCache(MEBIBYTE)
     for number in range(20):
         entry = {"conversation_id": f"c{number}", "run_id": "r", "tenant": "default", "seq": 1, "kind": "message"}
         known.add(Entry.model_validate(entry | {"created_at": now(), "content": f"{LARGE}{number}"}))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.enums import EntryKind, Side
 from shared.contracts.transcript import Entry
-from shared.storage.transcripts import ENTRY_BYTES, KnownTranscripts
+from shared.storage.transcript_cache import ENTRY_BYTES, TranscriptCache
 
 TEXT_BYTES = getsizeof("x" * 100)
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,20 +30,20 @@ def _entries(conversation: str, *seqs: int) -> list[Entry]:
     ]
 
 
-def _seqs(known: KnownTranscripts, conversation: str) -> list[int]:
+def _seqs(known: TranscriptCache, conversation: str) -> list[int]:
     return [entry.seq for entry in known.beginning(conversation)]
 
 
 @given(reads=st.lists(st.integers(0, 12), max_size=8))
 def test_reads_in_any_order_leave_the_longest_beginning(reads: list[int]) -> None:
-    known = KnownTranscripts()
+    known = TranscriptCache()
     for length in reads:
         known.keep("a", _entries("a", *range(1, length + 1)))
     assert _seqs(known, "a") == list(range(1, max(reads, default=0) + 1))
 
 
 def test_nothing_behind_a_hole_is_kept() -> None:
-    known = KnownTranscripts()
+    known = TranscriptCache()
     known.keep("a", _entries("a", 1, 2, 4, 5))
     assert _seqs(known, "a") == [1, 2]
     known.keep("a", _entries("a", 1, 2, 3, 4, 5))
@@ -52,7 +52,7 @@ def test_nothing_behind_a_hole_is_kept() -> None:
 
 @given(order=st.permutations(range(1, 7)))
 def test_entries_that_come_one_by_one_are_kept_where_they_follow(order: list[int]) -> None:
-    known = KnownTranscripts()
+    known = TranscriptCache()
     for seq in order:
         known.add(*_entries("a", seq))
     followed = 0
@@ -62,7 +62,7 @@ def test_entries_that_come_one_by_one_are_kept_where_they_follow(order: list[int
 
 
 def test_what_was_read_longest_ago_is_dropped_first() -> None:
-    known = KnownTranscripts(most_bytes=2 * (ENTRY_BYTES + TEXT_BYTES))
+    known = TranscriptCache(most_bytes=2 * (ENTRY_BYTES + TEXT_BYTES))
     for conversation in ("a", "b", "a", "c"):
         known.keep(conversation, _entries(conversation, 1))
     assert [_seqs(known, conversation) for conversation in "abc"] == [[1], [], [1]]
@@ -71,7 +71,7 @@ def test_what_was_read_longest_ago_is_dropped_first() -> None:
 
 
 def test_what_is_forgotten_leaves_room() -> None:
-    known = KnownTranscripts(most_bytes=ENTRY_BYTES + TEXT_BYTES)
+    known = TranscriptCache(most_bytes=ENTRY_BYTES + TEXT_BYTES)
     known.keep("a", _entries("a", 1))
     known.forget("a")
     known.keep("b", _entries("b", 1))

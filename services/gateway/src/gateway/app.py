@@ -189,7 +189,7 @@ def services_of(
         single_answers=SingleAnswers(questions, delivery, control, store_watch),
         assist_quota=AssistQuota(store.of, router, settings),
         chat=ChatService(chats, NewChats(store.of, casting, settings), delivery),
-        deleted_chats=DeletedChats(store.of, store.forget_known, connection, control, chats, streams.hub, log),
+        deleted_chats=DeletedChats(store.of, store.forget_cached, connection, control, chats, streams.hub, log),
         replays=Replays(connection, store.of, router, settings),
         shutting_down=shutting_down,
     )

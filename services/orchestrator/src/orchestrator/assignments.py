@@ -6,7 +6,7 @@ from shared.contracts.kinds import KINDS
 from shared.contracts.settings import ConversationSettings, RunSettings
 from shared.errors import UnknownRun
 from shared.storage import Store
-from shared.storage.kept_assignments import Assignment
+from shared.storage.assignment_cache import Assignment
 
 
 async def settings_of(store: Store, conversation: str) -> tuple[ConversationSettings, Purpose]:

@@ -57,7 +57,7 @@ class Publisher:
         """Publishes a done to whoever asked for the generation."""
         return await self.confirmed(subject, message)
 
-    async def again(self, subject: str, message: Message, message_id: str) -> PubAck:
+    async def republish(self, subject: str, message: Message, message_id: str) -> PubAck:
         """Publishes a message that stood on `subject` before once more, under an id of its own."""
         return await self._send(subject, _encoded(message), _about(message) | {"Nats-Msg-Id": message_id})
 

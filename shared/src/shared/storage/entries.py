@@ -19,7 +19,7 @@ from shared.storage.driver import (
 from shared.storage.paging import Page, read_page
 from shared.storage.scope import EVERYBODY, Scope
 from shared.storage.sums import attempts_in, usage_of
-from shared.storage.transcripts import KnownTranscripts
+from shared.storage.transcript_cache import TranscriptCache
 
 IDENTITY = {"_id": 0}
 _KEPT = ("conversation_id", "run_id", "tenant", "seq", "kind", "created_at", "side", "client_message_id", "rewind_to")
@@ -57,7 +57,7 @@ class Entries:
         self._entries = collection
         self._inserts: Batcher[Entry, None] = Batcher(self._insert_batch, largest=50)
         self._reads: Batcher[str, list[Entry]] = Batcher(self._read_batch, largest=50)
-        self._known = KnownTranscripts()
+        self._known = TranscriptCache()
 
     async def insert(self, entry: Entry) -> None:
         """Stores the entry; inserts that wait share a write. Raises Taken where its seq stands already, NotStorable."""
@@ -123,13 +123,13 @@ class Entries:
             document = await self._entries.find_one({"conversation_id": conversation, "seq": seq, **scope}, IDENTITY)
         return Entry.model_validate(document) if document else None
 
-    def forget_known(self, conversation: str) -> None:
+    def forget_cached(self, conversation: str) -> None:
         """Nothing of the transcript is kept in process any more."""
         self._known.forget(conversation)
 
     async def delete(self, conversation: str, scope: Scope = EVERYBODY) -> None:
         """Forgets a transcript."""
-        self.forget_known(conversation)
+        self.forget_cached(conversation)
         with mapped_errors():
             await self._entries.delete_many({"conversation_id": conversation, **scope})
 

@@ -10,10 +10,10 @@ from shared.contracts.owner import Owner
 from shared.contracts.runs import Control, Run
 from shared.contracts.settings import RunSettings
 from shared.contracts.timestamps import now
+from shared.storage.assignment_cache import Assignment, AssignmentCache
 from shared.storage.batching import Batcher
 from shared.storage.driver import Collection, Document, mapped_errors, with_id
 from shared.storage.indexes import ANY_MOMENT
-from shared.storage.kept_assignments import Assignment, KeptAssignments
 from shared.storage.paging import Page, read_page
 from shared.storage.run_settings import unpacked
 from shared.storage.scope import EVERYBODY, ONLY_PLAYED, Scope
@@ -32,7 +32,7 @@ class RunReads:
 
     def __init__(self, collection: Collection) -> None:
         self._runs = collection
-        self._assignments = KeptAssignments()
+        self._assignments = AssignmentCache()
         self._controls: Batcher[str, Control | None] = Batcher(self._read_controls)
         self._finds: Batcher[tuple[Owner, str], Run | None] = Batcher(self._find_batch)
 
@@ -156,7 +156,7 @@ class RunReads:
         for document in documents:
             self._assignments.keep(document["_id"], _assignment(document))
 
-    def forget_known(self, run_id: str) -> None:
+    def forget_cached(self, run_id: str) -> None:
         """Nothing of the run is kept in process any more."""
         self._assignments.forget(run_id)
 

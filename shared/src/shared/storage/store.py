@@ -51,10 +51,10 @@ class Store(Repositories):
         await self.readers.delete(run_id)
         await self.runs.delete(run_id)
 
-    def forget_known(self, run_id: str) -> None:
+    def forget_cached(self, run_id: str) -> None:
         """Nothing is kept in process of a run whose conversation has its own id."""
-        self.runs.forget_known(run_id)
-        self.entries.forget_known(run_id)
+        self.runs.forget_cached(run_id)
+        self.entries.forget_cached(run_id)
 
     def collection(self, name: str) -> Collection:
         return self.database[name]

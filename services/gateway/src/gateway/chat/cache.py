@@ -12,7 +12,7 @@ from shared.contracts.enums import EntryKind
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Entry
-from shared.storage.transcripts import KnownTranscripts
+from shared.storage.transcript_cache import TranscriptCache
 
 RUNS_BYTES: Final = 32 * 1024 * 1024
 
@@ -22,7 +22,7 @@ class ChatCache:
 
     def __init__(self) -> None:
         self._runs: BoundedCache[tuple[Owner, str], Run] = BoundedCache(RUNS_BYTES)
-        self._transcripts = KnownTranscripts()
+        self._transcripts = TranscriptCache()
 
     def run(self, owner: Owner, reference: str) -> Run | None:
         """The owner's run that was last found under a name."""

@@ -63,7 +63,7 @@ class ChatCommands:
         waiting = await history.last(client, subjects.WORK, subjects.later(key))
         if waiting is not None:
             job = GenerationRequested.model_validate_json(waiting.data)
-            await Publisher(client).again(job.subject, job, f"{key}:stopped")
+            await Publisher(client).republish(job.subject, job, f"{key}:stopped")
 
     async def _for_a_while(self, publishing: Coroutine[Any, Any, Result]) -> Result | None:
         """Its result; None where there is none yet, or the broker was away: it goes on by itself."""

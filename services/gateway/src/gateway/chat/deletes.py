@@ -35,13 +35,13 @@ PURGE_SECONDS: Final = 5.0
 class DeletedChats:
     """Deletes chats, and drops what this process remembers of those that another gateway deletes.
 
-    `forget_known` drops what the store keeps in process of a run.
+    `forget_cached` drops what the store keeps in process of a run.
     """
 
     def __init__(
         self,
         store_of: StoreOf,
-        forget_known: Callable[[str], None],
+        forget_cached: Callable[[str], None],
         connection: Connection,
         control: RunControl,
         chats: Chats,
@@ -49,7 +49,7 @@ class DeletedChats:
         log: Logger,
     ) -> None:
         self._store_of = store_of
-        self._forget_known = forget_known
+        self._forget_cached = forget_cached
         self._connection = connection
         self._control = control
         self._chats = chats
@@ -99,7 +99,7 @@ class DeletedChats:
         """Drops what this process remembers; whoever still reads it is sent away, and is told that it is not there."""
         self._hub.forget(run_id)
         self._chats.cache.forget_run(run_id)
-        self._forget_known(run_id)
+        self._forget_cached(run_id)
 
     async def _heard(self, message: Msg) -> None:
         self._forget(message.subject.rpartition(".")[2])

@@ -81,7 +81,7 @@ class Replays:
         again = await self._as_later_pass(store, run, job) if job.purpose is Purpose.JUDGE else None
         again = again or job.model_copy(update={"replay": job.replay + 1, "repeat": True})
         message_id = str(again.message_id)
-        ack = await self._publisher().again(again.subject, again, message_id)
+        ack = await self._publisher().republish(again.subject, again, message_id)
         return _replayed(record, run, again.subject, message_id, ack)
 
     async def _as_later_pass(self, store: OwnedStore, run: Run, job: GenerationRequested) -> GenerationRequested | None:
@@ -114,7 +114,7 @@ class Replays:
             raise Conflict("not_replayable", f"Dead letter {record.id} holds a message that nobody could read.")
         run = await _open_run(store, trigger.run_id)
         message_id = f"{given_up.message_id}:replay"
-        ack = await self._publisher().again(given_up.trigger, trigger, message_id)
+        ack = await self._publisher().republish(given_up.trigger, trigger, message_id)
         return _replayed(record, run, given_up.trigger, message_id, ack)
 
     def _publisher(self) -> Publisher:

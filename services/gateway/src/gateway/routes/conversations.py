@@ -10,7 +10,7 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.http.head_requests import is_head
 from gateway.http.paging import Limit, page_size
 from gateway.runs.lookups import find_conversation
-from gateway.runs.messages import LARGEST_SEQ, messages_page, point, wait_for_messages
+from gateway.runs.messages import LARGEST_SEQ, messages_page, read_since, wait_for_messages
 from gateway.schemas.answers import MessagePage, MessagesView
 from gateway.services import NeedsStore, ServicesOfApp
 from shared.contracts.kinds import FOLDERS
@@ -50,7 +50,7 @@ async def list_messages(
     if wait > services.settings.wait_ceiling_seconds:
         ceiling = services.settings.wait_ceiling_seconds
         raise InvalidRequest(FieldProblem("wait", f"must be at most {ceiling:g}", ceiling))
-    named = point(since or "0")
+    named = read_since(since or "0")
     after = named if sinceSeq is None else sinceSeq
     store = services.store_of(caller.owner)
     run, conversation = await find_conversation(store, conversation_id)

@@ -35,7 +35,7 @@ class RunChanges(Protocol):
     async def wait_for_change(self, run_id: str, seconds: float) -> bool: ...
 
 
-def point(since: str) -> int | datetime:
+def read_since(since: str) -> int | datetime:
     """What `since` names: a seq, or an ISO time (UTC where it says no zone). Raises InvalidRequest."""
     if since.isdecimal() and since.isascii():
         return min(int(since[:12]), LARGEST_SEQ)

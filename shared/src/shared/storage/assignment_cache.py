@@ -16,7 +16,7 @@ class Assignment(NamedTuple):
     settings: RunSettings
 
 
-class KeptAssignments:
+class AssignmentCache:
     """Those that were used last, at most about `most_bytes` of them; what scenarios share counts once."""
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:

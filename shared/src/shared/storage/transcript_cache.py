@@ -14,7 +14,7 @@ ENTRY_BYTES = 2_000
 """What an entry holds beside its texts, about."""
 
 
-class KnownTranscripts:
+class TranscriptCache:
     """Those that were read last, as far as they had come; at most about `most_bytes` of them."""
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
