@@ -21,7 +21,7 @@ class Quirks:
     `without` are fields of the body that are never sent, `renamed` those that go by another name.
     `reads_system` says whether it takes instructions as a message of their own, `replays_reasoning` whether what its
     own model thought has to stand in the history, `most_stops` how many stop sequences it takes (None: any number),
-    `streams` whether it may be asked for a stream.
+    `streams` whether it may be asked for a stream, `ends_with_user` whether the last turn has to be the user's.
     """
 
     without: frozenset[str] = frozenset()
@@ -31,6 +31,7 @@ class Quirks:
     replays_reasoning: bool = False
     most_stops: int | None = None
     streams: bool = True
+    ends_with_user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from typing import Final
 
 from llm_runner.providers.dialect import Dialect
+from llm_runner.providers.dialects.anthropic import AnthropicMessages
 from llm_runner.providers.dialects.openai_chat import OpenAIChat
 from shared.errors import AgentWarsError
 from shared.routing import ProviderEntry
 
 DIALECTS: Final[dict[str, Dialect]] = {
     "openai": OpenAIChat(),
+    "anthropic": AnthropicMessages(),
 }
 """By the name that `dialect` of a provider says in the registry."""
 
