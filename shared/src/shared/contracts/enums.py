@@ -115,6 +115,14 @@ class Tier(StrEnum):
     PREMIUM = "premium"
 
 
+class Fallback(StrEnum):
+    """Where a generation may go when its provider fails: nowhere, to the same model elsewhere, or to another model."""
+
+    NONE = "none"
+    HOST = "host"
+    MODEL = "model"
+
+
 class JudgementStatus(StrEnum):
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from shared.contracts.enums import Role, RunKind, Side
+from shared.contracts.enums import Fallback, Role, RunKind, Side
 from shared.contracts.kinds import KINDS
 from shared.contracts.model import Contract
 from shared.contracts.routes import PlayedModel, RouteWish
@@ -28,6 +28,7 @@ class Participant(Contract):
     """One side of a conversation as it was when the run started.
 
     `wish` is who was asked for, `provider` and `model` who that was at the run's start.
+    `fallback` is where its generations may go when the provider fails.
     What is None of the sampling below `tools` is not sent to the provider, whose own holds; without a `seed` of its
     own a side is played by its conversation's.
     """
@@ -39,6 +40,7 @@ class Participant(Contract):
     provider: str
     model: str
     wish: RouteWish = Field(default_factory=_named)
+    fallback: Fallback = Fallback.NONE
     temperature: float = 0.7
     max_tokens: int = 2000
     stop: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ class JudgeSettings(Contract):
     provider: str
     model: str
     wish: RouteWish = Field(default_factory=_named)
+    fallback: Fallback = Fallback.NONE
     strong_provider: str | None = None
     strong_model: str | None = None
     confidence: float = 0.8

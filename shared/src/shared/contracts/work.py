@@ -5,11 +5,12 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator
 
 from shared.contracts import subjects
-from shared.contracts.enums import EndedReason, Lane, Purpose, Side
+from shared.contracts.enums import EndedReason, Fallback, Lane, Purpose, Side
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import LANE_OF
 from shared.contracts.model import Contract, Message, ShownText, Word
+from shared.contracts.routes import RouteWish
 from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import Entry, Failure, Usage
 
@@ -75,8 +76,8 @@ class GenerationRequested(Message):
 
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
-    behind it was not a first-delivered one, `hop` how often it went on to the next route of its chain, `replay` how
-    often its dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the
+    behind it was not a first-delivered one, `hop` how often it went on to the next route of its chain, `fallback` how
+    far that leads, `asked` the chain's first route, where the job is not on it any more, and `replay` how often its dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the
     entry that an answer is owed to, where the look's command brought it: whoever takes the job publishes its fact
     before anything of the answer, and, where it knows what stands below, need not read. `prompt` is given for a
     generation no transcript gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
@@ -93,6 +94,8 @@ class GenerationRequested(Message):
     model: str
     hop: int = 0
     replay: int = 0
+    fallback: Fallback = Fallback.NONE
+    asked: RouteWish | None = None
     repeat: bool = False
     first_job_at: Timestamp
     conversation_started_at: Timestamp | None = None
@@ -107,6 +110,11 @@ class GenerationRequested(Message):
     def key(self) -> str:
         """The generation key: one result for ever stands under it."""
         return generation_key(self.conversation_id or self.run_id, self.seq, self.purpose, self.stage, self.pass_number)
+
+    @property
+    def wish(self) -> RouteWish:
+        """The first route of its chain."""
+        return self.asked or RouteWish(provider=self.provider, model=self.model)
 
     @property
     def renewed(self) -> bool:

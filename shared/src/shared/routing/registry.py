@@ -8,13 +8,22 @@ from pydantic_settings import SettingsConfigDict
 from shared.contracts.enums import Lane, Tier
 from shared.contracts.model import Contract
 from shared.contracts.transcript import Usage
+from shared.durations import Seconds
 from shared.settings import Fragment
 
 
 class ModelEntry(Contract):
-    """One model: its tier, window and bounds in tokens, and prices in dollars per million tokens."""
+    """One model: its tier, window and bounds in tokens, and prices in dollars per million tokens.
+
+    `known_as` is what it is called wherever it is hosted, its own name where that is the same; `fallback` names, as
+    `provider/model`, who answers for it when it fails, in this order. `first_token_seconds` is how long it may take to
+    its first token where that is not as long as any may (one that is loaded when it is asked).
+    """
 
     tier: Tier = Tier.STANDARD
+    known_as: str | None = None
+    fallback: tuple[str, ...] = ()
+    first_token_seconds: Seconds | None = Field(default=None, gt=0, le=600)
     context_window: int = 128_000
     max_output_tokens: int = 4096
     input_usd_per_million: float = 0.0

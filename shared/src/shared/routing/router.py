@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.contracts.enums import Tier
+from shared.contracts.enums import Fallback, Tier
 from shared.contracts.routes import RouteWish
 from shared.errors import AgentWarsError
 from shared.routing.registry import ModelEntry, Registry
@@ -15,6 +15,11 @@ class Route:
     provider: str
     model: str
     entry: ModelEntry
+
+    @property
+    def known_as(self) -> str:
+        """What the model is called wherever it is hosted."""
+        return self.entry.known_as or self.model
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
@@ -40,6 +45,8 @@ class Router:
         self._by_model: dict[tuple[str | None, str], Chain] = {}
         self._by_tier: dict[tuple[str | None, Tier], Chain] = {}
         self._by_provider: dict[str | None, Chain] = {}
+        self._hosts: dict[str, Chain] = {}
+        self._of_tier: dict[Tier, Chain] = {}
         for provider, held in registry.providers.items():
             for model, entry in held.models.items():
                 self._add(Route(provider, model, entry))
@@ -61,6 +68,23 @@ class Router:
     def first(self, wish: RouteWish) -> Route:
         """The first route of a wish's chain: what is tried, and paid, if nothing fails. Raises UnknownModel."""
         return self.routes(wish)[0]
+
+    def chain(self, wish: RouteWish, fallback: Fallback) -> Chain:
+        """The routes of a wish in the order in which they are tried, each once. Raises UnknownModel.
+
+        `fallback` says how far it may lead: to other hosts of the same model, and then to the models that are named in
+        its place, or, where none is, to the others of its tier.
+        """
+        first = self.first(wish)
+        if fallback is Fallback.NONE:
+            return (first,)
+        hosts = self._hosts[first.known_as]
+        others = self._in_its_place(first) if fallback is Fallback.MODEL else ()
+        return tuple(dict.fromkeys((first, *hosts, *others)))
+
+    def _in_its_place(self, first: Route) -> Chain:
+        named = [self._by_model.get((provider, model)) for provider, _, model in _parts(first.entry.fallback)]
+        return tuple(chain[0] for chain in named if chain) or self._of_tier[first.entry.tier]
 
     def fast_beside(self, wish: RouteWish) -> Chain:
         """The chain of the fast tier of a wish's provider; where it has no fast model, the wish's own.
@@ -89,7 +113,14 @@ class Router:
         return RouteWish(model=name)
 
     def _add(self, route: Route) -> None:
+        self._hosts[route.known_as] = (*self._hosts.get(route.known_as, ()), route)
+        self._of_tier[route.entry.tier] = (*self._of_tier.get(route.entry.tier, ()), route)
         for provider in (route.provider, None):
             self._by_model.setdefault((provider, route.model), (route,))
             self._by_tier.setdefault((provider, route.entry.tier), (route,))
             self._by_provider.setdefault(provider, (route,))
+
+
+def _parts(names: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Of each `provider/model`, whose model may hold slashes itself."""
+    return [name.partition("/") for name in names]
