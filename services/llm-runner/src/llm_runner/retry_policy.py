@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Literal
 
+from llm_runner.providers.families import CONSEQUENCES, Move
 from llm_runner.providers.provider import ProviderFailure
 from shared.errors import TransientError
+from shared.routing import Route
 
 LONGEST_BACKOFF_SECONDS = 8.0
-LONGEST_RETRY_AFTER = timedelta(minutes=10)
 
 
 class AttemptFailed(TransientError):
@@ -32,23 +33,47 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveOn:
+    """The next route of the chain is called at once."""
+
+    route: Route
+    word: ClassVar[Literal["fallback"]] = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """No attempt follows: the failure is final."""
 
     word: ClassVar[Literal["none"]] = "none"
 
 
-def after_failure(failure: ProviderFailure, failures: int, retries: int, first_backoff: float) -> Retry | GiveUp:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a generation may wait for its target: `first_backoff` is the first wait, `longest` the longest one."""
+
+    first_backoff: timedelta
+    longest: timedelta
+
+
+def after_failure(
+    failure: ProviderFailure, failures: int, retries: int, patience: Patience, onward: Route | None = None
+) -> Retry | MoveOn | GiveUp:
     """What follows; its `word` is what `attempt.discarded` says of it.
 
-    `failures` counts the failed attempts at this route, this one included; its family says how often it is asked again
-    at most. What the provider asks for is granted, up to
-    ten minutes; else the back-off doubles from `first_backoff` seconds up to eight, less up to a quarter, so that many
-    calls that failed together do not come back together.
+    `failures` counts the failed attempts at this route, this one included; its family says how often the route is asked
+    again at most, and whether `onward`, the next one, is asked. What the provider asks for is granted: a longer wait
+    than anybody has patience for leads onward at once. Else the back-off doubles up to eight seconds, less up to a
+    quarter, so that many calls that failed together do not come back together.
     """
-    if failures > (retries if failure.repeats is None else min(failure.repeats, retries)):
+    again = failures <= (retries if failure.repeats is None else min(failure.repeats, retries))
+    asked = failure.retry_after
+    if again and (asked is None or asked <= patience.longest):
+        return Retry(asked if asked is not None else _back_off(failures, patience.first_backoff))
+    if onward is None or CONSEQUENCES[failure.family].moves is Move.NEVER:
         return GiveUp()
-    if failure.retry_after is not None:
-        return Retry(min(failure.retry_after, LONGEST_RETRY_AFTER))
-    seconds = min(LONGEST_BACKOFF_SECONDS, first_backoff * 2.0 ** (failures - 1))
-    return Retry(timedelta(seconds=seconds * random.uniform(0.75, 1.0)))
+    return MoveOn(onward)
+
+
+def _back_off(failures: int, first: timedelta) -> timedelta:
+    seconds = min(LONGEST_BACKOFF_SECONDS, first.total_seconds() * 2.0 ** (failures - 1))
+    return timedelta(seconds=seconds * random.uniform(0.75, 1.0))

@@ -64,6 +64,21 @@ class RetrySettings(Fragment):
         return {Tier.FAST: self.retries_fast, Tier.STANDARD: self.retries_standard}.get(tier, self.retries_premium)
 
 
+class BreakerSettings(Fragment):
+    """When a model at a provider is left alone, and for how long."""
+
+    breaker_failures: int = Field(default=5, ge=1)
+    """After how many failures in a row a model at a provider is left alone."""
+    breaker_window_seconds: Seconds = Field(default=60.0, gt=0)
+    """Within how long these have to come."""
+    breaker_open_seconds: Seconds = Field(default=30.0, gt=0)
+    """How long it is left alone; then one call tries it."""
+    breaker_billing_seconds: Seconds = Field(default=300.0, gt=0)
+    """How long it is left alone when its account is empty."""
+    retry_hint_longest_seconds: Seconds = Field(default=120.0, gt=0)
+    """The longest wait that is granted to a provider that asks for one; if it asks for more, it is left alone so long."""
+
+
 @dataclass(frozen=True)
 class RunnerSettings(WorkerSettings):
     """Everything the process reads from its environment, once, beside the registry and the keys."""
@@ -71,5 +86,6 @@ class RunnerSettings(WorkerSettings):
     slots: SlotSettings = field(default_factory=SlotSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     retries: RetrySettings = field(default_factory=RetrySettings)
+    breakers: BreakerSettings = field(default_factory=BreakerSettings)
     chats: ChatSettings = field(default_factory=ChatSettings)
     output: ExpectedOutputSettings = field(default_factory=ExpectedOutputSettings)

@@ -24,6 +24,9 @@ GIVEN_UP: Final = "dlq.>"
 TERMINATED: Final = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"
 """Where the broker itself says that a message was taken off its queue unread."""
 
+BREAKERS: Final = "breaker.changed"
+"""Where a runner says that a target is left alone, or is not any more (core NATS only)."""
+
 RUNS: Final = "run.>"
 RUNS_LIVE: Final = "ev.>"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from shared.storage.agents import Agents
+from shared.storage.breakers import Breakers
 from shared.storage.conversations import Conversations
 from shared.storage.driver import Collection
 from shared.storage.entries import Entries
@@ -30,5 +31,6 @@ class Repositories:
         self.agents = Agents(collection("agents"), collection("agent_versions"))
         self.templates = Templates(collection("templates"), collection("template_versions"))
         self.sessions = Sessions(collection("sessions"))
+        self.breakers = Breakers(collection("breakers"))
         self.quotas = Quotas(collection("quotas"))
         self.stream_leases = StreamLeases(collection("stream_leases"))

@@ -1,0 +1,47 @@
+"""The next route of a job's chain: pure but for the breakers it asks."""
+
+from datetime import datetime
+
+from llm_runner.failover.circuit_breakers import CircuitBreakers, earliest
+from llm_runner.providers.families import CONSEQUENCES, Move
+from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.work import GenerationRequested
+from shared.routing import Chain, Route, Router, UnknownModel
+
+
+class NextRoutes:
+    """Chains only lead on: a job that left a route never comes back to it, so that it has an end."""
+
+    def __init__(self, router: Router, breakers: CircuitBreakers) -> None:
+        self._router = router
+        self._breakers = breakers
+
+    def after(self, job: GenerationRequested, why: Family | None = None) -> Route | None:
+        """The first healthy route behind the job's own; None where there is none. `why` is what it failed with."""
+        larger = why is not None and CONSEQUENCES[why].moves is Move.LARGER_WINDOW
+        chain = self._chain(job)
+        window = chain[0].entry.context_window if larger and chain else 0
+        return next(
+            (
+                route
+                for route in chain[1:]
+                if self._breakers.open(str(route)) is None and (not larger or route.entry.context_window > window)
+            ),
+            None,
+        )
+
+    def reopens_at(self, job: GenerationRequested) -> datetime | None:
+        """When the first of the job's routes may be asked again; None where one may be asked now."""
+        chain = self._chain(job)
+        breakers = [breaker for route in chain if (breaker := self._breakers.open(str(route)))]
+        return earliest(breakers) if len(breakers) == len(chain) and breakers else None
+
+    def _chain(self, job: GenerationRequested) -> Chain:
+        """The job's route and those behind it."""
+        try:
+            chain = self._router.chain(job.wish, job.fallback)
+        except UnknownModel:
+            return ()
+        here = f"{job.provider}/{job.model}"
+        at = next((place for place, route in enumerate(chain) if str(route) == here), None)
+        return chain[at:] if at is not None else ()
