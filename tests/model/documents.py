@@ -17,6 +17,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from model.expressions import MISSING, Document, drop, evaluate, get, order, put
 from model.loops import Process
+from shared.storage.breakers import Breakers
 from shared.storage.conversations import Conversations
 from shared.storage.driver import DUPLICATE_KEY, Collection
 from shared.storage.entries import Entries
@@ -28,7 +29,7 @@ from shared.storage.runs import Runs
 from shared.storage.store import Store
 
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
-REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "readers", "reports")
+REPOSITORIES = ("runs", "conversations", "entries", "generations", "usage", "readers", "reports", "breakers")
 
 
 def as_stored(document: Any) -> Document:
@@ -319,6 +320,7 @@ class MemoryStore(Store):
         self.usage = UsageRows(self.collection("usage"))
         self.readers = Readers(self.collection("readers"))
         self.reports = Reports(self.collection("reports"))
+        self.breakers = Breakers(self.collection("breakers"))
 
 
 def empty_tables() -> dict[str, Table]:

@@ -12,6 +12,10 @@ from llm_runner.announcer import Announcer
 from llm_runner.attempt_history import AttemptHistories
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
+from llm_runner.failover.circuit_breakers import CircuitBreakers
+from llm_runner.failover.failed_attempts import FailedAttempts
+from llm_runner.failover.next_route import NextRoutes
+from llm_runner.failover.reservations import Reservations
 from llm_runner.handlers import JobHandler
 from llm_runner.job_settlement import JobSettlement
 from llm_runner.keepalive import JobKeepAlive
@@ -19,7 +23,7 @@ from llm_runner.leased_jobs import LeasedJobs
 from llm_runner.outcomes import Outcomes
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk, TokenCount
-from llm_runner.settings import CallSettings, RetrySettings
+from llm_runner.settings import BreakerSettings, CallSettings, RetrySettings
 from llm_runner.usage_ledger import UsageLedger
 from model.broker import Broker, MemoryClient
 from model.documents import MemoryStore, Table
@@ -58,6 +62,7 @@ REGISTRY = registry()
 # Every chat grows long soon: its third answer has its first messages summed up.
 SUMMED_UP_SOON = {"summary_starts_tokens": 50}
 ORCHESTRATOR = OrchestratorSettings().model_copy(update=SUMMED_UP_SOON)
+BREAKERS = BreakerSettings(breaker_failures=1_000_000)
 RETRIES, CALLS, CHATS = RetrySettings(), CallSettings(), ChatSettings().model_copy(update=SUMMED_UP_SOON)
 HANDLER_LIMIT_SECONDS = 120.0
 JOB_LIMIT_SECONDS = 330.0
@@ -220,10 +225,15 @@ def _runner(process: Process, around: Surroundings) -> Service:
     announcer = Announcer(publisher)
     providers: dict[str, Provider] = {"demo": MemoryProvider(process, around.ledger)}
     books = UsageLedger(store, announcer, providers, ORCHESTRATOR.expected_output_tokens)
-    outcomes = Outcomes(store, publisher, announcer, books, RETRIES)
+    outcomes = Outcomes(store, announcer, books)
+    breakers = CircuitBreakers(store, client, BREAKERS, log)
+    routes, reservations = NextRoutes(Router(REGISTRY), breakers), Reservations(store, 600)
+    failures = FailedAttempts(publisher, announcer, books, outcomes, routes, reservations, RETRIES, BREAKERS)
     deltas = DeltaPublisher(cast(TextSink, client), log)
     histories = AttemptHistories(client, store)
-    handler = JobHandler(store, histories, announcer, books, outcomes, deltas, providers, CALLS, RETRIES, CHATS)
+    handler = JobHandler(
+        store, histories, announcer, books, outcomes, failures, breakers, deltas, providers, CALLS, RETRIES, CHATS
+    )
     jobs = LeasedJobs()
     settlement = JobSettlement(handler, announcer, jobs, JOB_LIMIT_SECONDS, log)
     connection = cast(Connection, _Connected())

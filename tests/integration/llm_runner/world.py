@@ -11,7 +11,7 @@ import structlog
 from nats.aio.client import Client
 
 from llm_runner.app import Runner
-from llm_runner.settings import CallSettings, RetrySettings, RunnerSettings, SlotSettings
+from llm_runner.settings import BreakerSettings, CallSettings, RetrySettings, RunnerSettings, SlotSettings
 from local_stack.demo_registry import demo_registry
 from shared.contracts import subjects
 from shared.contracts.enums import Purpose, Side
@@ -37,6 +37,7 @@ POLL_SECONDS = 0.01
 FAULTS = ("429", "500", "cut-5", "stall", "stall-0", "malformed", "empty", "once-500", "once-429", "refuse")
 QUICK = CallSettings(call_first_token_seconds=1.0, call_between_tokens_seconds=0.5)
 IMPATIENT = RetrySettings(backoff_first_seconds=0.01)
+NEVER_OPEN = BreakerSettings(breaker_failures=1000)
 LOG: Logger = structlog.get_logger("test")
 
 
@@ -51,6 +52,7 @@ class World:
     model: DemoModel
     calls: CallSettings = QUICK
     retries: RetrySettings = IMPATIENT
+    breakers: BreakerSettings = NEVER_OPEN
     slots: SlotSettings = field(default_factory=SlotSettings)
 
     @property
@@ -67,6 +69,7 @@ class World:
             slots=self.slots,
             calls=self.calls,
             retries=self.retries,
+            breakers=self.breakers,
         )
         stopping = asyncio.Event()
         runner = Runner(self.registry, self.keys, LOG, settings)

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestrator.accounting import Owed, judge_place, result_changes
+from orchestrator.accounting import Owed, result_changes
 from orchestrator.conversation_facts import ConversationFacts
 from orchestrator.decide import RequestJudge, RequestMemory, RequestMessage
 from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose, RunStatus, Side, Stage, Wanted
 from shared.contracts.runs import Budget, Control
 from shared.contracts.work import GenerationStored
-from shared.storage.accounts import EventRecorded, Settle
+from shared.storage.accounts import EventRecorded, Settle, judge_place
 from shared.storage.run_accounts import RunAccountView, Slots
 from support.builders import JUDGE, scenario
 

@@ -6,13 +6,14 @@ from typing import Literal
 from llm_runner.attempt import Attempt
 from llm_runner.job_context import JobContext
 from llm_runner.results import Result, done, side_of
-from shared.contracts.enums import EntryKind
+from shared.contracts.enums import EntryKind, FailureFamily
 from shared.contracts.events import AttemptDiscarded, AttemptStarted, MessageAdded, ToolStarted
 from shared.contracts.generations import UsageRow
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
 from shared.contracts.work import DeadLetter, GenerationRequested, UsageAppeared
 from shared.messaging.publisher import Publisher
+from shared.routing import Route
 
 
 class Announcer:
@@ -62,8 +63,15 @@ class Announcer:
             )
 
     async def discarded(
-        self, job: GenerationRequested, attempt: Attempt, reason: str, follows: Literal["retry", "none"]
+        self,
+        job: GenerationRequested,
+        attempt: Attempt,
+        reason: str,
+        follows: Literal["retry", "fallback", "none"],
+        family: FailureFamily | None = None,
+        onward: Route | None = None,
     ) -> None:
+        """`family` says what kind of fault it was, `onward` who is asked next, where that is another."""
         await self._publisher.event(
             AttemptDiscarded(
                 run_id=job.run_id,
@@ -72,7 +80,10 @@ class Announcer:
                 seq=job.seq,
                 attempt=attempt.id,
                 reason=reason,
+                family=family,
                 next=follows,
+                next_provider=onward.provider if onward else None,
+                next_model=onward.model if onward else None,
             )
         )
 

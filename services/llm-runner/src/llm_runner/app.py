@@ -13,6 +13,10 @@ from llm_runner.attempt_history import AttemptHistories
 from llm_runner.call_deadline import Interruption
 from llm_runner.control import ControlSignals
 from llm_runner.deltas import DeltaPublisher
+from llm_runner.failover.circuit_breakers import CircuitBreakers
+from llm_runner.failover.failed_attempts import FailedAttempts
+from llm_runner.failover.next_route import NextRoutes
+from llm_runner.failover.reservations import Reservations
 from llm_runner.handlers import JobHandler
 from llm_runner.job_settlement import JOBS, JobSettlement
 from llm_runner.keepalive import JobKeepAlive
@@ -34,7 +38,7 @@ from shared.logs import Logger, configure
 from shared.messaging.publisher import Publisher
 from shared.messaging.pull import Take, WorkPull
 from shared.messaging.subscriptions import FastSubscription, settled_by
-from shared.routing import ProviderEntry, Registry, load_registry
+from shared.routing import ProviderEntry, Registry, Router, load_registry
 from shared.settings import LogSettings
 from shared.worker.worker import Work, Worker
 
@@ -72,7 +76,10 @@ class Runner:
         ticker = ReadTicker(self._settings.calls.delta_interval_seconds)
         everyone = self._registry.providers.items()
         providers = {name: self._provider(name, entry, ticker, stack) for name, entry in everyone}
-        settlement = self._settlement(client, DeltaPublisher(self._connection.text_sink, self._log), dict(providers))
+        breakers = CircuitBreakers(self._store, client, self._settings.breakers, self._log)
+        await breakers.start()
+        deltas = DeltaPublisher(self._connection.text_sink, self._log)
+        settlement = self._settlement(client, deltas, dict(providers), breakers)
         broker = self._connection.broker
         broker.add_middleware(settled_by(settlement))
         jobs = FastSubscription(broker.middlewares, JOBS.handler(settlement), broker.context)
@@ -108,25 +115,38 @@ class Runner:
         self._connection.on_reconnected(pull.reset)
         return pull
 
-    def _settlement(self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider]) -> JobSettlement:
-        publisher = Publisher(client)
+    def _settlement(
+        self, client: Client, deltas: DeltaPublisher, providers: dict[str, Provider], breakers: CircuitBreakers
+    ) -> JobSettlement:
+        settings, publisher = self._settings, Publisher(client)
         announcer = Announcer(publisher)
-        ledger = UsageLedger(self._store, announcer, providers, self._settings.output.expected_output_tokens)
-        outcomes = Outcomes(self._store, publisher, announcer, ledger, self._settings.retries, self._redaction)
-        histories = AttemptHistories(client, self._store)
-        handler = JobHandler(
-            self._store,
-            histories,
+        ledger = UsageLedger(self._store, announcer, providers, settings.output.expected_output_tokens)
+        outcomes = Outcomes(self._store, announcer, ledger, self._redaction)
+        failures = FailedAttempts(
+            publisher,
             announcer,
             ledger,
             outcomes,
+            NextRoutes(Router(self._registry), breakers),
+            Reservations(self._store, settings.output.reserved_output_tokens),
+            settings.retries,
+            settings.breakers,
+        )
+        handler = JobHandler(
+            self._store,
+            AttemptHistories(client, self._store),
+            announcer,
+            ledger,
+            outcomes,
+            failures,
+            breakers,
             deltas,
             providers,
-            self._settings.calls,
-            self._settings.retries,
-            self._settings.chats,
+            settings.calls,
+            settings.retries,
+            settings.chats,
         )
-        limit = self._settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
+        limit = settings.calls.call_total_seconds + HANDLER_MARGIN_SECONDS
         return JobSettlement(handler, announcer, self._jobs, limit, self._log)
 
     def _provider(self, name: str, entry: ProviderEntry, ticker: ReadTicker, stack: AsyncExitStack) -> WatchedProvider:

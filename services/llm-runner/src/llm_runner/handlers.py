@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from llm_runner.announcer import Announcer
 from llm_runner.attempt import Attempt
@@ -12,6 +13,8 @@ from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Inte
 from llm_runner.control import interruption_wanted
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
+from llm_runner.failover.circuit_breakers import CircuitBreakers
+from llm_runner.failover.failed_attempts import FailedAttempts
 from llm_runner.job_context import JobContext
 from llm_runner.leased_jobs import LeasedJob
 from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
@@ -46,6 +49,8 @@ class JobHandler:
         announcer: Announcer,
         ledger: UsageLedger,
         outcomes: Outcomes,
+        failures: FailedAttempts,
+        breakers: CircuitBreakers,
         deltas: DeltaPublisher,
         providers: dict[str, Provider],
         calls: CallSettings,
@@ -57,6 +62,8 @@ class JobHandler:
         self._announcer = announcer
         self._ledger = ledger
         self._outcomes = outcomes
+        self._failures = failures
+        self._breakers = breakers
         self._deltas = deltas
         self._providers = providers
         self._calls = calls
@@ -81,7 +88,7 @@ class JobHandler:
         elif failure is None:
             await self._outcomes.stopped(context)
         else:
-            await self._outcomes.given_up(context, failure)
+            await self._failures.exhausted(context, failure)
 
     async def _read(self, leased: LeasedJob) -> tuple[JobContext, Generation | None, Interruption | None, float]:
         """All that is known of a job, what stands under its key, what is wanted of it, and when that was read.
@@ -120,6 +127,11 @@ class JobHandler:
 
     async def _attempt(self, context: JobContext, read_at: float) -> None:
         job = context.job
+        target = f"{job.provider}/{job.model}"
+        if not await self._breakers.admits(target):
+            await self._announcer.asked(context.leased.question)
+            await self._failures.left_alone(context, self._waited_for_until(context))
+            return
         provider = self._providers[job.provider]
         window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
         prompt = build_prompt(job, context.facts.settings, context.messages, context.facts.seed, context.memory, window)
@@ -136,10 +148,13 @@ class JobHandler:
         try:
             await attempt.call(self._deadline(context), self._deltas_of(job, attempt))
         except Interrupted as interrupted:
+            await self._breakers.interrupted(target)
             await self._outcomes.interrupted(context, attempt, interrupted.why)
         except ProviderFailure as failure:
-            await self._outcomes.failed(context, attempt, failure)
+            await self._breakers.failed(target, failure)
+            await self._failures.failed(context, attempt, failure)
         else:
+            await self._breakers.succeeded(target)
             await self._announcer.tools_asked(context, attempt)
             await self._outcomes.stored(context, attempt, attempt.finish_reason)
 
@@ -149,6 +164,14 @@ class JobHandler:
         deadline = CallDeadline(job.provider, limits)
         context.leased.calls(deadline)
         return deadline
+
+    def _waited_for_until(self, context: JobContext) -> datetime:
+        """When nobody waits any more for a job's result: whoever asked, or the conversation that has no more time."""
+        job, settings = context.job, context.facts.settings
+        if settings is None or job.purpose in ANSWER_PURPOSES:
+            return job.first_job_at + timedelta(seconds=self._calls.total(job.purpose))
+        began = job.conversation_started_at or job.first_job_at
+        return began + timedelta(seconds=settings.time_limit_seconds)
 
     def _deltas_of(self, job: GenerationRequested, attempt: Attempt) -> AttemptDeltas | None:
         """Only what a person reads is published as it comes."""
@@ -216,7 +239,7 @@ def _as_told(rows: Sequence[UsageRow], otherwise: Failure) -> Failure:
     """The failure that the last of these attempts was booked with."""
     reasons = [row.reason for row in rows if row.reason]
     code, _, message = (reasons[-1] if reasons else "").partition(": ")
-    return Failure(code=code, message=message) if message else otherwise
+    return Failure(code=code, message=message, family=rows[-1].family) if message else otherwise
 
 
 async def _nothing() -> None:

@@ -6,12 +6,11 @@ from datetime import timedelta
 
 from llm_runner.announcer import Announcer
 from llm_runner.attempt import Attempt
-from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, FAILED, LOST
+from llm_runner.attempt_history import BEATEN, BROKEN, CANCELED, LOST
 from llm_runner.call_deadline import Interruption
 from llm_runner.dead_letters import dead_letter_of
 from llm_runner.job_context import JobContext
 from llm_runner.providers.families import PROVIDER_ERROR
-from llm_runner.providers.provider import ProviderFailure
 from llm_runner.providers.redaction import Redaction
 from llm_runner.purposes import judge
 from llm_runner.results import (
@@ -27,16 +26,13 @@ from llm_runner.results import (
     stopped_message,
     usage_row,
 )
-from llm_runner.retry_policy import AttemptFailed, GiveUp, OwnFailure, Retry, after_failure
-from llm_runner.settings import RetrySettings
+from llm_runner.retry_policy import OwnFailure
 from llm_runner.usage_ledger import UsageLedger
 from shared.contracts.enums import Purpose
 from shared.contracts.kinds import MESSAGE_PURPOSES
-from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import DeadLetter, GenerationRequested
 from shared.errors import NotStorable, NotYet, PermanentError, StoreUnavailable, Taken, TransientError
-from shared.messaging.publisher import Publisher
 from shared.reported_failures import INTERNAL
 from shared.storage import Store
 from shared.tracebacks import wordless
@@ -55,30 +51,19 @@ class HandedOver(TransientError):
         super().__init__("the process stops, another one takes the job", timedelta())
 
 
-class NotScheduled(TransientError):
-    """The stream took a delayed job for a duplicate, so it would never come."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key} was not scheduled")
-
-
 class Outcomes:
     """Each returns when its job may be acknowledged, or raises TransientError to have it again."""
 
     def __init__(
         self,
         store: Store,
-        publisher: Publisher,
         announcer: Announcer,
         ledger: UsageLedger,
-        retries: RetrySettings,
         redaction: Redaction | None = None,
     ) -> None:
         self._store = store
-        self._publisher = publisher
         self._announcer = announcer
         self._ledger = ledger
-        self._retries = retries
         self._redaction = redaction or Redaction()
 
     async def stored(self, context: JobContext, attempt: Attempt, finish_reason: str | None) -> None:
@@ -109,43 +94,6 @@ class Outcomes:
             await self._ledger.book(usage_row(context.job, context.facts.tenant, attempt, LOST, "handed over"))
             await self._announcer.discarded(context.job, attempt, "handed_over", "retry")
             raise HandedOver
-
-    async def failed(self, context: JobContext, attempt: Attempt, failure: ProviderFailure) -> None:
-        """Books the attempt; then the next one after its back-off, or the end of the generation."""
-        job, facts = context.job, context.facts
-        await self._ledger.book(
-            # Whatever it says of the end: an answer that has begun was paid for.
-            usage_row(
-                job,
-                facts.tenant,
-                attempt,
-                FAILED,
-                f"{failure.code}: {failure}",
-                charged=failure.charged or attempt.ttft_ms is not None,
-            )
-        )
-        failures = len(context.history.failed(attempt.provider, attempt.model)) + 1
-        retries = self._retries.retries(attempt.tier)
-        follows = after_failure(failure, failures, retries, self._retries.backoff_first_seconds)
-        await self._announcer.discarded(job, attempt, failure.code, follows.word)
-        match follows:
-            case GiveUp():
-                await self.given_up(context, _final(failure))
-            case Retry(delay):
-                await self._try_again(context, attempt, failure, delay)
-
-    async def _try_again(
-        self, context: JobContext, attempt: Attempt, failure: ProviderFailure, delay: timedelta
-    ) -> None:
-        if context.leased.stopped:
-            await self.stopped(context)
-        elif delay.total_seconds() <= self._retries.backoff_in_queue_seconds:
-            raise AttemptFailed(failure, delay)
-        else:
-            await self._schedule(context.job, attempt, delay)
-            if context.leased.stopped:
-                # Whoever stopped it looked for the job before it stood there.
-                await self.stopped(context)
 
     async def given_up(self, context: JobContext, failure: Failure) -> None:
         """The final failure: a dead letter, stored, done. A chat gets an empty answer, so that it is never stuck."""
@@ -230,22 +178,6 @@ class Outcomes:
                 await asyncio.sleep(INSERT_PAUSE_SECONDS)
             else:
                 return True
-
-    async def _schedule(self, job: GenerationRequested, attempt: Attempt, delay: timedelta) -> None:
-        again = job.model_copy(update={"repeat": True, "at": now()})
-        ack = await self._publisher.scheduled(again, now() + delay, f"{job.key}:later:{attempt.id}")
-        if ack.duplicate:
-            raise NotScheduled(job.key)
-
-
-def _final(failure: ProviderFailure) -> Failure:
-    wait = failure.retry_after
-    return Failure(
-        code=failure.code,
-        message=str(failure),
-        family=failure.family,
-        retry_after=wait.total_seconds() if wait is not None else None,
-    )
 
 
 def _own_failure(job: GenerationRequested, attempt: Attempt | None, error: Exception) -> Failure:

@@ -7,7 +7,7 @@ from llm_runner.attempt import Attempt
 from llm_runner.attempt_history import BROKEN, LOST
 from llm_runner.facts import JobFacts
 from llm_runner.findings import finding_of
-from shared.contracts.enums import EntryKind, Purpose, Side
+from shared.contracts.enums import EntryKind, FailureFamily, Purpose, Side
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.identity import new_id
@@ -175,12 +175,19 @@ def _empty_message(job: GenerationRequested, facts: JobFacts) -> Entry:
 
 
 def usage_row(
-    job: GenerationRequested, tenant: str, attempt: Attempt, outcome: str, reason: str | None, *, charged: bool = True
+    job: GenerationRequested,
+    tenant: str,
+    attempt: Attempt,
+    outcome: str,
+    reason: str | None,
+    family: FailureFamily | None = None,
+    *,
+    charged: bool = True,
 ) -> UsageRow:
     """What an attempt cost whose text does not count; nothing where the provider took nothing."""
     row = _row(job, tenant, attempt.id, attempt.provider, attempt.model, outcome, reason)
     took = {"usage": attempt.usage, "estimated": attempt.estimated} if charged else {}
-    return row.model_copy(update={"partial": attempt.answer[:PARTIAL_CHARACTERS] or None, **took})
+    return row.model_copy(update={"family": family, "partial": attempt.answer[:PARTIAL_CHARACTERS] or None, **took})
 
 
 def broken_row(job: GenerationRequested, tenant: str, attempt: Attempt | None, reason: str) -> UsageRow:

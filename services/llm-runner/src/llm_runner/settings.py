@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.contracts.enums import Lane, Purpose, Tier
 from shared.durations import Seconds
-from shared.settings import ChatSettings, ExpectedOutputSettings, Fragment, WorkerSettings
+from shared.settings import ChatSettings, ExpectedOutputSettings, Fragment, ReservedOutputSettings, WorkerSettings
 
 
 class SlotSettings(Fragment):
@@ -73,10 +73,16 @@ class BreakerSettings(Fragment):
     """Within how long these have to come."""
     breaker_open_seconds: Seconds = Field(default=30.0, gt=0)
     """How long it is left alone; then one call tries it."""
+    breaker_probe_seconds: Seconds = Field(default=60.0, gt=0)
+    """How long the one call that tries it may take before another may."""
     breaker_billing_seconds: Seconds = Field(default=300.0, gt=0)
     """How long it is left alone when its account is empty."""
     retry_hint_longest_seconds: Seconds = Field(default=120.0, gt=0)
-    """The longest wait that is granted to a provider that asks for one; if it asks for more, it is left alone so long."""
+    """The longest wait that is granted to a provider that asks for one; if it asks for more, it is left alone."""
+
+
+class OutputSettings(ExpectedOutputSettings, ReservedOutputSettings):
+    """How much a model is thought to write, and what is put aside for it."""
 
 
 @dataclass(frozen=True)
@@ -88,4 +94,4 @@ class RunnerSettings(WorkerSettings):
     retries: RetrySettings = field(default_factory=RetrySettings)
     breakers: BreakerSettings = field(default_factory=BreakerSettings)
     chats: ChatSettings = field(default_factory=ChatSettings)
-    output: ExpectedOutputSettings = field(default_factory=ExpectedOutputSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)

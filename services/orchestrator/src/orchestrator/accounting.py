@@ -12,7 +12,7 @@ from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMess
 from orchestrator.snapshots import ConversationSnapshot
 from shared.contracts.enums import Purpose, Stage
 from shared.contracts.work import GenerationStored
-from shared.storage.accounts import Change, EventRecorded, Settle
+from shared.storage.accounts import Change, EventRecorded, Settle, judge_place
 from shared.storage.run_accounts import RunAccountView
 
 Request = RequestMessage | RequestJudge | RequestMemory
@@ -62,11 +62,6 @@ def _settle(done: GenerationStored) -> Settle:
     if done.purpose is Purpose.JUDGE and done.stage is not None:
         return Settle("judge", judge_place(done.seq, Stage(done.stage)))
     return Settle("turn", done.seq)
-
-
-def judge_place(seq: int, stage: Stage) -> int:
-    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
-    return seq * len(Stage) + list(Stage).index(stage)
 
 
 def _holds(view: RunAccountView, request: Request) -> bool:

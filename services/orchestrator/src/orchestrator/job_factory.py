@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.accounting import Request, judge_place
+from orchestrator.accounting import Request
 from orchestrator.decide import Effect, RequestJudge, RequestMemory, RequestMessage
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.snapshots import ConversationSnapshot
-from shared.contracts.enums import Purpose, Stage
+from shared.contracts.enums import Fallback, Purpose, Stage
 from shared.contracts.identity import run_of
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import ConversationSettings
@@ -16,7 +16,7 @@ from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
 from shared.routing import Route, Router, UnknownModel
 from shared.routing.estimates import judge_prompt_tokens, reserved_nanos, speaker, turn_prompt_tokens
-from shared.storage.accounts import Reserve
+from shared.storage.accounts import Reserve, judge_place
 
 JUDGE_MAX_TOKENS = 1000
 INVALID_MODEL = "invalid_model"
@@ -27,6 +27,7 @@ class _Terms:
     """How one generation is asked for."""
 
     route: Route
+    fallback: Fallback
     temperature: float
     max_tokens: int
     prompt_tokens: int
@@ -80,6 +81,7 @@ class JobFactory:
             side=effect.side if isinstance(effect, RequestMessage) else None,
             provider=terms.route.provider,
             model=terms.route.model,
+            fallback=terms.fallback,
             repeat=not first,
             first_job_at=snapshot.cause_at,
             conversation_started_at=snapshot.clock_started_at,
@@ -95,15 +97,18 @@ class JobFactory:
             participant = speaker(settings, effect.side)
             return _Terms(
                 self._router.first(participant.pinned),
+                participant.fallback,
                 participant.temperature,
                 participant.max_tokens,
                 turn_prompt_tokens(settings, effect.seq, expected, effect.side),
             )
         if isinstance(effect, RequestMemory):
             route = self._router.fast_beside(settings.agent.pinned)[0]
-            return _Terms(route, 0.0, expected, self._settings.summary_starts_tokens)
+            return _Terms(route, settings.agent.fallback, 0.0, expected, self._settings.summary_starts_tokens)
         prompt_tokens = judge_prompt_tokens(settings, effect.seq, expected)
-        return _Terms(self._router.first(judge_wish(settings, effect.stage)), 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
+        route = self._router.first(judge_wish(settings, effect.stage))
+        fallback = settings.judge.fallback if settings.judge else Fallback.NONE
+        return _Terms(route, fallback, 0.0, JUDGE_MAX_TOKENS, prompt_tokens)
 
 
 def judge_wish(settings: ConversationSettings, stage: Stage) -> RouteWish:

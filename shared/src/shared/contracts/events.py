@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
+from shared.contracts.enums import EndedReason, FailureFamily, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 from shared.contracts.identity import message_fact
 from shared.contracts.judgement import Criteria, Judgement
 from shared.contracts.model import Contract, Message, Sentence, ShownText, Word
@@ -126,6 +126,8 @@ class AttemptDiscarded(RunEvent):
     reason: Sentence
     next: Literal["retry", "fallback", "none"]
     next_provider: str | None = None
+    next_model: Word | None = Field(default=None, exclude_if=lambda model: model is None)
+    family: FailureFamily | None = Field(default=None, exclude_if=lambda family: family is None)
 
 
 class MessageAdded(RunEvent, MessageView):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from shared.contracts.enums import Purpose
+from shared.contracts.enums import FailureFamily, Purpose
 from shared.contracts.judgement import Judgement
 from shared.contracts.model import Contract
 from shared.contracts.transcript import Failure, Usage
@@ -60,4 +60,5 @@ class UsageRow(Contract):
     usage: Usage = Usage()
     estimated: bool = False
     reason: str | None = None
+    family: FailureFamily | None = Field(default=None, exclude_if=lambda family: family is None)
     partial: str | None = None

@@ -77,10 +77,11 @@ class GenerationRequested(Message):
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
     behind it was not a first-delivered one, `hop` how often it went on to the next route of its chain, `fallback` how
-    far that leads, `asked` the chain's first route, where the job is not on it any more, and `replay` how often its dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the
-    entry that an answer is owed to, where the look's command brought it: whoever takes the job publishes its fact
-    before anything of the answer, and, where it knows what stands below, need not read. `prompt` is given for a
-    generation no transcript gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
+    far that leads, `asked` the chain's first route, where the job is not on it any more, and `replay` how often its
+    dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the entry that an
+    answer is owed to, where the look's command brought it: whoever takes the job publishes its fact before anything of
+    the answer, and, where it knows what stands below, need not read. `prompt` is given for a generation no transcript
+    gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.contracts.enums import RunStatus, Wanted
+from shared.contracts.enums import RunStatus, Stage, Wanted
 from shared.contracts.transcript import Usage
 
 Slot = Literal["turn", "judge"]
@@ -174,6 +174,26 @@ def _reserve(index: int, slot: str, change: Reserve) -> Stages:
             }
         }
     ]
+
+
+def raised(index: int, change: Reserve) -> tuple[dict[str, Any], Stages]:
+    """What has to hold for a slot to hold more, and the stages that have it do so.
+
+    A slot that does not hold this seq (the budget bounds nothing, or its result is in) is left as it is.
+    """
+    slot = f"slots.c{index}.{change.slot}"
+    holds = {"$and": [{"$eq": [f"${slot}.seq", change.seq]}, {"$eq": [f"${slot}.open", True]}]}
+    held = {"$cond": [holds, f"${slot}.estimate", 0]}
+    more = {"$max": [0, {"$subtract": [change.estimate_nanos, held]}]}
+    fits = {"$lte": [{"$add": ["$budget.spent", "$budget.open", more]}, "$budget.max"]}
+    value = {"seq": change.seq, "estimate": {"$add": [held, more]}, "open": True}
+    open_too = {"$add": ["$budget.open", {"$cond": [holds, more, 0]}]}
+    return fits, [{"$set": {"budget.open": open_too, slot: {"$cond": [holds, value, f"${slot}"]}}}]
+
+
+def judge_place(seq: int, stage: Stage) -> int:
+    """Where a stage stands in its conversation's judge slot: stages of one message follow each other."""
+    return seq * len(Stage) + list(Stage).index(stage)
 
 
 def count_stages(index: int, failed: bool) -> Stages:

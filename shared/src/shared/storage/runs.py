@@ -9,7 +9,7 @@ from shared.contracts.enums import TERMINAL, RunStatus, Wanted
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.transcript import Failure, Usage
-from shared.storage.accounts import AccountChange, count_stages
+from shared.storage.accounts import AccountChange, Reserve, count_stages, raised
 from shared.storage.driver import Collection, check_size, mapped_errors, to_document
 from shared.storage.run_accounts import RunAccounts, RunAccountView
 from shared.storage.run_reads import LIGHT, RunReads
@@ -70,6 +70,13 @@ class Runs(RunReads):
             )
         # No match means that it is counted already, never "stop".
         return await self._with_settings(document) if document else await self.get(run_id)
+
+    async def raise_reservation(self, run_id: str, index: int, reserve: Reserve) -> bool:
+        """Has a slot hold what its job costs elsewhere; False where that is more than the budget leaves."""
+        guard, stages = raised(index, reserve)
+        with mapped_errors():
+            result = await self._runs.update_one({"_id": run_id, "$expr": guard}, stages)
+        return bool(result.matched_count)
 
     async def set_wanted(
         self, owner: Owner, run_id: str, wanted: Wanted, seen_version: int, at: datetime

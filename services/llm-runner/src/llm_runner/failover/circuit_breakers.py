@@ -31,13 +31,11 @@ class CircuitBreakers:
     asks where that is longer than anybody waits, or where its account is empty.
     """
 
-    def __init__(
-        self, store: Store, client: Client, settings: BreakerSettings, probe_seconds: float, log: Logger
-    ) -> None:
+    def __init__(self, store: Store, client: Client, settings: BreakerSettings, log: Logger) -> None:
         self._store = store
         self._client = client
         self._settings = settings
-        self._probe_time = timedelta(seconds=probe_seconds)
+        self._probe_time = timedelta(seconds=settings.breaker_probe_seconds)
         self._log = log
         self._open: dict[str, OpenBreaker] = {}
         self._failures: dict[str, deque[float]] = {}
@@ -53,9 +51,9 @@ class CircuitBreakers:
         breaker = self._open.get(target)
         if breaker is None:
             return None
-        at = now()
-        probed = breaker.probing_until is not None and breaker.probing_until > at
-        return breaker if breaker.open_until > at or probed else None
+        moment = now()
+        probed = breaker.probing_until is not None and breaker.probing_until > moment
+        return breaker if breaker.open_until > moment or probed else None
 
     async def admits(self, target: str) -> bool:
         """Whether a call may be made: the target is healthy, or this is the one call that probes it."""

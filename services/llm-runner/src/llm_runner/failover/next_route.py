@@ -36,6 +36,11 @@ class NextRoutes:
         breakers = [breaker for route in chain if (breaker := self._breakers.open(str(route)))]
         return earliest(breakers) if len(breakers) == len(chain) and breakers else None
 
+    def described(self, job: GenerationRequested) -> str:
+        """Why each of its routes is left alone."""
+        breakers = (self._breakers.open(str(route)) for route in self._chain(job))
+        return "; ".join(f"{breaker.id}: {breaker.message}" for breaker in breakers if breaker)
+
     def _chain(self, job: GenerationRequested) -> Chain:
         """The job's route and those behind it."""
         try:
