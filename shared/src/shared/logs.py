@@ -51,8 +51,6 @@ def configure(service: str, settings: LogSettings, redact: Callable[[str], str] 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    # One line a call belongs to nobody: attempts stand on the run's events.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
     return cast(Logger, structlog.get_logger(service))
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -31,7 +31,7 @@ class Connection:
     pull loop would spin without yielding, and the supervisor's restart mends it.
     """
 
-    def __init__(self, service: str, settings: NatsSettings, log: Logger, **options: Any) -> None:
+    def __init__(self, service: str, settings: NatsSettings, log: Logger) -> None:
         self._log = log
         self._closing = False
         self._away = False
@@ -57,7 +57,6 @@ class Connection:
             logger=None,
             # Handlers take one raw message; injection would send each of them through a thread first.
             apply_types=False,
-            **options,
         )
 
     async def open(self) -> Client:

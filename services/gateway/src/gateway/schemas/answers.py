@@ -1,6 +1,6 @@
 """What answers hold beside the contracts of `shared`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -175,6 +175,3 @@ class AiHealthView(Contract):
 
 class Alive(Contract):
     status: str
-
-
-AnyJson = dict[str, Any]
