@@ -3,7 +3,7 @@
     StoreUnavailable: the store did not answer (NetworkTimeout)
       shared/storage/runs.py:31 in insert
     caused by KeyError
-      orchestrator/facts.py:112 in proven
+      orchestrator/proofs.py:42 in proven_by_done
 
 What our own exceptions say is written by us. Anybody else's may hold the value it met (a ValidationError's input, a
 KeyError's key, a driver's document): of it only its kind is told, and the few words before the first quote.
