@@ -1,7 +1,7 @@
 """Making it so: every effect has a name and can be repeated (docs/protocol.md sections 2 and 5)."""
 
 from shared.contracts import subjects
-from shared.contracts.enums import Purpose
+from shared.contracts.enums import Fallback, Purpose
 from shared.contracts.events import ReportReady
 from shared.contracts.reports import Report
 from shared.contracts.timestamps import now
@@ -34,6 +34,7 @@ class Effects:
                 stage=stage,
                 provider=route.provider,
                 model=route.model,
+                fallback=played.run.settings.report.fallback if played.run.settings.report else Fallback.NONE,
                 repeat=repeat,
                 first_job_at=played.cause_at,
                 done_subject=subjects.DONE_SUMMARIZER,

@@ -99,6 +99,7 @@ class MemoryLooks:
             purpose=Purpose.MEMORY,
             provider=route.provider,
             model=route.model,
+            fallback=agent.fallback,
             # Nothing says whether it is the first request of its kind: a sweeper's is named the same.
             repeat=True,
             first_job_at=request.first_job_at,

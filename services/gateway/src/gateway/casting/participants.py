@@ -6,7 +6,7 @@ from typing import Final, Literal, Protocol
 
 from gateway.errors import FieldProblem, InvalidRequest
 from shared.contracts.agents import Agent
-from shared.contracts.enums import Tier
+from shared.contracts.enums import Fallback, Tier
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import Participant
 from shared.routing import Route, Router
@@ -55,8 +55,11 @@ class Casting:
         temperature: float | None = None,
         stop: Sequence[str] | None = None,
         otherwise: RouteWish = ANYBODY,
+        fallback: Fallback | None = None,
     ) -> Participant:
         """The participant; `otherwise` says who plays it where there is no agent and nobody is asked for.
+
+        Unless `fallback` says another, a model that was named is only replaced by itself at another provider.
 
         Raises UnknownModel, and InvalidRequest for more tokens than the model writes.
         """
@@ -72,6 +75,7 @@ class Casting:
             provider=route.provider,
             model=route.model,
             wish=wish,
+            fallback=fallback or (Fallback.MODEL if wish.model is None else Fallback.HOST),
             temperature=next(degree for degree in warmth if degree is not None),
             max_tokens=_max_tokens(route, tokens, agent.max_tokens if agent else None),
             stop=tuple(said or ()),

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from shared.contracts.enums import Side, Tier
+from shared.contracts.enums import Fallback, Side, Tier
 
 NAME_LENGTH = 200
 PROMPT_LENGTH = 32_000
@@ -81,6 +81,7 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 # JSON has no enums: these two take their words, and no others.
 TierWord = Annotated[Tier, Field(strict=False)]
 SideWord = Annotated[Side, Field(strict=False)]
+FallbackWord = Annotated[Fallback, Field(strict=False)]
 
 
 def text_as(name: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ from gateway.schemas.fields import (
     Body,
     BudgetUsd,
     ClientId,
+    FallbackWord,
     GivenText,
     Goal,
     MaxTokens,
@@ -132,6 +133,7 @@ class BattleFields(Body):
     max_tokens: MaxTokens | None = None
     stop: Stop | None = None
     judge: JudgeBody | None = None
+    fallback: FallbackWord | None = None
     ab: Annotated[FreeObject | None, WithJsonSchema(NOT_OFFERED_YET)] = None
     seed: Seed | None = None
 

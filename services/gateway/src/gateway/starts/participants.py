@@ -7,7 +7,7 @@ from gateway.errors import FieldProblem, InvalidRequest
 from gateway.schemas.personas import BY_ID
 from gateway.schemas.starts import BattleFields, JudgeBody, OpponentBody, PersonaBody
 from shared.contracts.agents import Agent
-from shared.contracts.enums import Tier
+from shared.contracts.enums import Fallback, Tier
 from shared.contracts.framing import behind
 from shared.contracts.routes import RouteWish
 from shared.contracts.settings import JudgeSettings, Participant
@@ -81,10 +81,17 @@ class BattleCast:
             temperature=body.temperature,
             tokens=TokenBound(body.max_tokens, self.limits.turn_max_tokens, f"{where}maxTokens"),
             stop=body.stop,
+            fallback=body.fallback or Fallback.HOST,
         )
 
     def opponent(
-        self, body: OpponentBody, agent: Agent | None, persona: Persona | None, provider: str, where: str = ""
+        self,
+        body: OpponentBody,
+        agent: Agent | None,
+        persona: Persona | None,
+        provider: str,
+        fallback: Fallback,
+        where: str = "",
     ) -> Participant:
         """Another agent, or a simulated user on the fast tier of the provider the agent is called at."""
         return self.casting.participant(
@@ -95,9 +102,10 @@ class BattleCast:
             temperature=body.temperature,
             tokens=TokenBound(body.max_tokens, self.limits.turn_max_tokens, f"{where}opponent.maxTokens"),
             otherwise=RouteWish(provider=provider, tier=Tier.FAST),
+            fallback=fallback,
         )
 
-    def judge(self, body: JudgeBody, provider: str) -> JudgeSettings:
+    def judge(self, body: JudgeBody, provider: str, fallback: Fallback) -> JudgeSettings:
         """The judge: the fast tier of the agent's provider where no model is named."""
         casting, tier = self.casting, RouteWish(provider=provider, tier=Tier.FAST)
         wish = casting.wish(RouteWish(provider=body.provider, model=body.model), tier)
@@ -110,6 +118,7 @@ class BattleCast:
             provider=fast.provider,
             model=fast.model,
             wish=wish,
+            fallback=fallback,
             strong_provider=strong.provider if strong else None,
             strong_model=strong.model if strong else None,
             confidence=self.limits.judge_confidence if body.confidence is None else body.confidence,

@@ -45,7 +45,7 @@ class Scenarios:
         goal = fields.goal or (persona.goal if persona else None)
         return ConversationSettings(
             agent=cast,
-            opponent=self._cast.opponent(opponent, other, persona, cast.provider, where),
+            opponent=self._cast.opponent(opponent, other, persona, cast.provider, cast.fallback, where),
             opponent_goal=opponent.goal or (persona.goal if persona else None) or goal,
             persona_id=persona.id if persona else None,
             goal=goal,
@@ -54,7 +54,7 @@ class Scenarios:
             opens=fields.opens or Side.OPPONENT,
             message_limit=fields.message_limit or self._limits.message_limit,
             time_limit_seconds=fields.time_limit_seconds or self._limits.conversation_time_limit_seconds,
-            judge=self._cast.judge(fields.judge or JudgeBody(), cast.provider),
+            judge=self._cast.judge(fields.judge or JudgeBody(), cast.provider, cast.fallback),
         )
 
     def _check(self, fields: BattleFields, where: str) -> None:
