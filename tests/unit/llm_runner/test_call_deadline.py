@@ -14,7 +14,7 @@ async def _called(deadline: CallDeadline, texts: int = 0, every: float = 0.0) ->
     async with deadline:
         for _ in range(texts):
             await asyncio.sleep(every)
-            deadline.text_came()
+            deadline.token_came()
         await asyncio.Event().wait()
 
 
@@ -22,7 +22,7 @@ async def _called(deadline: CallDeadline, texts: int = 0, every: float = 0.0) ->
     ("limits", "texts", "said"),
     [
         (CallLimits(0.02, NEVER, NEVER), 0, "no first token within 0.02 s"),
-        (CallLimits(NEVER, 0.02, NEVER), 1, "no text for 0.02 s"),
+        (CallLimits(NEVER, 0.02, NEVER), 1, "no token for 0.02 s"),
         (CallLimits(NEVER, 0.05, 0.1), 20, "not finished within 0.1 s"),
     ],
 )
@@ -59,7 +59,7 @@ async def test_a_call_interrupted_before_it_begins_never_begins() -> None:
 async def test_text_that_comes_after_an_interruption_does_not_undo_it() -> None:
     deadline = CallDeadline("demo", CallLimits(NEVER, NEVER, NEVER))
     asyncio.get_running_loop().call_later(0.01, deadline.interrupt, Interruption.BEATEN)
-    asyncio.get_running_loop().call_later(0.01, deadline.text_came)
+    asyncio.get_running_loop().call_later(0.01, deadline.token_came)
     async with asyncio.timeout(1):
         with pytest.raises(Interrupted):
             await _called(deadline)
@@ -71,3 +71,22 @@ async def test_cancelling_the_task_is_not_taken_for_an_interruption() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(("token", "says"), [(False, "no first token within 0.05 s"), (True, None)])
+async def test_what_is_no_token_is_waited_for_longer_between_tokens_only(token: bool, says: str | None) -> None:
+    deadline = CallDeadline("demo", CallLimits(0.05, 0.05, NEVER))
+
+    async def called() -> None:
+        async with deadline:
+            if token:
+                deadline.token_came()
+            for _ in range(12):
+                await asyncio.sleep(0.01)
+                deadline.alive()
+
+    if says is None:
+        await called()
+    else:
+        with pytest.raises(ProviderFailure, match=says):
+            await called()

@@ -116,8 +116,10 @@ class Attempt:
         def take(chunk: Chunk) -> None:
             if not chunk.is_text:
                 self._note(chunk)
-            if chunk.text or chunk.tool_calls:
-                deadline.text_came()
+            if not (chunk.text or chunk.tool_calls):
+                (deadline.token_came if chunk.reasoning else deadline.alive)()
+            else:
+                deadline.token_came()
                 self._first_text = self._first_text or time.monotonic()
                 self._keep(chunk, deltas)
 

@@ -52,14 +52,20 @@ class CallDeadline:
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + limits.total
         self._due = min(self._end, self._loop.time() + limits.first_token)
-        self._text_came = False
+        self._token_came = False
         self._timeout = asyncio.timeout(None)
         self._alarm: asyncio.TimerHandle | None = None
         self._why: Interruption | None = None
 
-    def text_came(self) -> None:
-        """The next text is due within the time between two."""
-        self._text_came = True
+    def token_came(self) -> None:
+        """The next token, of a text, a thought or a tool call, is due within the time between two."""
+        self._token_came = True
+        self.alive()
+
+    def alive(self) -> None:
+        """Something came, if only a comment: it is waited for the next token anew, but for the first no longer."""
+        if not self._token_came:
+            return
         self._due = min(self._end, self._loop.time() + self._limits.between_tokens)
         if self._alarm is not None and self._due < self._alarm.when():
             self._set_alarm()
@@ -95,8 +101,8 @@ class CallDeadline:
     def _phase(self) -> str:
         if self._due >= self._end:
             return f"not finished within {self._limits.total:g} s"
-        if self._text_came:
-            return f"no text for {self._limits.between_tokens:g} s"
+        if self._token_came:
+            return f"no token for {self._limits.between_tokens:g} s"
         return f"no first token within {self._limits.first_token:g} s"
 
     def _set_alarm(self) -> None:

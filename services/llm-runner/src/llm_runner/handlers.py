@@ -160,7 +160,10 @@ class JobHandler:
 
     def _deadline(self, context: JobContext) -> CallDeadline:
         calls, job = self._calls, context.job
-        limits = CallLimits(calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose))
+        first = self._providers[job.provider].entry.models[job.model].first_token_seconds
+        limits = CallLimits(
+            first or calls.call_first_token_seconds, calls.call_between_tokens_seconds, calls.total(job.purpose)
+        )
         deadline = CallDeadline(job.provider, limits)
         context.leased.calls(deadline)
         return deadline

@@ -13,7 +13,7 @@ from llm_runner.providers.answer import IncomingAnswer
 from llm_runner.providers.connection_errors import misconfigured, unreachable
 from llm_runner.providers.dialect import Dialect
 from llm_runner.providers.prompt import Prompt
-from llm_runner.providers.provider import Malformed, ProviderFailure, TakeChunk
+from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure, TakeChunk
 from llm_runner.providers.read_ticker import AnswerReading, ReadTicker
 from llm_runner.providers.redaction import Redaction
 from llm_runner.providers.target import Target
@@ -23,6 +23,8 @@ from shared.routing import ProviderEntry
 KEEP_ALIVE_SECONDS = 15.0
 ERROR_BODY_LIMIT = 64 * 1024
 DRAIN_SECONDS = 0.05
+KEPT_ALIVE = (Chunk(),)
+"""What says nothing, as a comment does, still says that somebody is there."""
 # Calls are bounded by the lanes' durables, whose limits change live: one that waited here would only time out.
 NO_LIMIT = 0
 
@@ -118,7 +120,7 @@ class HttpProvider:
             content, decoder = response.content, self._dialect.decoder(target)
             reading = AnswerReading(self._ticker, content)
             while not decoder.ended and (piece := await content.readany()):
-                for chunk in decoder.feed(piece):
+                for chunk in decoder.feed(piece) or KEPT_ALIVE:
                     answer.take(chunk)
                 if not decoder.ended:
                     reading.text_began = answer.text_began
