@@ -32,8 +32,7 @@ from shared.contracts.settings import ConversationSettings
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure, Usage
 from shared.contracts.work import GenerationStored, RunCommanded
-from shared.errors import NotStorable, Taken, TransientError, UnknownRun
-from shared.reported_failures import failure_of
+from shared.errors import Taken, TransientError, UnknownRun
 from shared.settings import ChatSettings
 from shared.storage import Store
 from shared.storage.accounts import AccountChange, Change
@@ -102,7 +101,7 @@ class ConversationLooks:
         owed = self._owed(snapshot)
         new, failure, view = await asyncio.gather(
             self._begin(conversation),
-            self._give(conversation.id, snapshot.facts.settings),
+            self._given.publish(conversation.id, snapshot.facts.settings),
             self._account(conversation.id, owed, changes),
         )
         if failure is not None:
@@ -111,14 +110,6 @@ class ConversationLooks:
             return None if first else await self.reconcile(conversation.id)
         looked = await self._act(conversation.id, owed, view, first)
         return await self._look(conversation.id, None, (), first) if looked.again else looked.counted
-
-    async def _give(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
-        """Why the given messages cannot stand, or None where they do."""
-        try:
-            await self._given.publish(conversation, settings, begin)
-        except NotStorable as error:
-            return failure_of(error)
-        return None
 
     async def close_off(self, conversation: str, failure: Failure) -> Counted | None:
         """Ends a conversation that has begun and cannot be looked at as it is, and looks at its end."""
@@ -200,8 +191,7 @@ class ConversationLooks:
 
     async def _account(self, conversation: str, owed: Owed, changes: tuple[Change, ...]) -> RunAccountView:
         """Tells the run's account what is new, and reserves what is owed."""
-        settings = owed.snapshot.facts.settings
-        reserves = (self._jobs.reservation(settings, request) for request in owed.requests)
+        reserves = (self._jobs.reservation(owed.snapshot.facts.settings, request) for request in owed.requests)
         change = AccountChange(conversation_index(conversation), (*changes, *owed.snapshot.spent, *reserves))
         view = await self._store.runs.account(run_of(conversation), change)
         if view is None:
@@ -237,8 +227,7 @@ class ConversationLooks:
             await self._effects.fail_answer(conversation, effect)
             return Looked(again=True)
         if isinstance(effect, Give):
-            failure = await self._give(conversation, snapshot.facts.settings, effect.seq)
-            if failure is not None:
+            if failure := await self._given.publish(conversation, snapshot.facts.settings, effect.seq):
                 await self.close_off(conversation, failure)
             return Looked(again=True)
         await self._effects.request(conversation, snapshot, effect, first)

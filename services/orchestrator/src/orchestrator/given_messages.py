@@ -6,9 +6,10 @@ from shared.contracts.events import MessageAdded
 from shared.contracts.identity import run_of
 from shared.contracts.settings import ConversationSettings, GivenMessage
 from shared.contracts.timestamps import now
-from shared.contracts.transcript import Entry
-from shared.errors import Taken
+from shared.contracts.transcript import Entry, Failure
+from shared.errors import NotStorable, Taken
 from shared.messaging.publisher import Publisher
+from shared.reported_failures import failure_of
 from shared.storage import Store
 
 
@@ -19,13 +20,17 @@ class GivenMessages:
         self._store = store
         self._publisher = publisher
 
-    async def publish(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> None:
+    async def publish(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> Failure | None:
         """Stores the given messages from seq `begin` on and tells them, whoever stored them.
 
-        Raises NotStorable where one of them is more than the store or the broker can hold.
+        Returns why they cannot stand, where one of them is more than the store or the broker can hold.
         """
-        for entry in await self._stored(conversation, settings, begin):
-            await self._publisher.event(MessageAdded.of(entry))
+        try:
+            for entry in await self._stored(conversation, settings, begin):
+                await self._publisher.event(MessageAdded.of(entry))
+        except NotStorable as error:
+            return failure_of(error)
+        return None
 
     async def _stored(self, conversation: str, settings: ConversationSettings, begin: int = 1) -> list[Entry]:
         """Stores the given messages from seq `begin` on, each after the one before it; returns those that stand."""
