@@ -21,6 +21,7 @@ from shared.contracts import events, subjects
 from shared.contracts.deltas import Delta
 from shared.contracts.events import RunEvent
 from shared.contracts.work import DeadLetter, GenerationRequested, LookGivenUp, ReportGivenUp
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.subscriptions import TypedSubscription
 from summarizer.handlers import TRIGGERS as REPORTS
 
@@ -55,7 +56,7 @@ def document() -> dict[str, Any]:
     broker = NatsBroker(specification_url="nats://localhost:4222", logger=None)
     # Kept until all is described: a broker forgets subscribers that nobody else has.
     subscriptions = [
-        TypedSubscription(broker, trigger.durable, trigger.subject, trigger.handler(NOBODY))
+        TypedSubscription(broker, trigger.durable, trigger.subject, trigger.handler(NOBODY), DeliveryCounts())
         for trigger in (*LOOKS, *REPORTS, JOBS)
     ]
     for subject, schema, about in PUBLISHED:

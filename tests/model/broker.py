@@ -35,6 +35,8 @@ class Stored:
     at: float
     due: float | None = 0.0
     delivered: int = 0
+    forgotten: int = 0
+    """Deliveries that a consumer which lost its state does not count."""
 
     @property
     def message_id(self) -> str | None:
@@ -114,6 +116,13 @@ class Broker:
         if and_memory:
             self.work.remembered.clear()
 
+    def forget_deliveries(self) -> None:
+        """A restart without the durables' state: what stands comes as if it never had, and only its ids are known."""
+        for message in self.work.messages:
+            message.forgotten = message.delivered
+        stand = {message.message_id for message in self.work.messages}
+        self.work.remembered = {name: known for name, known in self.work.remembered.items() if name in stand}
+
     def _move_scheduled(self) -> None:
         for message in [one for one in self.work.messages if one.subject.startswith(LATER)]:
             at = _schedule(message)
@@ -147,7 +156,8 @@ class Delivery:
         self.subject = message.subject
         self.headers = dict(message.headers)
         self.metadata = SimpleNamespace(
-            num_delivered=message.delivered, sequence=SimpleNamespace(stream=message.sequence, consumer=0)
+            num_delivered=message.delivered - message.forgotten,
+            sequence=SimpleNamespace(stream=message.sequence, consumer=0),
         )
 
     async def ack_sync(self, timeout: float = 1.0) -> None:

@@ -42,6 +42,7 @@ from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.enums import FinishReason, Lane
 from shared.logs import Logger
 from shared.messaging.connection import Connection
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.direct import TextSink
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
@@ -165,6 +166,7 @@ class Service:
 
     takes: Mapping[str, Take]
     log: Quiet
+    counts: DeliveryCounts
     sweeper: Sweeper | None = None
     jobs: LeasedJobs | None = None
     signals: ControlSignals | None = None
@@ -214,8 +216,8 @@ def _orchestrator(process: Process, around: Surroundings) -> Service:
     settlement = Settlement(log, give_up, ACK_WAIT_SECONDS, HANDLER_LIMIT_SECONDS)
     handlers = Handlers(store, runs, conversations, closing)
     sweeper = Sweeper(store, publisher, client, ORCHESTRATOR, log)
-    takes = _takes(settlement, {"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done})
-    return Service(takes, quiet, sweeper)
+    by_subject: dict[str, Handler] = {"cmd.run": handlers.on_command, "llm.done.orchestrator": handlers.on_done}
+    return _service(around, quiet, settlement, by_subject, sweeper=sweeper)
 
 
 def _runner(process: Process, around: Surroundings) -> Service:
@@ -239,8 +241,8 @@ def _runner(process: Process, around: Surroundings) -> Service:
     connection = cast(Connection, _Connected())
     for lane in Lane:
         process.start(JobKeepAlive(lane, jobs, connection, store, log).run())
-    takes = _takes(settlement, {f"llm.do.demo.{lane}": settlement.on_job for lane in Lane})
-    return Service(takes, quiet, jobs=jobs, signals=ControlSignals(jobs, log))
+    by_subject: dict[str, Handler] = {f"llm.do.demo.{lane}": settlement.on_job for lane in Lane}
+    return _service(around, quiet, settlement, by_subject, jobs=jobs, signals=ControlSignals(jobs, log))
 
 
 class _Connected:
@@ -261,10 +263,13 @@ def _summarizer(process: Process, around: Surroundings) -> Service:
         "llm.done.summarizer": handlers.on_generation_stored,
         "memory.do": handlers.on_memory_requested,
     }
-    return Service(_takes(settlement, by_subject), quiet)
+    return _service(around, quiet, settlement, by_subject)
 
 
-def _takes(settlement: Settler, handlers: Mapping[str, Handler]) -> dict[str, Take]:
-    """How a service takes what is delivered: the fast way, which is that of FastStream without a broker."""
-    chain = [settled_by(settlement)]
-    return {subject: FastSubscription(chain, handler).consume for subject, handler in handlers.items()}
+def _service(
+    around: Surroundings, quiet: Quiet, settlement: Settler, handlers: Mapping[str, Handler], **more: Any
+) -> Service:
+    """It takes what is delivered the fast way, which is that of FastStream without a broker."""
+    chain, counts = [settled_by(settlement)], DeliveryCounts(around.broker.work.sequence)
+    takes = {subject: FastSubscription(chain, handler, counts).consume for subject, handler in handlers.items()}
+    return Service(takes, quiet, counts, **more)

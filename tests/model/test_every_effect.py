@@ -102,6 +102,12 @@ def frozen_for_long(world: World, process: Process, operation: Operation) -> Non
     world.wake(process)
 
 
+def killed_with_the_broker(world: World, process: Process, operation: Operation) -> None:
+    """A broker that lost its durables' state takes what comes again for what comes first."""
+    world.kill(process)
+    world.restart_broker()
+
+
 def killed_for_long(world: World, process: Process, operation: Operation) -> None:
     """What it held comes again when the streams have forgotten which ids they hold."""
     world.kill(process, effect_happens=1)
@@ -150,6 +156,7 @@ FAULTS = (
     killed_before,
     killed_after,
     killed_for_long,
+    killed_with_the_broker,
     frozen_before,
     frozen_after,
     frozen_for_long,

@@ -33,7 +33,7 @@ HISTORIES = int(os.environ.get("MODEL_HISTORIES", "150"))
 STEPS = 40
 TIMES = (16.0, 0.3, 6.0, 16.0, 40.0, 400.0, 1000.0)
 FATES = ("finish", "finish", "finish", "finish", "stay", "kill", "kill late", "freeze", "lost", "refused")
-TROUBLES = ("control", "freeze", "loss", "repeat", "fault")
+TROUBLES = ("control", "freeze", "loss", "repeat", "fault", "restart")
 JUDGES = (None, JUDGE, JUDGE.model_copy(update={"strong_model": "demo-premium"}))
 OPENING = (GivenMessage(side=Side.OPPONENT, content="good day"),)
 
@@ -181,6 +181,11 @@ class Protocol(RuleBasedStateMachine):
     @rule(and_memory=st.booleans())
     def lose_work(self, and_memory: bool) -> None:
         self.world.lose_work(and_memory=and_memory)
+
+    @precondition(lambda self: "restart" in self.troubles)
+    @rule()
+    def restart_broker(self) -> None:
+        self.world.restart_broker()
 
     def teardown(self) -> None:
         try:

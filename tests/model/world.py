@@ -163,6 +163,12 @@ class World:
         self.may_sweep = True
         self.broker.lose_work(and_memory=and_memory)
 
+    def restart_broker(self) -> None:
+        """The broker dies and forgets what it had delivered; every connection stands anew."""
+        self.broker.forget_deliveries()
+        for process in self.crew.values():
+            process.service.counts.doubted_to = self.broker.work.sequence
+
     def _touch_job(self, message: Stored) -> None:
         job = _job(message)
         if job is not None:

@@ -170,6 +170,20 @@ async def test_a_killed_runners_job_is_finished_by_another(
     assert (lost.outcome, lost.estimated, lost.usage.completion_tokens) == ("lost", True, 123)
 
 
+async def test_a_killed_runners_call_is_booked_though_the_broker_forgot_that_it_had_the_job(
+    engine: World, process: Process
+) -> None:
+    begun = await _answer_asked(engine)
+    process.kill()
+    durable = subjects.lane_durable("demo", Lane.LIVE)
+    assert await engine.client.jetstream().delete_consumer(subjects.WORK, durable)
+    await bootstrap(engine.client, engine.store, NatsSettings(), engine.registry)
+    async with engine.runner():
+        await engine.settled()
+    await _one_answer_all_costs_booked(engine, begun)
+    assert [row.outcome for row in await engine.store.usage.of_run(begun.id)] == ["lost"]
+
+
 async def test_a_frozen_runner_that_wakes_up_changes_nothing(engine: World, process: Process) -> None:
     begun = await _answer_asked(engine)
     process.pause()

@@ -32,6 +32,7 @@ from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested, RunCommanded
 from shared.logs import Logger
 from shared.messaging import subscriptions
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.messaging.subscriptions import FastSubscription, settled_by
@@ -147,7 +148,7 @@ class Stage:
         return [found[one] for one in ids]
 
     def _settled(self, handler: subscriptions.Handler) -> Handler:
-        return FastSubscription([settled_by(self.settlement)], handler).consume
+        return FastSubscription([settled_by(self.settlement)], handler, DeliveryCounts(0)).consume
 
     @asynccontextmanager
     async def playing(self, runner: bool = True) -> AsyncIterator[None]:

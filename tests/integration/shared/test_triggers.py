@@ -16,6 +16,7 @@ from shared.contracts.work import RunCommanded
 from shared.errors import PermanentError
 from shared.messaging.connection import Connection
 from shared.messaging.deliveries import Delivery, UnreadableMessage
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.messaging.triggers import Trigger, Triggers
@@ -98,7 +99,7 @@ async def at_work(nats_url: str, looks: Looks, add: Add) -> AsyncIterator[Trigge
     connection = Connection("test", NatsSettings(nats_url=nats_url), LOG)
     await connection.open()
     await connection.broker.start()
-    triggers = Triggers(connection, looks.settlement, SLOTS, LOG)
+    triggers = Triggers(connection, DeliveryCounts(0), looks.settlement, SLOTS, LOG)
     add(triggers, looks)
     running = [asyncio.create_task(duty) for duty in triggers.duties]
     try:

@@ -15,6 +15,7 @@ from shared.contracts.enums import Purpose, Wanted
 from shared.contracts.runs import Control
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
+from shared.messaging.deliveries import Delivery
 
 STOPPED, CANCELED = Interruption.STOPPED, Interruption.CANCELED
 
@@ -72,7 +73,7 @@ def test_a_stop_means_its_answer_and_those_below(
 async def test_a_signal_closes_the_calls_it_means(signal: Any, why: Interruption | None) -> None:
     jobs = LeasedJobs()
     message = SimpleNamespace(metadata=SimpleNamespace(num_delivered=1))
-    held = LeasedJob(cast(Msg, message), job(Purpose.CHAT, 4), 5.0, 300.0)
+    held = LeasedJob(Delivery(cast(Msg, message), first=True), job(Purpose.CHAT, 4), 5.0, 300.0)
     jobs.add(held)
     heard = SimpleNamespace(subject="ctl.chat", data=orjson.dumps(signal))
     await ControlSignals(jobs, structlog.get_logger("test")).on_signal(cast(Msg, heard))

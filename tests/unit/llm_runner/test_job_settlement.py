@@ -13,6 +13,7 @@ from shared.contracts.enums import Purpose
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, PromptMessage
 from shared.errors import BrokerUnavailable, NotYet, UnknownRun
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.failures import DELIVERY_CAP
 from shared.messaging.subscriptions import FastSubscription, settled_by
 
@@ -29,7 +30,7 @@ GONE = UnknownRun("r")
 
 
 def _message(deliveries: int) -> Any:
-    metadata = Mock(num_delivered=deliveries)
+    metadata = Mock(num_delivered=deliveries, sequence=Mock(stream=1))
     return Mock(data=JOB.to_json(), metadata=metadata, ack_sync=AsyncMock(), nak=AsyncMock(), is_acked=False)
 
 
@@ -42,7 +43,7 @@ async def _letters(message: Any, handled: Exception, ended: Exception) -> list[d
     )
     announcer = Mock(given_up=AsyncMock())
     settlement = JobSettlement(handler, announcer, LeasedJobs(), 10.0, structlog.stdlib.get_logger("test"))
-    await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
+    await FastSubscription([settled_by(settlement)], settlement.on_job, DeliveryCounts(0)).consume(cast(Msg, message))
     return [call.args[0].model_dump() for call in announcer.given_up.await_args_list]
 
 

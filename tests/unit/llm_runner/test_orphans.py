@@ -13,6 +13,7 @@ from llm_runner.orphans import Orphans
 from shared.contracts.enums import Purpose
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
+from shared.messaging.deliveries import Delivery
 from shared.storage import Store
 
 BEAT_SECONDS = 5.0 / 3
@@ -40,7 +41,7 @@ class World:
             run_id="chat", at=MOMENT, seq=2, purpose=Purpose.CHAT, provider="demo", model="m", first_job_at=MOMENT
         )
         message = cast(Msg, SimpleNamespace(metadata=SimpleNamespace(num_delivered=1)))
-        self.held = LeasedJob(message, job, 5.0, 300.0)
+        self.held = LeasedJob(Delivery(message, first=True), job, 5.0, 300.0)
         self.held.call_began = 0.0
 
     async def orphaned_at(self, renewed_until: float, most: float = 120.0) -> float | None:

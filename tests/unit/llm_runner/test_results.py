@@ -12,6 +12,7 @@ from shared.contracts.enums import EntryKind, Lane, Purpose
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
+from shared.messaging.deliveries import Delivery
 from support.builders import ended, message
 
 
@@ -77,7 +78,7 @@ def test_a_done_proves_the_sum_up_to_its_message() -> None:
     assert (told.stored_at, told.first, told.event_sequence) == (TWO.created_at, True, 7)
 
 
-class _Delivery:
+class _Message:
     class metadata:  # noqa: N801 - as nats-py names it
         num_delivered = 1
 
@@ -85,8 +86,9 @@ class _Delivery:
         return
 
 
-def _held(ack_wait: float = 15.0, **fields: Any) -> LeasedJob:
-    return LeasedJob(_Delivery(), _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)  # type: ignore[arg-type] # a fake
+def _held(ack_wait: float = 15.0, first: bool = True, **fields: Any) -> LeasedJob:
+    delivery = Delivery(_Message(), first)  # type: ignore[arg-type] # a fake
+    return LeasedJob(delivery, _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)
 
 
 def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:
@@ -97,7 +99,8 @@ def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "repeated"), [({}, False), ({"repeat": True}, True), ({"hop": 1}, True), ({"replay": 1}, True)]
+    ("fields", "repeated"),
+    [({}, False), ({"first": False}, True), ({"repeat": True}, True), ({"hop": 1}, True), ({"replay": 1}, True)],
 )
 def test_a_first_delivery_has_no_past(fields: dict[str, Any], repeated: bool) -> None:
     assert _held(**fields).repeated is repeated

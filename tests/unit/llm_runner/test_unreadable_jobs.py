@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
 from shared.logs import Logger
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.subscriptions import FastSubscription, settled_by
 
 WORDS = "the words of somebody"
@@ -28,7 +29,9 @@ async def test_it_is_taken_off_its_queue_without_a_word(payload: bytes) -> None:
     log = cast(Logger, structlog.get_logger("test"))
     settlement = JobSettlement(Mock(), Mock(), LeasedJobs(), 1.0, log)
     with structlog.testing.capture_logs() as logged:
-        await FastSubscription([settled_by(settlement)], settlement.on_job).consume(cast(Msg, message))
+        await FastSubscription([settled_by(settlement)], settlement.on_job, DeliveryCounts(0)).consume(
+            cast(Msg, message)
+        )
     message.term.assert_awaited_once()
     assert len(logged) == 1
     assert WORDS not in str(logged)

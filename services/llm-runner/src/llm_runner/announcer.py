@@ -88,13 +88,22 @@ class Announcer:
         )
 
     async def result(
-        self, job: GenerationRequested, result: Result | None, entries: Sequence[Entry], *, first: bool = False
+        self,
+        job: GenerationRequested,
+        result: Result | None,
+        entries: Sequence[Entry],
+        *,
+        first: bool = False,
+        found: bool = False,
     ) -> None:
-        """The `message` event, where there is a message, then the done. `entries` hold the result's own."""
+        """The `message` event, where there is a message, then the done. `entries` hold the result's own.
+
+        `found`: it stood already, and may have been told before.
+        """
         sequence = 0
         if isinstance(result, Entry) and result.kind is EntryKind.MESSAGE:
             sequence = await self._publisher.event(MessageAdded.of(result))
-        told = done(job, result, entries, first=first, event_sequence=sequence)
+        told = done(job, result, entries, first=first, found=found, event_sequence=sequence)
         await self._publisher.done(told, job.done_subject)
 
     async def given_up(self, letter: DeadLetter) -> None:

@@ -82,7 +82,8 @@ class Runner:
         settlement = self._settlement(client, deltas, dict(providers), breakers)
         broker = self._connection.broker
         broker.add_middleware(settled_by(settlement))
-        jobs = FastSubscription(broker.middlewares, JOBS.handler(settlement), broker.context)
+        handler, counts = JOBS.handler(settlement), self._worker.delivery_counts
+        jobs = FastSubscription(broker.middlewares, handler, counts, broker.context)
         self._pulls = [self._pull(client, name, lane, jobs.consume) for name in providers for lane in Lane]
         await ControlSignals(self._jobs, self._log).start(client)
         beats = [JobKeepAlive(lane, self._jobs, self._connection, self._store, self._log) for lane in Lane]

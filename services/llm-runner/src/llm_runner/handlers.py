@@ -82,7 +82,7 @@ class JobHandler:
             return
         await self._announcer.asked(leased.question)
         if stands.settled:
-            await self._announcer.result(job, stands.result, context.entries)
+            await self._announcer.result(job, stands.result, context.entries, found=True)
         elif Interruption.CANCELED in (why, leased.interruption):
             await self._announcer.result(job, None, context.entries)
         elif failure is None:

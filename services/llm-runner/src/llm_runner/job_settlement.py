@@ -51,8 +51,7 @@ class JobSettlement:
 
     async def on_job(self, job: GenerationRequested, delivery: Delivery) -> None:
         """Holds the job until its message is settled, and has it handled."""
-        message = delivery.message
-        leased = LeasedJob(message, job, ack_wait(job.lane), self._limit)
+        leased = LeasedJob(delivery, job, ack_wait(job.lane), self._limit)
         self._jobs.add(leased)
         await self._handler.handle(leased)
 

@@ -9,6 +9,7 @@ from llm_runner.attempt import Attempt
 from llm_runner.call_deadline import CallDeadline, Interruption
 from shared.contracts.enums import Lane
 from shared.contracts.work import GenerationRequested
+from shared.messaging.deliveries import Delivery
 
 
 class LeasedJob:
@@ -18,12 +19,14 @@ class LeasedJob:
     successor has it by then, so it is neither kept alive nor settled here. Times are monotonic seconds.
     """
 
-    def __init__(self, message: Msg, job: GenerationRequested, ack_wait: float, limit: float) -> None:
-        self.message = message
+    def __init__(self, delivery: Delivery, job: GenerationRequested, ack_wait: float, limit: float) -> None:
+        self.message = delivery.message
         # A person's words go nowhere but into the transcript: the job without them is what is told and put off.
         self.question = job.question
         self.job = job.model_copy(update={"question": None}) if job.question else job
-        self.delivery = message.metadata.num_delivered
+        self.delivery = self.message.metadata.num_delivered
+        # Whether attempts may have been made before this delivery.
+        self.repeated = self.job.renewed or not delivery.first
         self.began = self.last_sign = time.monotonic()
         self.attempt: Attempt | None = None
         self.interruption: Interruption | None = None
@@ -31,11 +34,6 @@ class LeasedJob:
         self._deadline: CallDeadline | None = None
         self._ack_wait = ack_wait
         self._limit = limit
-
-    @property
-    def repeated(self) -> bool:
-        """Whether attempts may have been made before this delivery."""
-        return self.delivery > 1 or self.job.renewed
 
     @property
     def stopped(self) -> bool:

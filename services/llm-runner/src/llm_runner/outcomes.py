@@ -117,7 +117,7 @@ class Outcomes:
         letter = dead_letter_of(job, failure, trace, attempt.answer if attempt else None)
         if stands.settled:
             await self._announcer.given_up(letter)
-            await self._announcer.result(job, stands.result, context.entries)
+            await self._announcer.result(job, stands.result, context.entries, found=True)
         else:
             await self._end(context, failure, letter)
 
@@ -151,7 +151,7 @@ class Outcomes:
 
     async def _tell_what_stands(self, job: GenerationRequested) -> None:
         stands, entries = await self._look_again(job)
-        await self._announcer.result(job, stands.result, entries)
+        await self._announcer.result(job, stands.result, entries, found=True)
 
     async def _look_again(self, job: GenerationRequested) -> tuple[Standing, list[Entry]]:
         """What stands in this job's place. Raises NotYet where it is taken but not readable."""

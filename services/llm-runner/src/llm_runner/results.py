@@ -223,7 +223,13 @@ def _row(
 
 
 def done(
-    job: GenerationRequested, result: Result | None, entries: Sequence[Entry], *, first: bool, event_sequence: int = 0
+    job: GenerationRequested,
+    result: Result | None,
+    entries: Sequence[Entry],
+    *,
+    first: bool,
+    found: bool = False,
+    event_sequence: int = 0,
 ) -> GenerationStored:
     """The done of a job, with what it proves. `entries` are those of the transcript, the result's own included."""
     message = result if isinstance(result, Entry) else None
@@ -239,6 +245,7 @@ def done(
         pass_number=job.pass_number,
         side=message.side if message else job.side,
         first=first,
+        found=found,
         stored_at=result.created_at if result else None,
         conversation_started_at=job.conversation_started_at,
         transcript_usage=sum(spent, Usage()) if message else None,

@@ -45,7 +45,8 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
     async def begin() -> Work:
         publisher = Publisher(worker.connection.client)
         handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
-        triggers = Triggers(worker.connection, settlement, settings.looks.orchestrator_workers, log)
+        slots, counts = settings.looks.orchestrator_workers, worker.delivery_counts
+        triggers = Triggers(worker.connection, counts, settlement, slots, log)
         for trigger in TRIGGERS:
             triggers.add(trigger, handlers)
         sweeper = Sweeper(worker.store, publisher, worker.connection.client, settings.looks, log)

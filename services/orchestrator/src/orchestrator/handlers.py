@@ -37,7 +37,7 @@ class Handlers:
         if done.pass_number:
             # A later pass decides nothing: only what it cost counts.
             return await self._late_usage(done.run_id, done.conversation_id)
-        counted = await self._conversations.on_done(done, delivery.first)
+        counted = await self._conversations.on_done(done, delivery.first and not done.found)
         return await self._runs.on_counted(counted)
 
     async def _late_usage(self, run_id: str, conversation: str | None) -> None:

@@ -43,7 +43,8 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
     async def begin() -> Work:
         publisher = Publisher(worker.connection.client)
         handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
-        triggers = Triggers(worker.connection, settlement, settings.looks.summarizer_workers, log)
+        slots, counts = settings.looks.summarizer_workers, worker.delivery_counts
+        triggers = Triggers(worker.connection, counts, settlement, slots, log)
         for trigger in TRIGGERS:
             triggers.add(trigger, handlers)
         return Work(triggers.duties, triggers.stop, heartbeat_seconds=settings.looks.summarizer_heartbeat_seconds)

@@ -31,7 +31,7 @@ class Handlers:
 
     async def on_generation_stored(self, done: GenerationStored, delivery: Delivery) -> None:
         """A part of a report is written: look at the report."""
-        await self._looks.look(done.run_id, delivery.first)
+        await self._looks.look(done.run_id, delivery.first and not done.found)
 
     async def on_memory_requested(self, request: MemoryRequested, _delivery: Delivery) -> None:
         """A chat has grown: look at its summary."""

@@ -142,7 +142,8 @@ class GenerationStored(Message):
 
     What it proves travels with it, so that the common look needs no read: `transcript_usage` is the sum over
     messages 1..seq, `event_sequence` where its `message` event stands, `first` that job and call were the
-    generation's first (nothing else was spent on it), `context_tokens` what prompt and answer took together.
+    generation's first (nothing else was spent on it), `found` that the result stood when its job came (so it may have
+    been told, and looked at, before), `context_tokens` what prompt and answer took together.
     """
 
     type: Literal["generation.stored"] = "generation.stored"
@@ -153,6 +154,7 @@ class GenerationStored(Message):
     pass_number: int = 0
     side: Side | None = None
     first: bool = False
+    found: bool = False
     stored_at: Timestamp | None = None
     conversation_started_at: Timestamp | None = None
     transcript_usage: Usage | None = None

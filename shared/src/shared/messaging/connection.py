@@ -35,6 +35,7 @@ class Connection:
         self._log = log
         self._closing = False
         self._away = False
+        self._on_disconnected: list[Callable[[], Awaitable[None]]] = []
         self._on_reconnected: list[Callable[[], Awaitable[None]]] = []
         self._on_closing: list[Callable[[], Awaitable[None]]] = []
         self._client: Client | None = None
@@ -85,6 +86,10 @@ class Connection:
     def connected(self) -> bool:
         return self._client is not None and self._client.is_connected
 
+    def on_disconnected(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Has `callback` run after every loss of the connection, before it can stand again."""
+        self._on_disconnected.append(callback)
+
     def on_reconnected(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Has `callback` run after every reconnect."""
         self._on_reconnected.append(callback)
@@ -122,6 +127,8 @@ class Connection:
         if not self._closing:
             self._away = True
             self._log.warning("broker disconnected")
+        for callback in self._on_disconnected:
+            await callback()
 
     async def _reconnected(self) -> None:
         self._away = False

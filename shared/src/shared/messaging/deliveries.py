@@ -18,14 +18,13 @@ Contract = TypeVar("Contract", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One coming of a message; `message` is the broker's, which is settled behind the handler."""
+    """One coming of a message; `message` is the broker's, which is settled behind the handler.
+
+    `first` says that it never came before (delivery_counts.py).
+    """
 
     message: Msg
-
-    @property
-    def first(self) -> bool:
-        """Whether it came for the first time."""
-        return self.message.metadata.num_delivered == 1
+    first: bool
 
 
 class UnreadableMessage(PermanentError):

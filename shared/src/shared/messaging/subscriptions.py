@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from shared.contracts import subjects
 from shared.contracts.model import Message
 from shared.messaging.deliveries import Delivery, MessageReader, annotation_of, contracts_of
+from shared.messaging.delivery_counts import DeliveryCounts
 
 Handler = Callable[[Any, Delivery], Awaitable[None]]
 """Takes a contract and its delivery; how it ends is what becomes of the message."""
@@ -52,9 +53,16 @@ def settled_by(settlement: Settler) -> Middleware:
 class FastSubscription:
     """Takes raw messages to a handler, through middlewares only."""
 
-    def __init__(self, middlewares: Sequence[Middleware], handler: Handler, context: ContextRepo | None = None) -> None:
+    def __init__(
+        self,
+        middlewares: Sequence[Middleware],
+        handler: Handler,
+        counts: DeliveryCounts,
+        context: ContextRepo | None = None,
+    ) -> None:
         self._inmost_first = tuple(reversed(middlewares))
         self._handler = handler
+        self._counts = counts
         self._read = MessageReader(*contracts_of(handler))
         self._context = context or ContextRepo()
 
@@ -69,7 +77,7 @@ class FastSubscription:
 
     async def _handle(self, received: NatsMessage) -> None:
         message = received.raw_message
-        await self._handler(self._read(message), Delivery(message))
+        await self._handler(self._read(message), Delivery(message, self._counts.first(message)))
 
 
 def _around(inner: Callable[..., Any], scope: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,14 +87,17 @@ def _around(inner: Callable[..., Any], scope: Callable[..., Any]) -> Callable[..
 class TypedSubscription:
     """A FastStream subscriber of a durable whose messages are pulled for it."""
 
-    def __init__(self, broker: NatsBroker, durable: str, subject: str, handler: Handler) -> None:
+    def __init__(
+        self, broker: NatsBroker, durable: str, subject: str, handler: Handler, counts: DeliveryCounts
+    ) -> None:
         read = MessageReader(*contracts_of(handler))
 
         async def decode(received: NatsMessage) -> Message:
             return read(received.raw_message)
 
         async def subscribed(contract: Any) -> None:
-            await handler(contract, Delivery(broker.context.get_local("message").raw_message))
+            message = broker.context.get_local("message").raw_message
+            await handler(contract, Delivery(message, counts.first(message)))
 
         # What FastStream describes is the handler's; injecting its delivery would send each message through a thread.
         subscribed.__name__, subscribed.__doc__ = getattr(handler, "__name__", durable), handler.__doc__

@@ -9,6 +9,7 @@ from typing import Any
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging.connection import Connection
+from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.pull import Take, WorkPull
 from shared.messaging.subscriptions import FastSubscription, Handler, Settler, TypedSubscription, settled_by
 
@@ -35,8 +36,11 @@ class Trigger:
 class Triggers:
     """Pulls from durables, at most `slots` messages of each in hand, and has them settled. The connection is open."""
 
-    def __init__(self, connection: Connection, settlement: Settler, slots: int, log: Logger) -> None:
+    def __init__(
+        self, connection: Connection, counts: DeliveryCounts, settlement: Settler, slots: int, log: Logger
+    ) -> None:
         self._connection = connection
+        self._counts = counts
         self._slots = slots
         self._log = log
         self._pulls: list[WorkPull] = []
@@ -48,10 +52,10 @@ class Triggers:
         """Has the trigger's method of `handlers` called for every message of its durable."""
         broker, handler = self._connection.broker, trigger.handler(handlers)
         if trigger.fast:
-            fast = FastSubscription(broker.middlewares, handler, broker.context)
+            fast = FastSubscription(broker.middlewares, handler, self._counts, broker.context)
             self.duties.append(self._pull(trigger.durable, fast.consume).run())
         else:
-            typed = TypedSubscription(broker, trigger.durable, trigger.subject, handler)
+            typed = TypedSubscription(broker, trigger.durable, trigger.subject, handler, self._counts)
             self.duties.append(self._typed(typed, self._pull(trigger.durable, typed.consume)))
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:

@@ -14,6 +14,7 @@ from faststream.asgi import AsgiFastStream
 from shared.cancellation import cancel_all
 from shared.logs import Logger
 from shared.messaging.connection import Connection
+from shared.messaging.delivery_counts import DeliveryCounts, DoubtedDeliveries
 from shared.messaging.heartbeats import HEARTBEAT_SECONDS, publish_heartbeats
 from shared.process import stop_or_failure, unless_stopped
 from shared.readiness import Readiness
@@ -50,6 +51,7 @@ class Worker:
     ) -> None:
         self.connection = Connection(service, settings.nats, log)
         self.store = Store(settings.mongo)
+        self._deliveries = DoubtedDeliveries(self.connection, log)
         readiness = Readiness(self.connection, self.store, needed)
         self.app = AsgiFastStream(
             self.connection.broker,
@@ -63,6 +65,11 @@ class Worker:
         self._repair = TopologyRepair(readiness, self.connection, self.store, settings.nats, registry, log)
         self._started = asyncio.Event()
         self._log = log
+
+    @property
+    def delivery_counts(self) -> DeliveryCounts:
+        """Which deliveries are believed to be the first."""
+        return self._deliveries.counts
 
     async def run(self, begin: Callable[[], Awaitable[Work]], stopping: asyncio.Event) -> None:
         """Works until `stopping` is set; raises what a duty failed with.
@@ -84,10 +91,11 @@ class Worker:
         await self._started.wait()
         await self.connection.open()
         await self._repair.until_ready()
+        await self._deliveries.read()
 
     async def _work(self, work: Work, stopping: asyncio.Event) -> None:
         heartbeats = publish_heartbeats(self.connection, self._service, work.heartbeat_seconds, self._log, work.vitals)
-        duties = (*work.duties, heartbeats, self._repair.watch())
+        duties = (self._deliveries.run(), *work.duties, heartbeats, self._repair.watch())
         running = [asyncio.create_task(duty) for duty in duties]
         self._log.info("serving")
         try:
