@@ -213,7 +213,7 @@ async def test_a_stop_ends_an_answer_that_waits_for_its_provider(
     stack: Stack, gateways: list[httpx.AsyncClient]
 ) -> None:
     chat = new_id()
-    faults = [{"fault": "once-429", "rate": 1, "retryAfterSeconds": 600}]
+    faults = [{"fault": "once-429", "rate": 1, "retryAfterSeconds": 100}]
     async with demo_model_that(stack, faults=faults) as demo:
         since = (await demo.get("/ledger")).json()["next"]
         async with posted(gateways[0], asked(chat, said("count to 5"))) as reader:

@@ -1,4 +1,4 @@
-"""Circuit breakers: a target that failed again and again is left alone for a while (docs/protocol.md section 11)."""
+"""Circuit breakers: a target that failed again and again is left alone for a while (docs/providers.md)."""
 
 from datetime import datetime
 
