@@ -26,7 +26,7 @@ def hub_markdown(results: HubResults) -> str:
         f"Measured {about}; {results.cores_busy:.1f} cores were busy on average, the bench's own programs included.",
         "One gateway process, fed by JetStream. *Queue per client*: the plain Starlette implementation "
         "(`bench/hub/queues.py`), fed by the same events. *nchan*: nginx with one worker, told over HTTP. Events of "
-        "about 220 bytes; from telling to reading, everything on the same cores. Targets are for a machine on which "
+        "about 250 bytes; from telling to reading, everything on the same cores. Targets are for a machine on which "
         "the main job's floor takes 6.8 s; *us/event* and the ratios mean something on any.",
         "## Delivery",
         delivery(results),

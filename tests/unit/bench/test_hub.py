@@ -1,5 +1,6 @@
 """What the hub's bench counts and shows; nothing here is timed."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ def test_event_is_known_again_by_its_number_and_marked_once() -> None:
     assert seen.number == 7
     assert 0 <= seen.delay_seconds < 60
     assert event.count(MARK) == 1
+    assert {"type": "delta", "purpose": "turn", "attempt": "a1", "i": 7}.items() <= json.loads(event).items()
 
 
 def test_frame_of_somebody_else_is_no_event_of_ours() -> None:
