@@ -22,8 +22,8 @@ from chaos.evidence import Evidence, gather, held
 from chaos.hostile_client import attack
 from chaos.people import converse
 from chaos.report import print_report, write_result
+from chaos.system import System, moment, running_world
 from chaos.workload import work
-from chaos.world import World, moment, running_world
 from shared.cancellation import cancel_all
 from support.work_left import work_left
 
@@ -75,28 +75,28 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(chosen: argparse.Namespace, folder: Path) -> tuple[Evidence, list[Verdict]]:
     record = ChaosLog(chosen.seed, moment())
-    async with running_world(folder, Random(chosen.seed), record) as world:
+    async with running_world(folder, Random(chosen.seed), record) as system:
         print("chaos: the stack is ready, faults begin", flush=True)
         stop = asyncio.Event()
-        working = asyncio.create_task(_everybody(world, stop, chosen.runs, chosen.people))
-        progress = asyncio.create_task(_tell_progress(world))
+        working = asyncio.create_task(_everybody(system, stop, chosen.runs, chosen.people))
+        progress = asyncio.create_task(_tell_progress(system))
         try:
-            await _while_working(conduct(world, chosen.duration, chosen.every, chosen.only, chosen.apart), working)
+            await _while_working(conduct(system, chosen.duration, chosen.every, chosen.only, chosen.apart), working)
             stop.set()
-            await _calm(world, working)
+            await _calm(system, working)
         finally:
             progress.cancel()
             working.cancel()
         print("chaos: at rest, checking", flush=True)
-        evidence = await gather(world)
-        return evidence, await check(world, evidence)
+        evidence = await gather(system)
+        return evidence, await check(system, evidence)
 
 
-async def _everybody(world: World, stop: asyncio.Event, runs: int, people: int) -> None:
+async def _everybody(system: System, stop: asyncio.Event, runs: int, people: int) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(work(world, stop, runs))
-        group.create_task(converse(world, stop, people))
-        group.create_task(attack(world, stop))
+        group.create_task(work(system, stop, runs))
+        group.create_task(converse(system, stop, people))
+        group.create_task(attack(system, stop))
 
 
 async def _while_working(strikes: Coroutine[Any, Any, None], working: "asyncio.Task[None]") -> None:
@@ -109,33 +109,33 @@ async def _while_working(strikes: Coroutine[Any, Any, None], working: "asyncio.T
     await striking
 
 
-async def _calm(world: World, working: "asyncio.Task[None]") -> None:
+async def _calm(system: System, working: "asyncio.Task[None]") -> None:
     """Heals everything and waits, within bounds, until every run has been told and the queue is empty."""
     print("chaos: no more faults, waiting until every run has ended", flush=True)
-    await world.heal()
-    world.record.calm_at = moment()
+    await system.heal()
+    system.record.calm_at = moment()
     await asyncio.wait([working], timeout=TOLD_SECONDS)
     if working.done():
         await working
     else:
-        world.record.trouble.append(f"not every run ended within {TOLD_SECONDS:g} s of calm")
-    await _until_empty(world)
+        system.record.trouble.append(f"not every run ended within {TOLD_SECONDS:g} s of calm")
+    await _until_empty(system)
 
 
-async def _until_empty(world: World) -> None:
+async def _until_empty(system: System) -> None:
     """The stream, and its consumers: after a kill of nats-server they may count for a while what is gone."""
     ends = moment() + EMPTY_SECONDS
     while moment() < ends:
-        if not await work_left(world.client) and not any((await held(world)).values()):
+        if not await work_left(system.client) and not any((await held(system)).values()):
             return
         await asyncio.sleep(0.5)
-    world.record.trouble.append(f"WORK was not empty within {EMPTY_SECONDS:g} s")
+    system.record.trouble.append(f"WORK was not empty within {EMPTY_SECONDS:g} s")
 
 
-async def _tell_progress(world: World) -> None:
+async def _tell_progress(system: System) -> None:
     while True:
         await asyncio.sleep(30)
-        told, record = sum(1 for story in world.record.stories if story.ended), world.record
+        told, record = sum(1 for story in system.record.stories if story.ended), system.record
         print(
             f"chaos: {moment() - record.began:.0f} s, {len(record.strikes)} strikes, {told} of "
             f"{len(record.stories)} runs ended",

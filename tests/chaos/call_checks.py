@@ -6,7 +6,7 @@ from chaos.chaos_log import Strike
 from chaos.evidence import Evidence
 from chaos.hostile_provider import RETRIES
 from chaos.ledger import FINISHED, Call
-from chaos.world import CONCURRENCY
+from chaos.system import CONCURRENCY
 from shared.contracts.enums import Purpose
 from shared.contracts.identity import generation_key
 from shared.contracts.transcript import Entry

@@ -7,8 +7,8 @@ import httpx
 
 from chaos.chaos_log import Asked, Body, Chat, Heard
 from chaos.patient_requests import PASSING, PAUSE_SECONDS, Unanswered, ask
+from chaos.system import System, moment
 from chaos.ui_stream_reader import counted, hear, read_chunks
-from chaos.world import World, moment
 
 READ_SECONDS = 40
 PATIENCE_SECONDS = 180.0
@@ -25,8 +25,8 @@ AWAY_SHARE, AWAY_SECONDS = 0.06, (11.0, 24.0)
 class ChatClient:
     """Talks for one person."""
 
-    def __init__(self, world: World, random: Random, chat: Chat) -> None:
-        self._world = world
+    def __init__(self, system: System, random: Random, chat: Chat) -> None:
+        self._world = system
         self._random = random
         self._chat = chat
         self._known = 0
@@ -52,8 +52,8 @@ class ChatClient:
 class _Hearing:
     """How one answer is heard, over as many connections as it takes."""
 
-    def __init__(self, world: World, random: Random, chat: Chat, asked: Asked, known: int) -> None:
-        self._world, self._random, self._chat, self._asked, self._known = world, random, chat, asked, known
+    def __init__(self, system: System, random: Random, chat: Chat, asked: Asked, known: int) -> None:
+        self._world, self._random, self._chat, self._asked, self._known = system, random, chat, asked, known
         self._heard: Heard | None = None
         self._leaves = random.choice([0, 0, random.randint(1, MOST_LEFT)])
         self._beside: list[asyncio.Task[None]] = []

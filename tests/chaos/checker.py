@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from chaos import call_checks, chat_checks, chat_times
 from chaos.evidence import Evidence
-from chaos.world import World
+from chaos.system import System
 from invariants import (
     Witness,
     assert_at_rest,
@@ -40,16 +40,16 @@ Check = Callable[[Evidence], list[str]]
 RunCheck = Callable[[Witness, str], Awaitable[None]]
 
 
-async def check(world: World, evidence: Evidence) -> list[Verdict]:
+async def check(system: System, evidence: Evidence) -> list[Verdict]:
     """Every invariant, in order."""
-    witness = Witness(world.store, world.client)
+    witness = Witness(system.store, system.client)
     verdicts = []
     for name, says, of_run, of_all in _INVARIANTS:
         found = [violation for one in of_all for violation in one(evidence)]
         if of_run is not None:
             found += await _of_runs(of_run, witness, evidence)
         verdicts.append(Verdict(name, says, found))
-    verdicts.append(Verdict("E12", "a planted secret appears nowhere", await secrets(world, evidence)))
+    verdicts.append(Verdict("E12", "a planted secret appears nowhere", await secrets(system, evidence)))
     return verdicts
 
 
@@ -186,16 +186,16 @@ def no_error_of_ours(evidence: Evidence) -> list[str]:
     return list(evidence.record.failings)
 
 
-async def secrets(world: World, evidence: Evidence) -> list[str]:
+async def secrets(system: System, evidence: Evidence) -> list[str]:
     """E12: the provider's key stands in no log, no stream's file, no document, no answer and not in the ledger."""
-    needle = world.secret.encode()
-    folders = [world.stack.logs, world.stack.data_dir / "nats", world.ledger]
+    needle = system.secret.encode()
+    folders = [system.stack.logs, system.stack.data_dir / "nats", system.ledger]
     files = [file for place in folders for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]
     found = list(evidence.record.leaks)
     found += [f"{file.name} holds the key" for file in files if needle in file.read_bytes()]
-    for name in await world.store.database.list_collection_names():
-        documents = await world.store.collection(name).find({}).to_list(None)
-        found += [f"{name} {one['_id']} holds the key" for one in documents if world.secret in str(one)]
+    for name in await system.store.database.list_collection_names():
+        documents = await system.store.collection(name).find({}).to_list(None)
+        found += [f"{name} {one['_id']} holds the key" for one in documents if system.secret in str(one)]
     return found
 
 

@@ -9,7 +9,7 @@ import httpx
 from chaos.chaos_log import Strike
 from chaos.fault_catalog import all_faults
 from chaos.faults import Busy, Fault
-from chaos.world import World, moment
+from chaos.system import System, moment
 
 AT_ONCE = 6
 WARM_UP_SECONDS = 3.0
@@ -17,13 +17,13 @@ FREQUENT = 3.0
 """From this weight on a fault is a plain kill: of one of a service, or of a server."""
 
 
-async def conduct(world: World, seconds: float, every: float, only: str | None, apart: float | None) -> None:
+async def conduct(system: System, seconds: float, every: float, only: str | None, apart: float | None) -> None:
     """Strikes about once in `every` seconds, some at the same time; returns when the last one has healed.
 
     With `apart` one strike at a time, and the next one so many seconds after it, so that each can be measured.
     """
     faults = [(fault, weight) for fault, weight in all_faults() if only is None or only in fault.name]
-    random, number = Random(f"strikes of {world.record.seed}"), 0
+    random, number = Random(f"strikes of {system.record.seed}"), 0
     # Each of the frequent ones comes once before any comes again: a run of a minute kills everything, too.
     first = [fault for fault, weight in faults if weight >= FREQUENT]
     random.shuffle(first)
@@ -35,12 +35,12 @@ async def conduct(world: World, seconds: float, every: float, only: str | None, 
             if len(running) < (AT_ONCE if apart is None else 1):
                 fault = first.pop() if first else _any(faults, random)
                 number += 1
-                strike = Strike(fault.name, moment(), random=Random(f"strike {number} of {world.record.seed}"))
-                task = strikes.create_task(_strike(world, fault, strike, apart or 0.0))
+                strike = Strike(fault.name, moment(), random=Random(f"strike {number} of {system.record.seed}"))
+                task = strikes.create_task(_strike(system, fault, strike, apart or 0.0))
                 running.add(task)
                 task.add_done_callback(running.discard)
             await asyncio.sleep(min(random.expovariate(1 / every), 4 * every))
-        world.striking = False
+        system.striking = False
 
 
 def _any(faults: Sequence[tuple[Fault, float]], random: Random) -> Fault:
@@ -48,14 +48,14 @@ def _any(faults: Sequence[tuple[Fault, float]], random: Random) -> Fault:
     return random.choices([fault for fault, _ in faults], [weight for _, weight in faults])[0]
 
 
-async def _strike(world: World, fault: Fault, strike: Strike, apart: float) -> None:
+async def _strike(system: System, fault: Fault, strike: Strike, apart: float) -> None:
     try:
-        await fault.strike(world, strike)
+        await fault.strike(system, strike)
     except Busy:
         return
     except httpx.TransportError as error:
-        world.record.trouble.append(f"{fault.name} could not reach the demo model: {error!r}")
+        system.record.trouble.append(f"{fault.name} could not reach the demo model: {error!r}")
         return
     strike.ended = moment()
-    world.record.strikes.append(strike)
+    system.record.strikes.append(strike)
     await asyncio.sleep(apart)

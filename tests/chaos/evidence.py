@@ -11,7 +11,7 @@ import orjson
 
 from chaos.chaos_log import Body, ChaosLog
 from chaos.ledger import Call, read_ledger
-from chaos.world import World
+from chaos.system import System
 from invariants import FACTS, Event
 from shared.contracts import subjects
 from shared.contracts.enums import RunKind
@@ -112,27 +112,27 @@ class Evidence:
         return {attempt: run_id for run_id, one in self.runs.items() for attempt in one.key_of_attempt}
 
 
-async def gather(world: World) -> Evidence:
+async def gather(system: System) -> Evidence:
     """Reads the store, the streams and the ledger. Raises TransientError where they are away."""
-    evidence = Evidence(world.record, read_ledger(world.ledger))
-    evidence.silent_looks, evidence.chat_looks = _looks(world, '"silent '), _looks(world, '"unanswered message"')
-    ids = [document["_id"] async for document in world.store.collection("runs").find({}, {"_id": 1})]
+    evidence = Evidence(system.record, read_ledger(system.ledger))
+    evidence.silent_looks, evidence.chat_looks = _looks(system, '"silent '), _looks(system, '"unanswered message"')
+    ids = [document["_id"] async for document in system.store.collection("runs").find({}, {"_id": 1})]
     waiting = iter(sorted(ids))
     while some := list(islice(waiting, AT_ONCE)):
-        for one in await asyncio.gather(*(_read(world, run_id) for run_id in some)):
+        for one in await asyncio.gather(*(_read(system, run_id) for run_id in some)):
             evidence.runs[one.run.id] = one
-    for chat in world.record.chats:
+    for chat in system.record.chats:
         if chat.run_id is not None:
-            evidence.shown[chat.run_id] = [await _shown(gateway, chat.client_id) for gateway in world.gateways]
-    evidence.work_left = list(await work_left(world.client))
-    evidence.dead_letters = [one.subject async for one in history.read(world.client, subjects.DEAD_LETTERS, ">")]
-    evidence.pending = await held(world)
+            evidence.shown[chat.run_id] = [await _shown(gateway, chat.client_id) for gateway in system.gateways]
+    evidence.work_left = list(await work_left(system.client))
+    evidence.dead_letters = [one.subject async for one in history.read(system.client, subjects.DEAD_LETTERS, ">")]
+    evidence.pending = await held(system)
     return evidence
 
 
-async def held(world: World) -> dict[str, int]:
+async def held(system: System) -> dict[str, int]:
     """What each consumer of `WORK` has still to deliver, or to hear of."""
-    consumers = await world.client.jetstream().consumers_info(subjects.WORK)
+    consumers = await system.client.jetstream().consumers_info(subjects.WORK)
     return {one.name: (one.num_pending or 0) + (one.num_ack_pending or 0) for one in consumers}
 
 
@@ -142,8 +142,8 @@ async def _shown(gateway: httpx.AsyncClient, client_id: str) -> Body:
     return shown
 
 
-def _looks(world: World, reason: str) -> list[SilentLook]:
-    logs = sorted(world.stack.logs.glob("orchestrator-*.log"))
+def _looks(system: System, reason: str) -> list[SilentLook]:
+    logs = sorted(system.stack.logs.glob("orchestrator-*.log"))
     lines = [line for file in logs for line in file.read_text(errors="replace").splitlines()]
     return [_look(line) for line in lines if '"look owed"' in line and reason in line]
 
@@ -155,8 +155,8 @@ def _look(line: str) -> SilentLook:
     return SilentLook(at, text, said["run_id"])
 
 
-async def _read(world: World, run_id: str) -> RunEvidence:
-    store = world.store
+async def _read(system: System, run_id: str) -> RunEvidence:
+    store = system.store
     run = await store.runs.get(run_id)
     if run is None:
         raise LookupError(f"run {run_id} was deleted while it was read")
@@ -164,7 +164,7 @@ async def _read(world: World, run_id: str) -> RunEvidence:
     transcripts = await store.entries.of_conversations(ids)
     generations, usage = await store.generations.of_run(run_id), await store.usage.of_run(run_id)
     found = RunEvidence(run, transcripts, generations, usage, [], [], {row.id: row.generation for row in usage})
-    async for stored in history.read(world.client, subjects.RUN_EVENTS, subjects.events(run_id)):
+    async for stored in history.read(system.client, subjects.RUN_EVENTS, subjects.events(run_id)):
         event = Event(stored.sequence, stored.message_id, orjson.loads(stored.data))
         if event.type in FACTS:
             found.facts.append(event)

@@ -12,7 +12,7 @@ from chaos.process_faults import (
     KillStalled,
     RollingRestart,
 )
-from chaos.world import REPLICAS, SERVERS
+from chaos.system import REPLICAS, SERVERS
 
 
 def all_faults() -> list[tuple[Fault, float]]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from chaos.chaos_log import Strike
-from chaos.world import World
+from chaos.system import System
 
 
 class Busy(Exception):
@@ -20,29 +20,29 @@ class Fault(Protocol):
     def name(self) -> str:
         """As the report lists it."""
 
-    async def strike(self, world: World, strike: Strike) -> None:
+    async def strike(self, system: System, strike: Strike) -> None:
         """Hurts, waits as long as it lasts, heals. Raises Busy before it has done anything."""
 
 
-def free(world: World, names: Sequence[str]) -> list[str]:
+def free(system: System, names: Sequence[str]) -> list[str]:
     """Those of the names that no other fault has in its hands. Raises Busy where there is none."""
-    left = [name for name in names if name not in world.held]
+    left = [name for name in names if name not in system.held]
     if not left:
         raise Busy
     return left
 
 
 @contextmanager
-def holding(world: World, name: str) -> Iterator[None]:
+def holding(system: System, name: str) -> Iterator[None]:
     """The process of this name is for one fault alone. Raises Busy."""
-    free(world, [name])
-    world.held.add(name)
+    free(system, [name])
+    system.held.add(name)
     try:
         yield
     finally:
-        world.held.discard(name)
+        system.held.discard(name)
 
 
-async def kill(world: World, strike: Strike, names: Sequence[str]) -> None:
+async def kill(system: System, strike: Strike, names: Sequence[str]) -> None:
     strike.killed.extend(names)
-    await asyncio.gather(*(asyncio.to_thread(world.process(name).kill) for name in names))
+    await asyncio.gather(*(asyncio.to_thread(system.process(name).kill) for name in names))

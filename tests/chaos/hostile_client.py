@@ -1,7 +1,7 @@
 """Somebody who sends what no client should, on either gateway, while everything else goes on.
 
 What is refused must be refused with a reason, what is accepted must come to its end like anything else, and nothing may
-be answered with an error of ours. The world's other people are the witnesses that nobody else is kept waiting.
+be answered with an error of ours. The system's other people are the witnesses that nobody else is kept waiting.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from chaos import hostile_provider
 from chaos.patient_requests import ask
-from chaos.world import World
+from chaos.system import System
 from support.raw_bodies import Known, RawRequests, Request
 from support.raw_client import Broken, RawClient
 
@@ -113,24 +113,24 @@ POISONS: tuple[Poison, ...] = (
 )
 
 
-async def attack(world: World, stop: asyncio.Event) -> None:
+async def attack(system: System, stop: asyncio.Event) -> None:
     """One bad request after the other until it is told to stop."""
-    random = Random(f"hostile client of {world.record.seed}")
-    agent = str((await ask(world, "POST", "/api/agents", body=AGENT)).json()["id"])
-    raw = await _raw_requests(world, agent)
+    random = Random(f"hostile client of {system.record.seed}")
+    agent = str((await ask(system, "POST", "/api/agents", body=AGENT)).json()["id"])
+    raw = await _raw_requests(system, agent)
     while not stop.is_set():
         if random.random() < POISONED_SHARE:
             path, content = random.choice(POISONS)(random, agent)
-            await _send(world, "POST", path, content)
+            await _send(system, "POST", path, content)
         else:
             request = next(raw)
-            await _send(world, request.operation.method, request.target, request.body, request.headers, request.cuts)
+            await _send(system, request.operation.method, request.target, request.body, request.headers, request.cuts)
         await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
 
 
-async def _raw_requests(world: World, agent: str) -> Iterator[Request]:
+async def _raw_requests(system: System, agent: str) -> Iterator[Request]:
     """Requests no client library sends, over every route that belongs to nobody else here."""
-    document = (await ask(world, "GET", "/openapi.json")).json()
+    document = (await ask(system, "GET", "/openapi.json")).json()
     battle = {"agentId": agent, "messageLimit": 2, "judge": {"enabled": False}}
     bodies = {
         "/api/agents": AGENT,
@@ -140,12 +140,12 @@ async def _raw_requests(world: World, agent: str) -> Iterator[Request]:
         "/api/llm": {"prompt": "Please count to 5"},
         "/v1/chat/completions": {"model": "demo-fast", "messages": [{"role": "user", "content": "Please count to 5"}]},
     }
-    requests = RawRequests(document, Known(bodies, {"agent_id": [agent]}), world.record.seed)
+    requests = RawRequests(document, Known(bodies, {"agent_id": [agent]}), system.record.seed)
     return (one for one in requests.some(MOST_REQUESTS) if not one.operation.path.startswith(OF_OTHERS))
 
 
 async def _send(
-    world: World,
+    system: System,
     method: str,
     target: str,
     content: bytes | None,
@@ -153,22 +153,22 @@ async def _send(
     cuts: Sequence[int] = (),
 ) -> None:
     """Sends it once: whoever means harm is not patient."""
-    address = urlsplit(world.random.choice(world.stack.gateway_urls))
+    address = urlsplit(system.random.choice(system.stack.gateway_urls))
     client = RawClient(address.hostname or "", address.port or 0, PATIENCE_SECONDS)
     try:
         answer = await client.send(method, target, headers, content, cuts)
     except (Broken, TimeoutError):
         # Its gateway was killed, or what it waits for.
-        world.record.hostile_answers[0] += 1
+        system.record.hostile_answers[0] += 1
         return
     finally:
         await client.close()
-    world.record.hostile_answers[answer.status] += 1
-    if world.secret.encode() in answer.body:
-        world.record.leaks.append(f"the answer to {method} {target[:200]} holds the key")
+    system.record.hostile_answers[answer.status] += 1
+    if system.secret.encode() in answer.body:
+        system.record.leaks.append(f"the answer to {method} {target[:200]} holds the key")
     if answer.status >= 500 and answer.status not in FOREIGN:
         sent = f"{(content or b'')[:80]!r} of {len(content or b'')} bytes"
-        world.record.failings.append(
+        system.record.failings.append(
             f"{method} {target[:200]} answered {answer.status} to {sent}: {answer.body[:200]!r}"
         )
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from chaos.chaos_log import Strike
 from chaos.faults import Busy, holding
 from chaos.proxy import Proxy
-from chaos.world import World
+from chaos.system import System
 from shared.contracts.work import GenerationRequested
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -24,13 +24,13 @@ class Provider:
     def name(self) -> str:
         return f"provider {self.fault}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
+    async def strike(self, system: System, strike: Strike) -> None:
         rule = {"fault": self.fault, "rate": strike.random.uniform(0.1, 0.4)}
         try:
-            await world.model.put("/control", json={"faults": [rule]})
+            await system.model.put("/control", json={"faults": [rule]})
             await asyncio.sleep(strike.random.uniform(2.0, 6.0))
         finally:
-            await world.model.put("/control", json={"faults": []})
+            await system.model.put("/control", json={"faults": []})
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Replay:
 
     name: ClassVar[str] = "replay of messages"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        if not world.tapped or not world.client.is_connected:
+    async def strike(self, system: System, strike: Strike) -> None:
+        if not system.tapped or not system.client.is_connected:
             raise Busy
-        chosen = strike.random.sample(list(world.tapped), min(len(world.tapped), strike.random.randint(5, 25)))
+        chosen = strike.random.sample(list(system.tapped), min(len(system.tapped), strike.random.randint(5, 25)))
         for message in chosen:
             headers = {name: value for name, value in (message.headers or {}).items() if name != MESSAGE_ID}
-            await world.client.publish(message.subject, message.data, headers=headers)
+            await system.client.publish(message.subject, message.data, headers=headers)
             if message.subject.startswith("llm.do."):
-                world.record.replayed.add(GenerationRequested.model_validate_json(message.data).key)
+                system.record.replayed.add(GenerationRequested.model_validate_json(message.data).key)
         strike.detail = f"{len(chosen)} messages"
 
 
@@ -61,14 +61,14 @@ class Network:
     def name(self) -> str:
         return f"network {self.kind}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        names = strike.random.sample(sorted(world.proxies), strike.random.randint(1, 2))
+    async def strike(self, system: System, strike: Strike) -> None:
+        names = strike.random.sample(sorted(system.proxies), strike.random.randint(1, 2))
         strike.detail = ", ".join(names)
         with ExitStack() as holds:
             if "mongod" in names:
                 # A mongod that starts looks for itself under the proxy's address.
-                holds.enter_context(holding(world, "mongod"))
-            await self._hurt([world.proxies[name] for name in names], strike)
+                holds.enter_context(holding(system, "mongod"))
+            await self._hurt([system.proxies[name] for name in names], strike)
 
     async def _hurt(self, proxies: list[Proxy], strike: Strike) -> None:
         try:

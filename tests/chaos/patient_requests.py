@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from chaos.world import World
+from chaos.system import System
 
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 0.3
@@ -19,7 +19,7 @@ class Unanswered(Exception):
 
 
 async def ask(
-    world: World,
+    system: System,
     method: str,
     path: str,
     *,
@@ -28,21 +28,21 @@ async def ask(
     gateway: httpx.AsyncClient | None = None,
 ) -> httpx.Response:
     """The first answer that is final. Raises Unanswered when patience ends."""
-    chosen = gateway or world.gateway()
+    chosen = gateway or system.gateway()
     last = ""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
                     answer = await chosen.request(method, path, json=body, headers=headers)
-                    if world.secret in answer.text:
-                        world.record.leaks.append(f"the answer to {method} {path} holds the key")
+                    if system.secret in answer.text:
+                        system.record.leaks.append(f"the answer to {method} {path} holds the key")
                     if answer.status_code not in PASSING:
                         return answer
                     last = f"{answer.status_code} {answer.text[:200]}"
                 except httpx.TransportError as error:
                     last = repr(error)
-                chosen = world.gateway()
+                chosen = system.gateway()
                 await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError:
         raise Unanswered(f"{method} {path} for {PATIENCE_SECONDS:g} s, last: {last}") from None

@@ -10,7 +10,7 @@ from random import Random
 from chaos.chaos_log import Asked, Chat, Line
 from chaos.chat_client import ChatClient
 from chaos.patient_requests import Unanswered
-from chaos.world import World
+from chaos.system import System
 
 SAY, EDIT, REGENERATE = "say", "edit", "regenerate"
 CHANCES = {SAY: 14.0, EDIT: 2.0, REGENERATE: 3.0}
@@ -19,20 +19,20 @@ COUNTS = range(3, 320)
 THINKING_SECONDS = (0.05, 0.8)
 
 
-async def converse(world: World, stop: asyncio.Event, people: int) -> None:
+async def converse(system: System, stop: asyncio.Event, people: int) -> None:
     """Everybody chats until it is told to stop; returns when everybody has heard the last answer."""
     async with asyncio.TaskGroup() as group:
         for number in range(1, people + 1):
-            group.create_task(_live(world, stop, number))
+            group.create_task(_live(system, stop, number))
 
 
-async def _live(world: World, stop: asyncio.Event, number: int) -> None:
+async def _live(system: System, stop: asyncio.Event, number: int) -> None:
     """One person, one chat after the other."""
-    random, begun = Random(f"person {number} of {world.record.seed}"), 0
+    random, begun = Random(f"person {number} of {system.record.seed}"), 0
     while not stop.is_set():
         begun += 1
-        person = Person(world, random, f"chaos-{world.record.seed}-{number}-{begun}")
-        world.record.chats.append(person.chat)
+        person = Person(system, random, f"chaos-{system.record.seed}-{number}-{begun}")
+        system.record.chats.append(person.chat)
         try:
             for _ in range(random.randint(*ASKED_A_CHAT)):
                 await person.ask()
@@ -40,16 +40,16 @@ async def _live(world: World, stop: asyncio.Event, number: int) -> None:
                     break
                 await asyncio.sleep(random.uniform(*THINKING_SECONDS))
         except Unanswered as error:
-            world.record.trouble.append(str(error))
+            system.record.trouble.append(str(error))
 
 
 class Person:
     """One person in one chat, who remembers it as `useChat` would."""
 
-    def __init__(self, world: World, random: Random, client_id: str) -> None:
+    def __init__(self, system: System, random: Random, client_id: str) -> None:
         self.chat = Chat(client_id, resets=random.random() < 0.5)
         self._random = random
-        self._client = ChatClient(world, random, self.chat)
+        self._client = ChatClient(system, random, self.chat)
         self._counts = random.sample(COUNTS, len(COUNTS))
 
     async def ask(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from chaos.chaos_log import Strike
 from chaos.faults import free, holding, kill
-from chaos.world import REPLICAS, World, moment
+from chaos.system import REPLICAS, System, moment
 
 FROZEN_SECONDS = (16.0, 22.0)  # longer than ack_wait
 STOP_SECONDS = 25.0
@@ -25,8 +25,8 @@ class Kill:
     def name(self) -> str:
         return f"kill {self.service}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        await kill(world, strike, [strike.random.choice(free(world, world.names(self.service)))])
+    async def strike(self, system: System, strike: Strike) -> None:
+        await kill(system, strike, [strike.random.choice(free(system, system.names(self.service)))])
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class KillAll:
     def name(self) -> str:
         return f"kill all of {self.service}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        await kill(world, strike, free(world, world.names(self.service)))
+    async def strike(self, system: System, strike: Strike) -> None:
+        await kill(system, strike, free(system, system.names(self.service)))
 
 
 class KillSeveral:
@@ -48,9 +48,9 @@ class KillSeveral:
 
     name: ClassVar[str] = "kill several"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        names = free(world, [name for service in REPLICAS for name in world.names(service)])
-        await kill(world, strike, strike.random.sample(names, min(len(names), strike.random.randint(2, 4))))
+    async def strike(self, system: System, strike: Strike) -> None:
+        names = free(system, [name for service in REPLICAS for name in system.names(service)])
+        await kill(system, strike, strike.random.sample(names, min(len(names), strike.random.randint(2, 4))))
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class KillServer:
     def name(self) -> str:
         return f"kill {self.server}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        process = world.process(self.server)
-        with holding(world, self.server):
+    async def strike(self, system: System, strike: Strike) -> None:
+        process = system.process(self.server)
+        with holding(system, self.server):
             strike.killed.append(self.server)
             await asyncio.to_thread(process.hold)
             try:
@@ -85,10 +85,10 @@ class Freeze:
     def name(self) -> str:
         return f"freeze {'and kill ' if self.fatal else ''}{self.service}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        name = strike.random.choice(free(world, world.names(self.service)))
-        process = world.process(name)
-        with holding(world, name):
+    async def strike(self, system: System, strike: Strike) -> None:
+        name = strike.random.choice(free(system, system.names(self.service)))
+        process = system.process(name)
+        with holding(system, name):
             strike.frozen.append(name)
             try:
                 process.pause()
@@ -110,9 +110,9 @@ class FreezeServer:
     def name(self) -> str:
         return f"freeze {self.server}"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        process = world.process(self.server)
-        with holding(world, self.server):
+    async def strike(self, system: System, strike: Strike) -> None:
+        process = system.process(self.server)
+        with holding(system, self.server):
             strike.frozen.append(self.server)
             try:
                 process.pause()
@@ -126,22 +126,22 @@ class RollingRestart:
 
     name: ClassVar[str] = "rolling restart"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        with holding(world, self.name):
-            for name in [name for service in REPLICAS for name in world.names(service)]:
-                if name not in world.held and world.striking:
-                    await self._restart(world, name, strike)
+    async def strike(self, system: System, strike: Strike) -> None:
+        with holding(system, self.name):
+            for name in [name for service in REPLICAS for name in system.names(service)]:
+                if name not in system.held and system.striking:
+                    await self._restart(system, name, strike)
 
-    async def _restart(self, world: World, name: str, strike: Strike) -> None:
-        with holding(world, name):
-            process, asked = world.process(name), moment()
+    async def _restart(self, system: System, name: str, strike: Strike) -> None:
+        with holding(system, name):
+            process, asked = system.process(name), moment()
             try:
                 await asyncio.to_thread(process.terminate, STOP_SECONDS)
                 if process.exit_status == -signal.SIGKILL:
                     strike.detail += f"{name} did not end in {moment() - asked:.1f} s; "
             finally:
                 process.start()
-            await world.until_ready(name, READY_SECONDS)
+            await system.until_ready(name, READY_SECONDS)
 
 
 class KillStalled:
@@ -149,13 +149,13 @@ class KillStalled:
 
     name: ClassVar[str] = "kill stalled llm-runner"
 
-    async def strike(self, world: World, strike: Strike) -> None:
-        name = strike.random.choice(free(world, world.names("llm-runner")))
-        proxy = world.proxies["llm-runner"]
-        with holding(world, name):
+    async def strike(self, system: System, strike: Strike) -> None:
+        name = strike.random.choice(free(system, system.names("llm-runner")))
+        proxy = system.proxies["llm-runner"]
+        with holding(system, name):
             try:
                 proxy.stall()
                 await asyncio.sleep(strike.random.uniform(*STALLED_SECONDS))
-                await kill(world, strike, [name])
+                await kill(system, strike, [name])
             finally:
                 proxy.heal()

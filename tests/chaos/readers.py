@@ -6,23 +6,23 @@ import httpx
 
 from chaos.chaos_log import Body, Listening, Polling
 from chaos.patient_requests import Unanswered, ask
-from chaos.world import World
+from chaos.system import System
 from e2e.watching import FACTS, Event, identity, read_events
 
 PAUSE_SECONDS = 0.3
 MOST_CONNECTIONS = 2000
 
 
-async def listen(world: World, run_id: str, listening: Listening) -> None:
+async def listen(system: System, run_id: str, listening: Listening) -> None:
     """Reads the run's events to their end (204), dropping the connection at random."""
     last: str | None = None
     while listening.connections < MOST_CONNECTIONS:
         listening.connections += 1
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
-        drop_after = world.random.choice([None, world.random.randint(1, 60)])
+        drop_after = system.random.choice([None, system.random.randint(1, 60)])
         try:
             path = f"/api/scale/{run_id}/events"
-            async with world.gateway().stream("GET", path, headers=headers, timeout=40) as answer:
+            async with system.gateway().stream("GET", path, headers=headers, timeout=40) as answer:
                 if answer.status_code == httpx.codes.NO_CONTENT:
                     listening.complete = True
                     return
@@ -62,14 +62,14 @@ def _note(event: Event, listening: Listening) -> None:
         listening.snapshots += 1
 
 
-async def poll(world: World, run_id: str, total: int, polling: Polling) -> None:
+async def poll(system: System, run_id: str, total: int, polling: Polling) -> None:
     """Polls status and the messages of one conversation until the run has ended."""
-    conversation = f"{run_id}-{world.random.randint(1, total)}"
+    conversation = f"{run_id}-{system.random.randint(1, total)}"
     progress = 0
     while polling.final is None:
         try:
-            status = await ask(world, "GET", f"/api/scale/{run_id}/status")
-            await _messages(world, conversation, polling)
+            status = await ask(system, "GET", f"/api/scale/{run_id}/status")
+            await _messages(system, conversation, polling)
         except Unanswered as error:
             polling.surprises.append(str(error))
             return
@@ -81,14 +81,14 @@ async def poll(world: World, run_id: str, total: int, polling: Polling) -> None:
             polling.surprises.append(f"progress went back from {progress} to {shown['progress']}")
         progress = shown["progress"]
         if shown["terminal"]:
-            await _messages(world, conversation, polling)
+            await _messages(system, conversation, polling)
             polling.final = shown
-        await asyncio.sleep(world.random.uniform(0.5, 1.5))
+        await asyncio.sleep(system.random.uniform(0.5, 1.5))
 
 
-async def _messages(world: World, conversation: str, polling: Polling) -> None:
+async def _messages(system: System, conversation: str, polling: Polling) -> None:
     since = max((seq for _, seq in polling.messages), default=0)
-    answer = await ask(world, "GET", f"/api/conversations/{conversation}/messages?sinceSeq={since}")
+    answer = await ask(system, "GET", f"/api/conversations/{conversation}/messages?sinceSeq={since}")
     if answer.status_code != httpx.codes.OK:
         if answer.status_code != httpx.codes.NOT_FOUND or since:  # not begun yet
             polling.surprises.append(f"messages answered {answer.status_code}: {answer.text[:200]}")

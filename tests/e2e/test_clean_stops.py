@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from e2e.maltreated import Moments, World, end, world
+from e2e.own_stack import Moments, OwnStack, end, own_stack
 from e2e.watching import facts_of, follow, start_scale, transcript, until_ended
 from shared.contracts import subjects
 from shared.contracts.enums import Lane
@@ -33,13 +33,13 @@ LONGEST_GAP_SECONDS = ACK_WAIT_SECONDS
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world(tmp_path_factory.mktemp("stops"), REPLICAS, PACE) as running:
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnStack]:
+    async with own_stack(tmp_path_factory.mktemp("stops"), REPLICAS, PACE) as running:
         yield running
 
 
 @pytest.mark.parametrize("service", list(DURABLES))
-async def test_a_service_that_stops_leaves_nothing_to_wait_for(service: str, here: World) -> None:
+async def test_a_service_that_stops_leaves_nothing_to_wait_for(service: str, here: OwnStack) -> None:
     # A judged run has a report that models write: the summarizer has work for some seconds.
     run_id = await start_scale(here.gateways[0], runs=8, messageLimit=6, seed=11, goal="A refund")
     await _speaking(here, run_id, 75 if service == "summarizer" else 0)
@@ -59,7 +59,7 @@ async def test_a_service_that_stops_leaves_nothing_to_wait_for(service: str, her
     await here.assert_all(run_id)
 
 
-async def test_a_stream_ends_with_advice_and_goes_on_elsewhere(here: World) -> None:
+async def test_a_stream_ends_with_advice_and_goes_on_elsewhere(here: OwnStack) -> None:
     run_id = await start_scale(here.gateways[1], runs=4, messageLimit=6, seed=12)
     path = f"/api/scale/{run_id}/events"
     elsewhere = asyncio.create_task(follow(here.gateways, path))
@@ -80,7 +80,7 @@ async def test_a_stream_ends_with_advice_and_goes_on_elsewhere(here: World) -> N
     await here.assert_all(run_id)
 
 
-async def test_a_rolling_restart_of_everything_is_invisible(here: World) -> None:
+async def test_a_rolling_restart_of_everything_is_invisible(here: OwnStack) -> None:
     await here.stack.ready(60)
     restarted = asyncio.Event()
     watching = asyncio.create_task(_watched_runs(here, restarted))
@@ -100,7 +100,7 @@ async def test_a_rolling_restart_of_everything_is_invisible(here: World) -> None
         await here.assert_all(run_id)
 
 
-async def _watched_runs(here: World, enough: asyncio.Event) -> list[tuple[str, list[tuple[str, str]], Moments]]:
+async def _watched_runs(here: OwnStack, enough: asyncio.Event) -> list[tuple[str, list[tuple[str, str]], Moments]]:
     """One run after the other, each with its facts as they came to somebody who followed it."""
     seen = []
     while not enough.is_set():
@@ -110,7 +110,7 @@ async def _watched_runs(here: World, enough: asyncio.Event) -> list[tuple[str, l
     return seen
 
 
-async def _started(here: World) -> str:
+async def _started(here: OwnStack) -> str:
     """A run that whichever gateway is there has accepted."""
     async with asyncio.timeout(60):
         while True:
@@ -122,7 +122,7 @@ async def _started(here: World) -> str:
                     await asyncio.sleep(0.1)
 
 
-async def _speaking(here: World, run_id: str, progress: int = 0) -> None:
+async def _speaking(here: OwnStack, run_id: str, progress: int = 0) -> None:
     """Returns when the run has messages, and that much progress."""
     async with asyncio.timeout(60):
         while True:
@@ -133,7 +133,7 @@ async def _speaking(here: World, run_id: str, progress: int = 0) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _take_what_was_given_back(here: World, durable: str) -> None:
+async def _take_what_was_given_back(here: OwnStack, durable: str) -> None:
     """Takes all that is not settled, and gives it back: what was left behind would come only after ack_wait."""
     held = await here.in_hand(durable)
     if not held:
@@ -146,7 +146,7 @@ async def _take_what_was_given_back(here: World, durable: str) -> None:
     await queue.unsubscribe()
 
 
-async def _moved(here: World, run_id: str, before: int) -> None:
+async def _moved(here: OwnStack, run_id: str, before: int) -> None:
     """Returns once there is another event of the run than there was."""
     async with asyncio.timeout(60):
         while True:
@@ -155,7 +155,7 @@ async def _moved(here: World, run_id: str, before: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _position(here: World, run_id: str) -> int:
+async def _position(here: OwnStack, run_id: str) -> int:
     return await history.last_sequence(here.client, subjects.RUN_EVENTS, subjects.events(run_id))
 
 

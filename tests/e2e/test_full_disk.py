@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from e2e.maltreated import World, world
+from e2e.own_stack import OwnStack, own_stack
 from e2e.watching import new_agent, start_scale, until_ended
 from shared.contracts import subjects
 from support.small_disk import SmallDisk, small_disk
@@ -31,7 +31,7 @@ HEALED_SECONDS = 60.0
 class Cramped:
     """A stack whose broker has a small disk."""
 
-    world: World
+    own_stack: OwnStack
     disk: SmallDisk
 
 
@@ -39,60 +39,60 @@ class Cramped:
 async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cramped]:
     folder = tmp_path_factory.mktemp("cramped")
     with small_disk(folder / "nats", 64) as disk:
-        async with world(folder, {}, PACE, SETTINGS) as running:
+        async with own_stack(folder, {}, PACE, SETTINGS) as running:
             yield Cramped(running, disk)
 
 
 async def test_a_full_disk_that_has_room_again_needs_nobody(here: Cramped) -> None:
-    stack, gateway = here.world.stack, here.world.gateways[0]
+    stack, gateway = here.own_stack.stack, here.own_stack.gateways[0]
     agent = await new_agent(gateway)
     before = await start_scale(gateway, agentId=agent, runs=4, messageLimit=10, seed=31)
     broken = stack.process("nats-server").pid
     here.disk.fill()
-    await _refuse(here.world)
-    await _until(here.world, NOTICED_SECONDS, 503, "down")
+    await _refuse(here.own_stack)
+    await _until(here.own_stack, NOTICED_SECONDS, 503, "down")
     here.disk.free()
-    await _until(here.world, HEALED_SECONDS, 200, "healthy")
+    await _until(here.own_stack, HEALED_SECONDS, 200, "healthy")
     assert stack.process("nats-server").pid != broken
     after = await start_scale(gateway, agentId=agent, runs=2, messageLimit=4, seed=32)
     for run_id in (before, after):
         assert (await until_ended(gateway, run_id))["status"] == "complete"
-        await here.world.assert_all(run_id)
+        await here.own_stack.assert_all(run_id)
 
 
 async def test_a_disk_that_stays_full_over_a_restart_of_the_broker_needs_nobody_either(here: Cramped) -> None:
-    stack, gateway = here.world.stack, here.world.gateways[0]
+    stack, gateway = here.own_stack.stack, here.own_stack.gateways[0]
     await stack.ready(HEALED_SECONDS)
     before = await start_scale(gateway, runs=2, messageLimit=10, seed=33)
     broken = stack.process("nats-server").pid
     here.disk.fill()
-    await _refuse(here.world)
+    await _refuse(here.own_stack)
     async with asyncio.timeout(HEALED_SECONDS):
         while True:
             if stack.process("nats-server").pid != broken:
                 break
             await asyncio.sleep(0.1)
     here.disk.free()
-    await _until(here.world, HEALED_SECONDS, 200, "healthy")
+    await _until(here.own_stack, HEALED_SECONDS, 200, "healthy")
     assert (await until_ended(gateway, before))["status"] == "complete"
-    await here.world.assert_all(before)
+    await here.own_stack.assert_all(before)
 
 
-async def _refuse(world: World) -> None:
+async def _refuse(own_stack: OwnStack) -> None:
     """Until the stream of events confirms nothing any more: the bytes its last page has room for are used up."""
-    stream = world.client.jetstream(timeout=1.0)
+    stream = own_stack.client.jetstream(timeout=1.0)
     with suppress(NatsTimeoutError):
         while True:
             await stream.publish(subjects.events("nobody"), b"x" * 4000)
 
 
-async def _until(world: World, seconds: float, readiness: int, health: str) -> None:
+async def _until(own_stack: OwnStack, seconds: float, readiness: int, health: str) -> None:
     """Until every service and the health page say so."""
     async with asyncio.timeout(seconds):
         while True:
             # At once: each takes its time to say that the broker confirms nothing.
-            said = set(await asyncio.gather(*(world.readiness(name) for name in SERVICES)))
-            shown = (await world.gateways[0].get("/api/health")).json()
+            said = set(await asyncio.gather(*(own_stack.readiness(name) for name in SERVICES)))
+            shown = (await own_stack.gateways[0].get("/api/health")).json()
             if said == {readiness} and shown["status"] == health:
                 return
             await asyncio.sleep(0.2)

@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import Error as JetStreamError
 
-from e2e.maltreated import World, world
+from e2e.own_stack import OwnStack, own_stack
 from e2e.watching import facts_of, follow, new_agent, start_scale, transcript, until_ended
 from invariants import assert_at_rest, assert_one_result_a_generation, assert_transcripts_whole
 from shared.contracts import subjects
@@ -35,13 +35,13 @@ DURABLES = (subjects.ORCHESTRATOR_DONE, subjects.lane_durable("demo", Lane.BATCH
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with world(tmp_path_factory.mktemp("healing"), {}, PACE, SETTINGS) as running:
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnStack]:
+    async with own_stack(tmp_path_factory.mktemp("healing"), {}, PACE, SETTINGS) as running:
         yield running
 
 
 @pytest.mark.parametrize("server", ["nats-server", "mongod"])
-async def test_a_server_may_be_gone_for_a_while(server: str, here: World) -> None:
+async def test_a_server_may_be_gone_for_a_while(server: str, here: OwnStack) -> None:
     await here.stack.ready(60)
     run_id = await _half_way(here, 21)
     pids = {name: here.stack.process(name).pid for name in SERVICES}
@@ -60,7 +60,7 @@ async def test_a_server_may_be_gone_for_a_while(server: str, here: World) -> Non
     await here.assert_all(run_id)
 
 
-async def test_an_absence_of_the_broker_is_two_lines_in_a_log(here: World) -> None:
+async def test_an_absence_of_the_broker_is_two_lines_in_a_log(here: OwnStack) -> None:
     """Runs after the broker was away: every worker said when it went and when it came."""
     for name in SERVICES:
         log = here.stack.process(name).log.read_text()
@@ -69,7 +69,7 @@ async def test_an_absence_of_the_broker_is_two_lines_in_a_log(here: World) -> No
 
 
 @pytest.mark.parametrize("durable", DURABLES)
-async def test_a_durable_that_is_deleted_is_made_again(durable: str, here: World) -> None:
+async def test_a_durable_that_is_deleted_is_made_again(durable: str, here: OwnStack) -> None:
     await here.stack.ready(60)
     run_id = await _half_way(here, 22)
     await here.client.jetstream().delete_consumer(subjects.WORK, durable)
@@ -79,7 +79,7 @@ async def test_a_durable_that_is_deleted_is_made_again(durable: str, here: World
     await here.assert_all(run_id)
 
 
-async def test_a_work_queue_that_is_lost_is_made_again_and_its_work_found(here: World) -> None:
+async def test_a_work_queue_that_is_lost_is_made_again_and_its_work_found(here: OwnStack) -> None:
     await here.stack.ready(60)
     run_id = await _half_way(here, 23)
     await here.client.jetstream().delete_stream(subjects.WORK)
@@ -87,7 +87,7 @@ async def test_a_work_queue_that_is_lost_is_made_again_and_its_work_found(here: 
     await here.assert_all(run_id)
 
 
-async def test_a_lost_jetstream_store_is_made_again_and_runs_complete(here: World) -> None:
+async def test_a_lost_jetstream_store_is_made_again_and_runs_complete(here: OwnStack) -> None:
     """The events of the past are lost with it: the transcripts are not."""
     await here.stack.ready(60)
     run_id = await _half_way(here, 24)
@@ -105,7 +105,7 @@ async def test_a_lost_jetstream_store_is_made_again_and_runs_complete(here: Worl
     assert told[-1:] == [("run.ended", run_id)] or told == []
 
 
-async def test_a_full_file_store_refuses_and_nothing_is_lost(here: World) -> None:
+async def test_a_full_file_store_refuses_and_nothing_is_lost(here: OwnStack) -> None:
     await here.stack.ready(60)
     agent = await new_agent(here.gateways[0])
     await _limit_store(here, "16MB")
@@ -130,7 +130,7 @@ async def _publish_for_ever(stream: JetStreamContext) -> None:
         await stream.publish("filler", b"x" * 500_000)
 
 
-async def _half_way(here: World, seed: int) -> str:
+async def _half_way(here: OwnStack, seed: int) -> str:
     """Starts a run and returns when its conversations speak."""
     run_id = await start_scale(here.gateways[0], runs=4, messageLimit=10, seed=seed)
     async with asyncio.timeout(60):
@@ -140,7 +140,7 @@ async def _half_way(here: World, seed: int) -> str:
             await asyncio.sleep(0.05)
 
 
-async def _until_readiness(here: World, status: int) -> None:
+async def _until_readiness(here: OwnStack, status: int) -> None:
     async with asyncio.timeout(15):
         while True:
             if {await here.readiness(name) for name in SERVICES} == {status}:
@@ -148,7 +148,7 @@ async def _until_readiness(here: World, status: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _limit_store(here: World, size: str) -> None:
+async def _limit_store(here: OwnStack, size: str) -> None:
     """Starts the broker anew with so small a file store."""
     broker = here.stack.process("nats-server")
     configuration = here.stack.data_dir / "nats" / "nats-server.conf"

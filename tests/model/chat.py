@@ -1,9 +1,9 @@
-"""The world of one chat: beside the engine's processes a person, whose gateway dies wherever a history wants it to."""
+"""The system of one chat: beside the engine's processes a person, whose gateway dies wherever a history wants it to."""
 
 from datetime import timedelta
 from typing import Any
 
-from model.world import World
+from model.system import System
 from shared.contracts.enums import EntryKind, RunKind, Side, Wanted
 from shared.contracts.events import MessageAdded
 from shared.contracts.money import UNBOUNDED_NANOS
@@ -22,7 +22,7 @@ TOLD, ASKED, INSERTED = 2, 1, 0
 """How far a gateway came with a message before it died: all the way, without telling anyone, without asking even."""
 
 
-class ChatWorld(World):
+class ChatWorld(System):
     """One history of a chat."""
 
     def start_chat(self, played: ConversationSettings, *, told: bool = True) -> None:

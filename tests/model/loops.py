@@ -1,7 +1,7 @@
 """Virtual time, and processes that can be frozen or killed between any two of their outside effects.
 
 Every process has an event loop of its own and nothing but this module runs it: a frozen process is one whose loop is
-not run, a dead one is never run again. All loops share one clock, which moves only when the world says so.
+not run, a dead one is never run again. All loops share one clock, which moves only when the system says so.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ HANDLES_AT_ONCE = 20_000
 
 
 class Clock:
-    """Seconds since the world began: monotonic time, wall clock and every loop's time at once."""
+    """Seconds since the system began: monotonic time, wall clock and every loop's time at once."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -163,7 +163,7 @@ class Process:
         return self.alive and not self.frozen
 
     async def outside(self, name: str, apply: Callable[[], Any]) -> Any:
-        """Waits until the world lets the effect happen, and returns what it answers."""
+        """Waits until the system lets the effect happen, and returns what it answers."""
         if not self.alive:
             raise GeneratorExit
         if self.immediate:

@@ -162,7 +162,7 @@ class MemoryProvider:
 
 @dataclass
 class Service:
-    """What the world needs of a service in a process: how it takes what is delivered, by subject."""
+    """What the system needs of a service in a process: how it takes what is delivered, by subject."""
 
     takes: Mapping[str, Take]
     log: Quiet

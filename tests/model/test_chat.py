@@ -1,4 +1,4 @@
-"""Chats under a hostile world: every message of a person gets its one answer, whoever dies (section 9 of the protocol).
+"""Chats under attack: every message of a person gets its one answer, whoever dies (section 9 of the protocol).
 
 As test_protocol.py and test_every_effect.py, with a person who writes, takes back, stops and deletes, over gateways
 that die between any two of their steps.
@@ -37,7 +37,7 @@ def chat(given: tuple[GivenMessage, ...] = HELLO, orphan_seconds: float | None =
 class ChatProtocol(Protocol):
     """One history of a chat."""
 
-    world: ChatWorld
+    system: ChatWorld
 
     def make_world(self) -> ChatWorld:
         return ChatWorld()
@@ -52,35 +52,35 @@ class ChatProtocol(Protocol):
         self, given: tuple[GivenMessage, ...], told: bool, orphan_seconds: float | None, troubles: set[str]
     ) -> None:
         self.troubles = troubles - {"control"}
-        self.world.start_chat(chat(given, orphan_seconds), told=told)
+        self.system.start_chat(chat(given, orphan_seconds), told=told)
 
     @rule(far=FAR)
     def say(self, far: int) -> None:
-        self.world.say(far)
+        self.system.say(far)
 
     @rule(far=FAR)
     def regenerate(self, far: int) -> None:
-        self.world.regenerate(far)
+        self.system.regenerate(far)
 
     @rule(far=FAR)
     def edit(self, far: int) -> None:
-        self.world.edit(far)
+        self.system.edit(far)
 
     @rule(signalled=st.booleans())
     def stop(self, signalled: bool) -> None:
-        self.world.stop(signalled=signalled)
+        self.system.stop(signalled=signalled)
 
     @rule()
     def ask_again(self) -> None:
-        self.world.ask_again()
+        self.system.ask_again()
 
     @precondition(lambda self: "delete" in self.troubles)
     @rule(told=st.booleans(), signalled=st.booleans())
     def delete(self, told: bool, signalled: bool) -> None:
-        self.world.control(Wanted.CANCEL, told=told, signalled=signalled)
+        self.system.control(Wanted.CANCEL, told=told, signalled=signalled)
 
     def verdict(self) -> None:
-        judge_chat(self.world)
+        judge_chat(self.system)
 
 
 TestChat = ChatProtocol.TestCase
@@ -98,26 +98,26 @@ TestChat.settings = settings(
 
 @contextmanager
 def begun(given: tuple[GivenMessage, ...] = HELLO) -> Iterator[ChatWorld]:
-    """A world whose chat has been asked for."""
-    world = ChatWorld()
-    with virtual_time(world.clock, world.new_attempt):
+    """A system whose chat has been asked for."""
+    system = ChatWorld()
+    with virtual_time(system.clock, system.new_attempt):
         try:
-            world.open()
-            world.start_chat(chat(given))
-            yield world
+            system.open()
+            system.start_chat(chat(given))
+            yield system
         finally:
-            world.bury()
+            system.bury()
 
 
 ACTS = (ChatWorld.say, ChatWorld.regenerate, ChatWorld.edit, ChatWorld.say)
 
 
-def converse(world: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
+def converse(system: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
     """A chat of five answers; the `at`-th effect of the engine meets `fault`. Returns how many effects it took."""
-    count = len(play(world, fault, at))
+    count = len(play(system, fault, at))
     for act in ACTS:
-        act(world)
-        count += len(play(world, fault, at - count))
+        act(system)
+        count += len(play(system, fault, at - count))
     return count
 
 
@@ -125,19 +125,19 @@ def converse(world: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
     "fault", [fault for fault in FAULTS if fault.__name__ != "paused"], ids=lambda one: one.__name__
 )
 def test_a_fault_at_every_effect_of_a_chat(fault: Fault) -> None:
-    with begun() as world:
-        effects = converse(world)
-        world.until_quiet()
-        judge_chat(world)
+    with begun() as system:
+        effects = converse(system)
+        system.until_quiet()
+        judge_chat(system)
     assert effects > 40
     for at in range(FAULTS.index(fault) % FAULT_STRIDE, effects, FAULT_STRIDE):
-        with begun() as world:
+        with begun() as system:
             try:
-                converse(world, fault, at)
-                world.until_quiet()
-                judge_chat(world)
+                converse(system, fault, at)
+                system.until_quiet()
+                judge_chat(system)
             except AssertionError as error:
-                told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
+                told = f"{fault.__name__} at effect {at} of {effects}, {system.met_at}"
                 raise AssertionError(f"{told}: {error}") from error
 
 

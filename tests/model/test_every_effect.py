@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from model.loops import Operation, Process
+from model.system import System
 from model.verdict import judge
 from model.virtual_time import virtual_time
-from model.world import World
 from shared.contracts.enums import Purpose, RunKind, Wanted
 from shared.contracts.generations import UsageRow
 from shared.contracts.transcript import Usage
@@ -26,115 +26,115 @@ FROZEN_SECONDS = 20.0
 FORGOTTEN_SECONDS = 1000.0
 QUEUED_SECONDS = 700.0
 BOOKED = Usage(prompt_tokens=3, completion_tokens=2, cost_nanos=5)
-Fault = Callable[[World, Process, Operation], None]
+Fault = Callable[[System, Process, Operation], None]
 
 
 @contextmanager
-def begun(judged: bool = False, budget: int = DOLLAR) -> Iterator[World]:
-    """A world whose run has been asked for."""
-    world = World()
-    with virtual_time(world.clock, world.new_attempt):
+def begun(judged: bool = False, budget: int = DOLLAR) -> Iterator[System]:
+    """A system whose run has been asked for."""
+    system = System()
+    with virtual_time(system.clock, system.new_attempt):
         try:
-            world.open()
+            system.open()
             played = scenario(2, JUDGE if judged else None)
-            world.start_run(total=1, concurrency=1, played=played, kind=RunKind.SCALE, budget_nanos=budget)
-            yield world
+            system.start_run(total=1, concurrency=1, played=played, kind=RunKind.SCALE, budget_nanos=budget)
+            yield system
         finally:
-            world.bury()
+            system.bury()
 
 
-def play(world: World, fault: Fault | None = None, at: int = 0) -> list[str]:
+def play(system: System, fault: Fault | None = None, at: int = 0) -> list[str]:
     """Plays until nothing is left to do at once; the `at`-th effect meets `fault`. Returns whose effects it took."""
     effects: list[str] = []
     for count in range(EFFECTS_MOST):
-        waiting = [one for one in world.waiting() if one[0].running]
+        waiting = [one for one in system.waiting() if one[0].running]
         if not waiting:
-            messages = [one for one in world.deliverable() if any(two.running for two in world.takers(one))]
+            messages = [one for one in system.deliverable() if any(two.running for two in system.takers(one))]
             if not messages:
                 return effects
-            world.deliver(messages[0], next(one for one in world.takers(messages[0]) if one.running))
-            waiting = [one for one in world.waiting() if one[0].running]
+            system.deliver(messages[0], next(one for one in system.takers(messages[0]) if one.running))
+            waiting = [one for one in system.waiting() if one[0].running]
         effects.append(f"{waiting[0][0].role}: {waiting[0][1].name}")
         if fault is not None and count == at:
-            world.met_at = f"{waiting[0][0].name}: {waiting[0][1].name}"
-            fault(world, *waiting[0])
+            system.met_at = f"{waiting[0][0].name}: {waiting[0][1].name}"
+            fault(system, *waiting[0])
         else:
-            world.perform(*waiting[0])
+            system.perform(*waiting[0])
     raise AssertionError("E1: a run without faults never comes to rest")
 
 
-def killed_before(world: World, process: Process, operation: Operation) -> None:
-    world.kill(process)
+def killed_before(system: System, process: Process, operation: Operation) -> None:
+    system.kill(process)
 
 
-def killed_after(world: World, process: Process, operation: Operation) -> None:
+def killed_after(system: System, process: Process, operation: Operation) -> None:
     if operation.name != "model":
-        world.perform_unheard(process, operation)
-    world.kill(process)
+        system.perform_unheard(process, operation)
+    system.kill(process)
 
 
-def frozen_before(world: World, process: Process, operation: Operation) -> None:
+def frozen_before(system: System, process: Process, operation: Operation) -> None:
     """Its request never left; its message is somebody else's before it wakes."""
-    world.freeze(process)
+    system.freeze(process)
     kept, process.operations = process.operations, []
-    world.advance(FROZEN_SECONDS)
-    play(world)
+    system.advance(FROZEN_SECONDS)
+    play(system)
     process.operations = kept
-    world.wake(process)
+    system.wake(process)
 
 
-def frozen_after(world: World, process: Process, operation: Operation) -> None:
+def frozen_after(system: System, process: Process, operation: Operation) -> None:
     """The answer waits for it while its message becomes somebody else's."""
-    world.freeze(process)
-    world.perform(process, operation)
-    world.advance(FROZEN_SECONDS)
-    play(world)
-    world.wake(process)
+    system.freeze(process)
+    system.perform(process, operation)
+    system.advance(FROZEN_SECONDS)
+    play(system)
+    system.wake(process)
 
 
-def frozen_for_long(world: World, process: Process, operation: Operation) -> None:
+def frozen_for_long(system: System, process: Process, operation: Operation) -> None:
     """Until the streams have forgotten which ids they hold."""
-    world.freeze(process)
-    world.perform(process, operation)
-    world.advance(FROZEN_SECONDS)
-    play(world)
-    world.advance(FORGOTTEN_SECONDS)
-    world.wake(process)
+    system.freeze(process)
+    system.perform(process, operation)
+    system.advance(FROZEN_SECONDS)
+    play(system)
+    system.advance(FORGOTTEN_SECONDS)
+    system.wake(process)
 
 
-def killed_with_the_broker(world: World, process: Process, operation: Operation) -> None:
+def killed_with_the_broker(system: System, process: Process, operation: Operation) -> None:
     """A broker that lost its durables' state takes what comes again for what comes first."""
-    world.kill(process)
-    world.restart_broker()
+    system.kill(process)
+    system.restart_broker()
 
 
-def killed_for_long(world: World, process: Process, operation: Operation) -> None:
+def killed_for_long(system: System, process: Process, operation: Operation) -> None:
     """What it held comes again when the streams have forgotten which ids they hold."""
-    world.kill(process, effect_happens=1)
-    world.advance(FORGOTTEN_SECONDS)
+    system.kill(process, effect_happens=1)
+    system.advance(FORGOTTEN_SECONDS)
 
 
-def answer_lost(world: World, process: Process, operation: Operation) -> None:
-    world.perform(process, operation, fault="lost")
+def answer_lost(system: System, process: Process, operation: Operation) -> None:
+    system.perform(process, operation, fault="lost")
 
 
-def refused(world: World, process: Process, operation: Operation) -> None:
-    world.perform(process, operation, fault="refused")
+def refused(system: System, process: Process, operation: Operation) -> None:
+    system.perform(process, operation, fault="refused")
 
 
-def canceled(world: World, process: Process, operation: Operation) -> None:
+def canceled(system: System, process: Process, operation: Operation) -> None:
     """A cancel is wanted just then, and the process dies of something else."""
-    world.control(Wanted.CANCEL, told=True, signalled=False)
-    world.kill(process)
+    system.control(Wanted.CANCEL, told=True, signalled=False)
+    system.kill(process)
 
 
-def paused(world: World, process: Process, operation: Operation) -> None:
-    world.control(Wanted.PAUSE, told=True, signalled=True)
-    play(world)
-    world.control(Wanted.RUN, told=True, signalled=True)
+def paused(system: System, process: Process, operation: Operation) -> None:
+    system.control(Wanted.PAUSE, told=True, signalled=True)
+    play(system)
+    system.control(Wanted.RUN, told=True, signalled=True)
 
 
-def row_booked(world: World, process: Process, operation: Operation) -> None:
+def row_booked(system: System, process: Process, operation: Operation) -> None:
     row = UsageRow(
         id="zombie",
         run_id="run",
@@ -142,14 +142,14 @@ def row_booked(world: World, process: Process, operation: Operation) -> None:
         conversation_id="run-1",
         generation="run-1:1:turn",
         purpose=Purpose.TURN,
-        created_at=world.clock.now(),
+        created_at=system.clock.now(),
         outcome="beaten",
         provider="demo",
         model="demo-fast",
         usage=BOOKED,
     )
-    world.hand.do(world.store.usage.insert(row))
-    world.perform(process, operation)
+    system.hand.do(system.store.usage.insert(row))
+    system.perform(process, operation)
 
 
 FAULTS = (
@@ -170,27 +170,27 @@ FAULTS = (
 @pytest.mark.parametrize("judged", [False, True], ids=["plain", "judged"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_at_every_effect(fault: Fault, judged: bool) -> None:
-    with begun(judged) as world:
-        effects = len(play(world))
-        world.until_quiet()
-        judge(world)
+    with begun(judged) as system:
+        effects = len(play(system))
+        system.until_quiet()
+        judge(system)
     assert effects > 20
     stride = JUDGED_STRIDE if judged else 1
     for at in range(FAULTS.index(fault) % stride, effects, stride):
-        with begun(judged) as world:
+        with begun(judged) as system:
             try:
-                play(world, fault, at)
-                world.until_quiet()
-                judge(world)
+                play(system, fault, at)
+                system.until_quiet()
+                judge(system)
             except AssertionError as error:
-                told = f"{fault.__name__} at effect {at} of {effects}, {world.met_at}"
+                told = f"{fault.__name__} at effect {at} of {effects}, {system.met_at}"
                 raise AssertionError(f"{told}: {error}") from error
 
 
 def test_look_that_ends_a_conversation_closes_it_by_what_it_knows() -> None:
     """Only what is booked is read after the end; the run's account is not told twice."""
-    with begun() as world:
-        effects = play(world)
+    with begun() as system:
+        effects = play(system)
     end = effects.index("orchestrator: insert entries")
     closing = effects[end + 1 : effects.index("orchestrator: publish run-1:ended")]
     reads = ["orchestrator: find usage", "orchestrator: find generations"]
@@ -199,30 +199,30 @@ def test_look_that_ends_a_conversation_closes_it_by_what_it_knows() -> None:
 
 def test_row_booked_before_the_end_is_counted_with_the_conversation() -> None:
     """A zombie's cost, whose done nobody needs, stands there when the look inserts the end."""
-    with begun() as world:
-        at = play(world).index("orchestrator: insert entries")
-    with begun() as world:
-        play(world, row_booked, at)
-        world.until_quiet()
-        entries = world.hand.do(world.store.entries.transcript("run-1"))
-        conversation = world.hand.do(world.store.conversations.get("run-1"))
+    with begun() as system:
+        at = play(system).index("orchestrator: insert entries")
+    with begun() as system:
+        play(system, row_booked, at)
+        system.until_quiet()
+        entries = system.hand.do(system.store.entries.transcript("run-1"))
+        conversation = system.hand.do(system.store.conversations.get("run-1"))
         assert conversation.usage == sum((entry.usage for entry in entries), BOOKED)
-        judge(world)
+        judge(system)
 
 
 def test_work_that_waits_for_long_is_left_alone() -> None:
     """Nobody takes a job for longer than any turn lasts: sweepers see it queued, and publish nothing."""
-    with begun() as world:
+    with begun() as system:
         for _ in range(EFFECTS_MOST):
-            waiting = world.waiting()
-            messages = [one for one in world.deliverable() if one.subject != "llm.do.demo.batch"]
+            waiting = system.waiting()
+            messages = [one for one in system.deliverable() if one.subject != "llm.do.demo.batch"]
             if waiting:
-                world.perform(*waiting[0])
+                system.perform(*waiting[0])
             elif messages:
-                world.deliver(messages[0], world.takers(messages[0])[0])
+                system.deliver(messages[0], system.takers(messages[0])[0])
             else:
                 break
-        world.advance(QUEUED_SECONDS)
-        world.sweep(world.crew["o1"])
-        world.until_quiet()
-        judge(world)
+        system.advance(QUEUED_SECONDS)
+        system.sweep(system.crew["o1"])
+        system.until_quiet()
+        judge(system)

@@ -8,139 +8,139 @@ from collections.abc import Callable
 import pytest
 
 from model.broker import Stored
+from model.system import System
 from model.test_chat import HELLO, HISTORY, ChatProtocol, begun
 from model.test_every_effect import begun as begun_run
 from model.test_every_effect import play
 from model.verdict import booked, judge, judge_chat
-from model.world import World
 from shared.contracts.enums import Wanted
 
 FIRST_CALL = "attempt00001"
 STEPS_MOST = 400
 
 
-def step(world: World) -> None:
+def step(system: System) -> None:
     """One effect happens, else one message is delivered."""
-    waiting = world.waiting()
+    waiting = system.waiting()
     if waiting:
-        world.perform(*waiting[0])
+        system.perform(*waiting[0])
     else:
-        message = world.deliverable()[0]
-        world.deliver(message, world.takers(message)[0])
+        message = system.deliverable()[0]
+        system.deliver(message, system.takers(message)[0])
 
 
-def until(world: World, reached: Callable[[], bool]) -> None:
+def until(system: System, reached: Callable[[], bool]) -> None:
     for _ in range(STEPS_MOST):
         if reached():
             return
-        step(world)
+        step(system)
     raise AssertionError("the history never comes so far")
 
 
-def call_and_die(world: World) -> None:
+def call_and_die(system: System) -> None:
     """The first holder of the first job is killed while the model thinks: its call is in no document yet."""
-    until(world, lambda: bool(world.ledger.calls))
-    world.kill(world.ledger.calls[0].process)
+    until(system, lambda: bool(system.ledger.calls))
+    system.kill(system.ledger.calls[0].process)
 
 
-def is_booked(world: World) -> bool:
-    return FIRST_CALL in world.hand.do(booked(world))
+def is_booked(system: System) -> bool:
+    return FIRST_CALL in system.hand.do(booked(system))
 
 
 @pytest.mark.parametrize("and_memory", [False, True], ids=["ids-known", "ids-forgotten"])
 def test_a_dead_call_of_a_chat_is_booked_by_whoever_answers_after_the_loss(and_memory: bool) -> None:
-    with begun() as world:
-        call_and_die(world)
-        world.lose_work(and_memory=and_memory)
-        world.until_quiet()
-        judge_chat(world)
-        assert is_booked(world)
+    with begun() as system:
+        call_and_die(system)
+        system.lose_work(and_memory=and_memory)
+        system.until_quiet()
+        judge_chat(system)
+        assert is_booked(system)
 
 
 def test_a_dead_call_of_a_run_is_booked_by_whoever_goes_on_after_the_loss() -> None:
-    with begun_run() as world:
-        call_and_die(world)
-        world.lose_work(and_memory=True)
-        world.until_quiet()
-        judge(world)
-        assert is_booked(world)
+    with begun_run() as system:
+        call_and_die(system)
+        system.lose_work(and_memory=True)
+        system.until_quiet()
+        judge(system)
+        assert is_booked(system)
 
 
 def test_a_dead_call_is_hidden_where_its_run_is_out_of_time_before_its_job_may_come_again() -> None:
     """The ids of the queue outlive it: the job that a sweep's look publishes is taken for the one that was lost."""
-    with begun_run() as world:
-        call_and_die(world)
-        world.lose_work(and_memory=False)
-        world.until_quiet()
-        judge(world)
-        assert not is_booked(world)
+    with begun_run() as system:
+        call_and_die(system)
+        system.lose_work(and_memory=False)
+        system.until_quiet()
+        judge(system)
+        assert not is_booked(system)
 
 
 def test_a_dead_call_is_hidden_where_another_job_had_answered_before_the_loss() -> None:
     """The copy of a job, as a broker that forgot its ids has one, says nothing of the dead: only the first job does."""
-    with begun() as world:
-        call_and_die(world)
-        world.repeat(world.broker.work.messages[0])
-        play(world)
-        world.edit()
-        world.lose_work(and_memory=False)
-        world.until_quiet()
-        judge_chat(world)
-        assert not is_booked(world)
+    with begun() as system:
+        call_and_die(system)
+        system.repeat(system.broker.work.messages[0])
+        play(system)
+        system.edit()
+        system.lose_work(and_memory=False)
+        system.until_quiet()
+        judge_chat(system)
+        assert not is_booked(system)
 
 
 def test_a_dead_call_is_booked_by_its_first_job_where_another_had_answered() -> None:
-    with begun() as world:
-        call_and_die(world)
-        world.repeat(world.broker.work.messages[0])
-        play(world)
-        world.edit()
-        world.until_quiet()
-        judge_chat(world)
-        assert is_booked(world)
+    with begun() as system:
+        call_and_die(system)
+        system.repeat(system.broker.work.messages[0])
+        play(system)
+        system.edit()
+        system.until_quiet()
+        judge_chat(system)
+        assert is_booked(system)
 
 
 @pytest.mark.parametrize("canceled_first", [True, False], ids=["canceled-then-lost", "lost-then-canceled"])
 def test_a_dead_call_is_hidden_where_its_run_is_canceled_about_the_loss(canceled_first: bool) -> None:
     """Nobody asks for the message again, and only who does would look for the dead."""
-    with begun_run() as world:
-        call_and_die(world)
+    with begun_run() as system:
+        call_and_die(system)
         if canceled_first:
-            world.control(Wanted.CANCEL, told=True, signalled=True)
-            play(world)
-        world.lose_work(and_memory=False)
+            system.control(Wanted.CANCEL, told=True, signalled=True)
+            play(system)
+        system.lose_work(and_memory=False)
         if not canceled_first:
-            world.control(Wanted.CANCEL, told=True, signalled=True)
-        world.until_quiet()
-        judge(world)
-        assert not is_booked(world)
+            system.control(Wanted.CANCEL, told=True, signalled=True)
+        system.until_quiet()
+        judge(system)
+        assert not is_booked(system)
 
 
 @pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "kept"])
 def test_a_failed_call_that_the_store_was_away_for_is_hidden_only_with_its_job(is_lost: bool) -> None:
     """Its holder gives the job back, to be booked when it comes again."""
-    with begun_run() as world:
-        until(world, lambda: bool(world.ledger.calls))
-        runner = world.ledger.calls[0].process
-        world.perform(runner, next(one for one in runner.operations if one.name == "model"), "fails")
+    with begun_run() as system:
+        until(system, lambda: bool(system.ledger.calls))
+        runner = system.ledger.calls[0].process
+        system.perform(runner, next(one for one in runner.operations if one.name == "model"), "fails")
         (booking,) = runner.operations
         assert booking.name == "update usage"
-        world.perform(runner, booking, fault="refused")
-        play(world)
+        system.perform(runner, booking, fault="refused")
+        play(system)
         if is_lost:
-            world.lose_work(and_memory=False)
-        world.until_quiet()
-        judge(world)
-        assert is_booked(world) is not is_lost
+            system.lose_work(and_memory=False)
+        system.until_quiet()
+        judge(system)
+        assert is_booked(system) is not is_lost
 
 
 def test_a_dead_call_of_a_canceled_run_is_booked_where_nothing_is_lost() -> None:
-    with begun_run() as world:
-        call_and_die(world)
-        world.control(Wanted.CANCEL, told=True, signalled=True)
-        world.until_quiet()
-        judge(world)
-        assert is_booked(world)
+    with begun_run() as system:
+        call_and_die(system)
+        system.control(Wanted.CANCEL, told=True, signalled=True)
+        system.until_quiet()
+        judge(system)
+        assert is_booked(system)
 
 
 def is_memory(subject: str) -> Callable[[Stored], bool]:
@@ -157,30 +157,30 @@ LOST = {
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 def test_a_lost_memory_is_asked_for_again_with_the_next_message(lost: Callable[[Stored], bool]) -> None:
     """Its chat owes nobody anything, so no sweep is for it: until then the window drops what is oldest."""
-    with begun(HISTORY) as world:
-        until(world, lambda: any(lost(one) for one in world.broker.work.messages))
-        world.lose_work(and_memory=False)
-        world.until_quiet()
-        assert world.reserves()
-        world.say()
-        world.until_quiet()
-        assert not world.reserves()
-        judge_chat(world)
+    with begun(HISTORY) as system:
+        until(system, lambda: any(lost(one) for one in system.broker.work.messages))
+        system.lose_work(and_memory=False)
+        system.until_quiet()
+        assert system.reserves()
+        system.say()
+        system.until_quiet()
+        assert not system.reserves()
+        judge_chat(system)
 
 
 def test_the_slot_of_a_lost_memory_goes_with_its_chat() -> None:
-    with begun(HISTORY) as world:
-        until(world, lambda: any(LOST["job"](one) for one in world.broker.work.messages))
-        world.lose_work(and_memory=False)
-        world.control(Wanted.CANCEL, told=True, signalled=True)
-        world.until_quiet()
-        judge_chat(world)
+    with begun(HISTORY) as system:
+        until(system, lambda: any(LOST["job"](one) for one in system.broker.work.messages))
+        system.lose_work(and_memory=False)
+        system.control(Wanted.CANCEL, told=True, signalled=True)
+        system.until_quiet()
+        judge_chat(system)
 
 
 def test_the_slot_of_an_answer_whose_done_is_lost_is_closed_with_the_next_message() -> None:
     """Somebody else's look has told of the answer meanwhile; found by chance (test_chat.py)."""
     state = ChatProtocol()
-    world, well = state.world, (0, 0, 0, "finish", "good")
+    system, well = state.system, (0, 0, 0, "finish", "good")
     try:
         state.start(given=HELLO, told=True, orphan_seconds=None, troubles={"freeze", "loss"})
         state.sweep("o1")
@@ -194,10 +194,10 @@ def test_the_slot_of_an_answer_whose_done_is_lost_is_closed_with_the_next_messag
         state.wait(16.0)
         state.work([well, well])
         state.lose_work(and_memory=False)
-        world.until_quiet()
-        assert world.reserves()
-        world.say()
-        world.until_quiet()
-        assert not world.reserves()
+        system.until_quiet()
+        assert system.reserves()
+        system.say()
+        system.until_quiet()
+        assert not system.reserves()
     finally:
         state.teardown()

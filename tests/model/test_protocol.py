@@ -1,10 +1,10 @@
-"""The turn protocol under a hostile world, on the product's own code (docs/protocol.md, all of it).
+"""The turn protocol under a hostile system, on the product's own code (docs/protocol.md, all of it).
 
 A Hypothesis state machine plays one run over two orchestrators, two llm-runners and a summarizer: their real handlers,
 looks, effects, decisions, outcomes, settlements and repositories. Only the driver of the store, the broker's client,
 the provider and time itself are replaced (documents.py, broker.py, services.py, loops.py). Between any two outside
 effects a process can be killed, frozen, or have its answer lost; messages come late, twice, in any order, or are gone.
-At the end all faults stop, the world runs until it is quiet, and E1 to E9 and E11 are asserted by name.
+At the end all faults stop, the system runs until it is quiet, and E1 to E9 and E11 are asserted by name.
 
     pytest tests/model                                                 150 histories, always the same ones
     MODEL_HISTORIES=20000 pytest tests/model/test_protocol.py          new ones, as many as are asked for
@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from model.loops import Process
 from model.services import OUTCOMES
+from model.system import CREW, System
 from model.verdict import judge
 from model.virtual_time import virtual_time
-from model.world import CREW, World
 from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.settings import GivenMessage
 from support.builders import DOLLAR, JUDGE, scenario
@@ -53,16 +53,16 @@ class Protocol(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.troubles: set[str] = set()
-        self.world = self.make_world()
-        self._time = virtual_time(self.world.clock, self.world.new_attempt)
+        self.system = self.make_world()
+        self._time = virtual_time(self.system.clock, self.system.new_attempt)
         self._time.__enter__()
-        self.world.open()
+        self.system.open()
 
-    def make_world(self) -> World:
-        return World()
+    def make_world(self) -> System:
+        return System()
 
     def verdict(self) -> None:
-        judge(self.world)
+        judge(self.system)
 
     @initialize(
         total=st.integers(1, 3),
@@ -89,7 +89,7 @@ class Protocol(RuleBasedStateMachine):
     ) -> None:
         self.troubles = troubles
         played = scenario(limit, judge, given, time_limit_seconds=seconds)
-        self.world.start_run(total=total, concurrency=concurrency, played=played, budget_nanos=budget, kind=kind)
+        self.system.start_run(total=total, concurrency=concurrency, played=played, budget_nanos=budget, kind=kind)
 
     @rule(shifts=st.lists(SHIFTS, min_size=1, max_size=5))
     def work(self, shifts: list[tuple[int, int, int, str, str]]) -> None:
@@ -98,15 +98,15 @@ class Protocol(RuleBasedStateMachine):
 
     def _shift(self, which: int, who: int, count: int, fate: str, outcome: str) -> None:
         """A process takes a message, or goes on with what it holds, for so many effects; then its fate meets it."""
-        world = self.world
-        messages = world.deliverable()
+        system = self.system
+        messages = system.deliverable()
         if messages:
             message = messages[min(which, len(messages) - 1)]
-            takers = world.takers(message)
+            takers = system.takers(message)
             process = takers[who % len(takers)]
-            world.deliver(message, process)
+            system.deliver(message, process)
         else:
-            process = world.crew[("r1", "r2", "o1", "o2", "s1")[(which + who) % 5]]
+            process = system.crew[("r1", "r2", "o1", "o2", "s1")[(which + who) % 5]]
         self._effects(process, 80 if fate == "finish" else count, outcome)
         self._meet(process, fate)
 
@@ -114,86 +114,86 @@ class Protocol(RuleBasedStateMachine):
         for _ in range(count):
             if not process.running or not process.operations:
                 return
-            self.world.perform(process, process.operations[0], outcome)
+            self.system.perform(process, process.operations[0], outcome)
 
     def _meet(self, process: Process, fate: str) -> None:
         if fate in ("kill", "kill late"):
-            self.world.kill(process, effect_happens=int(fate == "kill late"))
+            self.system.kill(process, effect_happens=int(fate == "kill late"))
         elif fate == "freeze" and "freeze" in self.troubles and process.running:
-            self.world.freeze(process)
+            self.system.freeze(process)
         elif fate in ("lost", "refused") and "fault" in self.troubles and process.operations:
-            self.world.perform(process, process.operations[0], fault=fate)
+            self.system.perform(process, process.operations[0], fault=fate)
 
     @rule(count=st.integers(1, 6), outcome=st.sampled_from(OUTCOMES))
     def go_well(self, count: int, outcome: str) -> None:
         """Some messages are delivered and handled to their end."""
-        world = self.world
+        system = self.system
         for turn in range(count):
-            messages = [one for one in world.deliverable() if any(two.running for two in world.takers(one))]
+            messages = [one for one in system.deliverable() if any(two.running for two in system.takers(one))]
             if not messages:
                 return
-            takers = [one for one in world.takers(messages[0]) if one.running]
+            takers = [one for one in system.takers(messages[0]) if one.running]
             process = takers[turn % len(takers)]
-            world.deliver(messages[0], process)
+            system.deliver(messages[0], process)
             self._effects(process, 80, outcome if turn == 0 else "good")
 
     @rule(who=st.sampled_from(tuple(CREW)), which=st.integers(0, 3), outcome=st.sampled_from(OUTCOMES))
     def effect(self, who: str, which: int, outcome: str) -> None:
         """One effect of a process that has several under way, in any order."""
-        process = self.world.crew[who]
+        process = self.system.crew[who]
         if process.operations:
-            self.world.perform(process, process.operations[min(which, len(process.operations) - 1)], outcome)
+            self.system.perform(process, process.operations[min(which, len(process.operations) - 1)], outcome)
 
-    @precondition(lambda self: any(one.frozen for one in self.world.crew.values()))
+    @precondition(lambda self: any(one.frozen for one in self.system.crew.values()))
     @rule(which=st.integers(0, 3))
     def kill_frozen(self, which: int) -> None:
-        frozen = [one for one in self.world.crew.values() if one.frozen]
-        self.world.kill(frozen[which % len(frozen)])
+        frozen = [one for one in self.system.crew.values() if one.frozen]
+        self.system.kill(frozen[which % len(frozen)])
 
-    @precondition(lambda self: any(one.frozen for one in self.world.crew.values()))
+    @precondition(lambda self: any(one.frozen for one in self.system.crew.values()))
     @rule(which=st.integers(0, 3))
     def wake(self, which: int) -> None:
-        frozen = [one for one in self.world.crew.values() if one.frozen]
-        self.world.wake(frozen[which % len(frozen)])
+        frozen = [one for one in self.system.crew.values() if one.frozen]
+        self.system.wake(frozen[which % len(frozen)])
 
     @rule(seconds=st.sampled_from(TIMES))
     def wait(self, seconds: float) -> None:
-        self.world.advance(seconds)
+        self.system.advance(seconds)
 
     @precondition(lambda self: "control" in self.troubles)
     @rule(
         wanted=st.sampled_from((Wanted.PAUSE, Wanted.RUN, Wanted.CANCEL)), told=st.booleans(), signalled=st.booleans()
     )
     def control(self, wanted: Wanted, told: bool, signalled: bool) -> None:
-        self.world.control(wanted, told=told, signalled=signalled)
+        self.system.control(wanted, told=told, signalled=signalled)
 
     @rule(who=st.sampled_from(("o1", "o2")))
     def sweep(self, who: str) -> None:
-        self.world.sweep(self.world.crew[who])
+        self.system.sweep(self.system.crew[who])
 
-    @precondition(lambda self: "repeat" in self.troubles and self.world.broker.work.messages)
+    @precondition(lambda self: "repeat" in self.troubles and self.system.broker.work.messages)
     @rule(which=st.integers(0, 5))
     def repeat(self, which: int) -> None:
-        messages = self.world.broker.work.messages
-        self.world.repeat(messages[min(which, len(messages) - 1)])
+        messages = self.system.broker.work.messages
+        self.system.repeat(messages[min(which, len(messages) - 1)])
 
-    @precondition(lambda self: "loss" in self.troubles and self.world.broker.work.messages)
+    @precondition(lambda self: "loss" in self.troubles and self.system.broker.work.messages)
     @rule(and_memory=st.booleans())
     def lose_work(self, and_memory: bool) -> None:
-        self.world.lose_work(and_memory=and_memory)
+        self.system.lose_work(and_memory=and_memory)
 
     @precondition(lambda self: "restart" in self.troubles)
     @rule()
     def restart_broker(self) -> None:
-        self.world.restart_broker()
+        self.system.restart_broker()
 
     def teardown(self) -> None:
         try:
-            if self.world.run_id:
-                self.world.until_quiet()
+            if self.system.run_id:
+                self.system.until_quiet()
                 self.verdict()
         finally:
-            self.world.bury()
+            self.system.bury()
             self._time.__exit__(None, None, None)
 
 

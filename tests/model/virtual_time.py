@@ -1,4 +1,4 @@
-"""The one seam of time: while a history is played, the product's clocks are the world's."""
+"""The one seam of time: while a history is played, the product's clocks are the system's."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ UNTOUCHED = "shared.contracts.identity"
 
 
 class VirtualDatetime(datetime):
-    """`datetime` whose present is the world's."""
+    """`datetime` whose present is the system's."""
 
     clock = Clock()
 

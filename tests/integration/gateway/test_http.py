@@ -13,7 +13,7 @@ import pytest
 from clients.nginx import Nginx
 from installed import installed
 from integration.gateway.event_stream_world import World, world
-from unit.gateway.http_server import answer_of
+from unit.gateway.server.served_app import answer_of
 
 MIB = 1024 * 1024
 SIZES = [200, 60_000, 65_400, 65_536, 65_700, 70_000, 100_000, 131_072, 200_000, 300_000, 500_000, MIB - 1, MIB]

@@ -45,8 +45,8 @@ def attempt(seq: int, name: str = "a", side: str = "agent") -> Event:
 
 
 def test_plain_lines_say_one_fact_a_line() -> None:
-    paper, written = sheet()
-    view = PlainLines(paper, Board(RUN, 12))
+    console, written = sheet()
+    view = PlainLines(console, Board(RUN, 12))
     for one in events():
         view.show(one)
     assert rows(written) == [
@@ -63,8 +63,8 @@ def test_plain_lines_say_one_fact_a_line() -> None:
 
 
 def test_a_message_streams_as_it_grows_and_stands_once() -> None:
-    paper, written = sheet(width=30)
-    view = ConversationStream(paper, Board(RUN, 12))
+    console, written = sheet(width=30)
+    view = ConversationStream(console, Board(RUN, 12))
     for one in (attempt(2), delta(2, 0, "We will ref"), delta(2, 1, "und it to the card you paid with.")):
         view.show(one)
     assert "refund it to" in written.getvalue()  # before the message is whole
@@ -73,8 +73,8 @@ def test_a_message_streams_as_it_grows_and_stands_once() -> None:
 
 
 def test_a_discarded_attempt_is_marked_and_the_next_one_stands_below() -> None:
-    paper, written = sheet()
-    view = ConversationStream(paper, Board(RUN))
+    console, written = sheet()
+    view = ConversationStream(console, Board(RUN))
     discarded = {"conversationId": f"{RUN}-1", "seq": 2, "attempt": "a", "reason": "cut off", "next": "retry"}
     shown = [attempt(2), delta(2, 0, "Half a "), Event("attempt.discarded", discarded)]
     shown += [attempt(2, "b"), delta(2, 0, "Whole.", "b"), Event("message", message(1, 2, "Whole."))]
@@ -84,8 +84,8 @@ def test_a_discarded_attempt_is_marked_and_the_next_one_stands_below() -> None:
 
 
 def test_lost_deltas_are_healed_by_the_message() -> None:
-    paper, written = sheet()
-    view = ConversationStream(paper, Board(RUN))
+    console, written = sheet()
+    view = ConversationStream(console, Board(RUN))
     for one in (
         attempt(2),
         delta(2, 0, "One "),
@@ -116,14 +116,14 @@ def test_a_snapshot_puts_the_board_where_the_run_stands() -> None:
 
 
 def test_the_live_board_shows_state_turn_words_and_totals() -> None:
-    paper, written = sheet(width=80)
+    console, written = sheet(width=80)
     board = Board(RUN, 4, total=2)
     clock = [0.0]
-    view = LiveBoard(paper, board, clock=lambda: clock[0])
+    view = LiveBoard(console, board, clock=lambda: clock[0])
     for one in events()[:6]:
         view.show(one)
     clock[0] = 7.5
-    paper.print(view.draw())
+    console.print(view.draw())
     assert rows(written) == [
         "Run 01run  Kettle  2 conversations",
         "",
@@ -135,19 +135,19 @@ def test_the_live_board_shows_state_turn_words_and_totals() -> None:
 
 
 def test_the_live_board_never_leaves_the_screen() -> None:
-    paper, written = sheet(width=80)
+    console, written = sheet(width=80)
     board = Board(RUN, total=200)
     for index in range(1, 201):
         board.apply(Event("message", message(index, 1, "word " * 80)))
-    paper.print(LiveBoard(paper, board).draw())
+    console.print(LiveBoard(console, board).draw())
     lines = rows(written)
     assert len(lines) < 30
     assert max(map(len, lines)) <= 80
 
 
 def test_a_report_names_success_reasons_quotes_and_changes() -> None:
-    paper, written = sheet()
-    paper.print(report_view(Report.model_validate(report())))
+    console, written = sheet()
+    console.print(report_view(Report.model_validate(report())))
     assert rows(written) == [
         "Report of run 01run",
         "",
@@ -189,23 +189,23 @@ def test_a_report_names_success_reasons_quotes_and_changes() -> None:
 
 
 def test_a_report_without_prose_says_why_and_keeps_its_figures() -> None:
-    paper, written = sheet()
+    console, written = sheet()
     bare = report(status="unavailable", reason="no model answered", summary=None, revisedPrompt=None, failureModes=[])
-    paper.print(report_view(Report.model_validate(bare)))
+    console.print(report_view(Report.model_validate(bare)))
     assert "  ! the prose is missing: no model answered" in rows(written)
     assert any(line.startswith("  cost") for line in rows(written))
 
 
 def test_a_comparison_says_its_verdict_with_its_numbers() -> None:
-    paper, written = sheet()
+    console, written = sheet()
     compared = report(verdict="better", difference=0.3, interval=[0.1, 0.5], pValue=0.012)
-    paper.print(report_view(Report.model_validate(compared)))
+    console.print(report_view(Report.model_validate(compared)))
     assert "  ✓ better  (difference 30 %, 95 %: 10–50 %, p = 0.012)" in rows(written)
 
 
 def test_colours_follow_the_sides_and_the_diff() -> None:
-    paper, written = sheet(terminal=True)
-    paper.print(report_view(Report.model_validate(report())))
+    console, written = sheet(terminal=True)
+    console.print(report_view(Report.model_validate(report())))
     assert "\x1b[32m+- Ask for the order number." in written.getvalue()
 
 
@@ -229,16 +229,16 @@ def test_control_characters_are_stripped_and_markup_is_text(written: str, shown:
 @pytest.mark.parametrize("attack", ["\x1b[31mX", "\x1b]0;t\x07X", "\x9b2JX", "\x1b[", "\x1b", "\u202eX"])
 @pytest.mark.parametrize("terminal", [False, True])
 def test_no_view_lets_a_models_bytes_through(attack: str, terminal: bool) -> None:
-    paper, written = sheet(terminal=terminal)
-    paper.print(attack)
-    paper.say(f"#{attack}")
-    talk = ConversationStream(paper, Board(RUN))
+    console, written = sheet(terminal=terminal)
+    console.print(attack)
+    console.say(f"#{attack}")
+    talk = ConversationStream(console, Board(RUN))
     for one in (attempt(2), delta(2, 0, attack), Event("message", message(1, 2, attack))):
         talk.show(one)
-    view = PlainLines(paper, Board(attack))
+    view = PlainLines(console, Board(attack))
     for one in (*events(), Event("conversation.ended", ended(1, reason=attack))):
         view.show(one)
-    paper.print(report_view(Report.model_validate(report(summary=attack, runId=attack, promptDiff=attack))))
+    console.print(report_view(Report.model_validate(report(summary=attack, runId=attack, promptDiff=attack))))
     left = COLOUR.sub("", written.getvalue()) if terminal else written.getvalue()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", left)
     assert terminal or "\x1b" not in left

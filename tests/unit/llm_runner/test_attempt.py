@@ -12,7 +12,7 @@ from shared.contracts.enums import FinishReason, Purpose
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from support.builders import run
-from unit.llm_runner.fakes import FakeClient, ScriptedProvider
+from unit.llm_runner.doubles import FakeClient, ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
 PROMPT = plain_prompt("x" * 40)

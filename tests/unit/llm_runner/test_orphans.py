@@ -20,7 +20,7 @@ BEAT_SECONDS = 5.0 / 3
 MOMENT = now()
 
 
-class World:
+class ReadCall:
     """A call that began at 0, its reader's lease, and the heartbeat."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, orphan_seconds: float | None) -> None:
@@ -63,25 +63,25 @@ class World:
 async def test_a_reader_that_leaves_is_noticed_in_time(
     monkeypatch: pytest.MonkeyPatch, orphan_seconds: float, after: float, left_at: float
 ) -> None:
-    found = await World(monkeypatch, orphan_seconds).orphaned_at(renewed_until=left_at)
+    found = await ReadCall(monkeypatch, orphan_seconds).orphaned_at(renewed_until=left_at)
     assert found is not None
     assert left_at + orphan_seconds <= found <= left_at + after
 
 
 @pytest.mark.parametrize("orphan_seconds", [0.0, 20.0])
 async def test_an_answer_that_is_read_goes_on(monkeypatch: pytest.MonkeyPatch, orphan_seconds: float) -> None:
-    assert await World(monkeypatch, orphan_seconds).orphaned_at(renewed_until=200.0) is None
+    assert await ReadCall(monkeypatch, orphan_seconds).orphaned_at(renewed_until=200.0) is None
 
 
 async def test_an_answer_that_needs_no_reader_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await World(monkeypatch, None).orphaned_at(renewed_until=0.0) is None
+    assert await ReadCall(monkeypatch, None).orphaned_at(renewed_until=0.0) is None
 
 
 async def test_while_the_store_was_away_nobody_could_renew(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, 0.0)
-    world.seconds = 60.0
-    world.orphans.store_was_away()
-    world.seconds = 61.0
-    assert await world.orphans.among([world.held]) == []
-    world.seconds = 71.0
-    assert await world.orphans.among([world.held]) == [world.held]
+    read_call = ReadCall(monkeypatch, 0.0)
+    read_call.seconds = 60.0
+    read_call.orphans.store_was_away()
+    read_call.seconds = 61.0
+    assert await read_call.orphans.among([read_call.held]) == []
+    read_call.seconds = 71.0
+    assert await read_call.orphans.among([read_call.held]) == [read_call.held]

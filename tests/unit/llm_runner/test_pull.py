@@ -10,7 +10,7 @@ import structlog
 
 from shared.messaging import pull as module
 from shared.messaging.pull import WorkPull
-from unit.llm_runner.fakes import FakeClient, FakeMessage
+from unit.llm_runner.doubles import FakeClient, FakeMessage
 
 JOB = "llm.do.demo.batch"
 

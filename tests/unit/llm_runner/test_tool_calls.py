@@ -8,7 +8,7 @@ from llm_runner.providers.provider import Chunk, ProviderFailure, ToolCallDelta
 from llm_runner.tool_calls import MOST_CHARACTERS, MOST_TOOL_CALLS, ToolCallReader
 from shared.contracts.enums import FinishReason
 from shared.contracts.transcript import ToolCall
-from unit.llm_runner.fakes import ScriptedProvider
+from unit.llm_runner.doubles import ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
 PROMPT = plain_prompt("hello")

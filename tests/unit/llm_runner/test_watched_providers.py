@@ -8,7 +8,7 @@ from llm_runner.providers.dialects.openai_chat.errors import error_frame, refuse
 from llm_runner.providers.provider import Chunk, ProviderFailure
 from llm_runner.providers.watched_provider import DOWN_AFTER, WatchedProvider
 from shared.contracts.enums import FinishReason
-from unit.llm_runner.fakes import ScriptedProvider
+from unit.llm_runner.doubles import ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
 PROMPT = plain_prompt()

@@ -34,12 +34,12 @@ def demo_answer(prompt: Prompt) -> str:
     return answer_of(parse_request(json.dumps(asked).encode(), None), seed=7)
 
 
-def desk(context: int) -> ReportPrompts:
+def prompts_of(context: int) -> ReportPrompts:
     return ReportPrompts(refund(), count(refund()), Window(context, 4_096))
 
 
 def test_report_prompt_is_answered_with_proven_evidence() -> None:
-    draft = read_draft(demo_answer(desk(32_000).report({})))
+    draft = read_draft(demo_answer(prompts_of(32_000).report({})))
     modes = failure_modes(draft, PLAYED)
     assert [mode.count for mode in modes] == [1]
     assert modes[0].evidence[0].conversation_id == "run1-1"
@@ -47,16 +47,16 @@ def test_report_prompt_is_answered_with_proven_evidence() -> None:
 
 
 def test_repair_prompt_is_answered_like_the_report_prompt() -> None:
-    at_desk = desk(32_000)
-    prompt = at_desk.report({})
-    repaired = at_desk.repair(prompt, "no JSON", "it holds no JSON object")
+    prompts = prompts_of(32_000)
+    prompt = prompts.report({})
+    repaired = prompts.repair(prompt, "no JSON", "it holds no JSON object")
     assert read_draft(demo_answer(repaired)) == read_draft(demo_answer(prompt))
 
 
 def test_condensing_prompt_is_answered_with_plain_text() -> None:
     long = material([conversation(1, EndedReason.LIMIT, [f"{text} " * 200 for text in TALK])])
-    at_desk = ReportPrompts(long, count(long), Window(8_000, 4_096))
-    answer = demo_answer(at_desk.condense(at_desk.to_condense()[0]))
+    prompts = ReportPrompts(long, count(long), Window(8_000, 4_096))
+    answer = demo_answer(prompts.condense(prompts.to_condense()[0]))
     assert answer.startswith("The person began with: My kettle broke and I want a refund.")
 
 

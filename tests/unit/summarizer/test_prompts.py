@@ -15,17 +15,17 @@ WIDE = Window(context=32_000, max_output=4_096)
 LONG = ["word " * 400] * 10  # about 5,000 tokens
 
 
-def desk(played: PlayedRun, window: Window = WIDE) -> ReportPrompts:
+def prompts_of(played: PlayedRun, window: Window = WIDE) -> ReportPrompts:
     return ReportPrompts(played, count(played), window)
 
 
 def asked(played: PlayedRun) -> str:
-    return desk(played).report({}).messages[1].content
+    return prompts_of(played).report({}).messages[1].content
 
 
 def test_report_prompt_begins_as_agreed_and_shows_everything() -> None:
     played = material([conversation(1, EndedReason.GOAL, ["Hello", "Yes?"]), conversation(2, judged=False)])
-    system, user = desk(played).report({}).messages
+    system, user = prompts_of(played).report({}).messages
     assert system.content.splitlines()[0] == "You write the report of a scale test of an AI agent."
     assert f"## System prompt of the agent\n<<<\n{AGENT_PROMPT}\n>>>\n" in user.content
     assert "## Goal\n| A refund is confirmed.\n" in user.content
@@ -64,24 +64,24 @@ def test_agent_prompt_cannot_end_its_own_frame() -> None:
 
 def test_everything_stays_verbatim_where_it_fits() -> None:
     played = material([conversation(index, texts=["short"] * 4) for index in range(1, 11)])
-    assert desk(played).to_condense() == []
+    assert prompts_of(played).to_condense() == []
     assert asked(played).count("[1] opponent: short") == 10
 
 
 def test_conversation_beyond_its_share_is_condensed_and_the_others_stay() -> None:
     window = Window(context=9_000, max_output=4_096)
     played = material([conversation(1, texts=LONG), conversation(2, texts=["short"] * 4)])
-    at_desk = desk(played, window)
-    [too_long] = at_desk.to_condense()
-    text = at_desk.report({"run1-1": "They talked past\neach other."}).messages[1].content
+    prompts = prompts_of(played, window)
+    [too_long] = prompts.to_condense()
+    text = prompts.report({"run1-1": "They talked past\neach other."}).messages[1].content
     assert too_long.conversation.index == 1
     assert "goal reached: no)\n(condensed) They talked past\n| each other.\n" in text
     assert text.count("[1] opponent: short") == 1
 
 
 def test_condensing_prompt_begins_as_agreed_and_asks_for_plain_text() -> None:
-    at_desk = desk(material([conversation(1, texts=LONG)]), Window(context=8_000, max_output=4_096))
-    prompt = at_desk.condense(at_desk.to_condense()[0])
+    prompts = prompts_of(material([conversation(1, texts=LONG)]), Window(context=8_000, max_output=4_096))
+    prompt = prompts.condense(prompts.to_condense()[0])
     assert prompt.messages[0].content.startswith("You condense the transcript of a conversation.\n")
     assert not prompt.json_answer
     assert prompt.tokens <= 4_000
@@ -90,11 +90,11 @@ def test_condensing_prompt_begins_as_agreed_and_asks_for_plain_text() -> None:
 
 def test_window_is_respected_with_and_without_condensed_texts() -> None:
     played = material([conversation(index, texts=LONG) for index in range(1, 61)])
-    at_desk = desk(played)
-    texts = {one.conversation.id: "much " * 5_000 for one in at_desk.to_condense()}
-    assert at_desk.report({}).tokens <= WIDE.context // 2
-    assert at_desk.report(texts).tokens <= WIDE.context // 2
-    assert all(at_desk.condense(one).tokens <= WIDE.context // 2 for one in at_desk.to_condense())
+    prompts = prompts_of(played)
+    texts = {one.conversation.id: "much " * 5_000 for one in prompts.to_condense()}
+    assert prompts.report({}).tokens <= WIDE.context // 2
+    assert prompts.report(texts).tokens <= WIDE.context // 2
+    assert all(prompts.condense(one).tokens <= WIDE.context // 2 for one in prompts.to_condense())
 
 
 def test_failures_are_shown_first_and_successes_sampled_where_not_all_fits() -> None:
@@ -107,12 +107,12 @@ def test_failures_are_shown_first_and_successes_sampled_where_not_all_fits() -> 
 
 def test_answer_has_room_for_the_whole_prompt_that_is_revised() -> None:
     played = material([conversation(1)], played=scenario(prompt="word " * 2_400))
-    assert desk(played, Window(context=32_000, max_output=8_192)).report({}).max_tokens == 3_000 + 1_500
+    assert prompts_of(played, Window(context=32_000, max_output=8_192)).report({}).max_tokens == 3_000 + 1_500
 
 
 def test_repair_tells_what_was_wrong() -> None:
-    at_desk = desk(material([conversation(1)]))
-    prompt = at_desk.repair(at_desk.report({}), "I think", "it holds no JSON object")
+    prompts = prompts_of(material([conversation(1)]))
+    prompt = prompts.repair(prompts.report({}), "I think", "it holds no JSON object")
     assert [one.role for one in prompt.messages] == ["system", "user", "assistant", "user"]
     assert prompt.messages[2].content == "I think"
     assert "it holds no JSON object" in prompt.messages[3].content
@@ -141,5 +141,5 @@ def test_a_report_of_many_large_goals_and_criteria_is_one_job() -> None:
     settings = played.run.settings.model_copy(update={"scenarios": scenarios})
     run = played.run.model_copy(update={"settings": settings})
     wide = Window(context=1_000_000, max_output=32_000)
-    asked = desk(dataclasses.replace(played, run=run), wide).report({})
+    asked = prompts_of(dataclasses.replace(played, run=run), wide).report({})
     assert json_bytes(asked.messages) < LARGEST_PAYLOAD_BYTES

@@ -38,9 +38,12 @@ def test_a_report_asks_for_no_more_than_was_estimated(total: int) -> None:
         for index in range(1, total + 1)
     )
     material = PlayedRun(run, played, Usage())
-    desk = ReportPrompts(material, statistics.count(material), Window(WINDOW, 4_000))
-    condensing = [desk.condense(one) for one in desk.to_condense()]
-    asked = [*condensing, desk.report({one.conversation.id: "It never confirms." for one in desk.to_condense()})]
+    prompts_of = ReportPrompts(material, statistics.count(material), Window(WINDOW, 4_000))
+    condensing = [prompts_of.condense(one) for one in prompts_of.to_condense()]
+    asked = [
+        *condensing,
+        prompts_of.report({one.conversation.id: "It never confirms." for one in prompts_of.to_condense()}),
+    ]
     assert len(asked) == len(estimated)
     assert {call.purpose for call in estimated} == {Purpose.REPORT}
     # The words around a transcript are estimated roughly: labels, headings, statistics.

@@ -25,7 +25,7 @@ WHOLE = LogScope(RUN, texts=True)
 LOG: Logger = structlog.get_logger("test")
 
 
-class FakeSource:
+class MemorySource:
     """Stands for NATS. `deaf` loses what is told live; `away` fails every question; `lag` hides the newest events."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ def a_run(total: int = 1, **changes: Any) -> Run:
     return run.model_copy(update=changes)
 
 
-def new_log(source: FakeSource, base: int | None = 0, scope: LogScope = WHOLE, most_events: int = 1000) -> RunLog:
+def new_log(source: MemorySource, base: int | None = 0, scope: LogScope = WHOLE, most_events: int = 1000) -> RunLog:
     return RunLog(scope, EPOCH, base, source, Ring(base or 0, 1024 * 1024, most_events), LOG)
 
 

@@ -13,7 +13,7 @@ from gateway.event_stream.readers.start_position import After, StartPosition, Wi
 from gateway.event_stream.readers.stream_request import StreamRequest
 from shared.contracts.enums import RunStatus
 from shared.messaging.history import StoredMessage
-from unit.gateway.event_stream_fakes import EPOCH, a_run
+from unit.gateway.event_stream.memory_source import EPOCH, a_run
 
 TAG = run_tag("run1")
 

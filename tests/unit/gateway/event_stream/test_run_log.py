@@ -13,7 +13,7 @@ from gateway.event_stream.log import run_log, waiting_events
 from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.run_log import RunLog
-from unit.gateway.event_stream_fakes import RUN, FakeSource, new_log, quiet, shown
+from unit.gateway.event_stream.memory_source import RUN, MemorySource, new_log, quiet, shown
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ class Woken:
 
 
 async def test_history_comes_first_and_live_events_follow_without_a_seam() -> None:
-    source = FakeSource()
+    source = MemorySource()
     told = [source.tell("run.started"), source.tell()]
     async with running(new_log(source)) as log:
         await quiet(log)
@@ -47,7 +47,7 @@ async def test_history_comes_first_and_live_events_follow_without_a_seam() -> No
 
 
 async def test_what_is_heard_while_history_is_read_is_appended_after_it_once() -> None:
-    source = FakeSource()
+    source = MemorySource()
     told = [source.tell("run.started"), source.tell()]
     source.held = asyncio.Event()
     async with running(new_log(source)) as log:
@@ -61,7 +61,7 @@ async def test_what_is_heard_while_history_is_read_is_appended_after_it_once() -
 
 
 async def test_nothing_is_appended_over_a_hole_in_the_events() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         told = [source.tell("run.started")]
         await quiet(log)
@@ -79,7 +79,7 @@ async def test_nothing_is_appended_over_a_hole_in_the_events() -> None:
 
 
 async def test_hole_is_refilled_only_when_history_reached_what_revealed_it() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         await quiet(log)
@@ -96,7 +96,7 @@ async def test_hole_is_refilled_only_when_history_reached_what_revealed_it() -> 
 
 
 async def test_event_missing_below_what_readers_have_is_told_as_a_gap_and_never_inserted_late() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         await quiet(log)
@@ -115,7 +115,7 @@ async def test_event_missing_below_what_readers_have_is_told_as_a_gap_and_never_
 
 
 async def test_lost_delta_stays_lost_without_a_gap() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         source.delta()
@@ -130,7 +130,7 @@ async def test_lost_delta_stays_lost_without_a_gap() -> None:
 
 
 async def test_reconnect_refills_before_anything_later_is_appended() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         await quiet(log)
@@ -144,7 +144,7 @@ async def test_reconnect_refills_before_anything_later_is_appended() -> None:
 
 
 async def test_refill_that_is_asked_for_finds_what_was_lost_unseen() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         await quiet(log)
         source.deaf = True
@@ -156,7 +156,7 @@ async def test_refill_that_is_asked_for_finds_what_was_lost_unseen() -> None:
 
 async def test_broker_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_log, "AWAY_PAUSE_SECONDS", 0.001)
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         await quiet(log)
         source.away = True
@@ -173,7 +173,7 @@ async def test_broker_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch
 async def test_event_that_never_becomes_readable_is_told_as_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_log, "LAG_LIMIT_SECONDS", 0.05)
     monkeypatch.setattr(run_log, "LAG_PAUSE_SECONDS", 0.001)
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         await quiet(log)
@@ -188,7 +188,7 @@ async def test_event_that_never_becomes_readable_is_told_as_a_gap(monkeypatch: p
 
 async def test_more_events_than_may_wait_are_read_from_history(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_events, "WAITING_EVENTS", 3)
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.held = asyncio.Event()
     async with running(new_log(source)) as log:
@@ -202,7 +202,7 @@ async def test_more_events_than_may_wait_are_read_from_history(monkeypatch: pyte
 
 
 async def test_end_of_the_run_is_the_end_of_the_log() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         await quiet(log)
@@ -215,7 +215,7 @@ async def test_end_of_the_run_is_the_end_of_the_log() -> None:
 
 
 async def test_log_from_now_on_begins_with_what_comes() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with running(new_log(source, base=None)) as log:
         await quiet(log)
@@ -226,7 +226,7 @@ async def test_log_from_now_on_begins_with_what_comes() -> None:
 
 
 async def test_events_of_other_runs_leave_no_hole() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         source.tell("run.started")
         source.of_another_run()
@@ -238,7 +238,7 @@ async def test_events_of_other_runs_leave_no_hole() -> None:
 
 
 async def test_one_conversation_of_a_large_run_keeps_its_own_and_the_run_s_events() -> None:
-    source = FakeSource()
+    source = MemorySource()
     scope = LogScope(RUN, texts=True, conversation=f"{RUN}-2")
     source.tell("run.started")
     source.tell("message", f"{RUN}-1")
@@ -254,7 +254,7 @@ async def test_one_conversation_of_a_large_run_keeps_its_own_and_the_run_s_event
 
 
 async def test_readers_wake_for_everything_and_watchers_of_facts_not_for_deltas() -> None:
-    source = FakeSource()
+    source = MemorySource()
     reader, watcher = Woken(), Woken()
     async with running(new_log(source)) as log:
         await quiet(log)
@@ -269,7 +269,7 @@ async def test_readers_wake_for_everything_and_watchers_of_facts_not_for_deltas(
         assert (reader.times, watcher.times) == (2, 1)  # once for what came together
 
 
-STEPS: dict[str, Callable[[FakeSource], object]] = {
+STEPS: dict[str, Callable[[MemorySource], object]] = {
     "event": lambda source: source.tell(),
     "delta": lambda source: source.delta(),
     "other run": lambda source: source.of_another_run(),
@@ -282,7 +282,7 @@ STEPS: dict[str, Callable[[FakeSource], object]] = {
 async def test_whatever_gets_lost_every_event_is_shown_in_order_or_told_as_missing(
     story: list[tuple[str, bool, bool]],
 ) -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with running(new_log(source)) as log:
         for step, lost, pause in story:
             source.deaf = lost

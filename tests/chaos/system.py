@@ -49,7 +49,7 @@ SETTINGS = {
 
 
 @dataclass
-class World:
+class System:
     """What faults, clients and the checker work with."""
 
     stack: Stack
@@ -112,7 +112,7 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(folder: Path, random: Random, record: ChaosLog) -> AsyncIterator[World]:
+async def running_world(folder: Path, random: Random, record: ChaosLog) -> AsyncIterator[System]:
     """Starts everything; ends it, and nothing else, when the block is left."""
     ports = {"nats-server": free_port(), "mongod": free_port(), "demo-model": free_port()}
     secret = f"sk-chaos-{random.getrandbits(160):040x}"
@@ -138,10 +138,10 @@ async def running_world(folder: Path, random: Random, record: ChaosLog) -> Async
             await cleanup.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10, trust_env=False))
             for url in [*stack.gateway_urls, str(stack.demo_model_url)]
         ]
-        world = World(stack, store, client, clients[:-1], clients[-1], proxies, secret, random, record)
+        system = System(stack, store, client, clients[:-1], clients[-1], proxies, secret, random, record)
         for subject in TAPPED:
-            await client.subscribe(subject, cb=_tap(world))
-        yield world
+            await client.subscribe(subject, cb=_tap(system))
+        yield system
 
 
 def _name_store(port: int, proxy_port: int) -> None:
@@ -184,9 +184,9 @@ def _behind(service: Service, proxy: Proxy) -> Service:
     )
 
 
-def _tap(world: World):  # type: ignore[no-untyped-def] # a callback of nats-py
+def _tap(system: System):  # type: ignore[no-untyped-def] # a callback of nats-py
     async def hear(message: Msg) -> None:
-        world.tapped.append(message)
+        system.tapped.append(message)
 
     return hear
 

@@ -20,7 +20,7 @@ from shared.contracts.transcript import Entry, Usage
 from shared.errors import BrokerUnavailable
 from support import builders
 from support.eventually import eventually
-from unit.gateway.event_stream_fakes import LOG, RUN, FakeSource, a_run
+from unit.gateway.event_stream.memory_source import LOG, RUN, MemorySource, a_run
 
 
 class Patient:
@@ -60,7 +60,7 @@ def entry(content: str, seq: int = 2) -> Entry:
     return builders.message(RUN, seq, content, side=Side.AGENT, usage=Usage())
 
 
-def tell(source: FakeSource, type_: str, **body: Any) -> int:
+def tell(source: MemorySource, type_: str, **body: Any) -> int:
     """Stores an event with a body of the test's own, and has it heard."""
     event = source._store(type_, RUN, 0)
     payload = json.dumps({"type": type_, "conversationId": RUN} | body, separators=(",", ":")).encode()
@@ -70,23 +70,23 @@ def tell(source: FakeSource, type_: str, **body: Any) -> int:
     return event.sequence
 
 
-def delta(source: FakeSource, text: str, number: int, seq: int = 2, attempt: str = "a1") -> int:
+def delta(source: MemorySource, text: str, number: int, seq: int = 2, attempt: str = "a1") -> int:
     return tell(source, DELTA, seq=seq, attempt=attempt, i=number, text=text)
 
 
-def message(source: FakeSource, content: str | None, seq: int = 2, side: str = "agent") -> int:
+def message(source: MemorySource, content: str | None, seq: int = 2, side: str = "agent") -> int:
     known = {"promptTokens": 1, "completionTokens": 1, "costUsd": 0, "finishReason": "stop", "attempt": "a1"}
     return tell(source, "message", seq=seq, side=side, content=content, **known)
 
 
 @pytest.fixture
-async def source() -> FakeSource:
-    return FakeSource()
+async def source() -> MemorySource:
+    return MemorySource()
 
 
 @asynccontextmanager
 async def following(
-    source: FakeSource, content: str = "", **options: Any
+    source: MemorySource, content: str = "", **options: Any
 ) -> AsyncIterator[tuple[list[AnswerEvent], Any]]:
     """Events as they come in, and the task that collects them."""
     hub = Hub(source, StreamSettings(), LOG)
@@ -113,7 +113,7 @@ def texts(found: list[AnswerEvent]) -> str:
     return "".join(event.text for event in found if isinstance(event, TextDelta))
 
 
-async def test_history_and_live_are_one(source: FakeSource) -> None:
+async def test_history_and_live_are_one(source: MemorySource) -> None:
     message(source, "Hello", seq=1, side="opponent")
     tell(source, "attempt.started", seq=2, purpose="chat", attempt="a1", provider="demo", model="m")
     delta(source, "Good ", 0)
@@ -126,7 +126,7 @@ async def test_history_and_live_are_one(source: FakeSource) -> None:
     assert texts(found) == "Good day."
 
 
-async def test_other_answers_of_the_chat_are_left_out(source: FakeSource) -> None:
+async def test_other_answers_of_the_chat_are_left_out(source: MemorySource) -> None:
     delta(source, "Old", 0, seq=4)
     message(source, "Old", seq=4)
     tell(source, "attempt.started", seq=2, purpose="judge", attempt="j", provider="demo", model="m")
@@ -138,14 +138,14 @@ async def test_other_answers_of_the_chat_are_left_out(source: FakeSource) -> Non
     assert [type(event) for event in found] == [TextDelta, Answered]
 
 
-async def test_end_of_the_conversation_ends_it(source: FakeSource) -> None:
+async def test_end_of_the_conversation_ends_it(source: MemorySource) -> None:
     tell(source, "conversation.ended", endedReason="canceled", error=None)
     async with following(source) as (found, task):
         await asyncio.wait_for(task, 5)
     assert [(type(event), getattr(event, "code", None)) for event in found] == [(Closed, "canceled")]
 
 
-async def test_text_that_is_not_in_its_event_is_read(source: FakeSource) -> None:
+async def test_text_that_is_not_in_its_event_is_read(source: MemorySource) -> None:
     message(source, None)
     async with following(source, content="So long.") as (found, task):
         await asyncio.wait_for(task, 5)
@@ -153,14 +153,14 @@ async def test_text_that_is_not_in_its_event_is_read(source: FakeSource) -> None
     assert found[-1].content == "So long."
 
 
-async def test_answer_that_stands_is_told_where_its_events_are_gone(source: FakeSource) -> None:
+async def test_answer_that_stands_is_told_where_its_events_are_gone(source: MemorySource) -> None:
     async with following(source, standing=entry("It stands.")) as (found, task):
         await asyncio.wait_for(task, 5)
     assert isinstance(found[-1], Answered)
     assert found[-1].content == "It stands."
 
 
-async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_there(source: FakeSource) -> None:
+async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_there(source: MemorySource) -> None:
     delta(source, "It ", 0)
     async with following(source, standing=entry("It stands.")) as (found, task):
         await eventually(lambda: texts(found) == "It ")
@@ -169,7 +169,7 @@ async def test_answer_that_stands_waits_for_its_event_where_others_of_it_are_the
     assert [event.sequence for event in found if isinstance(event, Answered)] == [told]
 
 
-async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSource) -> None:
+async def test_what_the_client_may_have_is_read_from_the_stream(source: MemorySource) -> None:
     """A reader of this process never heard the second delta; the client got it from another gateway."""
     delta(source, "one ", 0)
     hub = Hub(source, StreamSettings(), LOG)
@@ -186,7 +186,7 @@ async def test_what_the_client_may_have_is_read_from_the_stream(source: FakeSour
     await hub.close()
 
 
-async def test_replica_that_lags_is_asked_again(source: FakeSource) -> None:
+async def test_replica_that_lags_is_asked_again(source: MemorySource) -> None:
     delta(source, "one ", 0)
     had = delta(source, "two ", 1)
     source.lag = 1
@@ -196,7 +196,7 @@ async def test_replica_that_lags_is_asked_again(source: FakeSource) -> None:
         await eventually(lambda: texts(found) == "one two ")
 
 
-async def test_broker_that_goes_away_ends_it(source: FakeSource) -> None:
+async def test_broker_that_goes_away_ends_it(source: MemorySource) -> None:
     source.away = True
     async with following(source) as (_, task):
         with pytest.raises(BrokerUnavailable):

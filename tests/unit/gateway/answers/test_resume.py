@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.answers.answer_events import Answered, AnswerEvent
 from gateway.answers.positions import Position, read_position
-from unit.gateway.chat_fakes import AnswerScript, events, frames, shown_text, ui, written
+from unit.gateway.answers.answer_script import AnswerScript, events, frames, shown_text, ui, written
 
 TEXTS = st.lists(st.text(min_size=1, max_size=8), min_size=0, max_size=5)
 

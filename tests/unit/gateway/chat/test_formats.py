@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.answers.answer_events import Answered
-from unit.gateway.chat_fakes import AnswerScript, bodies, data, events, kinds, shown_text, text, ui, written
+from unit.gateway.answers.answer_script import AnswerScript, bodies, data, events, kinds, shown_text, text, ui, written
 
 TEXT = ["start", "start-step", "text-start", "text-delta"]
 ENDING = ["text-end", "finish-step", "message-metadata", "finish", "[DONE]"]
@@ -153,7 +153,7 @@ def test_formats_that_cannot_begin_anew_end_with_their_error(told: AnswerScript)
 
 
 def bodies_of_events(read: bytes) -> list[dict[str, object]]:
-    from unit.gateway.chat_fakes import frames
+    from unit.gateway.answers.answer_script import frames
 
     return [json.loads(body) if body != "[DONE]" else {"done": True} for _, body in frames(read)]
 

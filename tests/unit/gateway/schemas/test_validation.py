@@ -13,7 +13,7 @@ from gateway.schemas.agents import AgentBody
 from gateway.schemas.chat import ChatBody
 from gateway.schemas.starts import BattleStart, ScaleStart
 from gateway.single_answers.requests import QuestionBody
-from unit.gateway.request_schemas import request_schemas
+from unit.gateway.schemas.request_schemas import request_schemas
 
 USER = {"role": "user", "content": "Hello"}
 WIRE: dict[str, Any] = {"model": "fast", "messages": [USER]}

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.server import bounded_http
 from gateway.server.bounded_http import LARGEST_HEAD
-from unit.gateway.http_server import LIMIT, Deed, Echo, answer_of, connected, serving
+from unit.gateway.server.served_app import LIMIT, Deed, Echo, answer_of, connected, serving
 
 SIZES = [0, 1, 1_000, 60_000, 65_535, 65_536, 65_537, 70_000, 100_000, 131_072, 200_000, 262_143, 500_000, LIMIT]
 HEAD = b"POST /api/agents HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"

@@ -13,7 +13,7 @@ from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.waiting_events import WaitingEvents
 from gateway.event_stream.settings import StreamSettings
 from support.eventually import eventually
-from unit.gateway.event_stream_fakes import FakeSource, a_run
+from unit.gateway.event_stream.memory_source import MemorySource, a_run
 
 FRAME = b"x" * 10_000
 
@@ -21,7 +21,7 @@ FRAME = b"x" * 10_000
 async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "LOGS_BYTES", 400_000)
     monkeypatch.setattr(hub_module, "ROUND_SECONDS", 0.01)
-    hub = Hub(FakeSource(), StreamSettings(), structlog.get_logger("test"))
+    hub = Hub(MemorySource(), StreamSettings(), structlog.get_logger("test"))
     rounds = asyncio.create_task(hub.run())
     scopes = [LogScope.of(a_run(id=f"run{number}"), None) for number in range(4)]
     async with hub.watching(scopes[0], 0) as small:
@@ -42,7 +42,7 @@ async def test_logs_of_many_runs_share_what_all_of_them_may_hold(monkeypatch: py
 
 def test_large_events_that_wait_for_history_are_read_from_it_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_events, "WAITING_BYTES", 1000)
-    source, waiting = FakeSource(), WaitingEvents()
+    source, waiting = MemorySource(), WaitingEvents()
     for _ in range(100):
         source.tell()
     for heard in source.stored:

@@ -43,7 +43,7 @@ class Wire:
         return {"type": "http.disconnect"}
 
 
-class Stage:
+class Exchange:
     """Serves one stream in the background."""
 
     def __init__(self, settings: StreamSettings) -> None:
@@ -70,51 +70,51 @@ async def wait_for_ever(client: OpenStream) -> None:
 
 
 async def test_first_bytes_are_written_before_anything_happens() -> None:
-    stage = Stage(SLOW)
-    async with stage.serving(wait_for_ever):
-        await eventually(lambda: len(stage.wire.sent) == 2)
-    assert stage.wire.sent[0]["status"] == 200
-    assert stage.wire.body == b"retry: 1000\n: connected\n"
+    exchange = Exchange(SLOW)
+    async with exchange.serving(wait_for_ever):
+        await eventually(lambda: len(exchange.wire.sent) == 2)
+    assert exchange.wire.sent[0]["status"] == 200
+    assert exchange.wire.body == b"retry: 1000\n: connected\n"
 
 
 async def test_heartbeats_are_comments() -> None:
-    stage = Stage(QUICK)
-    async with stage.serving(wait_for_ever):
-        await eventually(lambda: stage.wire.body.count(b":\n") >= 3)
+    exchange = Exchange(QUICK)
+    async with exchange.serving(wait_for_ever):
+        await eventually(lambda: exchange.wire.body.count(b":\n") >= 3)
 
 
 async def test_writes_put_heartbeats_off() -> None:
-    stage = Stage(StreamSettings(stream_heartbeat_seconds=0.2))
+    exchange = Exchange(StreamSettings(stream_heartbeat_seconds=0.2))
 
     async def write_often(client: OpenStream) -> None:
         for _ in range(40):
             await asyncio.sleep(0.01)
             await client.write(b"x")
 
-    async with stage.serving(write_often) as served:
+    async with exchange.serving(write_often) as served:
         await served
-    assert b":\n" not in stage.wire.body
+    assert b":\n" not in exchange.wire.body
 
 
 async def test_client_that_takes_nothing_is_cut() -> None:
-    stage = Stage(QUICK)
+    exchange = Exchange(QUICK)
 
     async def write_on(client: OpenStream) -> None:
         while True:
             await client.write(b"x")
             await asyncio.sleep(0.001)
 
-    async with stage.serving(write_on) as served:
-        await eventually(lambda: len(stage.wire.sent) > 5)
-        stage.wire.stuck = True
+    async with exchange.serving(write_on) as served:
+        await eventually(lambda: len(exchange.wire.sent) > 5)
+        exchange.wire.stuck = True
         async with asyncio.timeout(2):
             await served
-    assert len(stage.clients) == 0
-    assert not stage.wire.complete  # cut, so that the client sees an error and comes again
+    assert len(exchange.clients) == 0
+    assert not exchange.wire.complete  # cut, so that the client sees an error and comes again
 
 
 async def test_client_that_left_frees_everything_at_once_wherever_it_stands() -> None:
-    stage = Stage(SLOW)
+    exchange = Exchange(SLOW)
     freed = asyncio.Event()
 
     async def read_for_long(client: OpenStream) -> None:
@@ -123,42 +123,42 @@ async def test_client_that_left_frees_everything_at_once_wherever_it_stands() ->
         finally:
             freed.set()
 
-    async with stage.serving(read_for_long) as served:
-        await eventually(lambda: len(stage.clients) == 1)
-        stage.wire.gone.set()
+    async with exchange.serving(read_for_long) as served:
+        await eventually(lambda: len(exchange.clients) == 1)
+        exchange.wire.gone.set()
         async with asyncio.timeout(1):
             await served
     assert freed.is_set()
-    assert len(stage.clients) == 0
+    assert len(exchange.clients) == 0
 
 
 async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
-    stage = Stage(SLOW)
-    async with stage.serving(wait_for_ever) as served:
-        await eventually(lambda: len(stage.clients) == 1)
-        stage.stopping.set()
+    exchange = Exchange(SLOW)
+    async with exchange.serving(wait_for_ever) as served:
+        await eventually(lambda: len(exchange.clients) == 1)
+        exchange.stopping.set()
         async with asyncio.timeout(1):
             await served
-    assert stage.wire.body.endswith(b"retry: 1000\n: the server is going down, please reconnect\n")
-    assert stage.wire.complete
+    assert exchange.wire.body.endswith(b"retry: 1000\n: the server is going down, please reconnect\n")
+    assert exchange.wire.complete
 
 
 async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
-    stage = Stage(SLOW)
+    exchange = Exchange(SLOW)
 
     async def write_on(client: OpenStream) -> None:
         while not client.leaving:
             await client.write(b"x")
             await asyncio.sleep(0)
 
-    async with stage.serving(write_on) as served:
-        await eventually(lambda: len(stage.wire.sent) > 2)
-        stage.wire.stuck = True
+    async with exchange.serving(write_on) as served:
+        await eventually(lambda: len(exchange.wire.sent) > 2)
+        exchange.wire.stuck = True
         await asyncio.sleep(0.01)
-        stage.stopping.set()
+        exchange.stopping.set()
         async with asyncio.timeout(1):
             await served
-    assert not stage.wire.complete
+    assert not exchange.wire.complete
 
 
 @pytest.mark.parametrize(
@@ -169,28 +169,28 @@ async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
     ],
 )
 async def test_what_will_pass_is_an_end_with_advice(error: Exception, said: bytes) -> None:
-    stage = Stage(SLOW)
+    exchange = Exchange(SLOW)
 
     async def fail(client: OpenStream) -> None:
         raise error
 
-    async with stage.serving(fail) as served:
+    async with exchange.serving(fail) as served:
         await served
-    assert stage.wire.sent[0]["status"] == 200
-    assert stage.wire.body.endswith(b"retry: 1000\n: " + said + b"\n")
-    assert stage.wire.complete
+    assert exchange.wire.sent[0]["status"] == 200
+    assert exchange.wire.body.endswith(b"retry: 1000\n: " + said + b"\n")
+    assert exchange.wire.complete
 
 
 async def test_more_streams_than_a_process_holds_end_with_advice() -> None:
-    stage = Stage(StreamSettings(stream_open_limit=0))
+    exchange = Exchange(StreamSettings(stream_open_limit=0))
 
     async def end_at_once(client: OpenStream) -> None:
         """Whoever is served in spite of the limit is told nothing of it, and need not be waited for."""
 
-    async with stage.serving(end_at_once) as served:
+    async with exchange.serving(end_at_once) as served:
         await served
-    assert stage.wire.body == b"retry: 1000\n: too many streams are open here, please reconnect\n"
-    assert stage.wire.complete
+    assert exchange.wire.body == b"retry: 1000\n: too many streams are open here, please reconnect\n"
+    assert exchange.wire.complete
 
 
 async def test_wake_up_before_the_wait_is_not_lost() -> None:

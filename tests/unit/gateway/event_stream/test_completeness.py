@@ -3,7 +3,7 @@
 from gateway.event_stream.log.completeness import Completeness
 from gateway.event_stream.log.events import DELTA, StreamEvent
 from shared.contracts import subjects
-from unit.gateway.event_stream_fakes import RUN, WHOLE
+from unit.gateway.event_stream.memory_source import RUN, WHOLE
 
 
 def event(sequence: int, previous: int) -> StreamEvent:

@@ -26,7 +26,7 @@ REST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class OwnStack:
     """A stack, a client of each gateway, and the store and the broker behind them."""
 
     stack: Stack
@@ -78,9 +78,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(
+async def own_stack(
     folder: Path, replicas: Mapping[str, int], demo: tuple[str, ...], env: Mapping[str, str] | None = None
-) -> AsyncIterator[World]:
+) -> AsyncIterator[OwnStack]:
     """A stack that is ready."""
     async with Stack(folder, replicas=replicas, demo_arguments=demo, env=env or {}) as stack:
         await stack.ready(READY_SECONDS)
@@ -88,7 +88,7 @@ async def world(
         store = Store(MongoSettings(mongo_url=stack.mongo_url))
         client = await nats.connect(stack.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=1)
         try:
-            yield World(stack, clients, store, client)
+            yield OwnStack(stack, clients, store, client)
         finally:
             await client.close()
             store.close()

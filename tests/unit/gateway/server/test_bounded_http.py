@@ -6,7 +6,7 @@ import pytest
 
 from gateway.server import bounded_http
 from gateway.server.bounded_http import LARGEST_HEAD
-from unit.gateway.http_server import connected
+from unit.gateway.server.served_app import connected
 
 
 def refused(answer: bytes, status: int, said: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gateway.schemas import posted_messages
-from unit.gateway.request_schemas import request_schemas
+from unit.gateway.schemas.request_schemas import request_schemas
 
 LOOKED_AT_WHERE_THEY_ARE_KEPT = {
     *(f"{body}.{name}" for body in ("ChatBody", "EventsChatBody") for name in ("messages", "message")),

@@ -23,7 +23,7 @@ from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.settings import GivenMessage
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult, fold
-from unit.gateway.event_stream_fakes import a_run
+from unit.gateway.event_stream.memory_source import a_run
 
 CALLS = (ToolCall(id="c1", name="weather", input="{}"), ToolCall(id="c2", name="time", input="{}"))
 RESULTS = (ToolResult(tool_call_id="c1", output="7"), ToolResult(tool_call_id="c2", output="8"))

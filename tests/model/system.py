@@ -1,7 +1,7 @@
-"""The world of one history: processes, a store, a broker, a provider; faults as methods; a quiet end and a verdict.
+"""The system of one history: processes, a store, a broker, a provider; faults as methods; a quiet end and a verdict.
 
 An outside effect of a process (a store operation, a publish, an acknowledgement, a model's answer) happens only when
-the world performs it, so that any of them can be a process's last, or its last for a long while.
+the system performs it, so that any of them can be a process's last, or its last for a long while.
 """
 
 from collections import Counter
@@ -41,8 +41,8 @@ QUIET_AFTER_SECONDS = 6000.0
 EFFECTS_AT_ONCE = 4000
 
 
-class World:
-    """One history's world. Times are virtual seconds."""
+class System:
+    """One history's system. Times are virtual seconds."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -331,7 +331,7 @@ class World:
         return [error for process in self.everyone() for error in process.service.log.errors]
 
     def bury(self) -> None:
-        """Ends the world without a sound."""
+        """Ends the system without a sound."""
         for process in (*self.everyone(), self.hand):
             process.alive = False
             process.loop.bury()

@@ -18,7 +18,7 @@ from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable
 from shared.storage.owned import OwnedStore
 from support.eventually import eventually
-from unit.gateway.event_stream_fakes import EPOCH, LOG, RUN, WHOLE, FakeSource, a_run, quiet
+from unit.gateway.event_stream.memory_source import EPOCH, LOG, RUN, WHOLE, MemorySource, a_run, quiet
 
 
 class Reading:
@@ -46,7 +46,7 @@ class Reading:
 
 
 @asynccontextmanager
-async def hub_of(source: FakeSource, **settings: int) -> AsyncIterator[Hub]:
+async def hub_of(source: MemorySource, **settings: int) -> AsyncIterator[Hub]:
     hub = Hub(source, StreamSettings(**settings), LOG)  # type: ignore[arg-type] # all of them are numbers
     try:
         yield hub
@@ -55,7 +55,7 @@ async def hub_of(source: FakeSource, **settings: int) -> AsyncIterator[Hub]:
 
 
 async def test_reader_gets_history_then_what_comes_then_the_end() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.tell()
     async with hub_of(source) as hub:
@@ -68,7 +68,7 @@ async def test_reader_gets_history_then_what_comes_then_the_end() -> None:
 
 
 async def test_reader_that_was_too_slow_for_the_ring_reads_on_from_history() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with hub_of(source, stream_log_events=4) as hub:
         reading = Reading(hub, None)
@@ -86,7 +86,7 @@ async def test_reader_that_was_too_slow_for_the_ring_reads_on_from_history() -> 
 
 
 async def test_reader_that_is_ahead_of_a_lagging_replica_gets_nothing_twice() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with hub_of(source) as hub:
         first = Reading(hub, None)
@@ -105,7 +105,7 @@ async def test_reader_that_is_ahead_of_a_lagging_replica_gets_nothing_twice() ->
 
 
 async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.tell()
     async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
@@ -118,7 +118,7 @@ async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it
 
 
 async def test_readers_that_come_back_together_share_one_read_of_history() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     for _ in range(20):
         source.tell()
@@ -133,7 +133,7 @@ async def test_readers_that_come_back_together_share_one_read_of_history() -> No
 
 
 async def test_history_that_was_read_by_another_reader_is_known_to_be_whole() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.tell()
     async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
@@ -144,7 +144,7 @@ async def test_history_that_was_read_by_another_reader_is_known_to_be_whole() ->
 
 
 async def test_history_that_is_too_long_to_be_shared_is_read_by_each_for_itself() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     for _ in range(20):
         source.tell()
@@ -159,7 +159,7 @@ async def test_history_that_is_too_long_to_be_shared_is_read_by_each_for_itself(
 
 
 async def test_broker_that_is_away_is_asked_once_for_readers_that_come_back_together() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.tell()
     async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
@@ -174,7 +174,7 @@ async def test_broker_that_is_away_is_asked_once_for_readers_that_come_back_toge
 
 
 async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     source.tell("run.ended")
     async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
@@ -185,7 +185,7 @@ async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:
 
 
 async def test_log_that_fails_sends_its_readers_away_to_come_again() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with hub_of(source) as hub:
         reading = Reading(hub, None)
@@ -196,7 +196,7 @@ async def test_log_that_fails_sends_its_readers_away_to_come_again() -> None:
 
 
 async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with hub_of(source, stream_linger_seconds=0) as hub:
         readings = [Reading(hub, None) for _ in range(5)]
@@ -212,7 +212,7 @@ async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -
 
 
 async def test_probe_finds_what_was_lost_unseen() -> None:
-    source = FakeSource()
+    source = MemorySource()
     async with hub_of(source) as hub:
         keeping = asyncio.create_task(hub.run())
         reading = Reading(hub, None)
@@ -227,7 +227,7 @@ async def test_probe_finds_what_was_lost_unseen() -> None:
 
 
 async def test_stream_that_was_made_anew_sends_readers_of_the_old_one_away() -> None:
-    source = FakeSource()
+    source = MemorySource()
     source.tell("run.started")
     async with hub_of(source) as hub:
         old = Reading(hub, None)
