@@ -22,7 +22,7 @@ TOLD, ASKED, INSERTED = 2, 1, 0
 """How far a gateway came with a message before it died: all the way, without telling anyone, without asking even."""
 
 
-class ChatWorld(System):
+class ChatSystem(System):
     """One history of a chat."""
 
     def start_chat(self, played: ConversationSettings, *, told: bool = True) -> None:

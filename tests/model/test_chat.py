@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from model.chat import A_CENTURY, ASKED, INSERTED, TOLD, ChatWorld
+from model.chat import A_CENTURY, ASKED, INSERTED, TOLD, ChatSystem
 from model.test_every_effect import FAULTS, Fault, play
 from model.test_protocol import STEPS, TROUBLES, Protocol
 from model.verdict import judge_chat
@@ -37,10 +37,10 @@ def chat(given: tuple[GivenMessage, ...] = HELLO, orphan_seconds: float | None =
 class ChatProtocol(Protocol):
     """One history of a chat."""
 
-    system: ChatWorld
+    system: ChatSystem
 
-    def make_world(self) -> ChatWorld:
-        return ChatWorld()
+    def make_world(self) -> ChatSystem:
+        return ChatSystem()
 
     @initialize(
         given=st.sampled_from((HELLO, HISTORY)),
@@ -97,9 +97,9 @@ TestChat.settings = settings(
 
 
 @contextmanager
-def begun(given: tuple[GivenMessage, ...] = HELLO) -> Iterator[ChatWorld]:
+def begun(given: tuple[GivenMessage, ...] = HELLO) -> Iterator[ChatSystem]:
     """A system whose chat has been asked for."""
-    system = ChatWorld()
+    system = ChatSystem()
     with virtual_time(system.clock, system.new_attempt):
         try:
             system.open()
@@ -109,10 +109,10 @@ def begun(given: tuple[GivenMessage, ...] = HELLO) -> Iterator[ChatWorld]:
             system.bury()
 
 
-ACTS = (ChatWorld.say, ChatWorld.regenerate, ChatWorld.edit, ChatWorld.say)
+ACTS = (ChatSystem.say, ChatSystem.regenerate, ChatSystem.edit, ChatSystem.say)
 
 
-def converse(system: ChatWorld, fault: Fault | None = None, at: int = 0) -> int:
+def converse(system: ChatSystem, fault: Fault | None = None, at: int = 0) -> int:
     """A chat of five answers; the `at`-th effect of the engine meets `fault`. Returns how many effects it took."""
     count = len(play(system, fault, at))
     for act in ACTS:

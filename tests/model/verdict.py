@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from invariants import Witness, assert_all, assert_calls_bounded, events_of
-from model.chat import ChatWorld
+from model.chat import ChatSystem
 from model.services import Call
 from model.system import System
 from orchestrator.snapshots import KEPT_VERBATIM
@@ -33,7 +33,7 @@ def judge(system: System) -> None:
     assert not unknown, f"errors nobody expected: {unknown}"
 
 
-def judge_chat(system: ChatWorld) -> None:
+def judge_chat(system: ChatSystem) -> None:
     """Every invariant of a history of a chat that is at rest, deleted or not."""
     run = system.run()
     if run.control.wanted is Wanted.CANCEL:
@@ -50,7 +50,7 @@ def judge_chat(system: ChatWorld) -> None:
     _judge_answers(system.entries())
 
 
-def _talk_on(system: ChatWorld) -> None:
+def _talk_on(system: ChatSystem) -> None:
     """A memory's work, or an answer's done, lost with the queue, leaves its slot open; E9 grants nothing else.
 
     Nobody waits for either, so no sweep is for it: the chat's next messages close the slot.

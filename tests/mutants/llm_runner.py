@@ -177,8 +177,8 @@ _JOBS = (
     Mutant(
         "a job that was put off is worked on as if nobody had tried it",
         f"{_RUNNER}/leased_jobs.py",
-        old="return self.delivery > 1 or self.job.renewed",
-        new="return self.delivery > 1",
+        old="self.repeated = self.job.renewed or not delivery.first",
+        new="self.repeated = not delivery.first",
         killed_by=(RESULTS,),
     ),
     Mutant(

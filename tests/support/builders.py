@@ -157,6 +157,22 @@ def generation(of: str, seq: int, purpose: Purpose, stage: Stage | None = None, 
     return Generation.model_validate(common | fields)
 
 
+def job(of: str, seq: int, purpose: Purpose, **fields: object) -> GenerationRequested:
+    """The first job of a generation of the conversation with the id `of`; `fields` are fields of the job."""
+    moment = now()
+    common: dict[str, object] = {
+        "run_id": run_of(of),
+        "at": moment,
+        "conversation_id": of,
+        "seq": seq,
+        "purpose": purpose,
+        "provider": "demo",
+        "model": "demo-fast",
+        "first_job_at": moment,
+    }
+    return GenerationRequested.model_validate(common | fields)
+
+
 def result_of(job: GenerationRequested, **fields: object) -> Generation:
     """The result of a job; `fields` are fields of it."""
     asked = job.model_dump(include={"run_id", "conversation_id", "seq", "purpose", "stage", "pass_number"})

@@ -9,9 +9,7 @@ from llm_runner.deltas import DeltaPublisher
 from llm_runner.providers.provider import Chunk, ProviderFailure, TokenCount
 from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.enums import FinishReason, Purpose
-from shared.contracts.timestamps import now
-from shared.contracts.work import GenerationRequested
-from support.builders import run
+from support.builders import job, run
 from unit.llm_runner.doubles import FakeClient, ScriptedProvider
 from unit.llm_runner.prompts import plain_prompt
 
@@ -55,17 +53,7 @@ async def test_a_call_that_never_began_has_cost_nothing() -> None:
 async def test_each_text_is_published_under_the_next_number() -> None:
     client, begun = FakeClient(), run()
     publisher = DeltaPublisher(client, structlog.get_logger("test"))
-    job = GenerationRequested(
-        run_id=begun.id,
-        at=now(),
-        conversation_id=f"{begun.id}-1",
-        seq=1,
-        purpose=Purpose.TURN,
-        provider="demo",
-        model="demo-fast",
-        first_job_at=now(),
-    )
-    deltas = publisher.attempt(job, f"{begun.id}-1", "a1")
+    deltas = publisher.attempt(job(f"{begun.id}-1", 1, Purpose.TURN), f"{begun.id}-1", "a1")
     for text in ("one ", 'two thr"ee'):
         deltas.add(text)
     shown = [client.json(number) for number in range(2)]

@@ -10,11 +10,10 @@ from llm_runner.purposes.chat import SUMMARY, message_tokens, window_for
 from llm_runner.purposes.chat_turns import chat_turns
 from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation
-from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry
-from support.builders import AGENT, generation, message, scenario
+from support.builders import AGENT, generation, job, message, scenario
 
 CHAT = "chat"
 SETTINGS = scenario()
@@ -37,17 +36,7 @@ def _results(seq: int, *results: ToolResult) -> Entry:
 
 
 def _job(seq: int, purpose: Purpose = Purpose.CHAT) -> GenerationRequested:
-    return GenerationRequested(
-        run_id=CHAT,
-        at=now(),
-        conversation_id=CHAT,
-        seq=seq,
-        purpose=purpose,
-        side=Side.AGENT,
-        provider="demo",
-        model="demo-fast",
-        first_job_at=now(),
-    )
+    return job(CHAT, seq, purpose, side=Side.AGENT)
 
 
 def _memory(seq: int, text: str = "Ada wants a kettle.") -> Generation:

@@ -14,23 +14,10 @@ from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from shared.contracts.enums import Purpose, Wanted
 from shared.contracts.runs import Control
 from shared.contracts.timestamps import now
-from shared.contracts.work import GenerationRequested
 from shared.messaging.deliveries import Delivery
+from support.builders import job
 
 STOPPED, CANCELED = Interruption.STOPPED, Interruption.CANCELED
-
-
-def job(purpose: Purpose, seq: int) -> GenerationRequested:
-    return GenerationRequested(
-        run_id="chat",
-        at=now(),
-        conversation_id="chat",
-        seq=seq,
-        purpose=purpose,
-        provider="demo",
-        model="demo-fast",
-        first_job_at=now(),
-    )
 
 
 def control(wanted: Wanted = Wanted.RUN, stop_seq: int = 0) -> Control:
@@ -55,7 +42,7 @@ def control(wanted: Wanted = Wanted.RUN, stop_seq: int = 0) -> Control:
 def test_a_stop_means_its_answer_and_those_below(
     purpose: Purpose, seq: int, wanted: Control | None, why: Interruption | None
 ) -> None:
-    assert interruption_wanted(job(purpose, seq), wanted) is why
+    assert interruption_wanted(job("chat", seq, purpose), wanted) is why
 
 
 @pytest.mark.parametrize(
@@ -73,7 +60,7 @@ def test_a_stop_means_its_answer_and_those_below(
 async def test_a_signal_closes_the_calls_it_means(signal: Any, why: Interruption | None) -> None:
     jobs = LeasedJobs()
     message = SimpleNamespace(metadata=SimpleNamespace(num_delivered=1))
-    held = LeasedJob(Delivery(cast(Msg, message), first=True), job(Purpose.CHAT, 4), 5.0, 300.0)
+    held = LeasedJob(Delivery(cast(Msg, message), first=True), job("chat", 4, Purpose.CHAT), 5.0, 300.0)
     jobs.add(held)
     heard = SimpleNamespace(subject="ctl.chat", data=orjson.dumps(signal))
     await ControlSignals(jobs, structlog.get_logger("test")).on_signal(cast(Msg, heard))

@@ -10,22 +10,14 @@ from nats.aio.msg import Msg
 from llm_runner.job_settlement import JobSettlement
 from llm_runner.leased_jobs import LeasedJobs
 from shared.contracts.enums import Purpose
-from shared.contracts.timestamps import now
-from shared.contracts.work import GenerationRequested, PromptMessage
+from shared.contracts.work import PromptMessage
 from shared.errors import BrokerUnavailable, NotYet, UnknownRun
 from shared.messaging.delivery_counts import DeliveryCounts
 from shared.messaging.failures import DELIVERY_CAP
 from shared.messaging.subscriptions import FastSubscription, settled_by
+from support.builders import job
 
-JOB = GenerationRequested(
-    run_id="r",
-    at=now(),
-    purpose=Purpose.MEMORY,
-    provider="demo",
-    model="demo-fast",
-    first_job_at=now(),
-    prompt=(PromptMessage(role="user", content="words of a chat"),),
-)
+JOB = job("r", 0, Purpose.MEMORY, prompt=(PromptMessage(role="user", content="words of a chat"),))
 GONE = UnknownRun("r")
 
 

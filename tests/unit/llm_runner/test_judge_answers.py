@@ -9,9 +9,7 @@ from llm_runner.purposes.judge import read_answer
 from shared.contracts.enums import JudgementStatus, Purpose, Stage
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings, Criterion
-from shared.contracts.timestamps import now
-from shared.contracts.work import GenerationRequested
-from support.builders import JUDGE, message, scenario
+from support.builders import JUDGE, job, message, scenario
 
 TRANSCRIPT = [message("run-1", 1, "I want my money back."), message("run-1", 2, "The refund\n is confirmed: RF-12345.")]
 GOAL = scenario(judge=JUDGE)
@@ -23,17 +21,7 @@ LISTED = GOAL.model_copy(
         )
     }
 )
-JOB = GenerationRequested(
-    run_id="run",
-    at=now(),
-    conversation_id="run-1",
-    seq=2,
-    purpose=Purpose.JUDGE,
-    stage="strong",
-    provider="demo",
-    model="demo-fast",
-    first_job_at=now(),
-)
+JOB = job("run-1", 2, Purpose.JUDGE, stage="strong")
 
 
 def _met(identifier: str = "goal", seq: Any = 2, quote: Any = "refund is confirmed") -> dict[str, Any]:

@@ -12,9 +12,9 @@ from llm_runner.leased_jobs import LeasedJob
 from llm_runner.orphans import Orphans
 from shared.contracts.enums import Purpose
 from shared.contracts.timestamps import now
-from shared.contracts.work import GenerationRequested
 from shared.messaging.deliveries import Delivery
 from shared.storage import Store
+from support.builders import job
 
 BEAT_SECONDS = 5.0 / 3
 MOMENT = now()
@@ -37,11 +37,8 @@ class ReadCall:
 
         store = SimpleNamespace(readers=SimpleNamespace(read_at=read_at), runs=SimpleNamespace(settings=settings_of))
         self.orphans = Orphans(cast(Store, store))
-        job = GenerationRequested(
-            run_id="chat", at=MOMENT, seq=2, purpose=Purpose.CHAT, provider="demo", model="m", first_job_at=MOMENT
-        )
         message = cast(Msg, SimpleNamespace(metadata=SimpleNamespace(num_delivered=1)))
-        self.held = LeasedJob(Delivery(message, first=True), job, 5.0, 300.0)
+        self.held = LeasedJob(Delivery(message, first=True), job("chat", 2, Purpose.CHAT), 5.0, 300.0)
         self.held.call_began = 0.0
 
     async def orphaned_at(self, renewed_until: float, most: float = 120.0) -> float | None:

@@ -16,7 +16,7 @@ from shared.contracts.settings import ConversationSettings, Criterion
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.work import GenerationRequested
-from support.builders import AGENT, JUDGE, message, scenario
+from support.builders import AGENT, JUDGE, job, message, scenario
 from unit.llm_runner.prompts import target
 
 RECORDED = (Path(__file__).parent / "request_bodies.jsonl").read_bytes().splitlines()
@@ -65,8 +65,7 @@ JobContext = tuple[GenerationRequested, ConversationSettings | None, list[Entry]
 
 
 def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
-    common = {"run_id": "c", "at": now(), "conversation_id": "c", "provider": "demo", "model": "m", "max_tokens": 77}
-    return GenerationRequested.model_validate(common | {"purpose": purpose, "seq": seq, "first_job_at": now()} | fields)
+    return job("c", seq, purpose, **({"model": "m", "max_tokens": 77} | fields))
 
 
 CASES: dict[str, JobContext] = {

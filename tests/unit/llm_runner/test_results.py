@@ -9,22 +9,14 @@ from llm_runner.call_deadline import Interruption
 from llm_runner.leased_jobs import LeasedJob, LeasedJobs
 from llm_runner.results import done, failed_generation, seen_messages, standing
 from shared.contracts.enums import EntryKind, Lane, Purpose
-from shared.contracts.timestamps import now
 from shared.contracts.transcript import Failure
-from shared.contracts.work import GenerationRequested
 from shared.messaging.deliveries import Delivery
-from support.builders import ended, message
-
-
-def _job(purpose: Purpose, seq: int, **fields: Any) -> GenerationRequested:
-    common = {"run_id": "run", "at": now(), "conversation_id": "run-1", "provider": "demo", "model": "demo-fast"}
-    return GenerationRequested.model_validate(common | {"purpose": purpose, "seq": seq, "first_job_at": now()} | fields)
-
+from support.builders import ended, job, message
 
 ONE, TWO = message("run-1", 1), message("run-1", 2)
 END = ended("run-1", 3)
 REWIND = message("run-1", 3, kind=EntryKind.REWIND, side=None, content="", rewind_to=1)
-FAILED = failed_generation(_job(Purpose.TURN, 2), "default", Failure(code="provider_error", message="no"))
+FAILED = failed_generation(job("run-1", 2, Purpose.TURN), "default", Failure(code="provider_error", message="no"))
 
 
 @pytest.mark.parametrize(
@@ -41,39 +33,39 @@ FAILED = failed_generation(_job(Purpose.TURN, 2), "default", Failure(code="provi
     ],
 )
 def test_a_job_sees_what_came_before_it_or_waits(purpose: Purpose, seq: int, entries: Any, seen: int | None) -> None:
-    found = seen_messages(_job(purpose, seq), entries)
+    found = seen_messages(job("run-1", seq, purpose), entries)
     assert (found if found is None else len(found)) == seen
 
 
 def test_what_was_taken_back_is_not_seen_but_stands() -> None:
     """Message 1, its answer, a rewind to 1: the next answer, 4, is made of 1 alone; of nothing while 3 is missing."""
-    job = _job(Purpose.CHAT, 4, conversation_id="run")
+    asked = job("run-1", 4, Purpose.CHAT, conversation_id="run")
     entries = [ONE, TWO, REWIND]
-    assert seen_messages(job, entries) == [ONE]
-    assert seen_messages(job, [ONE, TWO]) is None
+    assert seen_messages(asked, entries) == [ONE]
+    assert seen_messages(asked, [ONE, TWO]) is None
 
 
 def test_a_rewind_in_its_place_makes_an_answer_pointless() -> None:
-    found = standing(_job(Purpose.CHAT, 3), [ONE, TWO, REWIND], None)
+    found = standing(job("run-1", 3, Purpose.CHAT), [ONE, TWO, REWIND], None)
     assert (found.result, found.settled) == (None, True)
 
 
 def test_a_message_outranks_a_failure_stored_beside_it() -> None:
-    assert standing(_job(Purpose.TURN, 2), [ONE, TWO], FAILED).result is TWO
+    assert standing(job("run-1", 2, Purpose.TURN), [ONE, TWO], FAILED).result is TWO
 
 
 def test_a_failure_is_the_result_where_no_message_stands() -> None:
-    assert standing(_job(Purpose.TURN, 2), [ONE], FAILED).result is FAILED
+    assert standing(job("run-1", 2, Purpose.TURN), [ONE], FAILED).result is FAILED
 
 
 @pytest.mark.parametrize(("pass_number", "settled"), [(0, True), (1, False)])
 def test_an_end_makes_a_job_pointless_but_for_a_later_pass(pass_number: int, settled: bool) -> None:
-    job = _job(Purpose.JUDGE, 2, pass_number=pass_number)
-    assert standing(job, [ONE, TWO, END], None).settled is settled
+    asked = job("run-1", 2, Purpose.JUDGE, pass_number=pass_number)
+    assert standing(asked, [ONE, TWO, END], None).settled is settled
 
 
 def test_a_done_proves_the_sum_up_to_its_message() -> None:
-    told = done(_job(Purpose.TURN, 2), TWO, [ONE, TWO, message("run-1", 3)], first=True, event_sequence=7)
+    told = done(job("run-1", 2, Purpose.TURN), TWO, [ONE, TWO, message("run-1", 3)], first=True, event_sequence=7)
     assert told.transcript_usage == ONE.usage + TWO.usage
     assert (told.stored_at, told.first, told.event_sequence) == (TWO.created_at, True, 7)
 
@@ -88,7 +80,7 @@ class _Message:
 
 def _held(ack_wait: float = 15.0, first: bool = True, **fields: Any) -> LeasedJob:
     delivery = Delivery(_Message(), first)  # type: ignore[arg-type] # a fake
-    return LeasedJob(delivery, _job(Purpose.TURN, 1, **fields), ack_wait, 330.0)
+    return LeasedJob(delivery, job("run-1", 1, Purpose.TURN, **fields), ack_wait, 330.0)
 
 
 def test_a_holder_that_was_silent_for_too_long_has_lost_its_job() -> None:

@@ -72,18 +72,16 @@ def test_calls_without_ids_get_some() -> None:
     assert [call.id for call in found] == ["call-attempt-0", "call-attempt-1"]
 
 
-def test_a_call_without_a_name_is_a_failure() -> None:
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [ToolCallDelta(0, "one", None, "{}")],
+        [ToolCallDelta(0, "one", "weather", "[1]")],
+        [ToolCallDelta(number, str(number), "weather") for number in range(MOST_TOOL_CALLS + 1)],
+        [ToolCallDelta(0, "one", "weather", " " * (MOST_CHARACTERS + 1))],
+    ],
+    ids=["no name", "arguments that are no object", "too many", "too long"],
+)
+def test_a_call_that_cannot_be_kept_is_a_failure(deltas: list[ToolCallDelta]) -> None:
     with pytest.raises(ProviderFailure):
-        read(ToolCallDelta(0, "one", None, "{}"))
-
-
-def test_arguments_that_are_no_object_are_a_failure() -> None:
-    with pytest.raises(ProviderFailure):
-        read(ToolCallDelta(0, "one", "weather", "[1]"))
-
-
-def test_what_is_kept_is_bounded() -> None:
-    with pytest.raises(ProviderFailure):
-        read(*(ToolCallDelta(number, str(number), "weather") for number in range(MOST_TOOL_CALLS + 1)))
-    with pytest.raises(ProviderFailure):
-        read(ToolCallDelta(0, "one", "weather", " " * (MOST_CHARACTERS + 1)))
+        read(*deltas)

@@ -17,10 +17,10 @@ from shared.contracts.events import MessageAdded, RunEvent
 from shared.contracts.model import Message
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import BESIDE_EVENT_LIMIT, MESSAGE_EVENT_LIMIT, Entry, Failure, ToolCall, ToolResult
-from shared.contracts.work import DeadLetter, GenerationRequested, PromptMessage, TriggerGivenUp
+from shared.contracts.work import DeadLetter, PromptMessage, TriggerGivenUp
 from shared.errors import NotStorable
 from shared.messaging.publisher import _encoded
-from support.builders import message
+from support.builders import job, message
 
 CONTROL = "\x01" * 200_000
 """Six bytes of JSON each."""
@@ -83,9 +83,7 @@ def filled(contract: type[BaseModel]) -> Any:
     return contract.model_validate(fields | {"question": None} if "question" in contract.model_fields else fields)
 
 
-JOB = GenerationRequested(
-    run_id="r", at=now(), purpose=Purpose.TURN, provider="demo", model="demo-fast", first_job_at=now()
-)
+JOB = job("r", 0, Purpose.TURN)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,10 @@ from gateway.event_stream.log.ring import Ring
 from gateway.event_stream.log.run_log import RunLog
 from gateway.event_stream.log.source import Deliver, StreamState, Unsubscribe
 from shared.contracts import subjects
-from shared.contracts.enums import RunKind
-from shared.contracts.runs import Budget, Control, Run
-from shared.contracts.settings import ConversationSettings, Participant, RunSettings
-from shared.contracts.timestamps import now
+from shared.contracts.runs import Run
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
+from support.builders import run
 
 RUN = "run1"
 EPOCH = "abc"
@@ -120,26 +118,7 @@ def _matches(pattern: str, subject: str) -> bool:
 
 def a_run(total: int = 1, **changes: Any) -> Run:
     """A run that began a while ago."""
-    voice = Participant(name="agent", system_prompt="Be kind.", provider="demo", model="demo-fast")
-    moment = now()
-    run = Run(
-        id=RUN,
-        tenant="default",
-        user="anonymous",
-        kind=RunKind.SCALE,
-        settings=RunSettings(
-            kind=RunKind.SCALE,
-            total=total,
-            concurrency=1,
-            scenarios=(ConversationSettings(agent=voice, opponent=voice),),
-            max_budget_nanos=1,
-        ),
-        control=Control(changed_at=moment),
-        budget=Budget(max=1),
-        created_at=moment,
-        deadline_at=moment,
-    )
-    return run.model_copy(update=changes)
+    return run(total=total, concurrency=1, **({"id": RUN} | changes))
 
 
 def new_log(source: MemorySource, base: int | None = 0, scope: LogScope = WHOLE, most_events: int = 1000) -> RunLog:
