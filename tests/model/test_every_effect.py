@@ -7,6 +7,7 @@ history is played without haste, effect by effect, and at its k-th effect one fa
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,9 @@ from model.loops import Operation, Process
 from model.system import System
 from model.verdict import judge
 from model.virtual_time import virtual_time
-from shared.contracts.enums import Purpose, RunKind, Wanted
-from shared.contracts.generations import UsageRow
+from shared.contracts.enums import RunKind, Wanted
 from shared.contracts.transcript import Usage
-from support.builders import DOLLAR, JUDGE, scenario
+from support.builders import DOLLAR, JUDGE, scenario, usage_row
 
 EFFECTS_MOST = 400
 # A judged run differs in a third of its effects: all of it is played where many histories are asked for.
@@ -83,23 +83,19 @@ def frozen_before(system: System, process: Process, operation: Operation) -> Non
     system.wake(process)
 
 
-def frozen_after(system: System, process: Process, operation: Operation) -> None:
+def frozen_after(system: System, process: Process, operation: Operation, more_seconds: float = 0.0) -> None:
     """The answer waits for it while its message becomes somebody else's."""
     system.freeze(process)
     system.perform(process, operation)
     system.advance(FROZEN_SECONDS)
     play(system)
+    system.advance(more_seconds)
     system.wake(process)
 
 
 def frozen_for_long(system: System, process: Process, operation: Operation) -> None:
     """Until the streams have forgotten which ids they hold."""
-    system.freeze(process)
-    system.perform(process, operation)
-    system.advance(FROZEN_SECONDS)
-    play(system)
-    system.advance(FORGOTTEN_SECONDS)
-    system.wake(process)
+    frozen_after(system, process, operation, FORGOTTEN_SECONDS)
 
 
 def killed_with_the_broker(system: System, process: Process, operation: Operation) -> None:
@@ -135,19 +131,8 @@ def paused(system: System, process: Process, operation: Operation) -> None:
 
 
 def row_booked(system: System, process: Process, operation: Operation) -> None:
-    row = UsageRow(
-        id="zombie",
-        run_id="run",
-        tenant="default",
-        conversation_id="run-1",
-        generation="run-1:1:turn",
-        purpose=Purpose.TURN,
-        created_at=system.clock.now(),
-        outcome="beaten",
-        provider="demo",
-        model="demo-fast",
-        usage=BOOKED,
-    )
+    named: dict[str, Any] = {"id": "zombie", "conversation_id": "run-1", "created_at": system.clock.now()}
+    row = usage_row("run", "run-1:1:turn", usage=BOOKED, **named)
     system.hand.do(system.store.usage.insert(row))
     system.perform(process, operation)
 

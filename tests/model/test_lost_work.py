@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from model.broker import Stored
+from model.chat import ChatSystem
 from model.system import System
 from model.test_chat import HELLO, HISTORY, ChatProtocol, begun
 from model.test_every_effect import begun as begun_run
@@ -44,6 +45,12 @@ def call_and_die(system: System) -> None:
 
 
 def is_booked(system: System) -> bool:
+    """Whether the first call is, once all is quiet and the verdict is good."""
+    system.until_quiet()
+    if isinstance(system, ChatSystem):
+        judge_chat(system)
+    else:
+        judge(system)
     return FIRST_CALL in system.hand.do(booked(system))
 
 
@@ -52,8 +59,6 @@ def test_a_dead_call_of_a_chat_is_booked_by_whoever_answers_after_the_loss(and_m
     with begun() as system:
         call_and_die(system)
         system.lose_work(and_memory=and_memory)
-        system.until_quiet()
-        judge_chat(system)
         assert is_booked(system)
 
 
@@ -61,8 +66,6 @@ def test_a_dead_call_of_a_run_is_booked_by_whoever_goes_on_after_the_loss() -> N
     with begun_run() as system:
         call_and_die(system)
         system.lose_work(and_memory=True)
-        system.until_quiet()
-        judge(system)
         assert is_booked(system)
 
 
@@ -71,8 +74,6 @@ def test_a_dead_call_is_hidden_where_its_run_is_out_of_time_before_its_job_may_c
     with begun_run() as system:
         call_and_die(system)
         system.lose_work(and_memory=False)
-        system.until_quiet()
-        judge(system)
         assert not is_booked(system)
 
 
@@ -84,8 +85,6 @@ def test_a_dead_call_is_hidden_where_another_job_had_answered_before_the_loss() 
         play(system)
         system.edit()
         system.lose_work(and_memory=False)
-        system.until_quiet()
-        judge_chat(system)
         assert not is_booked(system)
 
 
@@ -95,8 +94,6 @@ def test_a_dead_call_is_booked_by_its_first_job_where_another_had_answered() -> 
         system.repeat(system.broker.work.messages[0])
         play(system)
         system.edit()
-        system.until_quiet()
-        judge_chat(system)
         assert is_booked(system)
 
 
@@ -111,8 +108,6 @@ def test_a_dead_call_is_hidden_where_its_run_is_canceled_about_the_loss(canceled
         system.lose_work(and_memory=False)
         if not canceled_first:
             system.control(Wanted.CANCEL, told=True, signalled=True)
-        system.until_quiet()
-        judge(system)
         assert not is_booked(system)
 
 
@@ -129,8 +124,6 @@ def test_a_failed_call_that_the_store_was_away_for_is_hidden_only_with_its_job(i
         play(system)
         if is_lost:
             system.lose_work(and_memory=False)
-        system.until_quiet()
-        judge(system)
         assert is_booked(system) is not is_lost
 
 
@@ -138,8 +131,6 @@ def test_a_dead_call_of_a_canceled_run_is_booked_where_nothing_is_lost() -> None
     with begun_run() as system:
         call_and_die(system)
         system.control(Wanted.CANCEL, told=True, signalled=True)
-        system.until_quiet()
-        judge(system)
         assert is_booked(system)
 
 

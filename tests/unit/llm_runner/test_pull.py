@@ -84,15 +84,10 @@ async def test_a_request_that_ran_out_is_asked_again_for_what_it_owed(monkeypatc
         assert bench.client.requests == [4, 3]
 
 
-async def test_a_refusal_is_followed_by_a_pause_not_by_a_spin() -> None:
+@pytest.mark.parametrize("status", ["503", "100"], ids=["a refusal", "a heartbeat"])
+async def test_what_gives_nothing_back_is_not_followed_by_a_spin(status: str) -> None:
     async with at_work(4) as bench:
-        await bench.deliver(FakeMessage(bench.client.replies[0], {"Status": "503"}))
-        assert bench.client.requests == [4]
-
-
-async def test_a_heartbeat_changes_nothing() -> None:
-    async with at_work(4) as bench:
-        await bench.deliver(FakeMessage(bench.client.replies[0], {"Status": "100"}))
+        await bench.deliver(FakeMessage(bench.client.replies[0], {"Status": status}))
         assert bench.client.requests == [4]
 
 

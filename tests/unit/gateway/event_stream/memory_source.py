@@ -112,6 +112,14 @@ class MemorySource:
         return event
 
 
+def source_of(*types: str) -> MemorySource:
+    """A source that holds an event of each of these types."""
+    source = MemorySource()
+    for type_ in types:
+        source.tell(type_)
+    return source
+
+
 def _matches(pattern: str, subject: str) -> bool:
     return subject.startswith(pattern[:-1]) if pattern.endswith(">") else pattern == subject
 

@@ -18,7 +18,7 @@ from gateway.event_stream.settings import StreamSettings
 from shared.errors import BrokerUnavailable
 from shared.storage.owned import OwnedStore
 from support.eventually import eventually
-from unit.gateway.event_stream.memory_source import EPOCH, LOG, RUN, WHOLE, MemorySource, a_run, quiet
+from unit.gateway.event_stream.memory_source import EPOCH, LOG, RUN, WHOLE, MemorySource, a_run, quiet, source_of
 
 
 class Reading:
@@ -55,9 +55,7 @@ async def hub_of(source: MemorySource, **settings: int) -> AsyncIterator[Hub]:
 
 
 async def test_reader_gets_history_then_what_comes_then_the_end() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    source.tell()
+    source = source_of("run.started", "message")
     async with hub_of(source) as hub:
         reading = Reading(hub, None)
         await reading.wrote(2)
@@ -68,8 +66,7 @@ async def test_reader_gets_history_then_what_comes_then_the_end() -> None:
 
 
 async def test_reader_that_was_too_slow_for_the_ring_reads_on_from_history() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with hub_of(source, stream_log_events=4) as hub:
         reading = Reading(hub, None)
         await reading.wrote(1)
@@ -86,8 +83,7 @@ async def test_reader_that_was_too_slow_for_the_ring_reads_on_from_history() -> 
 
 
 async def test_reader_that_is_ahead_of_a_lagging_replica_gets_nothing_twice() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with hub_of(source) as hub:
         first = Reading(hub, None)
         await first.wrote(1)
@@ -105,9 +101,7 @@ async def test_reader_that_is_ahead_of_a_lagging_replica_gets_nothing_twice() ->
 
 
 async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    source.tell()
+    source = source_of("run.started", "message")
     async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
         reading = Reading(hub, None)
         await quiet(log)
@@ -118,10 +112,7 @@ async def test_reader_that_joins_a_log_that_begins_later_reads_what_is_before_it
 
 
 async def test_readers_that_come_back_together_share_one_read_of_history() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    for _ in range(20):
-        source.tell()
+    source = source_of("run.started", *["message"] * 20)
     async with hub_of(source) as hub, hub.watching(WHOLE, 20) as log:
         await quiet(log)
         source.reads.clear()
@@ -133,9 +124,7 @@ async def test_readers_that_come_back_together_share_one_read_of_history() -> No
 
 
 async def test_history_that_was_read_by_another_reader_is_known_to_be_whole() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    source.tell()
+    source = source_of("run.started", "message")
     async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
         await quiet(log)
         reading = Reading(hub, None, event_sequence=2)
@@ -144,10 +133,7 @@ async def test_history_that_was_read_by_another_reader_is_known_to_be_whole() ->
 
 
 async def test_history_that_is_too_long_to_be_shared_is_read_by_each_for_itself() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    for _ in range(20):
-        source.tell()
+    source = source_of("run.started", *["message"] * 20)
     async with hub_of(source, stream_log_events=10) as hub, hub.watching(WHOLE, 20) as log:
         await quiet(log)
         source.reads.clear()
@@ -159,9 +145,7 @@ async def test_history_that_is_too_long_to_be_shared_is_read_by_each_for_itself(
 
 
 async def test_broker_that_is_away_is_asked_once_for_readers_that_come_back_together() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    source.tell()
+    source = source_of("run.started", "message")
     async with hub_of(source) as hub, hub.watching(WHOLE, 2) as log:
         await quiet(log)
         source.away = True
@@ -174,9 +158,7 @@ async def test_broker_that_is_away_is_asked_once_for_readers_that_come_back_toge
 
 
 async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:
-    source = MemorySource()
-    source.tell("run.started")
-    source.tell("run.ended")
+    source = source_of("run.started", "run.ended")
     async with hub_of(source) as hub, hub.watching(WHOLE, None) as log:
         await quiet(log)
         reading = Reading(hub, None)
@@ -185,8 +167,7 @@ async def test_end_of_the_run_that_only_history_has_ends_the_reader() -> None:
 
 
 async def test_log_that_fails_sends_its_readers_away_to_come_again() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with hub_of(source) as hub:
         reading = Reading(hub, None)
         await reading.wrote(1)
@@ -196,8 +177,7 @@ async def test_log_that_fails_sends_its_readers_away_to_come_again() -> None:
 
 
 async def test_readers_of_a_run_share_a_log_that_goes_after_the_last_of_them() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with hub_of(source, stream_linger_seconds=0) as hub:
         readings = [Reading(hub, None) for _ in range(5)]
         for reading in readings:
@@ -227,8 +207,7 @@ async def test_probe_finds_what_was_lost_unseen() -> None:
 
 
 async def test_stream_that_was_made_anew_sends_readers_of_the_old_one_away() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with hub_of(source) as hub:
         old = Reading(hub, None)
         await old.wrote(1)

@@ -13,7 +13,7 @@ from gateway.event_stream.log import run_log, waiting_events
 from gateway.event_stream.log.events import LogScope
 from gateway.event_stream.log.ring import Item
 from gateway.event_stream.log.run_log import RunLog
-from unit.gateway.event_stream.memory_source import RUN, MemorySource, new_log, quiet, shown
+from unit.gateway.event_stream.memory_source import RUN, MemorySource, new_log, quiet, shown, source_of
 
 
 @asynccontextmanager
@@ -188,8 +188,7 @@ async def test_event_that_never_becomes_readable_is_told_as_a_gap(monkeypatch: p
 
 async def test_more_events_than_may_wait_are_read_from_history(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_events, "WAITING_EVENTS", 3)
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     source.held = asyncio.Event()
     async with running(new_log(source)) as log:
         await asyncio.sleep(0)
@@ -215,8 +214,7 @@ async def test_end_of_the_run_is_the_end_of_the_log() -> None:
 
 
 async def test_log_from_now_on_begins_with_what_comes() -> None:
-    source = MemorySource()
-    source.tell("run.started")
+    source = source_of("run.started")
     async with running(new_log(source, base=None)) as log:
         await quiet(log)
         assert (log.base_is_open, log.ring.base) == (False, 1)
