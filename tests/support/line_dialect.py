@@ -97,7 +97,7 @@ class LineDecoder:
             case b"say", str(text):
                 return Chunk(text)
             case b"use", [int(index), identity, name, arguments]:
-                return Chunk(tool_calls=(tool_call(0, index, identity, name, arguments),))
+                return Chunk(tool_calls=(tool_call(index, identity, name, arguments),))
             case b"done", [reason, tokens]:
                 self.ended = True
                 ended, raw = finished(reason) or (None, None)

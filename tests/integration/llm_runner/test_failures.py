@@ -41,7 +41,7 @@ async def _play(engine: World, model: str) -> Run:
         ("stall", "provider_timeout", True, 3),
         ("stall-0", "provider_timeout", True, 3),
         ("malformed", "provider_error", True, 2),
-        ("empty", "provider_error", True, 2),
+        ("empty", "provider_error", True, 1),
     ],
 )
 async def test_a_fault_is_tried_again_then_fails_the_generation(

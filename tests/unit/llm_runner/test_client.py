@@ -104,7 +104,6 @@ async def test_a_server_that_does_not_close_after_its_answer_is_not_waited_for()
     ("answer", "charged"),
     [
         (STREAM + TEXT, True),
-        (STREAM + TEXT + DONE, True),
         (ENDLESS + TEXT, True),
         (STREAM + TEXT + b"data: {\n\n" + STOP, True),
         (b"HTTP/1.1 307 Elsewhere\r\nLocation: /v2\r\nContent-Length: 0\r\n\r\n", False),
@@ -112,7 +111,7 @@ async def test_a_server_that_does_not_close_after_its_answer_is_not_waited_for()
         (b"nonsense\r\n\r\n", True),
         (b"", True),
     ],
-    ids=["no reason", "done without reason", "cut", "malformed", "redirect", "status", "no http", "hung up"],
+    ids=["no reason", "cut", "malformed", "redirect", "status", "no http", "hung up"],
 )
 async def test_an_answer_that_is_none_is_a_failure(answer: bytes, charged: bool) -> None:
     async with calling(lambda _: answer) as (provider, _):

@@ -57,11 +57,6 @@ def test_calls_side_by_side_are_told_apart_by_index() -> None:
     assert [(call.id, call.name, call.input) for call in found] == [("one", "weather", "{}"), ("two", "clock", "{}")]
 
 
-def test_another_id_at_the_same_index_begins_another_call() -> None:
-    found = read(ToolCallDelta(0, "one", "weather", "{}"), ToolCallDelta(0, "two", "clock", "{}"))
-    assert [call.id for call in found] == ["one", "two"]
-
-
 def test_an_id_that_is_repeated_with_every_piece_is_one_call() -> None:
     (call,) = read(ToolCallDelta(0, "one", "weather", "{"), ToolCallDelta(0, "one", None, "}"))
     assert call.input == "{}"

@@ -14,6 +14,8 @@ from shared.contracts.transcript import ToolCall, Usage
 from shared.routing import ModelEntry
 from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
 
+FILLED = 0.99
+"""Of a window: what fills as much of it was cut to fit."""
 WITHHELD = (FinishReason.CONTENT_FILTER, FinishReason.REFUSAL)
 """Ends after which an answer without a word was none of the model's choice."""
 
@@ -37,7 +39,7 @@ class Attempt:
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._tools = ToolCallReader(self.id)
-        self._tokens = TokenCount()
+        self.tokens = TokenCount()
         self._began = 0.0
         self._first_text: float | None = None
         self._ended = 0.0
@@ -66,14 +68,14 @@ class Attempt:
     @property
     def estimated(self) -> bool:
         """Whether the provider has not said all of what the call took."""
-        return self._tokens.prompt is None or self._tokens.completion is None
+        return self.tokens.prompt is None or self.tokens.completion is None
 
     @property
     def usage(self) -> Usage:
         """What the call took as the provider counted it, else estimated at four characters a token."""
         if not self._began:
             return Usage()
-        read, written = self._tokens.prompt, self._tokens.completion
+        read, written = self.tokens.prompt, self.tokens.completion
         if read is None:
             read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)
         if written is None:
@@ -102,15 +104,33 @@ class Attempt:
                 raise
         finally:
             self._ended = time.monotonic()
-        self.tool_calls = self._tools.calls(self.provider)
+        self.tool_calls = self._tools.calls(self.provider, cut=self.finish_reason is FinishReason.LENGTH)
         if self.tool_calls:
             self.finish_reason = FinishReason.TOOL_CALLS
-        elif not self._texts:
-            family = Family.CONTENT_POLICY if self.finish_reason in WITHHELD else Family.EMPTY
-            raise ProviderFailure(family, f"{self.provider} gave an empty answer ({self.raw_finish_reason})")
+        elif not self.text.strip():
+            raise self._nothing()
         elif self.finish_reason is FinishReason.TOOL_CALLS:
             # It said so, and asked for none.
             self.finish_reason = FinishReason.STOP
+
+    def _nothing(self) -> ProviderFailure:
+        """Why an answer of neither text nor tool calls is none."""
+        tokens, ended = self.tokens, self.finish_reason
+        if ended in WITHHELD:
+            message = f"{self.provider} kept its answer back ({self.raw_finish_reason or ended})"
+            return ProviderFailure(Family.CONTENT_POLICY, message)
+        if tokens.prompt and tokens.prompt >= FILLED * self._entry.context_window:
+            message = f"{self.model} read {tokens.prompt} tokens, which fill its window, and wrote nothing"
+            return ProviderFailure(Family.CONTEXT_LENGTH, message)
+        repeats = None
+        if ended is FinishReason.LENGTH and (self._reasoning or self._tools.length or tokens.reasoning):
+            cause = "its budget of tokens was spent on reasoning or inside a tool call"
+        elif self._reasoning:
+            cause = "it thought, and said nothing"
+        else:
+            cause, repeats = "there is neither a text nor a tool call in it", 0 if tokens.completion == 0 else None
+        message = f"{self.provider} gave an empty answer ({self.raw_finish_reason or ended}): {cause}"
+        return ProviderFailure(Family.EMPTY, message, repeats=repeats)
 
     async def _read(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
         def take(chunk: Chunk) -> None:
@@ -128,7 +148,7 @@ class Attempt:
     def _note(self, chunk: Chunk) -> None:
         """All that is neither text nor a tool call. The first word for the end stands."""
         if chunk.tokens:
-            self._tokens = self._tokens.updated(chunk.tokens)
+            self.tokens = self.tokens.updated(chunk.tokens)
         if chunk.finish_reason and self.finish_reason is None:
             self.finish_reason, self.raw_finish_reason = chunk.finish_reason, chunk.raw_finish_reason
         if chunk.reasoning:

@@ -30,7 +30,7 @@ class TooMuch(ProviderFailure):
 
 
 class ToolCallReader:
-    """Puts pieces of one index together in order; one whose id is another begins another call.
+    """Puts the pieces of each call together, in order (`providers/call_places.py` says which call they are of).
 
     `attempt` names the calls of providers that do not: an id is needed for the result that answers it.
     """
@@ -39,16 +39,16 @@ class ToolCallReader:
         self.length = 0
         self._attempt = attempt
         self._calls: list[_Call] = []
-        self._open: dict[int, _Call] = {}
+        self._open: dict[int | None, _Call] = {}
 
     def add(self, piece: ToolCallDelta) -> None:
         """Raises ProviderFailure for more calls, or longer ones, than any model asks for."""
         call = self._open.get(piece.index)
-        if call is None or (piece.id and call.id != piece.id):
+        if call is None:
             call = _Call(piece.id or f"call-{self._attempt}-{len(self._calls)}", piece.name or "")
             self._open[piece.index] = call
             self._calls.append(call)
-        elif piece.name and not call.name:
+        elif piece.name:
             call.name = piece.name
         call.arguments.append(piece.arguments)
         call.beside = piece.beside or call.beside
@@ -56,12 +56,17 @@ class ToolCallReader:
         if len(self._calls) > MOST_TOOL_CALLS or self.length > MOST_CHARACTERS:
             raise TooMuch
 
-    def calls(self, provider: str) -> tuple[ToolCall, ...]:
-        """Every call. Raises ProviderFailure where one has no name, or arguments that are no JSON object to be kept."""
+    def calls(self, provider: str, *, cut: bool = False) -> tuple[ToolCall, ...]:
+        """Every call; the last one is left out where the answer was `cut` in its arguments: it is not to be done.
+
+        Raises ProviderFailure where one has no name, or arguments that are no JSON object to be kept.
+        """
         found = []
         for call in self._calls:
             arguments = "".join(call.arguments).strip() or "{}"
             if not call.name or not _is_object(arguments):
+                if cut and call is self._calls[-1]:
+                    break
                 message = f"{provider} asked for the tool {call.name!r} with arguments that are no JSON object"
                 raise ProviderFailure(Family.PROTOCOL, message)
             found.append(ToolCall(id=call.id, name=call.name, input=arguments, beside=call.beside))

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from llm_runner.providers.call_places import CallPlaces
 from llm_runner.providers.provider import Chunk, ProviderFailure, TakeChunk, ToolCallDelta
 from llm_runner.providers.redaction import MaskedText, Redaction
 from shared.contracts.enums import FailureFamily as Family
 
-MOST_CHARACTERS = 1_000_000
-"""Of an answer's text: three times what the largest model writes, and below what a document holds in any script."""
+MOST_CHARACTERS = 2_500_000
+"""Of an answer's text and thoughts: more than any model writes, and below what a document holds in any script."""
 
 
 class IncomingAnswer:
@@ -22,7 +23,8 @@ class IncomingAnswer:
         self._length = 0
         self._text = redaction.masked()
         self._reasoning = redaction.masked()
-        self._arguments: dict[int, MaskedText] = {}
+        self._places = CallPlaces()
+        self._arguments: dict[int | None, MaskedText] = {}
 
     def take(self, chunk: Chunk) -> None:
         """Raises ProviderFailure as soon as the answer is longer than can be kept: its call is closed then."""
@@ -36,7 +38,7 @@ class IncomingAnswer:
             return
         pieces = tuple(self._piece(piece) for piece in chunk.tool_calls)
         self.finished = self.finished or chunk.finish_reason is not None
-        reasoning = self._reasoning.feed(chunk.reasoning) if chunk.reasoning else ""
+        reasoning = self._reasoning_of(chunk.reasoning) if chunk.reasoning else ""
         thoughts = tuple(self._once(thought) or "" for thought in chunk.thoughts)
         raw = self._once(chunk.raw_finish_reason)
         self._take(Chunk(text, chunk.finish_reason, chunk.tokens, pieces, reasoning, thoughts, raw))
@@ -51,15 +53,25 @@ class IncomingAnswer:
 
     def _text_of(self, text: str) -> str:
         self.text_began = True
+        room = MOST_CHARACTERS - self._length
         self._length += len(text)
-        if self._length > MOST_CHARACTERS:
-            room = MOST_CHARACTERS - self._length + len(text)
+        if room < len(text):
             self._take(Chunk(self._text.feed(text[:room])))
-            message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
-            raise ProviderFailure(Family.BAD_REQUEST, message)
+            raise self._too_long()
         return self._text.feed(text)
 
+    def _reasoning_of(self, thought: str) -> str:
+        self._length += len(thought)
+        if self._length > MOST_CHARACTERS:
+            raise self._too_long()
+        return self._reasoning.feed(thought)
+
+    def _too_long(self) -> ProviderFailure:
+        message = f"{self._provider} wrote more than {MOST_CHARACTERS} characters; its answer was broken off"
+        return ProviderFailure(Family.BAD_REQUEST, message)
+
     def _piece(self, piece: ToolCallDelta) -> ToolCallDelta:
+        piece = self._places.placed(piece)
         arguments = self._arguments.setdefault(piece.index, self._redaction.masked())
         return replace(
             piece,

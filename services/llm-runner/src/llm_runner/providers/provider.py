@@ -58,19 +58,20 @@ class TokenCount:
 class ToolCallDelta:
     """A piece of the tool call with this `index`: the first one has id and name, all hold pieces of its arguments.
 
-    Pieces of one index are put together in order. A provider that does not count its calls gives each an id of its
-    own: an id that differs from the one its index has begun with begins another call. `beside` is the JSON object of
+    Pieces of one call are put together in order (`tool_calls.py` says which belong together); a provider that does not
+    count its calls has no index. `beside` is the JSON object of
     what else stood in the call, which its provider wants to see again. Raises Malformed.
     """
 
-    index: int
+    index: int | None = None
     id: str | None = None
     name: str | None = None
     arguments: str = ""
     beside: str | None = None
 
     def __post_init__(self) -> None:
-        if type(self.index) is not int or not 0 <= self.index <= HIGHEST_TOOL_INDEX:
+        index = self.index
+        if index is not None and (type(index) is not int or not 0 <= index <= HIGHEST_TOOL_INDEX):
             raise Malformed("the index of a tool call")
         if not _is_text(self.id, LONGEST_TOOL_ID) or not _is_text(self.name, LONGEST_TOOL_NAME):
             raise Malformed("the id or the name of a tool call")

@@ -90,15 +90,17 @@ def finished(value: object) -> tuple[FinishReason, str] | None:
     return FINISH_REASONS.get(word.lower(), FinishReason.UNKNOWN), word
 
 
-def tool_call(place: int, index: object, identity: object, name: object, arguments: object) -> ToolCallDelta:
+def tool_call(
+    index: object, identity: object, name: object, arguments: object, beside: str | None = None
+) -> ToolCallDelta:
     """A piece of a tool call. Some providers leave out the index, or send the arguments as an object.
 
     Raises Malformed.
     """
-    known = identity if isinstance(identity, str) and 0 < len(identity) <= LONGEST_TOOL_ID else None
+    written = str(identity) if type(identity) is int else identity
+    known = written if isinstance(written, str) and 0 < len(written) <= LONGEST_TOOL_ID else None
     text = arguments if isinstance(arguments, str) else _as_json(arguments)
-    counted = place if index is None else index
-    return ToolCallDelta(counted, known, name or None, text)  # type: ignore[arg-type] # it looks for itself
+    return ToolCallDelta(index, known, name or None, text, beside)  # type: ignore[arg-type] # it looks for itself
 
 
 def _as_json(arguments: object) -> str:

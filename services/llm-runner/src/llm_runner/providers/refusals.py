@@ -54,6 +54,7 @@ FAMILY_OF_STATUS: Final[dict[int, Family]] = {
 FAMILY_OF_WORD: Final[dict[str, Family]] = {
     "context_length_exceeded": Family.CONTEXT_LENGTH,
     "string_above_max_length": Family.CONTEXT_LENGTH,
+    "exceed_context_size_error": Family.CONTEXT_LENGTH,
     "content_policy_violation": Family.CONTENT_POLICY,
     "content_filter": Family.CONTENT_POLICY,
     NO_MONEY: Family.BILLING,

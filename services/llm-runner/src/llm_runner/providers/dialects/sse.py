@@ -2,7 +2,7 @@
 
 from llm_runner.providers.provider import Malformed
 
-LONGEST_EVENT = 4 * 1024 * 1024
+LONGEST_EVENT = 16 * 1024 * 1024
 LINE_BYTES = 64
 """What a line takes in memory beside its bytes, about: an event of many short ones is long, too."""
 

@@ -29,7 +29,7 @@ class Block:
             return self._think(self._start.get("thinking"))
         if self._kind == TOOL:
             start = self._start
-            return Chunk(tool_calls=(tool_call(self._index, self._index, start.get("id"), start.get("name"), ""),))
+            return Chunk(tool_calls=(tool_call(self._index, start.get("id"), start.get("name"), ""),))
         return None
 
     def piece(self, delta: dict[str, Any]) -> Chunk | None:
@@ -44,14 +44,14 @@ class Block:
             case "input_json_delta":
                 arguments = _text(delta.get("partial_json"))
                 self._has_arguments = self._has_arguments or bool(arguments)
-                return Chunk(tool_calls=(tool_call(self._index, self._index, None, None, arguments),))
+                return Chunk(tool_calls=(tool_call(self._index, None, None, arguments),))
         return None
 
     def stop(self) -> Chunk | None:
         """What is known of it only now: a thought as a whole, or arguments that came with its start."""
         if self._kind == TOOL and not self._has_arguments:
             given = self._start.get("input")
-            return Chunk(tool_calls=(tool_call(self._index, self._index, None, None, given),))
+            return Chunk(tool_calls=(tool_call(self._index, None, None, given),))
         if self._kind == REDACTED:
             return Chunk(thoughts=(orjson.dumps(self._start).decode(),))
         if self._kind == THINKING and (self._signature or self._thinking):

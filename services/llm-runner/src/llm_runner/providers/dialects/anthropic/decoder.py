@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_runner.providers.dialects.anthropic.blocks import Block
 from llm_runner.providers.dialects.anthropic.errors import error_event
-from llm_runner.providers.dialects.sse import SseDecoder
+from llm_runner.providers.dialects.frames import AnswerFrames
 from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure, TokenCount
 from llm_runner.providers.received import count, finished, parsed
 from shared.contracts.enums import FailureFamily as Family
@@ -23,18 +23,18 @@ class MessageDecoder:
     def __init__(self, provider: str) -> None:
         self.ended = False
         self._provider = provider
-        self._sse = SseDecoder()
+        self._frames = AnswerFrames(provider)
         self._failure: ProviderFailure | None = None
         self._blocks: dict[int, Block] = {}
         self._counts: dict[str, int] = {}
 
     def feed(self, piece: bytes) -> list[Chunk]:
         """The chunks that `piece` completes. Raises Malformed."""
-        return self._chunks(self._sse.feed(piece))
+        return self._chunks(self._frames.feed(piece))
 
     def end(self) -> list[Chunk]:
         """The chunks of an event that lacks its last empty line. Raises ProviderFailure, Malformed."""
-        chunks = [] if self.ended else self._chunks(self._sse.end())
+        chunks = [] if self.ended else self._chunks(self._frames.end())
         if self._failure is not None:
             raise self._failure
         return chunks

@@ -9,6 +9,8 @@ from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import ProviderFailure
 from llm_runner.providers.target import Quirks, Target
 
+GEMINI = "generativelanguage.googleapis.com"
+
 
 class OpenAIChat:
     """`POST /chat/completions` with `stream`: one answer as server-sent events."""
@@ -24,10 +26,10 @@ class OpenAIChat:
         return request_body(target, prompt)
 
     def quirks(self, target: Target) -> Quirks:
-        return Quirks()
+        return Quirks(empty_is_withheld=GEMINI in target.base_url)
 
     def decoder(self, target: Target) -> ChatDecoder:
-        return ChatDecoder(target.provider)
+        return ChatDecoder(target)
 
     def refusal(self, provider: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
         return refused(provider, status, headers, body)
