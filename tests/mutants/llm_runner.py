@@ -56,7 +56,7 @@ _CALLING = (
     Mutant(
         "an empty answer is stored as a message",
         f"{_RUNNER}/attempt.py",
-        old="        elif not self._texts:\n",
+        old="        elif not self.text.strip():\n",
         new="        elif False:\n",
         killed_by=(ATTEMPT,),
     ),
