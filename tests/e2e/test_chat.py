@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from e2e.test_doors import demo_model_that
-from e2e.watching import Body
+from e2e.watching import Body, ended_call
 from local_stack.stack import Stack
 from shared.contracts.identity import new_id
 
@@ -240,15 +240,6 @@ async def test_an_answer_that_nobody_reads_is_closed(
         async with asyncio.timeout(seconds):
             call = await ended_call(demo, since)
     assert call["outcome"] == "client_closed"
-
-
-async def ended_call(demo: httpx.AsyncClient, since: int) -> Body:
-    """The first call of a ledger, once it has ended."""
-    while True:
-        calls: list[Body] = (await demo.get(f"/ledger?since={since}")).json()["calls"]
-        if calls and calls[0]["endedAt"] is not None:
-            return calls[0]
-        await asyncio.sleep(0.2)
 
 
 async def test_tools_are_called_by_the_client(gateways: list[httpx.AsyncClient]) -> None:

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from e2e.test_doors import demo_model_that
-from e2e.watching import Body, new_agent, start_scale, until_ended
+from e2e.watching import Body, ended_call, new_agent, start_scale, until_ended
 from local_stack.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -93,18 +93,10 @@ async def test_openai_client_that_leaves_stops_the_call(stack: Stack) -> None:
                 if chunk.choices and chunk.choices[0].delta.content:
                     break
             await stream.close()
-        call = await _ended_call(demo, since)
+        async with asyncio.timeout(15):
+            call = await ended_call(demo, since)
     assert call["outcome"] == "client_closed"
     assert call["endedAt"] - call["startedAt"] < 15
-
-
-async def _ended_call(demo: httpx.AsyncClient, since: int) -> Body:
-    async with asyncio.timeout(15):
-        while True:
-            calls = (await demo.get(f"/ledger?since={since}")).json()["calls"]
-            if calls and calls[0]["endedAt"] is not None:
-                return dict(calls[0])
-            await asyncio.sleep(0.05)
 
 
 async def test_tools_pass_through_both_ways(stack: Stack) -> None:

@@ -134,3 +134,12 @@ async def transcript(gateway: httpx.AsyncClient, conversation: str) -> list[Body
         messages += answer.json()["messages"]
         if not answer.json()["hasMore"]:
             return messages
+
+
+async def ended_call(demo: httpx.AsyncClient, since: int) -> Body:
+    """The first call of a ledger, once it has ended."""
+    while True:
+        calls: list[Body] = (await demo.get(f"/ledger?since={since}")).json()["calls"]
+        if calls and calls[0]["endedAt"] is not None:
+            return calls[0]
+        await asyncio.sleep(0.2)

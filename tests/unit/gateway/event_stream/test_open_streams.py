@@ -69,6 +69,12 @@ async def wait_for_ever(client: OpenStream) -> None:
         await client.wait()
 
 
+async def write_on(client: OpenStream) -> None:
+    while not client.leaving:
+        await client.write(b"x")
+        await asyncio.sleep(0.001)
+
+
 async def test_first_bytes_are_written_before_anything_happens() -> None:
     exchange = Exchange(SLOW)
     async with exchange.serving(wait_for_ever):
@@ -98,12 +104,6 @@ async def test_writes_put_heartbeats_off() -> None:
 
 async def test_client_that_takes_nothing_is_cut() -> None:
     exchange = Exchange(QUICK)
-
-    async def write_on(client: OpenStream) -> None:
-        while True:
-            await client.write(b"x")
-            await asyncio.sleep(0.001)
-
     async with exchange.serving(write_on) as served:
         await eventually(lambda: len(exchange.wire.sent) > 5)
         exchange.wire.stuck = True
@@ -145,12 +145,6 @@ async def test_stop_of_the_server_ends_a_waiting_stream_with_advice() -> None:
 
 async def test_stop_of_the_server_cuts_a_stream_whose_write_hangs() -> None:
     exchange = Exchange(SLOW)
-
-    async def write_on(client: OpenStream) -> None:
-        while not client.leaving:
-            await client.write(b"x")
-            await asyncio.sleep(0)
-
     async with exchange.serving(write_on) as served:
         await eventually(lambda: len(exchange.wire.sent) > 2)
         exchange.wire.stuck = True
