@@ -11,6 +11,8 @@ from shared.errors import TransientError
 from shared.routing import Route
 
 LONGEST_BACKOFF_SECONDS = 8.0
+SHORTEST_WAIT_SECONDS = 0.1
+"""Of a provider that asks to be asked again at once: nobody else should come back in the same moment."""
 
 
 class AttemptFailed(TransientError):
@@ -68,10 +70,14 @@ def after_failure(
     again = failures <= (retries if failure.repeats is None else min(failure.repeats, retries))
     asked = failure.retry_after
     if again and (asked is None or asked <= patience.longest):
-        return Retry(asked if asked is not None else _back_off(failures, patience.first_backoff))
+        return Retry(_back_off(failures, patience.first_backoff) if asked is None else max(asked, _shortest_wait()))
     if onward is None or CONSEQUENCES[failure.family].moves is Move.NEVER:
         return GiveUp()
     return MoveOn(onward)
+
+
+def _shortest_wait() -> timedelta:
+    return timedelta(seconds=SHORTEST_WAIT_SECONDS * random.uniform(1.0, 2.0))
 
 
 def _back_off(failures: int, first: timedelta) -> timedelta:

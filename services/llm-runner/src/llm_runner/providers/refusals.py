@@ -1,42 +1,21 @@
 """Every way a provider refuses an answer, as one ProviderFailure: the one table of it, whatever the dialect.
 
-What a provider writes into an error is shown where it helps: never for a refused key. It is not cut here, for keys are
-looked for before that (`redaction.py`).
+What is said in codes counts first, then the wait that is asked for, then words. What a provider writes into an error is
+shown where it helps: never for a refused key. It is not cut here, for keys are looked for before that (`redaction.py`).
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Final
 
+from llm_runner.providers.context_overflow import Overflow, overflow
+from llm_runner.providers.error_bodies import ErrorBody, error_body, error_value
+from llm_runner.providers.error_words import daily_quota, family_of_words, family_said
 from llm_runner.providers.provider import ProviderFailure
+from llm_runner.providers.refused_fields import refused_field
+from llm_runner.providers.retry_hints import forbids_another_try, wait_asked
 from shared.contracts.enums import FailureFamily as Family
 
-NO_MONEY = "insufficient_quota"
-STATUS_OF_WORD = {
-    "invalid_api_key": 401,
-    "invalid_authentication": 401,
-    "authentication_error": 401,
-    "unauthorized": 401,
-    "unauthenticated": 401,
-    "account_deactivated": 401,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "model_not_found": 404,
-    "not_found_error": 404,
-    "invalid_request_error": 400,
-    "context_length_exceeded": 400,
-    "string_above_max_length": 400,
-    "content_policy_violation": 400,
-    "content_filter": 400,
-    NO_MONEY: 429,
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "overloaded_error": 503,
-    "server_error": 500,
-}
-"""The status behind the words that providers use for it, where no status stands: inside a stream that has begun."""
-FAMILY_OF_STATUS: Final[dict[int, Family]] = {
+FAMILY_OF_STATUS = {
     401: Family.AUTH,
     402: Family.BILLING,
     403: Family.AUTH,
@@ -47,48 +26,122 @@ FAMILY_OF_STATUS: Final[dict[int, Family]] = {
     425: Family.OVERLOADED,
     429: Family.RATE_LIMIT,
     503: Family.OVERLOADED,
-    504: Family.TIMEOUT,
     529: Family.OVERLOADED,
 }
 """Any other below 500 speaks of what was asked, any other above of a fault of the provider's."""
-FAMILY_OF_WORD: Final[dict[str, Family]] = {
-    "context_length_exceeded": Family.CONTEXT_LENGTH,
-    "string_above_max_length": Family.CONTEXT_LENGTH,
-    "exceed_context_size_error": Family.CONTEXT_LENGTH,
-    "content_policy_violation": Family.CONTENT_POLICY,
-    "content_filter": Family.CONTENT_POLICY,
-    NO_MONEY: Family.BILLING,
+STATUS_OF_FAMILY = {
+    Family.AUTH: 401,
+    Family.BILLING: 402,
+    Family.RATE_LIMIT: 429,
+    Family.OVERLOADED: 503,
+    Family.TIMEOUT: 504,
+    Family.MODEL_NOT_FOUND: 404,
+    Family.SERVER_ERROR: 500,
 }
-"""What a provider calls an error says more than its status."""
+"""What would have been answered, where an error stands inside a stream and says no number; else 400."""
+OF_REQUEST = (400, 404, 405, 422)
+"""Statuses that leave open what is wrong: words say more."""
+LONG_WAIT = timedelta(minutes=1)
+
+
+def refused(provider: str, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
+    """The failure behind an answer that is no 200, in any dialect whose errors are JSON or words; `body` may be cut."""
+    error = error_body(body)
+    if error.is_page and status < 500 and status not in (401, 402, 403, 408, 413, 425, 429):
+        return web_page(provider, status, error)
+    if error.is_empty and status == 400:
+        message = f"{provider} answered 400 without a word, as some do for a prompt that is too long"
+        return ProviderFailure(Family.CONTEXT_LENGTH, message, charged=False)
+    failure = _failure(provider, status, error)
+    return _hinted(failure, headers, error)
+
+
+def told(provider: str, value: object) -> ProviderFailure:
+    """The failure behind an error inside an answer that said 200: the JSON value it stands in, or `error` of it."""
+    error = error_value(value)
+    return _hinted(_failure(provider, error.status, error), {}, error)
+
+
+def web_page(provider: str, status: int, error: ErrorBody) -> ProviderFailure:
+    """The failure behind a web page where an answer should be."""
+    message = f"{provider} answered {status} with a web page: look at its baseUrl ({error.message})"
+    return ProviderFailure(Family.PROTOCOL, message, charged=False, repeats=0)
 
 
 def refusal(provider: str, status: int, message: str, word: str, wait: timedelta | None = None) -> ProviderFailure:
-    """The failure behind a status: nothing was charged for it.
+    """The failure behind an error that a dialect has read by itself.
 
     `message` is the provider's own and `word` its word for the kind of the error, both empty where it gives none;
     `wait` is for how long it asks to be left alone.
     """
-    family = FAMILY_OF_WORD.get(word) or _family(STATUS_OF_WORD.get(word, status) if status == 500 else status)
-    if family is Family.AUTH or STATUS_OF_WORD.get(word) in (401, 403):
-        sentence = f"{provider} refused the key ({status}); check the variable that holds it"
-        return ProviderFailure(Family.AUTH, sentence, charged=False)
-    failure = ProviderFailure(family, f"{provider} answered {status}{': ' + message if message else ''}", charged=False)
+    failure = _failure(provider, status, ErrorBody(message, (word.lower(),) if word else ()))
     failure.retry_after = wait if failure.retryable else None
     return failure
 
 
-def _family(status: int) -> Family:
-    return FAMILY_OF_STATUS.get(status) or (Family.SERVER_ERROR if status >= 500 else Family.BAD_REQUEST)
+def _failure(provider: str, status: int | None, error: ErrorBody) -> ProviderFailure:
+    """Nothing was charged for it, as far as anybody says."""
+    field = refused_field(error) if status is None or status in OF_REQUEST or status >= 500 else None
+    family, repeats = _family(status, error, field)
+    number = status or STATUS_OF_FAMILY.get(family, 400)
+    if family is Family.AUTH:
+        return ProviderFailure(family, _of_key(provider, number, error), charged=False)
+    message = f"{provider} answered {number}{': ' + _said(error) if error.message else ''}"
+    named = field if family is Family.UNSUPPORTED_PARAMETER else None
+    return ProviderFailure(family, message + _advice(family, error), charged=False, field=named, repeats=repeats)
 
 
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long the provider asks to be left alone: `retry-after-ms`, or `Retry-After` in seconds or as a date."""
-    try:
-        if "retry-after-ms" in headers:
-            return timedelta(milliseconds=max(0.0, float(headers["retry-after-ms"])))
-        value = headers.get("retry-after", "")
-        if value.replace(".", "", 1).isdigit():
-            return timedelta(seconds=float(value))
-        return max(timedelta(), parsedate_to_datetime(value) - datetime.now(UTC)) if value else None
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+def _family(status: int | None, error: ErrorBody, field: str | None) -> tuple[Family, int | None]:
+    """The family of an error, and how often the same target is asked again where that is not its family's to say."""
+    if daily_quota(error):
+        return Family.BILLING, None
+    coded = family_of_words(error.words)
+    if coded is not None and coded[0] in (Family.RATE_LIMIT, Family.BILLING, Family.CONTENT_POLICY):
+        return coded
+    if status not in (401, 402, 403, 429) and overflow(error) is not None:
+        return Family.CONTEXT_LENGTH, None
+    if field is not None and (coded is None or coded[0] in (Family.UNSUPPORTED_PARAMETER, Family.BAD_REQUEST)):
+        return Family.UNSUPPORTED_PARAMETER, None
+    if coded is not None and coded[0] not in (Family.UNSUPPORTED_PARAMETER, Family.BAD_REQUEST):
+        return coded
+    if status is None or status in OF_REQUEST or status >= 500:
+        spoken = family_said(error.message, status)
+        if spoken is not None:
+            return spoken
+    if status is None:
+        return (coded[0] if coded else Family.SERVER_ERROR), None
+    default = Family.SERVER_ERROR if status >= 500 else Family.BAD_REQUEST
+    return FAMILY_OF_STATUS.get(status, default), None
+
+
+def _hinted(failure: ProviderFailure, headers: Mapping[str, str], error: ErrorBody) -> ProviderFailure:
+    """With the wait that is asked for, where one may help; an account without money asks for a long one, or none."""
+    wait = wait_asked(headers, error, datetime.now(UTC))
+    long_for_money = failure.family is Family.BILLING and wait is not None and wait > LONG_WAIT
+    failure.retry_after = wait if failure.retryable or long_for_money else None
+    if forbids_another_try(headers):
+        failure.repeats = 0
+    return failure
+
+
+def _said(error: ErrorBody) -> str:
+    """The message, with the numbers that stand beside it."""
+    over = overflow(error) or Overflow()
+    if over.asked is None or over.limit is None or str(over.asked) in error.message.replace(",", ""):
+        return error.message
+    return f"{error.message} ({over.asked} tokens, room for {over.limit})"
+
+
+def _of_key(provider: str, status: int, error: ErrorBody) -> str:
+    if error.is_page:
+        return (
+            f"{provider} refused the call with a web page ({status}): look at its baseUrl, and at what stands between"
+        )
+    return f"{provider} refused the key ({status}); check the variable that holds it"
+
+
+def _advice(family: Family, error: ErrorBody) -> str:
+    text = error.message.lower()
+    if "unexpected endpoint or method" in text or (family is Family.MODEL_NOT_FOUND and "page not found" in text):
+        return "; is its baseUrl wrong? try adding /v1"
+    return ""
