@@ -105,7 +105,8 @@ class ChatDecoder:
         choices = frame.get("choices")
         choice = choices[0] if choices else None
         if error := _error(frame, choice):
-            raise error_frame(error, self._provider)
+            # Beside an error that is one sentence stands of which kind it is.
+            raise error_frame(frame if isinstance(error, str) else error, self._provider)
         if choice is None:
             withheld = self._withholds and choices is not None and self._frames.whole
             reason = FinishReason.CONTENT_FILTER if withheld else None
