@@ -12,10 +12,10 @@ from shared.routing import ModelEntry, ProviderEntry, Registry
 from shared.settings import NatsSettings
 from shared.topology.bootstrap import bootstrap
 from support.byte_provider import by_model, byte_provider
-from support.provider_cases import anthropic, openai_answers, openai_frames, openai_tools
+from support.provider_cases import anthropic, ollama, openai_answers, openai_frames, openai_tools
 from support.provider_cases.case import Case, Expected
 
-CASES = [*openai_frames.CASES, *openai_answers.CASES, *openai_tools.CASES, *anthropic.CASES]
+CASES = [*openai_frames.CASES, *openai_answers.CASES, *openai_tools.CASES, *anthropic.CASES, *ollama.CASES]
 QUICK = RetrySettings(backoff_first_seconds=0.01)
 
 

@@ -48,7 +48,7 @@ def row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_dialect_ends_the_process_at_its_start_and_names_the_known_ones() -> None:
     entry = ProviderEntry(base_url="http://127.0.0.1:1", dialect="morse", models={"m": ModelEntry()})
-    with pytest.raises(UnknownDialect, match=r"the provider ours .* 'morse'; .* known are: anthropic, lines, openai"):
+    with pytest.raises(UnknownDialect, match=r"ours .* 'morse'; .* known are: anthropic, lines, ollama, openai"):
         Runner(Registry(providers={"ours": entry}), {}, LOG)
 
 

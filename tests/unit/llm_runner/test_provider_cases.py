@@ -2,10 +2,10 @@
 
 import pytest
 
-from support.provider_cases import anthropic, openai_answers, openai_frames, openai_tools
+from support.provider_cases import anthropic, ollama, openai_answers, openai_frames, openai_tools
 from support.provider_cases.case import Case, cuts, understood
 
-CASES = [*openai_frames.CASES, *openai_answers.CASES, *openai_tools.CASES, *anthropic.CASES]
+CASES = [*openai_frames.CASES, *openai_answers.CASES, *openai_tools.CASES, *anthropic.CASES, *ollama.CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.number)

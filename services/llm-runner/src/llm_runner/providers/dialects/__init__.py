@@ -4,6 +4,7 @@ from typing import Final
 
 from llm_runner.providers.dialect import Dialect
 from llm_runner.providers.dialects.anthropic import AnthropicMessages
+from llm_runner.providers.dialects.ollama import OllamaChat
 from llm_runner.providers.dialects.openai_chat import OpenAIChat
 from shared.errors import AgentWarsError
 from shared.routing import ProviderEntry
@@ -11,6 +12,7 @@ from shared.routing import ProviderEntry
 DIALECTS: Final[dict[str, Dialect]] = {
     "openai": OpenAIChat(),
     "anthropic": AnthropicMessages(),
+    "ollama": OllamaChat(),
 }
 """By the name that `dialect` of a provider says in the registry."""
 
