@@ -1,5 +1,6 @@
 """Where a generation goes when its target fails, through the whole llm-runner with two providers of one model."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integration.llm_runner.world import World, names, turn, world
+from integration.llm_runner.world import World, names, played_by, turn, world
 from llm_runner.settings import BreakerSettings, RetrySettings
 from shared.contracts.breakers import OpenBreaker
 from shared.contracts.enums import FailureFamily as Family
@@ -23,6 +24,7 @@ from shared.settings import NatsSettings
 from shared.storage.accounts import AccountChange, Reserve
 from shared.topology.bootstrap import bootstrap
 from support.byte_provider import (
+    DONE,
     RESET,
     STREAM,
     ByteProvider,
@@ -30,6 +32,7 @@ from support.byte_provider import (
     Wait,
     answer,
     byte_provider,
+    choice,
     frame,
     refusal,
     text,
@@ -249,3 +252,36 @@ async def test_a_death_between_the_failure_and_the_next_route_asks_nobody_twice(
         assert pair.calls == (1, 1)
         assert (await pair.entry(begun)).provider == "there"
     assert names(await engine.dead_letters(), "key") == []
+
+
+async def test_a_model_that_thought_its_budget_away_has_twice_the_room(engine: World) -> None:
+    engine.retries = RetrySettings(backoff_first_seconds=0.01)
+    thought = [STREAM, choice({"reasoning_content": "hm"}, "length"), DONE]
+    answers: list[Script] = [GOOD, thought]
+    async with two(engine, lambda _: answers.pop()) as pair:  # type: ignore[arg-type]
+        begun = await pair.played(max_tokens=100)
+        assert (await pair.entry(begun)).content == "Good day."
+    assert [call.body["max_tokens"] for call in pair.here.calls] == [100, 200]
+
+
+@pytest.mark.parametrize(("read", "warnings"), [(50, ("prompt_truncated",)), (2000, ())])
+async def test_a_prompt_that_was_cut_in_silence_is_noticed(engine: World, read: int, warnings: tuple[str, ...]) -> None:
+    said = {
+        "message": {"content": "Hi"},
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": read,
+        "eval_count": 1,
+    }
+    script = [STREAM, json.dumps(said).encode()]
+    async with byte_provider(lambda _: script) as provider:
+        known = ProviderEntry(base_url=provider.base_url, dialect="ollama", models={"big": ModelEntry()})
+        engine.registry = Registry(providers={"here": known})
+        await bootstrap(engine.client, engine.store, NatsSettings(nats_url=engine.nats_url), engine.registry)
+        begun = await engine.begin(played_by("big", "word " * 2000))
+        await engine.ask(turn(begun, provider="here", model="big"))
+        async with engine.runner():
+            await engine.settled()
+    (entry,) = await engine.store.entries.transcript(conversation_id(begun.id, 1))
+    assert entry.warnings == warnings
+    assert [call.body["options"]["num_ctx"] for call in provider.calls] == [128_000]

@@ -16,6 +16,12 @@ from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
 
 FILLED = 0.99
 """Of a window: what fills as much of it was cut to fit."""
+CUTS_SILENTLY = "ollama"
+"""The dialect whose servers cut a prompt that is longer than their window, and answer what is left of it."""
+PROMPT_TRUNCATED = "prompt_truncated"
+SHORT_PROMPT = 1000
+SEEN = 0.6
+"""Of a prompt's tokens as estimated: a model that counts fewer has not read all of it."""
 WITHHELD = (FinishReason.CONTENT_FILTER, FinishReason.REFUSAL)
 """Ends after which an answer without a word was none of the model's choice."""
 
@@ -36,6 +42,7 @@ class Attempt:
         self._source = provider
         self._entry: ModelEntry = provider.entry.models[model]
         self._prompt = prompt
+        self._cuts = provider.entry.dialect == CUTS_SILENTLY
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._tools = ToolCallReader(self.id)
@@ -82,6 +89,14 @@ class Attempt:
             thought = text_tokens(self.reasoning or "")
             written = thought + text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
         return self._entry.usage(read, written)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about an answer that counts all the same."""
+        said = self.tokens.prompt
+        expected = self._prompt.length // CHARACTERS_PER_TOKEN
+        cut = said is not None and self._cuts and expected > SHORT_PROMPT and said < SEEN * expected
+        return (PROMPT_TRUNCATED,) if cut else ()
 
     @property
     def latency_ms(self) -> float:

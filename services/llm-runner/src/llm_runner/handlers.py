@@ -25,13 +25,14 @@ from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.usage_ledger import UsageLedger
-from shared.contracts.enums import Purpose
+from shared.contracts.enums import FailureFamily, Purpose
 from shared.contracts.generations import Generation, UsageRow
 from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, UnknownRun
 from shared.reported_failures import INTERNAL
+from shared.routing import ModelEntry
 from shared.settings import ChatSettings
 from shared.storage import Store
 
@@ -133,8 +134,12 @@ class JobHandler:
             await self._failures.left_alone(context, self._waited_for_until(context))
             return
         provider = self._providers[job.provider]
-        window = window_for(provider.entry.models[job.model], self._chats.chat_window_tokens, job.max_tokens)
-        prompt = build_prompt(job, context.facts.settings, context.messages, context.facts.seed, context.memory, window)
+        model = provider.entry.models[job.model]
+        asked = _roomier(job, context.history, model)
+        window = window_for(model, self._chats.chat_window_tokens, asked.max_tokens)
+        prompt = build_prompt(
+            asked, context.facts.settings, context.messages, context.facts.seed, context.memory, window
+        )
         attempt = context.leased.attempt = Attempt(provider, job.model, prompt, context.history.attempts + 1)
         stale = time.monotonic() - read_at > CONTROL_FRESH_SECONDS
         # Both are published in this order, and the stream keeps it: one need not wait for the other.
@@ -243,6 +248,13 @@ def _as_told(rows: Sequence[UsageRow], otherwise: Failure) -> Failure:
     reasons = [row.reason for row in rows if row.reason]
     code, _, message = (reasons[-1] if reasons else "").partition(": ")
     return Failure(code=code, message=message, family=rows[-1].family) if message else otherwise
+
+
+def _roomier(job: GenerationRequested, history: AttemptHistory, model: ModelEntry) -> GenerationRequested:
+    """The job with twice the room for its answer where its model spent all of it before the first word."""
+    if any(row.family is FailureFamily.EMPTY for row in history.failed(job.provider, job.model)):
+        return job.model_copy(update={"max_tokens": min(2 * job.max_tokens, model.max_output_tokens)})
+    return job
 
 
 async def _nothing() -> None:

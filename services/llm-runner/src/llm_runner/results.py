@@ -97,6 +97,7 @@ def message_entry(
         raw_finish_reason=attempt.raw_finish_reason,
         reasoning=attempt.reasoning,
         thoughts=attempt.thoughts,
+        warnings=attempt.warnings,
         finding=finding_of(attempt.text, before) if looks_for_findings else None,
         tool_calls=attempt.tool_calls,
         folded_to=attempt.folded_to,

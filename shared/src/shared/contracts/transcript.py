@@ -96,8 +96,9 @@ class Entry(Contract):
     In a chat `client_message_id` is unique too. A person's message may hold `parts` that are no text and
     `tool_results`; an answer may hold `tool_calls`, and `folded_to`: messages up to that seq reached its model as a
     summary only. `reasoning` is what its model thought, which no other reads, and `thoughts` what of that has to reach
-    the same model again as it is, as JSON texts. A `rewind` entry takes back every message above `rewind_to`; readers
-    `fold` it. `author` is what a caller of /v1 calls whoever said a given message: its model is told.
+    the same model again as it is, as JSON texts. `warnings` name what is odd about it. A `rewind` entry takes back every
+    message above `rewind_to`; readers `fold` it. `author` is what a caller of /v1 calls whoever said a given message:
+    its model is told.
     """
 
     conversation_id: str
@@ -120,6 +121,7 @@ class Entry(Contract):
     raw_finish_reason: str | None = Field(default=None, exclude_if=_absent)
     reasoning: str | None = Field(default=None, exclude_if=_absent)
     thoughts: tuple[str, ...] = Field(default=(), exclude_if=_absent)
+    warnings: tuple[str, ...] = Field(default=(), exclude_if=_absent)
     finding: EndedReason | None = None
     inherited: bool = False
     ended_reason: EndedReason | None = None
@@ -170,6 +172,7 @@ class MessageView(Contract):
     tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=_absent)
     tool_results: tuple[ToolResult, ...] = Field(default=(), exclude_if=_absent)
     folded_to: int | None = Field(default=None, exclude_if=_absent)
+    warnings: tuple[str, ...] = Field(default=(), exclude_if=_absent)
     error: Failure | None = Field(default=None, exclude_if=_absent)
 
 
@@ -200,6 +203,7 @@ def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageVie
         tool_calls=entry.tool_calls,
         tool_results=entry.tool_results,
         folded_to=entry.folded_to,
+        warnings=entry.warnings,
         error=entry.error,
     )
 
