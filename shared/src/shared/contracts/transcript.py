@@ -96,9 +96,9 @@ class Entry(Contract):
     In a chat `client_message_id` is unique too. A person's message may hold `parts` that are no text and
     `tool_results`; an answer may hold `tool_calls`, and `folded_to`: messages up to that seq reached its model as a
     summary only. `reasoning` is what its model thought, which no other reads, and `thoughts` what of that has to reach
-    the same model again as it is, as JSON texts. `warnings` name what is odd about it. A `rewind` entry takes back every
-    message above `rewind_to`; readers `fold` it. `author` is what a caller of /v1 calls whoever said a given message:
-    its model is told.
+    the same model again as it is, as JSON texts. `warnings` name what is odd about it. A `rewind` entry takes back
+    every message above `rewind_to`; readers `fold` it. `author` is what a caller of /v1 calls whoever said a
+    given message: its model is told.
     """
 
     conversation_id: str
