@@ -17,7 +17,7 @@ GATEWAY: Final = "services/gateway/src/gateway"
 PRODUCT: Final = ("services/", "shared/", "clients/agentwars/")
 APP: Final = """
 import json
-from support.gateways import DEAD_MONGO, DEAD_NATS, gateway_app
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, gateway_app
 app = gateway_app(DEAD_NATS, DEAD_MONGO)
 app.state.store.close()
 document = app.openapi()

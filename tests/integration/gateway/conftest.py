@@ -6,7 +6,7 @@ import pytest
 from httpx import AsyncClient
 
 from shared.storage import Store
-from support.gateways import gateway, prepared
+from support.gateway.app import gateway, prepared
 from support.servers import database_name
 
 

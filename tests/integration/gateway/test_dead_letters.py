@@ -25,7 +25,7 @@ from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from support.builders import DOLLAR, JUDGE, conversation, ended, result_of, run, scenario
-from support.gateways import gateway, prepared
+from support.gateway.app import gateway, prepared
 from support.servers import database_name, own_connection
 
 FAILURE = Failure(code="provider_error", message="the provider answered 500")

@@ -12,7 +12,7 @@ import pytest
 
 from clients.nginx import Nginx
 from installed import installed
-from integration.gateway.event_stream_world import World, world
+from support.gateway.environment import Environment, environment
 from unit.gateway.server.served_app import answer_of
 
 MIB = 1024 * 1024
@@ -21,8 +21,8 @@ LIVE_UPDATES = Path(__file__).parents[3] / "docs" / "live-updates.md"
 
 
 @pytest.fixture
-async def here(nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(nats_url, mongo_url, gateways=1) as made:
+async def here(nats_url: str, mongo_url: str) -> AsyncIterator[Environment]:
+    async with environment(nats_url, mongo_url) as made:
         yield made
 
 
@@ -85,12 +85,12 @@ async def statuses(url: str, requests: list[Iterator[bytes]]) -> list[int]:
     return found
 
 
-async def agents_of(here: World) -> int:
+async def agents_of(here: Environment) -> int:
     return int(await here.store.collection("agents").estimated_document_count())
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-async def test_an_agent_is_made_exactly_when_the_answer_says_so(here: World, form: Form) -> None:
+async def test_an_agent_is_made_exactly_when_the_answer_says_so(here: Environment, form: Form) -> None:
     requests = [form("/api/agents", agent(size)) for size in SIZES]
     assert await statuses(here.gateways[0].url, requests) == [201] * len(SIZES)
     assert await agents_of(here) == len(SIZES)
@@ -99,14 +99,14 @@ async def test_an_agent_is_made_exactly_when_the_answer_says_so(here: World, for
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-async def test_a_chat_takes_more(here: World, form: Form) -> None:
+async def test_a_chat_takes_more(here: Environment, form: Form) -> None:
     # Read whole, and refused for what it says: not for its length.
     sizes = [MIB + 1, 3 * MIB, 4 * MIB, 4 * MIB + 1]
     requests = [form("/api/chat", agent(size)) for size in sizes]
     assert await statuses(here.gateways[0].url, requests) == [400, 400, 400, 413]
 
 
-async def test_trailers_make_no_agent(here: World) -> None:
+async def test_trailers_make_no_agent(here: Environment) -> None:
     body = agent(200)
     trailers = b"".join(chunks("/api/agents", body)).removesuffix(b"\r\n") + b"a:b\r\n" * 4_000_000 + b"\r\n"
     assert await statuses(here.gateways[0].url, [iter([trailers])]) == [431]
@@ -114,7 +114,7 @@ async def test_trailers_make_no_agent(here: World) -> None:
 
 
 @pytest.mark.parametrize("documented", [True, False], ids=["as documented", "with its defaults"])
-async def test_an_agent_is_made_exactly_when_nginx_says_so(here: World, tmp_path: Path, documented: bool) -> None:
+async def test_an_agent_is_made_exactly_when_nginx_says_so(here: Environment, tmp_path: Path, documented: bool) -> None:
     found = re.search(r"```nginx\n(.*?)```", LIVE_UPDATES.read_text(), re.DOTALL)
     assert found is not None
     location = found[1].replace("http://agentwars", "http://gateways") if documented else None
@@ -131,7 +131,7 @@ async def test_an_agent_is_made_exactly_when_nginx_says_so(here: World, tmp_path
 # HEAD
 
 
-async def test_head_says_what_get_would_and_begins_nothing(here: World) -> None:
+async def test_head_says_what_get_would_and_begins_nothing(here: Environment) -> None:
     http, story = here.gateways[0].http, await here.story()
     await story.start()
     run_id = story.run.id
@@ -156,7 +156,7 @@ async def test_head_says_what_get_would_and_begins_nothing(here: World) -> None:
     assert answer.status_code == 200
 
 
-async def test_head_is_wherever_get_is(here: World) -> None:
+async def test_head_is_wherever_get_is(here: Environment) -> None:
     http, story = here.gateways[0].http, await here.story()
     await story.start()
     run_id = story.run.id

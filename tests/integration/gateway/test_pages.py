@@ -10,7 +10,7 @@ from shared.contracts.enums import RunKind
 from shared.contracts.transcript import Entry, Usage
 from shared.storage import Store, paging
 from support import builders
-from support.gateways import prepared
+from support.gateway.app import prepared
 
 LETTERS = 32_000
 LARGE = "\N{PILE OF POO}" * (LETTERS - 10)

@@ -7,7 +7,7 @@ from httpx import AsyncClient, Response
 from shared.contracts.enums import EndedReason, RunStatus
 from shared.contracts.runs import Run
 from shared.storage import Store
-from support.gateways import Writer
+from support.gateway.writer import Writer
 
 PERSONAS = ["refund-request", "technical-support"]
 

@@ -15,7 +15,8 @@ from shared.contracts.reports import Evidence, FailureMode
 from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.storage import Store
-from support.gateways import Writer, gateway
+from support.gateway.app import gateway
+from support.gateway.writer import Writer
 
 
 async def started(client: AsyncClient, kind: str = "battles", **values: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from shared.storage import Store
-from support.gateways import DEAD_MONGO, DEAD_NATS, gateway, gateway_without_store
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, gateway, gateway_without_store
 
 LONG_TEXT = "x" * 20_000
 

@@ -17,7 +17,7 @@ from shared.storage import Store
 from support.builders import ANYBODY, message
 from support.builders import run as sample_run
 from support.callers import caller
-from support.gateways import CASTING
+from support.gateway.app import CASTING
 
 TEMPLATES, ASSIST, SAVE = "/api/prompt-templates", "/api/promptbro/assist", "/api/promptbro/save"
 BODY = {"name": "Refunds", "kind": "agent", "content": "You help {{shop}} with refunds."}

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.access.authentication import OPEN
 from gateway.access.callers import USER_LENGTH
 from gateway.app import Gateway
-from support.gateways import DEAD_MONGO, DEAD_NATS, alone, client_of, gateway_app
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, alone, client_of, gateway_app
 
 TOO_LONG = {"X-User-Id": "x" * (USER_LENGTH + 1)}
 

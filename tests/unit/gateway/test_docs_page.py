@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from support.gateways import alone
+from support.gateway.app import alone
 
 
 async def test_root_leads_to_the_docs_wherever_it_stands() -> None:

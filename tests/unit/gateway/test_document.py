@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.gateways import DEAD_MONGO, DEAD_NATS, REGISTRY, gateway_app
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, REGISTRY, gateway_app
 
 Json = dict[str, Any]
 RUN_FOLDERS = ("runs", "battles", "scale", "comparisons")

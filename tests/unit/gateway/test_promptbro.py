@@ -21,7 +21,7 @@ from shared.contracts.reports import CriterionRate, Evidence, FailureMode, Repor
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.timestamps import now
 from support.callers import caller
-from support.gateways import CASTING
+from support.gateway.app import CASTING
 
 RUN = answer_run(question(QuestionBody(prompt="Hi", system="Be brief."), CASTING, GatewaySettings()), caller())
 

@@ -19,7 +19,7 @@ from shared.contracts.settings import Criterion
 from shared.contracts.timestamps import now
 from shared.routing import Registry, Router, UnknownModel
 from support.callers import caller
-from support.gateways import CASTING, REGISTRY
+from support.gateway.app import CASTING, REGISTRY
 
 
 def agent(**values: Any) -> Agent:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
-from support.gateways import DEAD_MONGO, DEAD_NATS, alone, gateway_app
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, alone, gateway_app
 
 START = "/api/battles/start"
 

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.answers.route_headers import route_headers
 from support.builders import AGENT
-from support.gateways import ROUTER
+from support.gateway.app import ROUTER
 
 
 @pytest.mark.parametrize(("model", "tier"), [("demo-fast", "fast"), ("forgotten", "")])

@@ -17,7 +17,7 @@ from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.routing import Registry, Router, UnknownModel
 from support.callers import caller
-from support.gateways import REGISTRY
+from support.gateway.app import REGISTRY
 
 SETTINGS = GatewaySettings()
 PREMIUM = {"tier": "premium", "contextWindow": 4_000, "maxOutputTokens": 100}

@@ -9,7 +9,7 @@ from httpx import AsyncClient, Response
 
 from gateway.http.cors import Cors
 from gateway.http.cross_site_guard import ServedHosts
-from support.gateways import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
+from support.gateway.app import DEAD_MONGO, DEAD_NATS, client_of, gateway_app
 
 ACTS = [
     ("POST", "/api/agents"),

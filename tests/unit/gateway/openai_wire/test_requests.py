@@ -11,7 +11,7 @@ from gateway.openai_wire.requests import CompletionBody
 from gateway.openai_wire.run_settings import completion_settings
 from gateway.settings import GatewaySettings
 from shared.contracts.settings import Participant
-from support.gateways import CASTING
+from support.gateway.app import CASTING
 
 USER = {"role": "user", "content": "Where is my kettle?"}
 TOOL = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}, "strict": True}}

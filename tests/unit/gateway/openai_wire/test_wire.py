@@ -18,7 +18,7 @@ from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings
 from shared.routing import UnknownModel
 from support.callers import caller
-from support.gateways import CASTING, ROUTER
+from support.gateway.app import CASTING, ROUTER
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find_order", "arguments": '{"id":7}'}}
 USER = {"role": "user", "content": "Where is my kettle?"}

@@ -11,11 +11,14 @@ import pytest
 from gateway.errors import TooManyStreams
 from gateway.event_stream.connections.admission import streams_per_user
 from gateway.event_stream.settings import StreamSettings
-from integration.gateway.event_stream_world import Client, Instance, Story, World, world
 from shared.contracts.owner import Owner
 from shared.contracts.timestamps import now
 from support.callers import caller
 from support.eventually import eventually
+from support.gateway.environment import Environment, environment
+from support.gateway.event_reader import Client
+from support.gateway.instance import Instance
+from support.gateway.story import Story
 
 LIMIT = 2
 ANNA = Owner("default", "anna")
@@ -23,10 +26,10 @@ REFUSED = f"too_many_streams: You have {LIMIT} streams open, as many as one user
 
 
 @pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
     monkeypatch.setenv("AGENTWARS_STREAMS_PER_USER", str(LIMIT))
     monkeypatch.setenv("AGENTWARS_STREAM_HEARTBEAT_SECONDS", "0.3")
-    async with world(fresh_nats_url, mongo_url) as made:
+    async with environment(fresh_nats_url, mongo_url, gateways=2) as made:
         yield made
 
 
@@ -46,7 +49,7 @@ async def refusal(client: Client) -> str:
     return client.comments[-1]
 
 
-async def until_known(here: World, holder: str, streams: int) -> None:
+async def until_known(here: Environment, holder: str, streams: int) -> None:
     """Returns when the store says that others than `holder` serve so many streams to Anna."""
 
     async def known() -> bool:
@@ -67,7 +70,7 @@ async def refused(gateway: Instance) -> bool:
     return not await admitted(gateway)
 
 
-async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_user(here: World) -> None:
+async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_user(here: Environment) -> None:
     first, story = here.gateways[0], await here.story()
     async with AsyncExitStack() as open_ones:
         for _ in range(LIMIT):
@@ -81,7 +84,7 @@ async def test_streams_beyond_the_limit_end_with_advice_and_only_those_of_that_u
     await eventually(partial(admitted, first))
 
 
-async def test_status_streams_count_too(here: World) -> None:
+async def test_status_streams_count_too(here: Environment) -> None:
     first, story = here.gateways[0], await here.story()
     async with stream(first, story), stream(first, story):
         where = f"/api/jobs/{story.run.id}/stream"
@@ -89,7 +92,7 @@ async def test_status_streams_count_too(here: World) -> None:
             assert await refusal(status) == REFUSED
 
 
-async def test_streams_on_one_gateway_count_on_the_other_until_they_end(here: World) -> None:
+async def test_streams_on_one_gateway_count_on_the_other_until_they_end(here: Environment) -> None:
     first, second = here.gateways
     story = await here.story()
     async with stream(first, story), stream(first, story):
@@ -101,21 +104,21 @@ async def test_streams_on_one_gateway_count_on_the_other_until_they_end(here: Wo
     await eventually(partial(admitted, second))
 
 
-async def test_gateway_that_died_frees_its_share_when_its_lease_runs_out(here: World) -> None:
+async def test_gateway_that_died_frees_its_share_when_its_lease_runs_out(here: Environment) -> None:
     first, leases = here.gateways[0], here.store.stream_leases
     await leases.record("a gateway that died", {ANNA: LIMIT}, now() + timedelta(seconds=2))
     assert not await admitted(first)
     await eventually(partial(admitted, first))
 
 
-async def test_gateway_that_stops_frees_its_share_at_once(here: World) -> None:
+async def test_gateway_that_stops_frees_its_share_at_once(here: Environment) -> None:
     leases = here.store.stream_leases
     await leases.record("stops", {ANNA: LIMIT, Owner("default", "berta"): 1}, now() + timedelta(seconds=60))
     await leases.release("stops")
     assert await leases.elsewhere(ANNA, "somebody else", now()) == 0
 
 
-async def test_counts_of_one_user_are_not_another_s_nor_one_s_own(here: World) -> None:
+async def test_counts_of_one_user_are_not_another_s_nor_one_s_own(here: Environment) -> None:
     leases, until_then = here.store.stream_leases, now() + timedelta(seconds=60)
     await leases.record("one", {ANNA: 3, Owner("default", "berta"): 5}, until_then)
     await leases.record("two", {ANNA: 4, Owner("other", "anna"): 7}, until_then)

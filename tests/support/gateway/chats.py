@@ -1,15 +1,13 @@
-"""Chats for tests: gateways on real servers, an engine that is told by hand, and readers of answers."""
+"""Chats for tests: an engine that is told by hand."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from nats.aio.client import Client
 
-from integration.gateway.event_stream_world import Instance, World, world
 from shared.contracts import subjects
 from shared.contracts.deltas import DeltaEncoder
 from shared.contracts.enums import EntryKind, Purpose, Side
@@ -23,62 +21,15 @@ from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from support.builders import message
 from support.eventually import eventually
-
-Body = dict[str, Any]
-CHAT = "/api/chat"
-
-
-def said(text: str, identity: str | None = "m1", **more: Any) -> Body:
-    """A person's message as AI SDK 5 to 7 post it."""
-    named = {"id": identity} if identity else {}
-    return named | {"role": "user", "parts": [{"type": "text", "text": text}]} | more
-
-
-def asked(*messages: Body, chat: str | None = "chat-1", **more: Any) -> Body:
-    """A post of `useChat`."""
-    return ({"id": chat} if chat else {}) | {"messages": list(messages), "trigger": "submit-message"} | more
-
-
-@dataclass
-class Chunk:
-    """One server-sent event of an answer."""
-
-    id: str | None
-    data: str
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.data)
-
-
-def chunks_of(read: bytes) -> list[Chunk]:
-    """The whole events in what was read; what the end cut off is none."""
-    chunks = []
-    for block in read.decode(errors="ignore").split("\n\n")[:-1]:
-        lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line)
-        # To widespread clients a block without data is an event, too, and an empty one.
-        chunks.append(Chunk(lines.get("id"), lines["data"]))
-    return chunks
-
-
-def kinds(chunks: list[Chunk]) -> list[str]:
-    return [chunk.data if chunk.data == "[DONE]" else chunk.body["type"] for chunk in chunks]
-
-
-def text_of(chunks: list[Chunk]) -> str:
-    """The text of a UI message stream, a reset taken into account."""
-    text = ""
-    for chunk in chunks:
-        body = chunk.body if chunk.data != "[DONE]" else {"type": "[DONE]"}
-        text = "" if body["type"] == "reset-step" else text + body.get("delta", "")
-    return text
+from support.gateway.chat_answers import CHAT, Body, Chunk, chunks_of
+from support.gateway.instance import Instance
 
 
 @dataclass
 class Engine:
     """Plays orchestrator and runner for one answer of a chat."""
 
-    here: "ChatWorld"
+    chats: "Chats"
     run_id: str
     seq: int
     numbers: dict[str, int] = field(default_factory=dict)
@@ -103,7 +54,7 @@ class Engine:
         """Publishes text as llm-runner does; confirmed here, so that tests know that it stands."""
         number = self.numbers[attempt] = self.numbers.get(attempt, -1) + 1
         payload = DeltaEncoder(self.run_id, self.run_id, self.seq, Purpose.CHAT, attempt).encode(number, text)
-        stream = self.here.client.jetstream(timeout=5)
+        stream = self.chats.client.jetstream(timeout=5)
         await stream.publish(subjects.text(self.run_id, self.run_id), payload)
 
     async def discard(self, attempt: str = "a1") -> None:
@@ -143,8 +94,8 @@ class Engine:
             tool_calls=calls,
             error=error,
         )
-        await self.here.take_over(self.run_id)
-        await self.here.store.entries.insert(entry)
+        await self.chats.take_over(self.run_id)
+        await self.chats.store.entries.insert(entry)
         if heard:
             await self._publish(MessageAdded.of(entry))
         return entry
@@ -157,32 +108,18 @@ class Engine:
         await self.answer("".join(texts))
 
     async def _publish(self, event: Any) -> None:
-        await Publisher(self.here.client).event(event)
+        await Publisher(self.chats.client).event(event)
 
 
 @dataclass
-class ChatWorld:
-    """Gateways side by side, and the store and the broker below them."""
+class Chats:
+    """Chats of the gateways, whose engine is told by hand."""
 
-    streams: World
+    gateways: list[Instance]
+    store: Store
+    client: Client
 
-    @property
-    def store(self) -> Store:
-        return self.streams.store
-
-    @property
-    def client(self) -> Any:
-        return self.streams.connection.client
-
-    @property
-    def http(self) -> httpx.AsyncClient:
-        return self.streams.gateways[0].http
-
-    @property
-    def gateways(self) -> list[Instance]:
-        return self.streams.gateways
-
-    async def chat(self, reference: str = "chat-1") -> Run:
+    async def run(self, reference: str = "chat-1") -> Run:
         """The run of a chat, waited for; whoever's it is, and deleted or not."""
         found: list[Run] = []
 
@@ -198,7 +135,7 @@ class ChatWorld:
 
     async def engine(self, reference: str = "chat-1", seq: int = 2) -> Engine:
         """Plays the engine for the answer at `seq`, whose question stands: its fact is the engine's to tell."""
-        run = await self.chat(reference)
+        run = await self.run(reference)
         given = len(run.settings.scenarios[0].given)
 
         async def question_stands() -> bool:
@@ -251,56 +188,3 @@ class ChatWorld:
     async def nobody_reads(self) -> None:
         """Returns when no stream is open any more."""
         await eventually(lambda: not any(len(one.streams.open_streams) for one in self.gateways))
-
-
-@dataclass
-class Reader:
-    """Reads an answer as it comes."""
-
-    response: httpx.Response
-    read: bytes = b""
-    broken: bool = False
-
-    async def until(self, kind: str) -> list[Chunk]:
-        """Reads on until a chunk of this type came."""
-        async with asyncio.timeout(15):
-            while kind not in kinds(chunks_of(self.read)):
-                self.read += await anext(self._bytes)
-        return chunks_of(self.read)
-
-    async def until_text(self, text: str) -> list[Chunk]:
-        """Reads on until so much text came."""
-        async with asyncio.timeout(15):
-            while not text_of(chunks_of(self.read)).endswith(text):
-                self.read += await anext(self._bytes)
-        return chunks_of(self.read)
-
-    async def rest(self) -> list[Chunk]:
-        """Reads to the end, whole or broken off."""
-        try:
-            async for block in self._bytes:
-                self.read += block
-        except httpx.RemoteProtocolError:
-            self.broken = True
-        return chunks_of(self.read)
-
-    def __post_init__(self) -> None:
-        self._bytes = self.response.aiter_raw()
-
-
-@asynccontextmanager
-async def reading(
-    gateway: Instance, body: Body | None = None, path: str = CHAT, last_id: str | None = None, **headers: str
-) -> AsyncIterator[Reader]:
-    """An answer that is read while it is written: posted for, or resumed where there is no body."""
-    sent = headers | ({"Last-Event-ID": last_id} if last_id else {})
-    method = "GET" if body is None else "POST"
-    async with gateway.http.stream(method, path, json=body, headers=sent) as response:
-        yield Reader(response)
-
-
-@asynccontextmanager
-async def chat_world(nats_url: str, mongo_url: str, gateways: int = 1) -> AsyncIterator[ChatWorld]:
-    """Gateways on the given servers, with a database of their own."""
-    async with world(nats_url, mongo_url, gateways) as made:
-        yield ChatWorld(made)

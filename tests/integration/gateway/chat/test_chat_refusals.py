@@ -6,17 +6,12 @@ from typing import Any
 
 import pytest
 
-from integration.gateway.chat_world import CHAT, ChatWorld, asked, chat_world, reading, said
 from support.builders import ANYBODY
-from support.gateways import DEAD_NATS, gateway, prepared
+from support.gateway.app import DEAD_NATS, gateway, prepared
+from support.gateway.chat_answers import CHAT, asked, reading, said
+from support.gateway.environment import Environment, environment
 
 Body = dict[str, Any]
-
-
-@pytest.fixture
-async def here(nats_url: str, mongo_url: str) -> AsyncIterator[ChatWorld]:
-    async with chat_world(nats_url, mongo_url) as made:
-        yield made
 
 
 BAD: list[tuple[Body, str]] = [
@@ -40,14 +35,14 @@ BAD: list[tuple[Body, str]] = [
 
 
 @pytest.mark.parametrize(("body", "field"), BAD)
-async def test_bad_request_names_its_field_and_stores_nothing(here: ChatWorld, body: Body, field: str) -> None:
+async def test_bad_request_names_its_field_and_stores_nothing(here: Environment, body: Body, field: str) -> None:
     answer = await here.http.post(CHAT, content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert field in [problem["field"] for problem in answer.json()["details"]["fields"]]
     assert await here.store.collection("runs").estimated_document_count() == 0
 
 
-async def test_bodies_that_cannot_be_read(here: ChatWorld) -> None:
+async def test_bodies_that_cannot_be_read(here: Environment) -> None:
     headers = {"Content-Type": "application/json"}
     for content in (b"\xff\xfe{", b'{"messages": "\xc3("}', b"{", b"[" * 100_000):
         assert (await here.http.post(CHAT, content=content, headers=headers)).status_code == 400
@@ -63,49 +58,49 @@ async def test_bodies_that_cannot_be_read(here: ChatWorld) -> None:
     assert await here.store.collection("runs").estimated_document_count() == 0
 
 
-async def test_body_of_two_mebibytes_is_taken(here: ChatWorld) -> None:
+async def test_body_of_two_mebibytes_is_taken(here: Environment) -> None:
     history = [{"role": ("user", "assistant")[n % 2], "content": "x" * 9_000} for n in range(49)]
     body = asked(*history, custom="x" * 2 * 1024 * 1024)
-    response, _ = await here.answered(body, "Good day.", seq=50)
+    response, _ = await here.chats.answered(body, "Good day.", seq=50)
     assert response.status_code == 200
 
 
-async def test_known_history_does_not_count(here: ChatWorld) -> None:
-    await here.answered(asked(said("Hello")), "Good day.")
+async def test_known_history_does_not_count(here: Environment) -> None:
+    await here.chats.answered(asked(said("Hello")), "Good day.")
     history = [said("x" * 20_000, f"old{n}") for n in range(60)]
-    response, _ = await here.answered(asked(*history, said("And?", "m2")), "So.", seq=4)
+    response, _ = await here.chats.answered(asked(*history, said("And?", "m2")), "So.", seq=4)
     assert response.status_code == 200
-    too_long, _ = await here.ask(asked(*history, said("x" * 10_001, "m3")))
+    too_long, _ = await here.chats.ask(asked(*history, said("x" * 10_001, "m3")))
     assert (too_long.status_code, too_long.json()["details"]["fields"][0]["field"]) == (400, "messages.60")
 
 
-async def test_anothers_chat_is_not_there(here: ChatWorld) -> None:
-    await here.answered(asked(said("Hello")), "Good day.")
-    run = await here.chat()
+async def test_anothers_chat_is_not_there(here: Environment) -> None:
+    await here.chats.answered(asked(said("Hello")), "Good day.")
+    run = await here.chats.run()
     other = {"X-User-Id": "another"}
     for reference in ("chat-1", run.id):
         assert (await here.http.get(f"{CHAT}/{reference}", headers=other)).status_code == 404
         assert (await here.http.delete(f"{CHAT}/{reference}", headers=other)).status_code == 404
         assert (await here.http.post(f"{CHAT}/{reference}/stop", headers=other)).status_code == 404
-    story = await here.streams.story()
+    story = await here.story()
     assert (await here.http.get(f"{CHAT}/{story.run.id}")).status_code == 404
-    assert (await here.chat()).control.wanted.value == "run"
+    assert (await here.chats.run()).control.wanted.value == "run"
 
 
-async def test_user_of_the_body_counts_where_no_header_names_one(here: ChatWorld) -> None:
-    response, _ = await here.answered(asked(said("Hello"), userId="ann"), "Good day.")
+async def test_user_of_the_body_counts_where_no_header_names_one(here: Environment) -> None:
+    response, _ = await here.chats.answered(asked(said("Hello"), userId="ann"), "Good day.")
     assert response.status_code == 200
-    assert (await here.chat()).user == "ann"
+    assert (await here.chats.run()).user == "ann"
     assert (await here.http.get(f"{CHAT}/chat-1")).status_code == 404
     assert (await here.http.get(f"{CHAT}/chat-1", headers={"X-User-Id": "ann"})).status_code == 200
 
 
-async def test_unknown_models_and_agents(here: ChatWorld) -> None:
-    model, _ = await here.ask(asked(said("Hello"), model="nobody"))
+async def test_unknown_models_and_agents(here: Environment) -> None:
+    model, _ = await here.chats.ask(asked(said("Hello"), model="nobody"))
     assert (model.status_code, model.json()["error"]) == (400, "invalid_model")
-    agent, _ = await here.ask(asked(said("Hello"), agentId="nobody"))
+    agent, _ = await here.chats.ask(asked(said("Hello"), agentId="nobody"))
     assert (agent.status_code, agent.json()["error"]) == (400, "invalid_agent")
-    window, _ = await here.ask(asked(said("x" * 9_000), system="x" * 32_000))
+    window, _ = await here.chats.ask(asked(said("x" * 9_000), system="x" * 32_000))
     assert (window.status_code, window.json()["error"]) == (400, "context_too_long")
 
 
@@ -119,12 +114,15 @@ async def test_without_a_broker_nothing_is_stored(nats_url: str, mongo_url: str)
 
 async def test_one_stream_too_many(nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTWARS_STREAMS_PER_USER", "1")
-    async with chat_world(nats_url, mongo_url) as here, reading(here.gateways[0], asked(said("Hello"))) as reader:
+    async with (
+        environment(nats_url, mongo_url) as here,
+        reading(here.gateways[0], asked(said("Hello"))) as reader,
+    ):
         await reader.until("start")
-        refused, _ = await here.ask(asked(said("Hello"), chat="chat-2"))
+        refused, _ = await here.chats.ask(asked(said("Hello"), chat="chat-2"))
         assert (refused.status_code, refused.json()["error"]) == (429, "too_many_streams")
         resumed = await here.http.get(f"{CHAT}/chat-1/stream")
         assert (resumed.status_code, "retry:" in resumed.text, "data:" in resumed.text) == (200, True, False)
         assert await here.store.runs.find(ANYBODY, "chat-2") is None
-        await (await here.engine()).whole("Good day.")
+        await (await here.chats.engine()).whole("Good day.")
         await reader.rest()

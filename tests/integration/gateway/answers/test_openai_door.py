@@ -8,12 +8,14 @@ import httpx
 import openai
 import pytest
 
-from integration.gateway.event_stream_world import Instance, Story, World, world
 from shared.contracts.enums import EndedReason, RunKind, Side, Wanted
 from shared.contracts.transcript import Failure
 from support.builders import ANYBODY
 from support.eventually import eventually
-from support.gateways import alone
+from support.gateway.app import alone
+from support.gateway.environment import Environment
+from support.gateway.instance import Instance
+from support.gateway.story import Story
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "Where is my kettle?"}]
@@ -21,19 +23,13 @@ BODY: dict[str, Any] = {"model": "demo-standard", "messages": MESSAGES}
 
 
 @pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url, gateways=1) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(here: World) -> AsyncIterator[openai.AsyncOpenAI]:
+async def client(here: Environment) -> AsyncIterator[openai.AsyncOpenAI]:
     url = f"{here.gateways[0].url}/v1"
     async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, timeout=15) as made:
         yield made
 
 
-async def asked(here: World) -> Story:
+async def asked(here: Environment) -> Story:
     """The run behind the one question that is asked."""
     async with asyncio.timeout(15):
         while True:
@@ -46,7 +42,7 @@ async def asked(here: World) -> Story:
             await asyncio.sleep(0.01)
 
 
-async def until_wanted(here: World, run_id: str, wanted: Wanted) -> None:
+async def until_wanted(here: Environment, run_id: str, wanted: Wanted) -> None:
     async with asyncio.timeout(15):
         while True:
             run = await here.store.runs.get(run_id)
@@ -56,7 +52,7 @@ async def until_wanted(here: World, run_id: str, wanted: Wanted) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_stream_reaches_the_official_client(here: World, client: openai.AsyncOpenAI) -> None:
+async def test_stream_reaches_the_official_client(here: Environment, client: openai.AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True)
     story = await asked(here)
     await story.delta("At ", seq=2)
@@ -66,7 +62,7 @@ async def test_stream_reaches_the_official_client(here: World, client: openai.As
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
-async def test_whole_answer_reaches_the_official_client(here: World, client: openai.AsyncOpenAI) -> None:
+async def test_whole_answer_reaches_the_official_client(here: Environment, client: openai.AsyncOpenAI) -> None:
     asking = asyncio.create_task(client.chat.completions.create(model="standard", messages=MESSAGES))
     story = await asked(here)
     await story.message(2, content="At sea.", side=Side.AGENT)
@@ -84,7 +80,7 @@ async def test_whole_answer_reaches_the_official_client(here: World, client: ope
     ],
 )
 async def test_whole_answer_that_fails_has_a_status(
-    here: World, client: openai.AsyncOpenAI, reason: EndedReason, error: Failure | None, status: int
+    here: Environment, client: openai.AsyncOpenAI, reason: EndedReason, error: Failure | None, status: int
 ) -> None:
     asking = asyncio.create_task(client.chat.completions.create(model="standard", messages=MESSAGES))
     story = await asked(here)
@@ -94,7 +90,9 @@ async def test_whole_answer_that_fails_has_a_status(
     assert (failed.value.status_code, failed.value.type) == (status, "server_error")
 
 
-async def test_failure_in_a_stream_is_raised_by_the_official_client(here: World, client: openai.AsyncOpenAI) -> None:
+async def test_failure_in_a_stream_is_raised_by_the_official_client(
+    here: Environment, client: openai.AsyncOpenAI
+) -> None:
     stream = await client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True)
     story = await asked(here)
     await story.delta("At ", seq=2)
@@ -104,7 +102,7 @@ async def test_failure_in_a_stream_is_raised_by_the_official_client(here: World,
             pass
 
 
-async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: World) -> Story:
+async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: Environment) -> Story:
     """Asks, and closes the connection before the answer is there."""
     asking = asyncio.create_task(instance.http.post(PATH, json=body))
     story = await asked(here)
@@ -116,13 +114,13 @@ async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: Wo
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_client_that_leaves_cancels_the_run(here: World, streamed: bool) -> None:
+async def test_client_that_leaves_cancels_the_run(here: Environment, streamed: bool) -> None:
     story = await leave_in_the_middle(here.gateways[0], BODY | {"stream": streamed}, here)
     await until_wanted(here, story.run.id, Wanted.CANCEL)
     await eventually(lambda: not len(here.gateways[0].streams.open_streams))
 
 
-async def test_stream_holds_nothing_that_is_not_openais(here: World) -> None:
+async def test_stream_holds_nothing_that_is_not_openais(here: Environment) -> None:
     async with here.gateways[0].post(PATH, BODY | {"stream": True}) as client:
         story = await asked(here)
         await story.message(2, content="At sea.", side=Side.AGENT)
@@ -132,7 +130,7 @@ async def test_stream_holds_nothing_that_is_not_openais(here: World) -> None:
     assert client.response.headers["x-model-name"] == "demo-standard"
 
 
-async def test_stream_of_a_gateway_that_stops_ends_with_an_error_and_stops_the_call(here: World) -> None:
+async def test_stream_of_a_gateway_that_stops_ends_with_an_error_and_stops_the_call(here: Environment) -> None:
     async with here.gateways[0].post(PATH, BODY | {"stream": True}) as client:
         story = await asked(here)
         await story.delta("At ", seq=2)
@@ -163,7 +161,7 @@ async def test_models_are_listed_and_shown(client: openai.AsyncOpenAI) -> None:
     ],
 )
 async def test_what_is_wrong_is_said_in_openais_shape(
-    here: World, body: dict[str, Any], status: int, code: str, param: str | None
+    here: Environment, body: dict[str, Any], status: int, code: str, param: str | None
 ) -> None:
     answer = await here.gateways[0].http.post(PATH, json=body)
     error = answer.json()["error"]

@@ -12,7 +12,6 @@ from typing import Any
 
 from httpx import AsyncClient, Response
 
-from integration.gateway.chat_world import asked, chat_world, said
 from shared.contracts.enums import RunKind
 from shared.contracts.identity import new_id
 from shared.contracts.kinds import KINDS
@@ -22,7 +21,9 @@ from shared.contracts.sessions import Session
 from shared.contracts.timestamps import now
 from shared.storage import Store
 from support.builders import conversation, message, run
-from support.gateways import alone, by_headers, client_of, gateway_app, prepared
+from support.gateway.app import alone, by_headers, client_of, gateway_app, prepared
+from support.gateway.chat_answers import asked, said
+from support.gateway.environment import environment
 
 ANN, BEN = Owner("default", "ann"), Owner("default", "ben")
 STRANGER, NAMESAKE = Owner("other", "ben"), Owner("other", "ann")
@@ -269,18 +270,18 @@ async def test_every_route_has_a_rule() -> None:
 
 
 async def test_two_users_have_a_chat_of_one_name_and_neither_meets_the_other(nats_url: str, mongo_url: str) -> None:
-    async with chat_world(nats_url, mongo_url) as world:
+    async with environment(nats_url, mongo_url) as here:
         for owner in (ANN, BEN):
             body = asked(said(f"{owner.user} asks"), chat="tea")
-            async with world.http.stream("POST", "/api/chat", json=body, headers={"X-User-Id": owner.user}) as answer:
+            async with here.http.stream("POST", "/api/chat", json=body, headers={"X-User-Id": owner.user}) as answer:
                 assert answer.status_code == 200
-                made = await world.store.runs.find(owner, "tea")
+                made = await here.store.runs.find(owner, "tea")
                 assert made is not None
                 assert made.settings.scenarios[0].given[0].content == f"{owner.user} asks"
-        runs = [await world.store.runs.find(owner, "tea") for owner in (ANN, BEN)]
+        runs = [await here.store.runs.find(owner, "tea") for owner in (ANN, BEN)]
         anns = runs[0].id if runs[0] else ""
         # The id of another's chat is a name like any other.
-        async with world.http.stream("POST", "/api/chat", json=asked(said("Hi"), chat=anns)) as answer:
+        async with here.http.stream("POST", "/api/chat", json=asked(said("Hi"), chat=anns)) as answer:
             assert (answer.status_code, answer.headers["X-Conversation-Id"] == anns) == (200, False)
 
 

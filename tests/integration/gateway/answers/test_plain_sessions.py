@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from integration.gateway.event_stream_world import Event, Story, World, world
 from shared.contracts import subjects
 from shared.contracts.enums import RunKind, Side, Wanted
 from shared.contracts.runs import Run
@@ -17,17 +15,14 @@ from shared.contracts.timestamps import now
 from shared.messaging import history
 from support.builders import ANYBODY
 from support.eventually import eventually
+from support.gateway.environment import Environment
+from support.gateway.event_reader import Event
+from support.gateway.story import Story
 
 LLM, ASSIST = "/api/llm", "/api/promptbro/assist"
 
 
-@pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made:
-        yield made
-
-
-async def asked(here: World, path: str = LLM, **body: Any) -> str:
+async def asked(here: Environment, path: str = LLM, **body: Any) -> str:
     """A question that waits for its reader; its sid."""
     answer = await here.gateways[0].http.post(path, json=body or {"prompt": "Where is my kettle?"})
     assert answer.status_code == 201, answer.text
@@ -35,13 +30,13 @@ async def asked(here: World, path: str = LLM, **body: Any) -> str:
     return str(answer.json()["sid"])
 
 
-async def begun(here: World, sid: str) -> Story:
+async def begun(here: Environment, sid: str) -> Story:
     run = await here.store.runs.get(sid)
     assert run is not None
     return Story(run, here.store, here.connection)
 
 
-async def commanded(here: World) -> list[str]:
+async def commanded(here: Environment) -> list[str]:
     client = here.connection.client
     return [json.loads(stored.data)["runId"] async for stored in history.read(client, subjects.WORK, subjects.COMMANDS)]
 
@@ -50,7 +45,7 @@ def data(events: list[Event]) -> list[dict[str, Any]]:
     return [json.loads(event.data) for event in events]
 
 
-async def test_nothing_begins_before_the_first_reader_and_then_once(here: World) -> None:
+async def test_nothing_begins_before_the_first_reader_and_then_once(here: Environment) -> None:
     sid = await asked(here)
     assert await here.store.runs.get(sid) is None
     async with here.gateways[0].open(f"{LLM}?sid={sid}") as one, here.gateways[1].open(f"{LLM}?sid={sid}") as two:
@@ -69,7 +64,7 @@ async def test_nothing_begins_before_the_first_reader_and_then_once(here: World)
 @pytest.mark.parametrize(
     ("path", "body"), [(LLM, {"prompt": "Hi"}), (f"{ASSIST}?mode=session", {"step": "rewrite", "input": "Hi"})]
 )
-async def test_reader_that_was_cut_off_goes_on_elsewhere(here: World, path: str, body: dict[str, Any]) -> None:
+async def test_reader_that_was_cut_off_goes_on_elsewhere(here: Environment, path: str, body: dict[str, Any]) -> None:
     sid = await asked(here, path, **body)
     url = f"{path.partition('?')[0]}?sid={sid}"
     async with here.gateways[0].open(url) as client:
@@ -93,7 +88,7 @@ async def test_reader_that_was_cut_off_goes_on_elsewhere(here: World, path: str,
     assert await commanded(here) == [sid]
 
 
-async def test_question_in_a_url_is_never_asked_again(here: World) -> None:
+async def test_question_in_a_url_is_never_asked_again(here: Environment) -> None:
     url = f"{LLM}?prompt=Where%20is%20it&system=Be%20brief"
     async with here.gateways[0].open(url) as client:
         await client.until_comment("connected")
@@ -115,7 +110,7 @@ async def test_question_in_a_url_is_never_asked_again(here: World) -> None:
     assert await commanded(here) == [sid]
 
 
-async def test_answer_that_is_gone_ends_its_reader_and_is_unknown_to_a_new_one(here: World) -> None:
+async def test_answer_that_is_gone_ends_its_reader_and_is_unknown_to_a_new_one(here: Environment) -> None:
     gone = "01gone"
     async with here.gateways[0].open(f"{LLM}?prompt=Hi", f"{gone}-4") as client:
         assert client.response.status_code == 204
@@ -126,7 +121,7 @@ async def test_answer_that_is_gone_ends_its_reader_and_is_unknown_to_a_new_one(h
     assert await commanded(here) == []
 
 
-async def test_run_of_another_kind_is_no_answer(here: World) -> None:
+async def test_run_of_another_kind_is_no_answer(here: Environment) -> None:
     story = await here.story()
     assert (await here.gateways[0].http.get(f"{LLM}?sid={story.run.id}")).status_code == 404
     assert (await here.gateways[0].http.post(f"/api/streams/{story.run.id}/stop")).status_code == 404
@@ -135,7 +130,7 @@ async def test_run_of_another_kind_is_no_answer(here: World) -> None:
     assert run.control.wanted is Wanted.RUN
 
 
-async def test_question_is_kept_for_its_time_only_and_for_its_tenant(here: World) -> None:
+async def test_question_is_kept_for_its_time_only_and_for_its_tenant(here: Environment) -> None:
     sid = await asked(here)
     session = await here.store.sessions.get(ANYBODY, sid, now())
     assert session is not None
@@ -146,7 +141,7 @@ async def test_question_is_kept_for_its_time_only_and_for_its_tenant(here: World
     assert (await here.gateways[0].http.get(f"{LLM}?sid=01foreign")).status_code == 404
 
 
-async def test_question_that_is_stopped_unread_begins_cancelled(here: World) -> None:
+async def test_question_that_is_stopped_unread_begins_cancelled(here: Environment) -> None:
     sid = await asked(here)
     stopped = await here.gateways[1].http.post(f"/api/streams/{sid}/stop")
     assert (stopped.status_code, stopped.json()["status"]) == (202, "canceling")
@@ -155,7 +150,7 @@ async def test_question_that_is_stopped_unread_begins_cancelled(here: World) -> 
     assert (await here.gateways[0].http.post("/api/streams/01nobody/stop")).status_code == 404
 
 
-async def test_chats_answer_is_stopped_by_its_stream_id_and_the_chat_goes_on(here: World) -> None:
+async def test_chats_answer_is_stopped_by_its_stream_id_and_the_chat_goes_on(here: Environment) -> None:
     async with here.gateways[0].post("/api/chat", {"id": "mine", "message": "Hi"}) as client:
         chat = client.response.headers["x-stream-id"]
         stopped = await here.gateways[1].http.post(f"/api/streams/{chat}/stop")
@@ -168,13 +163,13 @@ async def test_chats_answer_is_stopped_by_its_stream_id_and_the_chat_goes_on(her
 @pytest.mark.parametrize(
     "query", ["", "?prompt=", "?prompt=a&model=%20", "?prompt=a&sid=b", "?prompt=a&tier=slow", f"?sid={'x' * 10_000}"]
 )
-async def test_bad_question_is_400(here: World, query: str) -> None:
+async def test_bad_question_is_400(here: Environment, query: str) -> None:
     answer = await here.gateways[0].http.get(f"{LLM}{query}")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert await commanded(here) == []
 
 
-async def test_many_readers_of_one_question_begin_it_once(here: World) -> None:
+async def test_many_readers_of_one_question_begin_it_once(here: Environment) -> None:
     sid = await asked(here)
 
     async def read(number: int) -> list[dict[str, Any]]:

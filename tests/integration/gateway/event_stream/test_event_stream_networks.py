@@ -9,19 +9,21 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from integration.gateway.event_stream_world import Instance, Story, World, world
 from support.eventually import eventually
+from support.gateway.environment import Environment, environment
+from support.gateway.instance import Instance
+from support.gateway.story import Story
 
 LONG = "x" * 10_000
 BURST = 400
 
 
 @pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Environment]:
     monkeypatch.setenv("AGENTWARS_STREAM_HEARTBEAT_SECONDS", "0.3")
     monkeypatch.setenv("AGENTWARS_STREAM_SEND_LIMIT_SECONDS", "0.5")
     monkeypatch.setenv("AGENTWARS_STREAM_LINGER_SECONDS", "0.2")
-    async with world(fresh_nats_url, mongo_url, gateways=1) as made:
+    async with environment(fresh_nats_url, mongo_url) as made:
         yield made
 
 
@@ -56,7 +58,7 @@ async def watched_by_another(gateway: Instance, story: Story) -> AsyncIterator[a
 @pytest.mark.parametrize(
     "name", [LONG, "%00", quote("../../etc/passwd", safe=""), quote("💥" * 50), "%ff%fe", "a-" + "9" * 5000]
 )
-async def test_ids_that_cannot_be_are_404_everywhere(here: World, name: str) -> None:
+async def test_ids_that_cannot_be_are_404_everywhere(here: Environment, name: str) -> None:
     http = here.gateways[0].http
     for where in ("/api/runs/{}/events", "/api/stream/{}", "/api/jobs/{}/stream", "/api/runs/{}/status"):
         answer = await http.get(where.format(name))
@@ -74,7 +76,7 @@ async def test_ids_that_cannot_be_are_404_everywhere(here: World, name: str) -> 
     ],
 )
 async def test_filters_that_cannot_be_are_answered_before_the_first_byte(
-    here: World, query: str, headers: dict[str, str], status: int
+    here: Environment, query: str, headers: dict[str, str], status: int
 ) -> None:
     story = await here.story()
     assert (await here.gateways[0].http.get(path(story, query), headers=headers)).status_code == status
@@ -83,7 +85,7 @@ async def test_filters_that_cannot_be_are_answered_before_the_first_byte(
 @pytest.mark.parametrize(
     "cursor", [LONG, "7 7", "0-0-0", "-1", "é", "fff-00000000-" + "9" * 18, "a" * 16 + "-" + "b" * 8 + "-1"]
 )
-async def test_cursors_that_are_none_begin_with_how_things_stand(here: World, cursor: str) -> None:
+async def test_cursors_that_are_none_begin_with_how_things_stand(here: Environment, cursor: str) -> None:
     story = await here.story()
     await story.start()
     asked: list[tuple[str, dict[bytes, bytes]]] = [
@@ -99,7 +101,7 @@ async def test_cursors_that_are_none_begin_with_how_things_stand(here: World, cu
                     break
 
 
-async def test_reader_of_a_byte_at_a_time_is_cut_and_the_others_get_everything(here: World) -> None:
+async def test_reader_of_a_byte_at_a_time_is_cut_and_the_others_get_everything(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
     await story.start()
     async with watched_by_another(gateway, story) as other:
@@ -116,7 +118,7 @@ async def test_reader_of_a_byte_at_a_time_is_cut_and_the_others_get_everything(h
         assert await other == [sequence for sequence, _ in story.told]
 
 
-async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: World) -> None:
+async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
     streams = gateway.streams
     async with watched_by_another(gateway, story) as other:
@@ -135,7 +137,7 @@ async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: World
     await eventually(lambda: not streams.hub.scopes)
 
 
-async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: World) -> None:
+async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
     said = [b"", b"GET /api/ru", b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nHost", request(path(story))[:-2]]
     async with watched_by_another(gateway, story) as other:
@@ -148,7 +150,7 @@ async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: World) 
             writer.close()
 
 
-async def test_peer_that_closes_its_half_is_noticed_at_once(here: World) -> None:
+async def test_peer_that_closes_its_half_is_noticed_at_once(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
     reader, writer = await asyncio.open_connection(*address(gateway))
     writer.write(request(path(story)))

@@ -21,7 +21,7 @@ from shared.contracts.transcript import Usage
 from shared.storage import Store
 from shared.storage.quotas import Allowance
 from support.callers import caller
-from support.gateways import CASTING, ROUTER, gateway, prepared
+from support.gateway.app import CASTING, ROUTER, gateway, prepared
 
 ASKED = {"step": "rewrite", "input": "You are a bot."}
 

@@ -19,7 +19,7 @@ from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.storage import Store
 from support.builders import run as sample_run
-from support.gateways import alone, client_of, gateway_app, gateway_without_store, prepared
+from support.gateway.app import alone, client_of, gateway_app, gateway_without_store, prepared
 
 SECRET = "a secret of this test, of forty bytes or so"
 ME = {"X-User-Id": "me"}

@@ -3,24 +3,18 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from itertools import cycle
 
 import httpx
 import pytest
 
-from integration.gateway.event_stream_world import Event, Instance, Story, World, world
 from shared.contracts import subjects
 from shared.contracts.identity import conversation_id
 from support.eventually import eventually
-
-
-@pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setenv("AGENTWARS_STREAM_HEARTBEAT_SECONDS", "0.3")
-    monkeypatch.setenv("AGENTWARS_STREAM_LINGER_SECONDS", "0.2")
-    async with world(fresh_nats_url, mongo_url) as made:
-        yield made
+from support.gateway.environment import Environment, environment
+from support.gateway.event_reader import Event
+from support.gateway.instance import Instance
+from support.gateway.story import Story
 
 
 def path(story: Story, query: str = "") -> str:
@@ -51,7 +45,7 @@ async def status_of(gateway: Instance, where: str, last_id: str | None = None) -
         return client.response.status_code
 
 
-async def test_live_events_come_as_they_are_told_and_end_with_the_run(here: World) -> None:
+async def test_live_events_come_as_they_are_told_and_end_with_the_run(here: Environment) -> None:
     story = await here.story()
     async with here.gateways[0].open(path(story)) as client:
         await client.until_comment("connected")
@@ -62,7 +56,7 @@ async def test_live_events_come_as_they_are_told_and_end_with_the_run(here: Worl
     assert json.loads(events[-1].data)["terminal"] is True
 
 
-async def test_first_bytes_come_before_any_event_and_heartbeats_follow(here: World) -> None:
+async def test_first_bytes_come_before_any_event_and_heartbeats_follow(here: Environment) -> None:
     story = await here.story()
     async with here.gateways[0].open(path(story)) as client:
         headers = client.response.headers
@@ -76,7 +70,7 @@ async def test_first_bytes_come_before_any_event_and_heartbeats_follow(here: Wor
     assert headers["connection"] == "keep-alive"
 
 
-async def test_ended_run_is_replayed_whole_and_answers_204_after_its_last_event(here: World) -> None:
+async def test_ended_run_is_replayed_whole_and_answers_204_after_its_last_event(here: Environment) -> None:
     story = await here.story()
     await story.whole()
     for gateway in here.gateways:
@@ -85,7 +79,9 @@ async def test_ended_run_is_replayed_whole_and_answers_204_after_its_last_event(
         assert await status_of(gateway, path(story), events[-1].id) == 204
 
 
-async def test_reader_that_drops_after_every_event_and_changes_gateways_misses_and_repeats_nothing(here: World) -> None:
+async def test_reader_that_drops_after_every_event_and_changes_gateways_misses_and_repeats_nothing(
+    here: Environment,
+) -> None:
     story = await here.story()
     telling = asyncio.create_task(story.whole(messages=6, deltas=2))
     gateways = cycle(here.gateways)
@@ -97,7 +93,7 @@ async def test_reader_that_drops_after_every_event_and_changes_gateways_misses_a
     assert sequences(got) == told(story)
 
 
-async def test_resume_from_every_position_gives_the_next_event_and_no_other(here: World) -> None:
+async def test_resume_from_every_position_gives_the_next_event_and_no_other(here: Environment) -> None:
     story = await here.story()
     await story.whole(messages=3)
     events = await read(here.gateways[0], path(story))
@@ -106,14 +102,14 @@ async def test_resume_from_every_position_gives_the_next_event_and_no_other(here
             assert await read(gateway, path(story), event.id) == events[position:]
 
 
-async def test_last_id_may_stand_in_the_query(here: World) -> None:
+async def test_last_id_may_stand_in_the_query(here: Environment) -> None:
     story = await here.story()
     await story.whole()
     events = await read(here.gateways[0], path(story))
     assert await read(here.gateways[1], path(story, f"?lastEventId={events[3].id}")) == events[4:]
 
 
-async def test_fact_told_twice_is_shown_once(here: World) -> None:
+async def test_fact_told_twice_is_shown_once(here: Environment) -> None:
     story = await here.story()
     async with here.gateways[0].open(path(story)) as client:
         await story.start()
@@ -126,7 +122,7 @@ async def test_fact_told_twice_is_shown_once(here: World) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "0-0a0b0c0d-1", "future"])
-async def test_unknown_cursor_gets_a_snapshot_and_goes_on_from_there(here: World, cursor: str) -> None:
+async def test_unknown_cursor_gets_a_snapshot_and_goes_on_from_there(here: Environment, cursor: str) -> None:
     story = await here.story()
     await story.begin_conversation()
     await story.start()
@@ -147,7 +143,7 @@ async def test_unknown_cursor_gets_a_snapshot_and_goes_on_from_there(here: World
     assert types(after) == ["message", "run.ended"]
 
 
-async def test_cursor_of_another_run_gets_a_snapshot(here: World) -> None:
+async def test_cursor_of_another_run_gets_a_snapshot(here: Environment) -> None:
     story, other = await here.story(), await here.story()
     await other.whole()
     await story.start()
@@ -156,7 +152,7 @@ async def test_cursor_of_another_run_gets_a_snapshot(here: World) -> None:
         assert types(await client.take(1)) == ["snapshot"]
 
 
-async def test_run_whose_history_is_gone_starts_with_a_snapshot_and_ends(here: World) -> None:
+async def test_run_whose_history_is_gone_starts_with_a_snapshot_and_ends(here: Environment) -> None:
     story = await here.story()
     await story.begin_conversation()
     await story.whole()
@@ -169,7 +165,7 @@ async def test_run_whose_history_is_gone_starts_with_a_snapshot_and_ends(here: W
     assert await status_of(here.gateways[1], path(story), events[0].id) == 204
 
 
-async def test_from_now_starts_with_how_things_stand(here: World) -> None:
+async def test_from_now_starts_with_how_things_stand(here: Environment) -> None:
     story = await here.story()
     await story.start()
     async with here.gateways[0].open(path(story, "?from=now")) as client:
@@ -179,14 +175,14 @@ async def test_from_now_starts_with_how_things_stand(here: World) -> None:
         assert types(first + await client.rest()) == ["snapshot", "message", "run.ended"]
 
 
-async def test_types_filter_keeps_what_ends_the_stream(here: World) -> None:
+async def test_types_filter_keeps_what_ends_the_stream(here: Environment) -> None:
     story = await here.story()
     await story.whole()
     events = await read(here.gateways[0], path(story, "?types=message"))
     assert sequences(events) == told(story, "message", "run.ended")
 
 
-async def test_conversation_filter_keeps_the_run_s_own_events(here: World) -> None:
+async def test_conversation_filter_keeps_the_run_s_own_events(here: Environment) -> None:
     story = await here.story(total=2)
     await story.start()
     await story.delta("one", index=1)
@@ -201,7 +197,7 @@ async def test_conversation_filter_keeps_the_run_s_own_events(here: World) -> No
         assert json.loads(events[2].data)["conversationId"] == second
 
 
-async def test_large_run_leaves_deltas_out_unless_a_conversation_is_named(here: World) -> None:
+async def test_large_run_leaves_deltas_out_unless_a_conversation_is_named(here: Environment) -> None:
     story = await here.story(total=65)
     second = conversation_id(story.run.id, 2)
     async with (
@@ -222,18 +218,18 @@ async def test_large_run_leaves_deltas_out_unless_a_conversation_is_named(here: 
 @pytest.mark.parametrize(
     ("query", "status"), [("?types=nonsense", 400), ("?from=yesterday", 400), ("?conversation=other-1", 404)]
 )
-async def test_wrong_questions_are_answered_before_the_first_byte(here: World, query: str, status: int) -> None:
+async def test_wrong_questions_are_answered_before_the_first_byte(here: Environment, query: str, status: int) -> None:
     story = await here.story()
     assert await status_of(here.gateways[0], path(story, query)) == status
 
 
-async def test_unknown_run_is_404_on_every_stream(here: World) -> None:
+async def test_unknown_run_is_404_on_every_stream(here: Environment) -> None:
     for where in ("/api/runs/x/events", "/api/battles/x/events", "/api/scale/x/events", "/api/stream/x-1"):
         assert await status_of(here.gateways[0], where) == 404
     assert await status_of(here.gateways[0], "/api/jobs/x/stream") == 404
 
 
-async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here: World) -> None:
+async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here: Environment) -> None:
     story = await here.story()
     streams = here.gateways[0].streams
     async with here.gateways[0].open(path(story)) as client:
@@ -244,7 +240,7 @@ async def test_reader_that_leaves_is_noticed_and_everything_behind_it_goes(here:
     await eventually(lambda: not streams.hub.scopes, seconds=5)
 
 
-async def test_stop_of_the_server_ends_every_stream_with_advice(here: World) -> None:
+async def test_stop_of_the_server_ends_every_stream_with_advice(here: Environment) -> None:
     story = await here.story()
     async with (
         here.gateways[0].open(path(story)) as events,
@@ -269,7 +265,7 @@ async def said_at_once(gateway: Instance, where: str) -> str:
         return client.comments[-1]
 
 
-async def test_many_readers_of_one_run_share_one_log(here: World) -> None:
+async def test_many_readers_of_one_run_share_one_log(here: Environment) -> None:
     story = await here.story()
 
     async def follow(gateway: Instance) -> list[Event]:
@@ -286,7 +282,7 @@ async def test_reader_that_fell_out_of_the_ring_reads_on_from_history(
     fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AGENTWARS_STREAM_LOG_EVENTS", "5")
-    async with world(fresh_nats_url, mongo_url, gateways=1) as here:
+    async with environment(fresh_nats_url, mongo_url) as here:
         story = await here.story()
         await story.start()
         async with here.gateways[0].open(path(story)) as first:
@@ -307,7 +303,7 @@ async def test_reader_that_takes_nothing_is_cut_and_goes_on_where_it_was(
     fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AGENTWARS_STREAM_SEND_LIMIT_SECONDS", "0.3")
-    async with world(fresh_nats_url, mongo_url, gateways=1) as here:
+    async with environment(fresh_nats_url, mongo_url) as here:
         story, streams = await here.story(), here.gateways[0].streams
         await story.start()
         with socket.socket() as stuck:

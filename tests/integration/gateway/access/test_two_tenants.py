@@ -29,7 +29,7 @@ from shared.storage import Store
 from summarizer import app as summarizer
 from summarizer.settings import ProcessSettings as SummarizerProcess
 from support.eventually import eventually
-from support.gateways import by_headers, client_of, log
+from support.gateway.app import LOG, by_headers, client_of
 
 OWNERS = tuple(Owner(tenant, user) for tenant in ("red", "blue") for user in ("ann", "ben"))
 PATIENCE_SECONDS = 60.0
@@ -82,8 +82,8 @@ async def workers(of: World) -> AsyncIterator[None]:
     }
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks, of.runner():
-        tasks.create_task(orchestrator.serve(OrchestratorProcess(**common), of.registry, log, stopping))
-        tasks.create_task(summarizer.serve(SummarizerProcess(**common), of.registry, log, stopping))
+        tasks.create_task(orchestrator.serve(OrchestratorProcess(**common), of.registry, LOG, stopping))
+        tasks.create_task(summarizer.serve(SummarizerProcess(**common), of.registry, LOG, stopping))
         try:
             yield
         finally:
@@ -100,7 +100,7 @@ async def gateway_on(of: World) -> AsyncIterator[AsyncClient]:
         assist_daily_requests=5,
         store_timeout_seconds=20,
     )
-    app = create_app(settings, of.registry, log, asyncio.Event())
+    app = create_app(settings, of.registry, LOG, asyncio.Event())
     app.named = by_headers
     async with app.router.lifespan_context(app), client_of(app) as client:
         await eventually(lambda: app.state.services.connection.connected, "a connection")

@@ -1,14 +1,9 @@
 """After the 204 of a delete nobody is shown anything of the chat, by any gateway, and the broker has nothing of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import pytest
-
 from gateway.chat.service import ChatService
-from integration.gateway.chat_world import CHAT, ChatWorld, asked, chat_world, said
-from integration.gateway.event_stream_world import Instance
 from shared.contracts import subjects
 from shared.contracts.enums import Purpose, RunStatus, Wanted
 from shared.contracts.events import ControlChanged, RunEnded
@@ -20,6 +15,9 @@ from shared.messaging import history
 from shared.messaging.publisher import Publisher
 from support.builders import ANYBODY
 from support.eventually import eventually
+from support.gateway.chat_answers import CHAT, asked, said
+from support.gateway.environment import Environment
+from support.gateway.instance import Instance
 
 SECRET = "secret 4711"
 READS = (
@@ -29,25 +27,19 @@ READS = (
 )
 
 
-@pytest.fixture
-async def here(nats_url: str, mongo_url: str) -> AsyncIterator[ChatWorld]:
-    async with chat_world(nats_url, mongo_url, gateways=2) as made:
-        yield made
-
-
-async def begun(here: ChatWorld, chat: str = "chat-1", words: str = SECRET, gateway: int = 0) -> Run:
+async def begun(here: Environment, chat: str = "chat-1", words: str = SECRET, gateway: int = 0) -> Run:
     """A chat with one answer."""
-    asking = asyncio.create_task(here.ask(asked(said(words), chat=chat), gateway))
-    await (await here.engine(chat)).whole(f"{words}, yes.")
+    asking = asyncio.create_task(here.chats.ask(asked(said(words), chat=chat), gateway))
+    await (await here.chats.engine(chat)).whole(f"{words}, yes.")
     await asking
-    return await here.chat(chat)
+    return await here.chats.run(chat)
 
 
-async def served_by_both(here: ChatWorld) -> Run:
+async def served_by_both(here: Environment) -> Run:
     """A chat with an answer by each gateway, and beside it all that the broker can hold of one."""
     run = await begun(here)
-    asking = asyncio.create_task(here.ask(asked(said(f"{SECRET} again", "m2")), gateway=1))
-    await (await here.engine(seq=4)).whole(f"{SECRET} again, yes.")
+    asking = asyncio.create_task(here.chats.ask(asked(said(f"{SECRET} again", "m2")), gateway=1))
+    await (await here.chats.engine(seq=4)).whole(f"{SECRET} again, yes.")
     await asking
     job = GenerationRequested(
         run_id=run.id,
@@ -68,7 +60,7 @@ async def served_by_both(here: ChatWorld) -> Run:
     return run
 
 
-async def left(here: ChatWorld, run_id: str) -> dict[str, set[str]]:
+async def left(here: Environment, run_id: str) -> dict[str, set[str]]:
     """What the broker holds of a run, but for how it is controlled: subjects by stream."""
     found: dict[str, set[str]] = {}
     for stream in (subjects.RUN_EVENTS, subjects.WORK, subjects.DEAD_LETTERS):
@@ -79,7 +71,7 @@ async def left(here: ChatWorld, run_id: str) -> dict[str, set[str]]:
     return found
 
 
-async def end(here: ChatWorld, run_id: str) -> None:
+async def end(here: Environment, run_id: str) -> None:
     """Plays the engine's part once the chat is to end: its last facts, and its end."""
 
     async def is_to_end() -> bool:
@@ -106,7 +98,7 @@ def remembers(gateway: Instance, run_id: str) -> bool:
     return bool(scopes) or chat.chats.cache.chat(ANYBODY, "chat-1") is not None
 
 
-async def test_nothing_of_a_deleted_chat_is_shown_or_stands_on_the_broker(here: ChatWorld) -> None:
+async def test_nothing_of_a_deleted_chat_is_shown_or_stands_on_the_broker(here: Environment) -> None:
     run, kept = await served_by_both(here), await begun(here, "kept", "Hello")
     assert set(await left(here, run.id)) == {subjects.RUN_EVENTS, subjects.WORK, subjects.DEAD_LETTERS}
     assert (await here.http.delete(f"{CHAT}/chat-1")).status_code == 204
@@ -134,7 +126,7 @@ async def is_not_there(gateway: Instance, name: str) -> None:
     assert (await gateway.http.delete(f"{CHAT}/{name}")).status_code == 404
 
 
-async def test_what_the_engine_tells_of_the_end_goes_too_and_no_gateway_remembers(here: ChatWorld) -> None:
+async def test_what_the_engine_tells_of_the_end_goes_too_and_no_gateway_remembers(here: Environment) -> None:
     run = await served_by_both(here)
     assert all(remembers(gateway, run.id) for gateway in here.gateways)
     async with here.gateways[1].open(f"/api/runs/{run.id}/events") as reader:
@@ -147,7 +139,7 @@ async def test_what_the_engine_tells_of_the_end_goes_too_and_no_gateway_remember
         await reader.rest()
 
 
-async def test_chat_that_was_only_cancelled_is_deleted_too(here: ChatWorld) -> None:
+async def test_chat_that_was_only_cancelled_is_deleted_too(here: Environment) -> None:
     run = await begun(here)
     assert (await here.http.post(f"/api/runs/{run.id}/cancel")).status_code == 202
     await end(here, run.id)
@@ -156,7 +148,7 @@ async def test_chat_that_was_only_cancelled_is_deleted_too(here: ChatWorld) -> N
     assert await left(here, run.id) == {}
 
 
-async def test_from_its_mark_on_a_chat_is_there_for_nobody_whoever_dies_then(here: ChatWorld) -> None:
+async def test_from_its_mark_on_a_chat_is_there_for_nobody_whoever_dies_then(here: Environment) -> None:
     run = await served_by_both(here)
     await here.store.runs.give_up(run.owner, run.id, now())
     for gateway in here.gateways:

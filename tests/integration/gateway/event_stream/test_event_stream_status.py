@@ -2,23 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from integration.gateway.event_stream_world import Event, World, world
 from shared.contracts.enums import Wanted
 from shared.contracts.timestamps import now
 from shared.storage.scope import Scope
 from support.builders import ANYBODY
 from support.eventually import eventually
-
-
-@pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made:
-        yield made
+from support.gateway.environment import Environment, environment
+from support.gateway.event_reader import Event
 
 
 def body(event: Event) -> dict[str, Any]:
@@ -26,7 +20,7 @@ def body(event: Event) -> dict[str, Any]:
     return parsed
 
 
-async def test_status_comes_at_each_change_and_last_terminal(here: World) -> None:
+async def test_status_comes_at_each_change_and_last_terminal(here: Environment) -> None:
     story = await here.story()
     async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream") as client:
         first = await client.take(1)
@@ -41,7 +35,7 @@ async def test_status_comes_at_each_change_and_last_terminal(here: World) -> Non
     assert body(events[-1])["terminal"] is True
 
 
-async def test_each_status_differs_from_the_one_before(here: World) -> None:
+async def test_each_status_differs_from_the_one_before(here: Environment) -> None:
     story = await here.story()
     async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream") as client:
         await story.start()
@@ -54,7 +48,7 @@ async def test_each_status_differs_from_the_one_before(here: World) -> None:
     assert len({event.id for event in events}) == len(events)
 
 
-async def test_reconnect_after_the_last_status_is_answered_204_on_any_gateway(here: World) -> None:
+async def test_reconnect_after_the_last_status_is_answered_204_on_any_gateway(here: Environment) -> None:
     story = await here.story()
     await story.whole()
     where = f"/api/jobs/{story.run.id}/stream"
@@ -66,7 +60,7 @@ async def test_reconnect_after_the_last_status_is_answered_204_on_any_gateway(he
             assert client.response.status_code == 204
 
 
-async def test_reconnect_with_the_status_it_has_waits_for_the_next(here: World) -> None:
+async def test_reconnect_with_the_status_it_has_waits_for_the_next(here: Environment) -> None:
     story = await here.story()
     where = f"/api/jobs/{story.run.id}/stream"
     async with here.gateways[0].open(where) as client:
@@ -76,7 +70,7 @@ async def test_reconnect_with_the_status_it_has_waits_for_the_next(here: World) 
         assert body((await client.take(1))[0])["status"] == "running"
 
 
-async def test_done_is_said_where_it_was_asked_for(here: World) -> None:
+async def test_done_is_said_where_it_was_asked_for(here: Environment) -> None:
     story = await here.story()
     await story.whole()
     async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream?done=1") as client:
@@ -84,7 +78,7 @@ async def test_done_is_said_where_it_was_asked_for(here: World) -> None:
 
 
 @pytest.mark.parametrize("folder", ["runs", "battles", "scale"])
-async def test_accept_header_turns_the_status_into_a_stream(here: World, folder: str) -> None:
+async def test_accept_header_turns_the_status_into_a_stream(here: Environment, folder: str) -> None:
     story = await here.story()
     await story.whole()
     where = f"/api/{folder}/{story.run.id}/status"
@@ -97,7 +91,7 @@ async def test_control_that_changed_without_an_event_is_seen_by_the_next_look(
     fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AGENTWARS_STREAM_STATUS_PERIOD_SECONDS", "0.3")
-    async with world(fresh_nats_url, mongo_url, gateways=1) as here:
+    async with environment(fresh_nats_url, mongo_url) as here:
         story = await here.story()
         async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream") as client:
             await client.take(1)
@@ -105,7 +99,7 @@ async def test_control_that_changed_without_an_event_is_seen_by_the_next_look(
             assert body((await client.take(1))[0])["status"] == "canceling"
 
 
-async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> None:
+async def test_many_status_readers_share_the_reads_of_their_run(here: Environment) -> None:
     story = await here.story()
     reads = 0
     store = here.gateways[0].app.state.store
@@ -130,7 +124,7 @@ async def test_many_status_readers_share_the_reads_of_their_run(here: World) -> 
     assert 0 < reads <= 10
 
 
-async def test_waiting_for_a_change_ends_with_the_change(here: World) -> None:
+async def test_waiting_for_a_change_ends_with_the_change(here: Environment) -> None:
     story = await here.story()
     streams = here.gateways[0].streams
     assert await streams.wait_for_change(story.run.id, 0.2) is False

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from integration.gateway.event_stream_world import Event, Story, World, serving, world
 from local_stack.finder import Binary, find_nats
 from local_stack.ports import free_port
 from local_stack.servers import NatsServer, running
 from shared.contracts.identity import new_id
 from support.eventually import eventually
+from support.gateway.environment import Environment, environment
+from support.gateway.event_reader import Event
+from support.gateway.instance import serving
+from support.gateway.story import Story
 
 
 @pytest.fixture
@@ -22,9 +25,9 @@ def nats_server(tmp_path: Path) -> NatsServer:
 
 
 @pytest.fixture
-async def here(nats_server: NatsServer, mongo_url: str) -> AsyncIterator[World]:
+async def here(nats_server: NatsServer, mongo_url: str) -> AsyncIterator[Environment]:
     with running(nats_server):
-        async with world(nats_server.url, mongo_url) as made:
+        async with environment(nats_server.url, mongo_url, gateways=2) as made:
             yield made
 
 
@@ -42,14 +45,14 @@ async def restart(server: NatsServer) -> None:
     await asyncio.to_thread(server.wait_ready)
 
 
-async def back(here: World) -> None:
+async def back(here: Environment) -> None:
     """Returns when the telling connection and both gateways have their broker again."""
     await eventually(lambda: here.connection.connected)
     for gateway in here.gateways:
         await gateway.connected()
 
 
-async def test_killed_broker_loses_no_event_of_an_open_stream(here: World, nats_server: NatsServer) -> None:
+async def test_killed_broker_loses_no_event_of_an_open_stream(here: Environment, nats_server: NatsServer) -> None:
     story = await here.story()
     async with here.gateways[0].open(path(story)) as one, here.gateways[1].open(path(story)) as other:
         await story.start()
@@ -70,7 +73,7 @@ async def test_killed_broker_loses_no_event_of_an_open_stream(here: World, nats_
     assert sequences(whole) == told
 
 
-async def test_cursor_stays_good_over_a_restart_of_the_broker(here: World, nats_server: NatsServer) -> None:
+async def test_cursor_stays_good_over_a_restart_of_the_broker(here: Environment, nats_server: NatsServer) -> None:
     story = await here.story()
     await story.start()
     await story.message(1)
@@ -83,7 +86,9 @@ async def test_cursor_stays_good_over_a_restart_of_the_broker(here: World, nats_
         assert [event.event for event in await client.rest()] == ["run.ended"]
 
 
-async def test_without_broker_a_stream_is_200_with_advice_and_the_end(here: World, nats_server: NatsServer) -> None:
+async def test_without_broker_a_stream_is_200_with_advice_and_the_end(
+    here: Environment, nats_server: NatsServer
+) -> None:
     story = await here.story()
     nats_server.process.hold()
     await eventually(lambda: not here.gateways[0].app.state.services.connection.connected)
@@ -93,7 +98,7 @@ async def test_without_broker_a_stream_is_200_with_advice_and_the_end(here: Worl
         assert (client.retry, client.comments[-1]) == (1000, "the broker is away, please reconnect")
 
 
-async def test_without_broker_the_status_stream_reads_the_store(here: World, nats_server: NatsServer) -> None:
+async def test_without_broker_the_status_stream_reads_the_store(here: Environment, nats_server: NatsServer) -> None:
     story = await here.story()
     nats_server.process.hold()
     async with here.gateways[0].open(f"/api/jobs/{story.run.id}/stream") as client:

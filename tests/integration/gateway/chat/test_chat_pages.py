@@ -12,7 +12,7 @@ from shared.contracts.identity import new_id
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.storage import Store
 from support.builders import message, run
-from support.gateways import client_of, gateway_app, prepared
+from support.gateway.app import client_of, gateway_app, prepared
 
 LARGEST = "𝔸" * 10_000
 MOST_BYTES = 3 * 1024 * 1024

@@ -1,29 +1,24 @@
 """PromptBro's answers, streamed; the engine's part is told by hand."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from integration.gateway.event_stream_world import Client, Event, Story, World, world
 from shared.contracts import subjects
 from shared.contracts.enums import EndedReason, RunKind, Side, Wanted
 from shared.contracts.transcript import Failure
 from shared.messaging import history
 from support.eventually import eventually
+from support.gateway.environment import Environment
+from support.gateway.event_reader import Client, Event
+from support.gateway.story import Story
 
 ASSIST = "/api/promptbro/assist"
 ASKED = {"step": "rewrite", "input": "You are a helpful assistant."}
 
 
-@pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url, gateways=1) as made:
-        yield made
-
-
-async def story_of(here: World, client: Client) -> Story:
+async def story_of(here: Environment, client: Client) -> Story:
     """The run behind an answer."""
     run = await here.store.runs.get(client.response.headers["x-stream-id"])
     assert run is not None
@@ -34,7 +29,7 @@ def said(events: list[Event]) -> list[tuple[str, Any]]:
     return [(event.event, json.loads(event.data)) for event in events]
 
 
-async def test_answer_is_streamed_as_tokens_and_done_with_the_whole_text(here: World) -> None:
+async def test_answer_is_streamed_as_tokens_and_done_with_the_whole_text(here: Environment) -> None:
     async with here.gateways[0].post(ASSIST, ASKED) as client:
         await client.until_comment("connected")
         story = await story_of(here, client)
@@ -50,7 +45,7 @@ async def test_answer_is_streamed_as_tokens_and_done_with_the_whole_text(here: W
     assert set(events[2][1]["usage"]) == {"promptTokens", "completionTokens", "costUsd"}
 
 
-async def test_run_behind_it_is_a_conversation_of_one_answer_that_is_commanded(here: World) -> None:
+async def test_run_behind_it_is_a_conversation_of_one_answer_that_is_commanded(here: Environment) -> None:
     body = {**ASKED, "step": "section", "section": "tone", "context": {"goal": "refunds", "tone": "calm"}}
     async with here.gateways[0].post(ASSIST, body) as client:
         run = (await story_of(here, client)).run
@@ -75,7 +70,9 @@ async def test_run_behind_it_is_a_conversation_of_one_answer_that_is_commanded(h
         (EndedReason.BUDGET, None, "budget_exceeded"),
     ],
 )
-async def test_answer_that_fails_says_why(here: World, reason: EndedReason, error: Failure | None, code: str) -> None:
+async def test_answer_that_fails_says_why(
+    here: Environment, reason: EndedReason, error: Failure | None, code: str
+) -> None:
     async with here.gateways[0].post(ASSIST, ASKED) as client:
         story = await story_of(here, client)
         await story.start()
@@ -86,7 +83,7 @@ async def test_answer_that_fails_says_why(here: World, reason: EndedReason, erro
     assert events[0][1]["message"]
 
 
-async def test_reader_that_leaves_cancels_the_run(here: World) -> None:
+async def test_reader_that_leaves_cancels_the_run(here: Environment) -> None:
     async with here.gateways[0].post(ASSIST, ASKED) as client:
         await client.until_comment("connected")
         story = await story_of(here, client)
@@ -97,7 +94,7 @@ async def test_reader_that_leaves_cancels_the_run(here: World) -> None:
     assert run.control.wanted is Wanted.CANCEL
 
 
-async def test_answer_that_was_read_to_its_end_is_not_cancelled(here: World) -> None:
+async def test_answer_that_was_read_to_its_end_is_not_cancelled(here: Environment) -> None:
     async with here.gateways[0].post(ASSIST, ASKED) as client:
         story = await story_of(here, client)
         await story.start()
@@ -108,7 +105,7 @@ async def test_answer_that_was_read_to_its_end_is_not_cancelled(here: World) -> 
     assert run.control.wanted is Wanted.RUN
 
 
-async def test_stop_by_stream_id_cancels_the_run(here: World) -> None:
+async def test_stop_by_stream_id_cancels_the_run(here: Environment) -> None:
     async with here.gateways[0].post(ASSIST, ASKED) as client:
         story = await story_of(here, client)
         stopped = await here.gateways[0].http.post(f"/api/streams/{story.run.id}/stop")
@@ -128,13 +125,13 @@ async def test_stop_by_stream_id_cancels_the_run(here: World) -> None:
         {"context": "calm"},
     ],
 )
-async def test_bad_question_is_400_and_starts_nothing(here: World, changes: dict[str, Any]) -> None:
+async def test_bad_question_is_400_and_starts_nothing(here: Environment, changes: dict[str, Any]) -> None:
     answer = await here.gateways[0].http.post(ASSIST, json={**ASKED, **changes})
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_request"
     assert await here.store.collection("runs").estimated_document_count() == 0
 
 
-async def test_unknown_model_is_400(here: World) -> None:
+async def test_unknown_model_is_400(here: Environment) -> None:
     answer = await here.gateways[0].http.post(ASSIST, json={**ASKED, "model": "nobody"})
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_model")
