@@ -5,9 +5,8 @@ from typing import Any
 from httpx import AsyncClient, Response
 
 from shared.contracts.enums import EndedReason, RunStatus
-from shared.contracts.runs import Run
 from shared.storage import Store
-from support.gateway.writer import Writer
+from support.gateway.writer import Writer, stored_run
 
 PERSONAS = ["refund-request", "technical-support"]
 
@@ -33,12 +32,6 @@ async def retry(client: AsyncClient, run_id: str, key: str | None = None, **body
     return await client.post(f"/api/scale/{run_id}/retry-failed", json=body or None, headers=headers)
 
 
-async def stored(store: Store, run_id: str) -> Run:
-    run = await store.runs.get(run_id)
-    assert run is not None
-    return run
-
-
 async def test_a_retry_plays_the_failed_conversations_by_their_own_scenario_and_seed(
     client: AsyncClient, store: Store
 ) -> None:
@@ -48,14 +41,14 @@ async def test_a_retry_plays_the_failed_conversations_by_their_own_scenario_and_
     )
     answer = await retry(client, first_id)
     assert (answer.status_code, answer.json()["parent"]) == (202, first_id)
-    first, again = await stored(store, first_id), await stored(store, answer.json()["id"])
+    first, again = await stored_run(store, first_id), await stored_run(store, answer.json()["id"])
     assert (again.parent, again.total, again.kind) == (first_id, 3, first.kind)
     assert [again.settings.conversation(index) for index in (1, 2, 3)] == [
         first.settings.conversation(index) for index in (2, 3, 5)
     ]
     assert 0 < again.estimated_nanos < first.estimated_nanos
     await played(store, again.id, EndedReason.GOAL, EndedReason.GOAL, EndedReason.ERROR)
-    third = await stored(store, (await retry(client, again.id)).json()["id"])
+    third = await stored_run(store, (await retry(client, again.id)).json()["id"])
     assert third.settings.conversation(1) == first.settings.conversation(5)
     assert (await client.get(f"/api/runs/{third.id}/status")).json()["parent"] == again.id
 

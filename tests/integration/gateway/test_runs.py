@@ -16,7 +16,7 @@ from shared.contracts.work import RunCommanded
 from shared.messaging import history
 from shared.storage import Store
 from support.gateway.app import gateway
-from support.gateway.writer import Writer
+from support.gateway.writer import Writer, stored_run
 
 
 async def started(client: AsyncClient, kind: str = "battles", **values: Any) -> str:
@@ -216,13 +216,11 @@ async def test_pause_and_resume_make_versions_and_commands(client: AsyncClient, 
     again = await client.post(f"/api/battles/{run_id}/pause")
     assert (paused.status_code, again.status_code) == (202, 202)
     assert paused.json()["status"] == again.json()["status"] == "pausing"
-    run = await store.runs.get(run_id)
-    assert run is not None
+    run = await stored_run(store, run_id)
     assert run.control.version == 2
     resumed = await client.post(f"/api/runs/{run_id}/resume")
     assert (resumed.status_code, resumed.json()["status"]) == (202, "queued")
-    run = await store.runs.get(run_id)
-    assert run is not None
+    run = await stored_run(store, run_id)
     assert (run.control.version, run.control.wanted) == (3, Wanted.RUN)
     assert await _commanded_versions(nats_url, run_id) == [1, 2, 3]
 
@@ -247,8 +245,7 @@ async def test_cancel_is_signalled_and_never_taken_back(client: AsyncClient, sto
     assert answers[0].json()["status"] == "canceling"
     assert json.loads((await signals.next_msg(timeout=2)).data) == {"wanted": "cancel"}
     await listener.close()
-    run = await store.runs.get(run_id)
-    assert run is not None
+    run = await stored_run(store, run_id)
     assert run.control.version == 2
     for verb in ("pause", "resume"):
         refused = await client.post(f"/api/battles/{run_id}/{verb}")
@@ -271,8 +268,7 @@ async def test_racing_wishes_leave_one_version_each(
         wishes = [one.post(f"/api/runs/{run_id}/cancel") for one in (client, second) * 5]
         answers = await asyncio.gather(*wishes)
     assert {answer.status_code for answer in answers} == {202}
-    run = await store.runs.get(run_id)
-    assert run is not None
+    run = await stored_run(store, run_id)
     assert run.control.version == 2
 
 

@@ -9,6 +9,7 @@ from httpx import AsyncClient, Response
 
 from shared.storage import Store
 from support.gateway.app import DEAD_MONGO, DEAD_NATS, gateway, gateway_without_store
+from support.gateway.writer import stored_run
 
 LONG_TEXT = "x" * 20_000
 
@@ -42,8 +43,7 @@ async def test_start_answers_202_with_one_id_and_links(client: AsyncClient, agen
     assert body["status"] == "queued"
     assert 0 < body["estimatedUsd"] < 0.05
     assert body["links"]["status"] == f"/api/battles/{body['id']}/status"
-    run = await store.runs.get(body["id"])
-    assert run is not None
+    run = await stored_run(store, body["id"])
     assert run.control.version == 1
 
 
@@ -70,8 +70,7 @@ async def test_started_run_is_played_by_what_was_asked(client: AsyncClient, agen
         seed=7,
         messageLimit=8,
     )
-    run = await store.runs.get(answer.json()["id"])
-    assert run is not None
+    run = await stored_run(store, answer.json()["id"])
     scenario = run.settings.conversation(1)
     assert (scenario.agent.provider, scenario.agent.model) == ("demo", "demo-fast")
     assert scenario.agent.system_prompt == "Say yes."
@@ -86,8 +85,7 @@ async def test_started_run_is_played_by_what_was_asked(client: AsyncClient, agen
 async def test_several_battles_are_one_run(client: AsyncClient, agent_id: str, store: Store) -> None:
     battles = [{"agentId": agent_id, "goal": "one"}, {"agentId": agent_id, "goal": "two", "messageLimit": 4}]
     answer = await client.post("/api/battles/start", json={"battles": battles, "messageLimit": 6})
-    run = await store.runs.get(answer.json()["id"])
-    assert run is not None
+    run = await stored_run(store, answer.json()["id"])
     assert run.total == 2
     assert [one.goal for one in run.settings.scenarios] == ["one", "two"]
     assert [one.message_limit for one in run.settings.scenarios] == [6, 4]
@@ -97,8 +95,7 @@ async def test_several_battles_are_one_run(client: AsyncClient, agent_id: str, s
 async def test_scale_test_plays_its_personas_in_turn(client: AsyncClient, agent_id: str, store: Store) -> None:
     personas = ["refund-request", {"prompt": "You are Ada and want a cat.", "goal": "A cat."}, "You are in a hurry."]
     answer = await scale(client, agent_id, runCount=4, messageLimit=6, personas=personas, concurrency=2)
-    run = await store.runs.get(answer.json()["id"])
-    assert run is not None
+    run = await stored_run(store, answer.json()["id"])
     assert (run.total, run.settings.concurrency) == (4, 2)
     prompts = [run.settings.conversation(index).opponent.system_prompt for index in (1, 2, 3, 4)]
     assert prompts[0] == prompts[3] != prompts[1]
@@ -248,8 +245,7 @@ async def test_start_is_accepted_with_the_broker_away(store: Store, mongo_url: s
         assert time.monotonic() - began < 2
         status = await client.get(answer.json()["links"]["status"])
         assert status.json()["status"] == "queued"
-        run = await store.runs.get(answer.json()["id"])
-        assert run is not None
+        run = await stored_run(store, answer.json()["id"])
         assert run.control.handled < run.control.version  # what the sweeper looks for
 
 
@@ -302,7 +298,6 @@ async def test_fifty_personas_with_the_largest_agent_are_played(client: AsyncCli
     personas = [{"prompt": f"You are person {number} of fifty."} for number in range(50)]
     answer = await scale(client, agent, goal="\U0001f600" * 4_000, personas=personas, runs=10, maxBudgetUsd=1000)
     assert answer.status_code == 202, answer.text
-    run = await store.runs.get(answer.json()["id"])
-    assert run is not None
+    run = await stored_run(store, answer.json()["id"])
     assert len(run.settings.scenarios) == 50
     assert run.settings.conversation(7).opponent.system_prompt == "You are person 6 of fifty."

@@ -91,3 +91,8 @@ class Client:
                 self.retry = int(value)
             case "":
                 self.comments.append(value)
+
+
+def sequences(events: list[Event]) -> list[int]:
+    """What the ids of events say about their places in the broker's stream."""
+    return [int((event.id or "").rpartition("-")[2]) for event in events]

@@ -13,9 +13,15 @@ from gateway.app import Gateway, create_app
 from gateway.event_stream import Streams
 from gateway.server.process import http_options
 from gateway.settings import GatewaySettings
+from shared.routing import Registry
 from support.eventually import eventually
-from support.gateway.app import LOG, REGISTRY
+from support.gateway.app import LOG
 from support.gateway.event_reader import PATIENCE_SECONDS, Client
+
+_MODEL = {"contextWindow": 8000, "inputUsdPerMillion": 0.1, "outputUsdPerMillion": 0.4}
+ONE_MODEL = Registry.model_validate(
+    {"providers": {"demo": {"baseUrl": "http://nowhere", "models": {"demo-standard": _MODEL}}}}
+)
 
 
 class QuietServer(uvicorn.Server):
@@ -63,7 +69,7 @@ async def serving(nats_url: str, mongo_url: str, database: str) -> AsyncIterator
     """A gateway on a free port."""
     settings = GatewaySettings(nats_url=nats_url, mongo_url=mongo_url, mongo_database=database)
     stopping = asyncio.Event()
-    app = create_app(settings, REGISTRY, LOG, stopping)
+    app = create_app(settings, ONE_MODEL, LOG, stopping)
     options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": 3}
     config = uvicorn.Config(app, port=0, **options, **http_options(settings))
     server = QuietServer(config)

@@ -32,6 +32,10 @@ class Story:
         self.publisher = Publisher(connection.client)
         self.told: list[tuple[int, str]] = []
 
+    def path(self, query: str = "") -> str:
+        """Of the run's event stream."""
+        return f"/api/runs/{self.run.id}/events{query}"
+
     async def fact(self, event: RunEvent) -> int:
         """Publishes an event; a repetition of a fact is not told twice."""
         sequence = await self.publisher.event(event)

@@ -3,15 +3,21 @@
 from datetime import timedelta
 from typing import Any
 
-from shared.contracts.conversations import Conversation
 from shared.contracts.enums import EndedReason, JudgementStatus, Purpose, RunStatus, Stage
-from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import CriterionJudgement, Judgement
 from shared.contracts.reports import Report, Statistics
+from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
 from shared.contracts.transcript import Usage
 from shared.storage import Store
-from support.builders import ended, generation, message
+from support.builders import conversation, ended, generation, message
+
+
+async def stored_run(store: Store, run_id: str) -> Run:
+    """A run that has to be there."""
+    run = await store.runs.get(run_id)
+    assert run is not None
+    return run
 
 
 class Writer:
@@ -23,20 +29,11 @@ class Writer:
 
     async def begin(self, index: int = 1) -> str:
         """A conversation begins; returns its id."""
-        identity, moment = conversation_id(self._run_id, index), now()
-        await self._store.conversations.insert(
-            Conversation(
-                id=identity,
-                run_id=self._run_id,
-                tenant="default",
-                index=index,
-                started_at=moment,
-                clock_started_at=moment,
-                deadline_at=moment + timedelta(minutes=30),
-            )
-        )
+        moment = now()
+        begun = conversation(await stored_run(self._store, self._run_id), index)
+        await self._store.conversations.insert(begun)
         await self._store.runs.start(self._run_id, moment, moment + timedelta(hours=2))
-        return identity
+        return begun.id
 
     async def say(self, conversation: str, seq: int, content: str) -> None:
         """Message `seq`; the opponent has the odd ones."""

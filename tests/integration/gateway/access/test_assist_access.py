@@ -22,6 +22,7 @@ from shared.storage import Store
 from shared.storage.quotas import Allowance
 from support.callers import caller
 from support.gateway.app import CASTING, ROUTER, gateway, prepared
+from support.gateway.writer import stored_run
 
 ASKED = {"step": "rewrite", "input": "You are a bot."}
 
@@ -136,8 +137,7 @@ async def test_token_opens_its_streams_and_no_others(nats_url: str, mongo_url: s
 async def test_token_is_good_until_an_hour_after_the_runs_end(nats_url: str, mongo_url: str) -> None:
     async with here(nats_url, mongo_url) as (client, store):
         run_id = await stored(store, "anonymous")
-        run = await store.runs.get(run_id)
-        assert run is not None
+        run = await stored_run(store, run_id)
         answer = (await client.post("/api/stream-tokens", json={"sid": run_id})).json()
     assert datetime.fromisoformat(answer["expiresAt"]) == run.due_at + timedelta(hours=1)
 

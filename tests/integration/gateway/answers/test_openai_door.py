@@ -16,6 +16,7 @@ from support.gateway.app import alone
 from support.gateway.environment import Environment
 from support.gateway.instance import Instance
 from support.gateway.story import Story
+from support.gateway.writer import stored_run
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "Where is my kettle?"}]
@@ -45,8 +46,7 @@ async def asked(here: Environment) -> Story:
 async def until_wanted(here: Environment, run_id: str, wanted: Wanted) -> None:
     async with asyncio.timeout(15):
         while True:
-            run = await here.store.runs.get(run_id)
-            assert run is not None
+            run = await stored_run(here.store, run_id)
             if run.control.wanted is wanted:
                 return
             await asyncio.sleep(0.01)

@@ -18,6 +18,7 @@ from support.eventually import eventually
 from support.gateway.environment import Environment
 from support.gateway.event_reader import Event
 from support.gateway.story import Story
+from support.gateway.writer import stored_run
 
 LLM, ASSIST = "/api/llm", "/api/promptbro/assist"
 
@@ -31,8 +32,7 @@ async def asked(here: Environment, path: str = LLM, **body: Any) -> str:
 
 
 async def begun(here: Environment, sid: str) -> Story:
-    run = await here.store.runs.get(sid)
-    assert run is not None
+    run = await stored_run(here.store, sid)
     return Story(run, here.store, here.connection)
 
 
@@ -125,8 +125,7 @@ async def test_run_of_another_kind_is_no_answer(here: Environment) -> None:
     story = await here.story()
     assert (await here.gateways[0].http.get(f"{LLM}?sid={story.run.id}")).status_code == 404
     assert (await here.gateways[0].http.post(f"/api/streams/{story.run.id}/stop")).status_code == 404
-    run = await here.store.runs.get(story.run.id)
-    assert run is not None
+    run = await stored_run(here.store, story.run.id)
     assert run.control.wanted is Wanted.RUN
 
 

@@ -13,6 +13,7 @@ from support.eventually import eventually
 from support.gateway.environment import Environment
 from support.gateway.event_reader import Client, Event
 from support.gateway.story import Story
+from support.gateway.writer import stored_run
 
 ASSIST = "/api/promptbro/assist"
 ASKED = {"step": "rewrite", "input": "You are a helpful assistant."}
@@ -20,8 +21,7 @@ ASKED = {"step": "rewrite", "input": "You are a helpful assistant."}
 
 async def story_of(here: Environment, client: Client) -> Story:
     """The run behind an answer."""
-    run = await here.store.runs.get(client.response.headers["x-stream-id"])
-    assert run is not None
+    run = await stored_run(here.store, client.response.headers["x-stream-id"])
     return Story(run, here.store, here.connection)
 
 
@@ -100,8 +100,7 @@ async def test_answer_that_was_read_to_its_end_is_not_cancelled(here: Environmen
         await story.start()
         await story.message(2, side=Side.AGENT)
         await client.rest()
-    run = await here.store.runs.get(story.run.id)
-    assert run is not None
+    run = await stored_run(here.store, story.run.id)
     assert run.control.wanted is Wanted.RUN
 
 

@@ -12,9 +12,8 @@ from local_stack.servers import NatsServer, running
 from shared.contracts.identity import new_id
 from support.eventually import eventually
 from support.gateway.environment import Environment, environment
-from support.gateway.event_reader import Event
+from support.gateway.event_reader import sequences
 from support.gateway.instance import serving
-from support.gateway.story import Story
 
 
 @pytest.fixture
@@ -29,14 +28,6 @@ async def here(nats_server: NatsServer, mongo_url: str) -> AsyncIterator[Environ
     with running(nats_server):
         async with environment(nats_server.url, mongo_url, gateways=2) as made:
             yield made
-
-
-def path(story: Story) -> str:
-    return f"/api/runs/{story.run.id}/events"
-
-
-def sequences(events: list[Event]) -> list[int]:
-    return [int((event.id or "").rpartition("-")[2]) for event in events]
 
 
 async def restart(server: NatsServer) -> None:
@@ -54,7 +45,7 @@ async def back(here: Environment) -> None:
 
 async def test_killed_broker_loses_no_event_of_an_open_stream(here: Environment, nats_server: NatsServer) -> None:
     story = await here.story()
-    async with here.gateways[0].open(path(story)) as one, here.gateways[1].open(path(story)) as other:
+    async with here.gateways[0].open(story.path()) as one, here.gateways[1].open(story.path()) as other:
         await story.start()
         await story.message(1)
         await one.take(2)
@@ -77,12 +68,12 @@ async def test_cursor_stays_good_over_a_restart_of_the_broker(here: Environment,
     story = await here.story()
     await story.start()
     await story.message(1)
-    async with here.gateways[0].open(path(story)) as client:
+    async with here.gateways[0].open(story.path()) as client:
         last = (await client.take(2))[-1].id
     await restart(nats_server)
     await back(here)
     await story.end()
-    async with here.gateways[1].open(path(story), last) as client:
+    async with here.gateways[1].open(story.path(), last) as client:
         assert [event.event for event in await client.rest()] == ["run.ended"]
 
 
@@ -92,7 +83,7 @@ async def test_without_broker_a_stream_is_200_with_advice_and_the_end(
     story = await here.story()
     nats_server.process.hold()
     await eventually(lambda: not here.gateways[0].app.state.services.connection.connected)
-    async with here.gateways[0].open(path(story)) as client:
+    async with here.gateways[0].open(story.path()) as client:
         assert client.response.status_code == 200
         assert await client.rest() == []
         assert (client.retry, client.comments[-1]) == (1000, "the broker is away, please reconnect")

@@ -11,6 +11,7 @@ import pytest
 
 from support.eventually import eventually
 from support.gateway.environment import Environment, environment
+from support.gateway.event_reader import sequences
 from support.gateway.instance import Instance
 from support.gateway.story import Story
 
@@ -27,10 +28,6 @@ async def here(fresh_nats_url: str, mongo_url: str, monkeypatch: pytest.MonkeyPa
         yield made
 
 
-def path(story: Story, query: str = "") -> str:
-    return f"/api/runs/{story.run.id}/events{query}"
-
-
 def address(gateway: Instance) -> tuple[str, int]:
     return "127.0.0.1", int(httpx.URL(gateway.url).port or 0)
 
@@ -44,8 +41,8 @@ async def watched_by_another(gateway: Instance, story: Story) -> AsyncIterator[a
     """Another reader of the run: what it has read at the end is what was told."""
 
     async def read() -> list[int]:
-        async with gateway.open(path(story)) as client:
-            return [int((event.id or "").rpartition("-")[2]) for event in await client.rest()]
+        async with gateway.open(story.path()) as client:
+            return sequences(await client.rest())
 
     reading = asyncio.create_task(read())
     try:
@@ -68,6 +65,9 @@ async def test_ids_that_cannot_be_are_404_everywhere(here: Environment, name: st
 @pytest.mark.parametrize(
     ("query", "headers", "status"),
     [
+        ("?types=nonsense", {}, 400),
+        ("?from=yesterday", {}, 400),
+        ("?conversation=other-1", {}, 404),
         (f"?types={LONG}", {}, 400),
         (f"?from={LONG}", {}, 400),
         (f"?conversation={LONG}", {}, 404),
@@ -79,7 +79,7 @@ async def test_filters_that_cannot_be_are_answered_before_the_first_byte(
     here: Environment, query: str, headers: dict[str, str], status: int
 ) -> None:
     story = await here.story()
-    assert (await here.gateways[0].http.get(path(story, query), headers=headers)).status_code == status
+    assert (await here.gateways[0].http.get(story.path(query), headers=headers)).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ async def test_cursors_that_are_none_begin_with_how_things_stand(here: Environme
     story = await here.story()
     await story.start()
     asked: list[tuple[str, dict[bytes, bytes]]] = [
-        (path(story), {b"Last-Event-ID": cursor.encode()}),
-        (path(story, f"?lastEventId={quote(cursor)}"), {}),
+        (story.path(), {b"Last-Event-ID": cursor.encode()}),
+        (story.path(f"?lastEventId={quote(cursor)}"), {}),
     ]
     for where, headers in asked:
         async with here.gateways[0].http.stream("GET", where, headers=headers) as answer:
@@ -108,7 +108,7 @@ async def test_reader_of_a_byte_at_a_time_is_cut_and_the_others_get_everything(h
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(address(gateway))
-            slow.sendall(request(path(story)))
+            slow.sendall(request(story.path()))
             await eventually(lambda: len(gateway.streams.open_streams) == 2)
             for seq in range(1, 150):
                 await story.message(seq, content="x" * 60_000)
@@ -124,7 +124,7 @@ async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: Envir
     async with watched_by_another(gateway, story) as other:
         opened = await asyncio.gather(*(asyncio.open_connection(*address(gateway)) for _ in range(BURST)))
         for _, writer in opened:
-            writer.write(request(path(story)))
+            writer.write(request(story.path()))
         async with asyncio.timeout(30):
             for reader, _ in opened:
                 assert (await reader.readuntil(b"connected\n")).startswith(b"HTTP/1.1 200")
@@ -139,7 +139,7 @@ async def test_burst_of_connects_is_served_and_leaves_nothing_behind(here: Envir
 
 async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
-    said = [b"", b"GET /api/ru", b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nHost", request(path(story))[:-2]]
+    said = [b"", b"GET /api/ru", b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nHost", request(story.path())[:-2]]
     async with watched_by_another(gateway, story) as other:
         opened = [await asyncio.open_connection(*address(gateway)) for _ in said]
         for (_, writer), words in zip(opened, said, strict=True):
@@ -153,7 +153,7 @@ async def test_half_a_request_and_no_request_at_all_disturb_nobody(here: Environ
 async def test_peer_that_closes_its_half_is_noticed_at_once(here: Environment) -> None:
     gateway, story = here.gateways[0], await here.story()
     reader, writer = await asyncio.open_connection(*address(gateway))
-    writer.write(request(path(story)))
+    writer.write(request(story.path()))
     await reader.readuntil(b"connected\n")
     assert len(gateway.streams.open_streams) == 1
     writer.write_eof()
