@@ -131,7 +131,7 @@ def test_an_answer_shows_its_model_all_that_was_brought() -> None:
 
 
 def test_a_tools_result_follows_its_call() -> None:
-    turns = chat_turns([_said(1), _calls(2, ASKS, text="Let me see."), _results(3, GAVE)])
+    turns = chat_turns([_said(1), _calls(2, ASKS, text="Let me see."), _results(3, GAVE)], "demo")
     assert turns == [
         Turn(Role.USER, ("text 1",)),
         Turn(Role.ASSISTANT, ("Let me see.", ASKS)),
@@ -164,16 +164,16 @@ def test_a_tools_result_follows_its_call() -> None:
     ],
 )
 def test_calls_and_results_are_shown_in_pairs(messages: list[Entry], roles: list[str]) -> None:
-    assert _kinds(chat_turns(messages)) == roles
+    assert _kinds(chat_turns(messages, "demo")) == roles
 
 
 def test_what_a_person_wrote_in_a_row_is_one_message() -> None:
-    assert chat_turns([_said(1), _said(2, side=Side.OPPONENT)]) == [Turn(Role.USER, ("text 1\n\ntext 2",))]
+    assert chat_turns([_said(1), _said(2, side=Side.OPPONENT)], "demo") == [Turn(Role.USER, ("text 1\n\ntext 2",))]
 
 
 def test_a_file_that_a_person_sent_is_named() -> None:
     parts = ({"type": "file", "filename": "kettle.jpg", "url": "data:,"}, {"type": "file", "mediaType": "image/png"})
-    (turn,) = chat_turns([_said(1, "See here.", parts=(*parts, {"type": "data-x"}))])
+    (turn,) = chat_turns([_said(1, "See here.", parts=(*parts, {"type": "data-x"}))], "demo")
     assert turn.parts == ("See here.\n[attached file, not shown: kettle.jpg]\n[attached file, not shown: image/png]",)
 
 
@@ -190,7 +190,7 @@ def test_the_length_of_a_prompt_counts_calls_and_tools() -> None:
 def test_authors_with_names_stay_apart() -> None:
     said = [message("c", seq, f"m{seq}", side=Side.OPPONENT, author=name) for seq, name in enumerate("aab", 1)]
     answered = message("c", 4, "Yes.", side=Side.AGENT, author="clerk")
-    assert chat_turns([*said, answered]) == [
+    assert chat_turns([*said, answered], "demo") == [
         Turn(Role.USER, ("m1\n\nm2",), "a"),
         Turn(Role.USER, ("m3",), "b"),
         Turn(Role.ASSISTANT, ("Yes.",), "clerk"),

@@ -135,8 +135,8 @@ def test_the_instructions_are_the_first_message() -> None:
     ]
 
 
-def test_authors_are_named() -> None:
-    assert _messages(Turn(Role.USER, ("Hi",), "ann"))[0] == {"role": "user", "content": "Hi", "name": "ann"}
+def test_rq_09_no_name_is_sent() -> None:
+    assert _messages(Turn(Role.USER, ("Hi",), "ann"))[0] == {"role": "user", "content": "Hi"}
 
 
 def test_calls_and_what_came_of_them_are_messages_of_their_own() -> None:
@@ -149,7 +149,7 @@ def test_calls_and_what_came_of_them_are_messages_of_their_own() -> None:
     ) == [
         {"role": "assistant", "content": "Let me see.", "tool_calls": [ROME]},
         {"role": "tool", "tool_call_id": "call-1", "content": '"sunny"'},
-        {"role": "assistant", "content": None, "tool_calls": [ROME]},
+        {"role": "assistant", "content": "", "tool_calls": [ROME]},
         {"role": "tool", "tool_call_id": "call-1", "content": "Error: no network"},
         {"role": "user", "content": "Well?"},
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llm_runner.providers.dialects import DIALECTS
+from llm_runner.providers.prompt_shaping import shaped
 from llm_runner.purposes import build_prompt
 from shared.contracts.enums import Purpose, Side
 from shared.contracts.generations import Generation
@@ -88,4 +89,5 @@ CASES: dict[str, JobContext] = {
 def test_a_body_is_sent_as_it_always_was(case: JobContext, recorded: bytes) -> None:
     job, settings, messages, memory = case
     prompt = build_prompt(job, settings, messages, 7, memory, 8_000)
-    assert DIALECTS["openai"].body(target(job.model), prompt) == recorded
+    asked = target(job.model)
+    assert DIALECTS["openai"].body(asked, shaped(prompt, asked)) == recorded

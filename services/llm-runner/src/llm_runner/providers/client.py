@@ -12,7 +12,11 @@ import certifi
 from llm_runner.providers.answer import IncomingAnswer
 from llm_runner.providers.connection_errors import misconfigured, unreachable
 from llm_runner.providers.dialect import Dialect
+from llm_runner.providers.json_answers import whole_object
+from llm_runner.providers.learned_quirks import MOST_LESSONS, learned
+from llm_runner.providers.local_stops import stopping
 from llm_runner.providers.prompt import Prompt
+from llm_runner.providers.prompt_shaping import shaped
 from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure, TakeChunk
 from llm_runner.providers.read_ticker import AnswerReading, ReadTicker
 from llm_runner.providers.redaction import Redaction
@@ -92,14 +96,30 @@ class HttpProvider:
     async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         """Hands over the answer's chunks as they come.
 
-        Raises ProviderFailure, also for an end without a `finish_reason`; it may be shown to anybody.
+        A refusal of a field is answered at once by the same request without it, and what was learned is kept for as
+        long as the process lives. Raises ProviderFailure, also for an end without a `finish_reason`; it may be shown
+        to anybody.
         """
         if unusable := self.unusable():
             raise unusable
-        try:
-            await self._answer(IncomingAnswer(self.name, self._redaction, take), self._target(model), prompt, attempt)
-        except ProviderFailure as failure:
-            raise failure.reworded(self._redaction.shown(str(failure))) from failure.__cause__
+        target, lessons = self._target(model), MOST_LESSONS
+        while True:
+            answer = self._incoming(target, prompt, take)
+            try:
+                await self._answer(answer, target, shaped(prompt, target), attempt)
+            except ProviderFailure as failure:
+                quirks = learned(target.quirks, failure) if lessons and not answer.text_began else None
+                if quirks is None:
+                    raise failure.reworded(self._redaction.shown(str(failure))) from failure.__cause__
+                target, lessons = replace(target, quirks=quirks), lessons - 1
+            else:
+                self._targets[model] = target
+                return
+
+    def _incoming(self, target: Target, prompt: Prompt, take: TakeChunk) -> IncomingAnswer:
+        """An answer as it was asked for, whatever of that the target was told."""
+        taken = stopping(prompt, target.quirks, whole_object(prompt, target.quirks, take))
+        return IncomingAnswer(self.name, self._redaction, taken)
 
     async def _answer(self, answer: IncomingAnswer, target: Target, prompt: Prompt, attempt: str) -> None:
         try:

@@ -22,6 +22,7 @@ class Quirks:
     `reads_system` says whether it takes instructions as a message of their own, `replays_reasoning` whether what its
     own model thought has to stand in the history, `most_stops` how many stop sequences it takes (None: any number),
     `streams` whether it may be asked for a stream, `ends_with_user` whether the last turn has to be the user's.
+    `tool_id_length` is how many letters and digits an id of a tool call has there (None: it is as it came).
     `starts_thinking` says that its texts begin inside a thought whose opening tag is left out, `empty_is_withheld` that
     an answer without any choice is one that was kept back.
     """
@@ -34,6 +35,7 @@ class Quirks:
     most_stops: int | None = None
     streams: bool = True
     ends_with_user: bool = False
+    tool_id_length: int | None = None
     starts_thinking: bool = False
     empty_is_withheld: bool = False
 

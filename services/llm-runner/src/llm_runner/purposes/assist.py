@@ -13,7 +13,7 @@ def prompt(job: GenerationRequested, settings: ConversationSettings, messages: S
     """The system prompt of the run's agent and the messages so far."""
     agent = settings.agent
     return Prompt(
-        turns=tuple(chat_turns(messages)),
+        turns=tuple(chat_turns(messages, job.provider)),
         sampling=Sampling(
             temperature=job.temperature,
             max_tokens=job.max_tokens,

@@ -38,7 +38,7 @@ def prompt(
     tools = sum(text_tokens(str(tool)) for tool in settings.agent.tools)
     first = _first_shown(messages, memory, window_tokens - text_tokens(instructions) - tools)
     return Prompt(
-        turns=tuple(chat_turns(messages[first:])),
+        turns=tuple(chat_turns(messages[first:], job.provider)),
         sampling=Sampling(job.temperature, job.max_tokens, seed, settings.agent.stop),
         system=instructions,
         tools=tuple(map(Tool, settings.agent.tools)),

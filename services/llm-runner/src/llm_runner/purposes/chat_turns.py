@@ -9,16 +9,16 @@ from itertools import groupby
 from llm_runner.providers.prompt import Role, Thought, Turn
 from shared.contracts.enums import Side
 from shared.contracts.framing import one_line
-from shared.contracts.transcript import Entry, ToolResult
+from shared.contracts.transcript import Entry, ToolCall, ToolResult
 
 
-def chat_turns(messages: Sequence[Entry]) -> list[Turn]:
-    """The turns for the agent's model; what a person wrote in a row is one."""
+def chat_turns(messages: Sequence[Entry], provider: str) -> list[Turn]:
+    """The turns for the agent's model at `provider`; what a person wrote in a row is one."""
     turns: list[Turn] = []
     written: list[Entry] = []
     for place, message in enumerate(messages):
         if message.side is Side.AGENT:
-            answer = _answer(message, messages, place + 1)
+            answer = _answer(message, messages, place + 1, provider)
             if answer:
                 turns += [*_user(written), *answer]
                 written = []
@@ -43,16 +43,22 @@ def _text(message: Entry) -> str:
     return "\n".join(text for text in (message.content, *attached) if text)
 
 
-def _answer(message: Entry, messages: Sequence[Entry], later: int) -> list[Turn]:
+def _answer(message: Entry, messages: Sequence[Entry], later: int, provider: str) -> list[Turn]:
     """The answer, and right behind it what its tools gave; nothing where it was stopped before its first word."""
     results = _results(messages, later) if message.tool_calls else {}
-    calls = [call for call in message.tool_calls if call.id in results]
+    own = message.provider == provider
+    calls = [call if own else _bare(call) for call in message.tool_calls if call.id in results]
     thoughts = [Thought(message.provider or "", message.model or "", block) for block in message.thoughts]
     text = [*thoughts, message.content] if message.content else thoughts
     if not calls:
         return [Turn(Role.ASSISTANT, (*text,), message.author)] if text else []
     gave = Turn(Role.USER, tuple(results[call.id] for call in calls))
     return [Turn(Role.ASSISTANT, (*text, *calls), message.author), gave]
+
+
+def _bare(call: ToolCall) -> ToolCall:
+    """The call without what only its own provider knows to read."""
+    return call.model_copy(update={"beside": None}) if call.beside else call
 
 
 def _results(messages: Sequence[Entry], later: int) -> dict[str, ToolResult]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 from llm_runner.providers.dialects.openai_chat.decoder import ChatDecoder
 from llm_runner.providers.dialects.openai_chat.errors import refused
+from llm_runner.providers.dialects.openai_chat.hosts import known_quirks
 from llm_runner.providers.dialects.openai_chat.request import request_body
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import ProviderFailure
 from llm_runner.providers.target import Quirks, Target
-
-GEMINI = "generativelanguage.googleapis.com"
 
 
 class OpenAIChat:
@@ -26,7 +25,7 @@ class OpenAIChat:
         return request_body(target, prompt)
 
     def quirks(self, target: Target) -> Quirks:
-        return Quirks(empty_is_withheld=GEMINI in target.base_url)
+        return known_quirks(target.base_url, target.model)
 
     def decoder(self, target: Target) -> ChatDecoder:
         return ChatDecoder(target)
