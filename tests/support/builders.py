@@ -173,6 +173,13 @@ def job(of: str, seq: int, purpose: Purpose, **fields: object) -> GenerationRequ
     return GenerationRequested.model_validate(common | fields)
 
 
+def turn(of: Run, seq: int = 1, **fields: object) -> GenerationRequested:
+    """The job of message `seq` of a run's first conversation; `fields` are fields of the job."""
+    common: dict[str, object] = {"side": Side.OPPONENT if seq % 2 else Side.AGENT, "first_job_at": of.created_at}
+    purpose = Purpose(str(fields.pop("purpose", Purpose.TURN)))
+    return job(of.conversation_id(1), seq, purpose, run_id=of.id, **common | fields)
+
+
 def result_of(job: GenerationRequested, **fields: object) -> Generation:
     """The result of a job; `fields` are fields of it."""
     asked = job.model_dump(include={"run_id", "conversation_id", "seq", "purpose", "stage", "pass_number"})

@@ -9,34 +9,32 @@ from typing import Any
 
 import pytest
 
-from integration.llm_runner.world import World, names, played_by, turn, world
 from llm_runner.settings import BreakerSettings, RetrySettings
 from shared.contracts.breakers import OpenBreaker
 from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.enums import Fallback, Tier
-from shared.contracts.identity import conversation_id
 from shared.contracts.runs import Run
 from shared.contracts.timestamps import now
-from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
-from shared.routing import ModelEntry, ProviderEntry, Registry
-from shared.settings import NatsSettings
+from shared.routing import ModelEntry, Registry
 from shared.storage.accounts import AccountChange, Reserve
-from shared.topology.bootstrap import bootstrap
+from support.builders import OPPONENT, scenario, turn
 from support.byte_provider import (
     DONE,
     RESET,
     STREAM,
+    Answers,
     ByteProvider,
     Script,
     Wait,
     answer,
-    byte_provider,
     choice,
     frame,
     refusal,
     text,
 )
+from support.workers.environment import PRICED, WorkerEnvironment
+from support.workers.run_record import RunRecord
 
 GOOD = answer(text("Good "), text("day."))
 HERE, THERE = "here/big", "there/big"
@@ -48,24 +46,18 @@ ONCE = RetrySettings(retries_fast=0, retries_standard=0, retries_premium=0, back
 class Two:
     """Two providers of the model `big`; the second has an `other` one of the same tier, too."""
 
-    engine: World
+    workers: WorkerEnvironment
     here: ByteProvider
     there: ByteProvider
 
-    async def played(self, fallback: Fallback = Fallback.HOST, **fields: Any) -> Run:
+    async def played(self, fallback: Fallback = Fallback.HOST) -> RunRecord:
         """One turn, to its end."""
-        begun = await self.engine.begin()
-        await self.engine.ask(self.job(begun, fallback, **fields))
-        async with self.engine.runner():
-            await self.engine.settled()
-        return begun
+        begun = await self.workers.begin()
+        await self.workers.ask(self.job(begun, fallback))
+        return await self.workers.worked(begun)
 
     def job(self, begun: Run, fallback: Fallback = Fallback.HOST, **fields: Any) -> GenerationRequested:
         return turn(begun, provider="here", model="big", fallback=fallback, **fields)
-
-    async def entry(self, begun: Run) -> Entry:
-        (entry,) = await self.engine.store.entries.transcript(conversation_id(begun.id, 1))
-        return entry
 
     @property
     def calls(self) -> tuple[int, int]:
@@ -73,31 +65,20 @@ class Two:
 
 
 @asynccontextmanager
-async def two(engine: World, here: Script, there: Script = GOOD, price: float = 1.0) -> AsyncIterator[Two]:
-    """Each provider answers every call with its script."""
-
-    def by(script: Script) -> object:
-        return lambda call: script if isinstance(script, list) else script(call)  # type: ignore[operator]
-
-    async with byte_provider(by(here)) as first, byte_provider(by(there)) as second:  # type: ignore[arg-type]
-        one = ModelEntry(input_usd_per_million=1.0, output_usd_per_million=1.0, context_window=1000)
-        dear = one.model_copy(update={"input_usd_per_million": price, "output_usd_per_million": price})
-        large = ModelEntry(tier=Tier.STANDARD, context_window=100_000)
-        engine.registry = Registry(
-            providers={
-                "here": ProviderEntry(base_url=first.base_url, models={"big": one}),
-                "there": ProviderEntry(base_url=second.base_url, models={"big": dear, "other": large}),
-            }
-        )
-        await bootstrap(engine.client, engine.store, NatsSettings(nats_url=engine.nats_url), engine.registry)
-        yield Two(engine, first, second)
-
-
-@pytest.fixture
-async def engine(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made:
-        made.retries = ONCE
-        yield made
+async def two(
+    workers: WorkerEnvironment, here: list[Any] | Answers, there: list[Any] = GOOD, price: float = 1.0
+) -> AsyncIterator[Two]:
+    """Each provider answers every call with its script; there are no others."""
+    workers.registry, workers.retries = Registry(providers={}), ONCE
+    big = PRICED.model_copy(update={"context_window": 1000})
+    dear = big.model_copy(update={"input_usd_per_million": price, "output_usd_per_million": price})
+    large = ModelEntry(tier=Tier.STANDARD, context_window=100_000)
+    first = here if callable(here) else lambda _: here
+    async with (
+        workers.provider(first, "here", models={"big": big}) as one,
+        workers.provider(lambda _: there, "there", models={"big": dear, "other": large}) as other,
+    ):
+        yield Two(workers, one, other)
 
 
 @pytest.mark.parametrize(
@@ -119,76 +100,71 @@ async def engine(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
     ],
     ids=lambda value: value if isinstance(value, Family) else "",
 )
-async def test_a_fault_leads_to_the_same_model_elsewhere(engine: World, fault: Script, family: Family) -> None:
-    async with two(engine, fault) as pair:
-        begun = await pair.played()
-        entry = await pair.entry(begun)
+async def test_a_fault_leads_to_the_same_model_elsewhere(
+    workers: WorkerEnvironment, fault: list[Any], family: Family
+) -> None:
+    async with two(workers, fault) as pair:
+        played = await pair.played()
+    entry = played.entry
     assert (entry.content, entry.provider, entry.model) == ("Good day.", "there", "big")
-    rows = await engine.store.usage.of_run(begun.id)
-    assert {(row.outcome, row.family, row.provider) for row in rows} == {("failed", family, "here")}
-    assert pair.calls == (len(rows), 1)
-    discarded = [fact for fact in await engine.facts(begun.id) if fact["type"] == "attempt.discarded"]
+    assert {(row.outcome, row.family, row.provider) for row in played.rows} == {("failed", family, "here")}
+    assert pair.calls == (len(played.rows), 1)
+    discarded = [fact for fact in played.facts if fact["type"] == "attempt.discarded"]
     assert discarded[-1]["next"] == "fallback"
     assert (discarded[-1]["nextProvider"], discarded[-1]["nextModel"]) == ("there", "big")
     assert discarded[-1]["family"] == family
-    assert len(await engine.dones()) == 1
-    assert await engine.dead_letters() == []
+    assert len(await workers.broker.dones()) == 1
+    assert await workers.broker.dead_letters() == []
 
 
 @pytest.mark.parametrize(
-    ("fault", "fallback", "elsewhere"),
+    ("fault", "fallback"),
     [
-        (DOWN, Fallback.NONE, 0),
-        (refusal(400, {"error": {"message": "no such field"}}), Fallback.MODEL, 0),
-        (refusal(400, {"error": {"code": "content_filter", "message": "no"}}), Fallback.MODEL, 0),
-        (refusal(400, {"error": {"code": "context_length_exceeded"}}), Fallback.HOST, 0),
+        (DOWN, Fallback.NONE),
+        (refusal(400, {"error": {"message": "no such field"}}), Fallback.MODEL),
+        (refusal(400, {"error": {"code": "content_filter", "message": "no"}}), Fallback.MODEL),
+        (refusal(400, {"error": {"code": "context_length_exceeded"}}), Fallback.HOST),
     ],
 )
 async def test_what_another_target_may_not_or_cannot_mend_is_final(
-    engine: World, fault: Script, fallback: Fallback, elsewhere: int
+    workers: WorkerEnvironment, fault: list[Any], fallback: Fallback
 ) -> None:
-    async with two(engine, fault) as pair:
-        begun = await pair.played(fallback)
-    (failed,) = await engine.store.generations.of_run(begun.id)
-    assert failed.failure is not None
-    assert pair.calls == (1, elsewhere)
-    assert len(await engine.dead_letters()) == 1
+    async with two(workers, fault) as pair:
+        assert (await pair.played(fallback)).failure.code
+    assert pair.calls == (1, 0)
+    assert len(await workers.broker.dead_letters()) == 1
 
 
-async def test_an_answer_that_is_too_long_goes_to_a_larger_window_only(engine: World) -> None:
-    async with two(engine, refusal(400, {"error": {"code": "context_length_exceeded"}})) as pair:
-        begun = await pair.played(Fallback.MODEL)
-        entry = await pair.entry(begun)
+async def test_an_answer_that_is_too_long_goes_to_a_larger_window_only(workers: WorkerEnvironment) -> None:
+    async with two(workers, refusal(400, {"error": {"code": "context_length_exceeded"}})) as pair:
+        entry = (await pair.played(Fallback.MODEL)).entry
     assert (entry.provider, entry.model) == ("there", "other")
     assert pair.calls == (1, 1)
 
 
-async def test_a_chain_ends_and_each_of_its_routes_was_asked_once(engine: World) -> None:
-    async with two(engine, DOWN, DOWN) as pair:
-        begun = await pair.played(Fallback.MODEL)
-    (failed,) = await engine.store.generations.of_run(begun.id)
-    assert failed.failure is not None
-    assert failed.failure.family is Family.SERVER_ERROR
+async def test_a_chain_ends_and_each_of_its_routes_was_asked_once(workers: WorkerEnvironment) -> None:
+    async with two(workers, DOWN, DOWN) as pair:
+        played = await pair.played(Fallback.MODEL)
+    assert played.failure.family is Family.SERVER_ERROR
     assert pair.calls == (1, 2)
     assert [call.model for call in pair.there.calls] == ["big", "other"]
 
 
-async def test_a_target_that_failed_too_often_is_left_alone_and_probed_by_one_call(engine: World) -> None:
-    engine.breakers = BreakerSettings(breaker_failures=3, breaker_open_seconds=1.0)
+async def test_a_target_that_failed_too_often_is_left_alone_and_probed_by_one_call(workers: WorkerEnvironment) -> None:
+    workers.breakers = BreakerSettings(breaker_failures=3, breaker_open_seconds=1.0)
     answers: list[Script] = [DOWN] * 3
-    async with two(engine, lambda _: answers.pop() if answers else GOOD) as pair:  # type: ignore[arg-type]
+    async with two(workers, lambda _: answers.pop() if answers else GOOD) as pair:
         for _ in range(3):
-            await engine.ask(pair.job(await engine.begin()))
-        async with engine.runner():
-            await engine.settled()
-        (breaker,) = await engine.store.breakers.all()
+            await workers.ask(pair.job(await workers.begin()))
+        async with workers.runner():
+            await workers.broker.no_jobs()
+        (breaker,) = await workers.store.breakers.all()
         assert (breaker.id, breaker.family) == (HERE, Family.SERVER_ERROR)
         await pair.played()
         assert pair.calls == (3, 4)
-        await engine.store.breakers.open(breaker.model_copy(update={"open_until": now()}))
-        begun = await pair.played()
-        assert (await pair.entry(begun)).provider == "here"
-    assert await engine.store.breakers.all() == []
+        await workers.store.breakers.open(breaker.model_copy(update={"open_until": now()}))
+        assert (await pair.played()).entry.provider == "here"
+    assert await workers.store.breakers.all() == []
     assert pair.calls == (4, 4)
 
 
@@ -197,91 +173,71 @@ def _left_alone(target: str, seconds: float) -> OpenBreaker:
     return OpenBreaker(id=target, open_until=until, family=Family.OVERLOADED, message="busy")
 
 
-async def test_a_job_whose_targets_are_all_left_alone_waits_for_the_first_of_them(engine: World) -> None:
-    async with two(engine, GOOD) as pair:
-        await engine.store.breakers.open(_left_alone(HERE, 1.5))
-        await engine.store.breakers.open(_left_alone(THERE, 60))
+async def test_a_job_whose_targets_are_all_left_alone_waits_for_the_first_of_them(workers: WorkerEnvironment) -> None:
+    async with two(workers, GOOD) as pair:
+        await workers.store.breakers.open(_left_alone(HERE, 1.5))
+        await workers.store.breakers.open(_left_alone(THERE, 60))
         before = datetime.now(UTC)
-        begun = await pair.played()
-        entry = await pair.entry(begun)
+        entry = (await pair.played()).entry
     assert entry.provider == "here"
     assert entry.created_at - before >= timedelta(seconds=1)
     assert pair.calls == (1, 0)
 
 
-async def test_a_job_nobody_waits_for_that_long_fails_at_once_and_says_when(engine: World) -> None:
-    async with two(engine, GOOD) as pair:
+async def test_a_job_nobody_waits_for_that_long_fails_at_once_and_says_when(workers: WorkerEnvironment) -> None:
+    async with two(workers, GOOD) as pair:
         for target in (HERE, THERE):
-            await engine.store.breakers.open(_left_alone(target, 7 * 86_400))
-        begun = await pair.played()
-    (failed,) = await engine.store.generations.of_run(begun.id)
-    assert failed.failure is not None
-    assert failed.failure.code == "models_unavailable"
-    assert HERE in failed.failure.message
-    assert failed.failure.retry_after is not None
-    assert failed.failure.retry_after > 86_400
+            await workers.store.breakers.open(_left_alone(target, 7 * 86_400))
+        failure = (await pair.played()).failure
+    assert failure.code == "models_unavailable"
+    assert HERE in failure.message
+    assert failure.retry_after is not None
+    assert failure.retry_after > 86_400
     assert pair.calls == (0, 0)
 
 
-async def test_what_is_dearer_elsewhere_is_reserved_first_or_not_asked_for(engine: World) -> None:
-    async with two(engine, DOWN, price=1000.0) as pair:
+async def test_what_is_dearer_elsewhere_is_reserved_first_or_not_asked_for(workers: WorkerEnvironment) -> None:
+    async with two(workers, DOWN, price=1000.0) as pair:
         for room, calls in ((10**12, 1), (1_000_000, 0)):
-            begun = await engine.begin()
-            await engine.store.database["runs"].update_one({"_id": begun.id}, {"$set": {"budget.max": room}})
-            await engine.store.runs.account(begun.id, AccountChange(1, (Reserve("turn", 1, 1000),)))
+            begun = await workers.begin()
+            await workers.store.database["runs"].update_one({"_id": begun.id}, {"$set": {"budget.max": room}})
+            await workers.store.runs.account(begun.id, AccountChange(1, (Reserve("turn", 1, 1000),)))
             pair.there.calls.clear()
-            await engine.ask(pair.job(begun))
-            async with engine.runner():
-                await engine.settled()
-            stored = await engine.store.database["runs"].find_one({"_id": begun.id})
+            await workers.ask(pair.job(begun))
+            played = await workers.worked(begun)
+            stored = await workers.store.database["runs"].find_one({"_id": begun.id})
             assert stored is not None
             assert (stored["budget"]["open"] > 1000) is bool(calls)
             assert len(pair.there.calls) == calls
-    (failed,) = await engine.store.generations.of_run(begun.id)
-    assert failed.failure is not None
-    assert failed.failure.code == "budget_exceeded"
+    assert played.failure.code == "budget_exceeded"
 
 
-async def test_a_death_between_the_failure_and_the_next_route_asks_nobody_twice(engine: World) -> None:
-    async with two(engine, DOWN) as pair:
-        begun = await pair.played()
+async def test_a_death_between_the_failure_and_the_next_route_asks_nobody_twice(workers: WorkerEnvironment) -> None:
+    async with two(workers, DOWN) as pair:
+        begun = (await pair.played()).run
         # The job as it stood before its route was left: whoever published the next one died before it acknowledged.
-        await engine.ask(pair.job(begun, replay=1))
-        async with engine.runner():
-            await engine.settled()
+        await workers.ask(pair.job(begun, replay=1))
+        assert (await workers.worked(begun)).entry.provider == "there"
         assert pair.calls == (1, 1)
-        assert (await pair.entry(begun)).provider == "there"
-    assert names(await engine.dead_letters(), "key") == []
+    assert await workers.broker.dead_letters() == []
 
 
-async def test_a_model_that_thought_its_budget_away_has_twice_the_room(engine: World) -> None:
-    engine.retries = RetrySettings(backoff_first_seconds=0.01)
+async def test_a_model_that_thought_its_budget_away_has_twice_the_room(workers: WorkerEnvironment) -> None:
     thought = [STREAM, choice({"reasoning_content": "hm"}, "length"), DONE]
-    answers: list[Script] = [GOOD, thought]
-    async with two(engine, lambda _: answers.pop()) as pair:  # type: ignore[arg-type]
-        begun = await pair.played(max_tokens=100)
-        assert (await pair.entry(begun)).content == "Good day."
-    assert [call.body["max_tokens"] for call in pair.here.calls] == [100, 200]
+    answered = await workers.answered(thought, GOOD, max_tokens=100)
+    assert answered.text == "Good day."
+    assert [call.body["max_tokens"] for call in answered.asked] == [100, 200]
 
 
 @pytest.mark.parametrize(("read", "warnings"), [(50, ("prompt_truncated",)), (2000, ())])
-async def test_a_prompt_that_was_cut_in_silence_is_noticed(engine: World, read: int, warnings: tuple[str, ...]) -> None:
-    said = {
-        "message": {"content": "Hi"},
-        "done": True,
-        "done_reason": "stop",
-        "prompt_eval_count": read,
-        "eval_count": 1,
-    }
-    script = [STREAM, json.dumps(said).encode()]
-    async with byte_provider(lambda _: script) as provider:
-        known = ProviderEntry(base_url=provider.base_url, dialect="ollama", models={"big": ModelEntry()})
-        engine.registry = Registry(providers={"here": known})
-        await bootstrap(engine.client, engine.store, NatsSettings(nats_url=engine.nats_url), engine.registry)
-        begun = await engine.begin(played_by("big", "word " * 2000))
-        await engine.ask(turn(begun, provider="here", model="big"))
-        async with engine.runner():
-            await engine.settled()
-    (entry,) = await engine.store.entries.transcript(conversation_id(begun.id, 1))
-    assert entry.warnings == warnings
+async def test_a_prompt_that_was_cut_in_silence_is_noticed(
+    workers: WorkerEnvironment, read: int, warnings: tuple[str, ...]
+) -> None:
+    said = {"message": {"content": "Hi"}, "done": True, "done_reason": "stop", "eval_count": 1}
+    script = [STREAM, json.dumps(said | {"prompt_eval_count": read}).encode()]
+    async with workers.provider(lambda _: script, dialect="ollama", models={"m": ModelEntry()}) as provider:
+        opponent = OPPONENT.model_copy(update={"system_prompt": "word " * 2000, "model": "m"})
+        begun = await workers.begin(scenario().model_copy(update={"opponent": opponent}))
+        await workers.ask(turn(begun, provider="bytes", model="m"))
+        assert (await workers.worked(begun)).entry.warnings == warnings
     assert [call.body["options"]["num_ctx"] for call in provider.calls] == [128_000]

@@ -1,0 +1,13 @@
+"""The workers' environment."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.workers.environment import WorkerEnvironment, worker_environment
+
+
+@pytest.fixture
+async def workers(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[WorkerEnvironment]:
+    async with worker_environment(fresh_nats_url, mongo_url) as made:
+        yield made
