@@ -50,6 +50,13 @@ def test_what_the_provider_asks_for_is_granted_within_reason(
     assert after_failure(failure, 1, 2, PATIENCE, onward) == follows
 
 
+def test_ra_04_who_may_be_asked_at_once_is_asked_a_little_later() -> None:
+    failure = ProviderFailure(Family.RATE_LIMIT, "later", retry_after=timedelta())
+    follows = after_failure(failure, 1, 2, PATIENCE)
+    assert isinstance(follows, Retry)
+    assert 0.1 <= follows.delay.total_seconds() <= 0.2
+
+
 @pytest.mark.parametrize("family", Family)
 def test_each_family_says_whether_the_next_route_is_asked(family: Family) -> None:
     follows = after_failure(ProviderFailure(family, "no"), 9, 2, PATIENCE, ELSEWHERE)
