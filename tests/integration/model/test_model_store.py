@@ -28,7 +28,11 @@ Operation = Callable[[Store], Awaitable[Any]]
 
 def _usage(draw: random.Random) -> Usage:
     return Usage(
-        prompt_tokens=draw.randrange(50), completion_tokens=draw.randrange(50), cost_nanos=draw.randrange(9000)
+        prompt_tokens=draw.randrange(50),
+        completion_tokens=draw.randrange(50),
+        cost_nanos=draw.randrange(9000),
+        reasoning_tokens=draw.randrange(3),
+        cost_unknown_calls=draw.randrange(2),
     )
 
 

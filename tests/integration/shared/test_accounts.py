@@ -79,15 +79,17 @@ class PlainAccount:
 
 
 def _largest(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        prompt_tokens=max(one.prompt_tokens, other.prompt_tokens),
-        completion_tokens=max(one.completion_tokens, other.completion_tokens),
-        cost_nanos=max(one.cost_nanos, other.cost_nanos),
-    )
+    return Usage(**{name: max(getattr(one, name), getattr(other, name)) for name in Usage.model_fields})
 
 
 def usage(cost: int) -> Usage:
-    return Usage(prompt_tokens=2 * cost, completion_tokens=cost, cost_nanos=cost)
+    return Usage(
+        prompt_tokens=2 * cost,
+        completion_tokens=cost,
+        cost_nanos=cost,
+        cache_read_tokens=cost,
+        cost_unknown_calls=3 * cost,
+    )
 
 
 INDEXES, SEQS = some.integers(1, 2), some.integers(1, 3)

@@ -18,6 +18,7 @@ from shared.routing import ModelEntry, ProviderEntry
 
 PROMPT = Prompt((Turn(Role.USER, ("Hi",)),), Sampling(temperature=0.5, max_tokens=9, seed=4))
 PROVIDER, MODEL = "ours", "m"
+UNPRICED = ModelEntry()
 EVENTS, JSON, LINES = "text/event-stream", "application/json", "application/x-ndjson"
 
 
@@ -74,9 +75,9 @@ def _text(line: str | dict[str, Any]) -> str:
 class CutProvider:
     """Answers a case's bytes, cut as it is told, without a network: what `HttpProvider` does behind its socket."""
 
-    def __init__(self, case: Case, pieces: Iterable[bytes]) -> None:
+    def __init__(self, case: Case, pieces: Iterable[bytes], model: ModelEntry = UNPRICED) -> None:
         self.name = PROVIDER
-        self.entry = ProviderEntry(base_url=case.base_url, models={MODEL: ModelEntry()})
+        self.entry = ProviderEntry(base_url=case.base_url, models={MODEL: model})
         self._case = case
         self._pieces = pieces
 

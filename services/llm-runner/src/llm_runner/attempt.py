@@ -79,16 +79,24 @@ class Attempt:
 
     @property
     def usage(self) -> Usage:
-        """What the call took as the provider counted it, else estimated at four characters a token."""
+        """What the call took, as the provider counted it; counts it did not give are estimated by the texts."""
         if not self._began:
             return Usage()
-        read, written = self.tokens.prompt, self.tokens.completion
+        told = self.tokens
+        cached, kept, read, written = told.cache_read or 0, told.cache_write or 0, told.prompt, told.completion
         if read is None:
             read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)
         if written is None:
-            thought = text_tokens(self.reasoning or "")
+            thought = text_tokens(self.reasoning or "") if told.reasoning is None else told.reasoning
             written = thought + text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
-        return self._entry.usage(read, written)
+        return self._entry.usage(
+            read,
+            written,
+            cache_read=cached,
+            cache_write=kept,
+            reasoning=told.reasoning or 0,
+            reported_nanos=told.cost_nanos,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:

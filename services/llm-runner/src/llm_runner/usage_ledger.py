@@ -7,7 +7,7 @@ from llm_runner.results import lost_row
 from shared.contracts.enums import EntryKind
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import UsageRow
-from shared.contracts.transcript import Usage
+from shared.routing import ModelEntry
 from shared.routing.estimates import text_tokens
 from shared.storage import Store
 
@@ -50,4 +50,5 @@ class UsageLedger:
         provider = self._providers.get(event.provider)
         model = provider.entry.models.get(event.model) if provider else None
         completion = min(job.max_tokens, self._expected_output_tokens)
-        return lost_row(job, context.facts.tenant, event, model.usage(prompt, completion) if model else Usage())
+        # Of a model that nobody knows any more the price is unknown.
+        return lost_row(job, context.facts.tenant, event, (model or ModelEntry()).usage(prompt, completion))

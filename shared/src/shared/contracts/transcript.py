@@ -37,18 +37,22 @@ class Failure(Contract):
 
 
 class Usage(Contract):
-    """Tokens and cost of one or many calls."""
+    """Tokens and cost of one or many calls.
+
+    What was read from a provider's cache or written into it is a part of `prompt_tokens`, reasoning one of
+    `completion_tokens`. `cost_nanos` is the cost that is known: of `cost_unknown_calls` nobody knows the price.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_nanos: int = 0
+    cache_read_tokens: int = Field(default=0, exclude_if=_absent)
+    cache_write_tokens: int = Field(default=0, exclude_if=_absent)
+    reasoning_tokens: int = Field(default=0, exclude_if=_absent)
+    cost_unknown_calls: int = Field(default=0, exclude_if=_absent)
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost_nanos=self.cost_nanos + other.cost_nanos,
-        )
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
 
 
 class UsageView(Contract):
@@ -57,14 +61,14 @@ class UsageView(Contract):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    cache_read_tokens: int = Field(default=0, exclude_if=_absent)
+    cache_write_tokens: int = Field(default=0, exclude_if=_absent)
+    reasoning_tokens: int = Field(default=0, exclude_if=_absent)
+    cost_unknown_calls: int = Field(default=0, exclude_if=_absent)
 
     @classmethod
     def of(cls, usage: Usage) -> "UsageView":
-        return cls(
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            cost_usd=to_usd(usage.cost_nanos),
-        )
+        return cls(cost_usd=to_usd(usage.cost_nanos), **usage.model_dump(exclude={"cost_nanos"}))
 
 
 class ToolCall(Contract):
@@ -174,6 +178,7 @@ class MessageView(Contract):
     folded_to: int | None = Field(default=None, exclude_if=_absent)
     warnings: tuple[str, ...] = Field(default=(), exclude_if=_absent)
     error: Failure | None = Field(default=None, exclude_if=_absent)
+    cost_unknown: bool = Field(default=False, exclude_if=_absent)
 
 
 def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageView:
@@ -205,6 +210,7 @@ def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageVie
         folded_to=entry.folded_to,
         warnings=entry.warnings,
         error=entry.error,
+        cost_unknown=entry.usage.cost_unknown_calls > 0,
     )
 
 

@@ -1,6 +1,6 @@
 """The registry of providers and models, from settings. It names where a key is found, never the key."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -11,6 +11,9 @@ from shared.contracts.transcript import Usage
 from shared.durations import Seconds
 from shared.settings import Fragment
 
+Price = Annotated[float | None, Field(default=None, ge=0)]
+"""Dollars per million tokens; None is unknown."""
+
 
 class ModelEntry(Contract):
     """One model: its tier, window and bounds in tokens, and prices in dollars per million tokens.
@@ -18,6 +21,9 @@ class ModelEntry(Contract):
     `known_as` is what it is called wherever it is hosted, its own name where that is the same; `fallback` names, as
     `provider/model`, who answers for it when it fails, in this order. `first_token_seconds` is how long it may take to
     its first token where that is not as long as any may (one that is loaded when it is asked).
+
+    A price that is not said is unknown, 0 is free. What the provider's cache is read and written for has prices of
+    its own where they are said, else costs as any other input.
     """
 
     tier: Tier = Tier.STANDARD
@@ -26,20 +32,56 @@ class ModelEntry(Contract):
     first_token_seconds: Seconds | None = Field(default=None, gt=0, le=600)
     context_window: int = 128_000
     max_output_tokens: int = 4096
-    input_usd_per_million: float = 0.0
-    output_usd_per_million: float = 0.0
+    input_usd_per_million: Price = None
+    output_usd_per_million: Price = None
+    cached_input_usd_per_million: Price = None
+    cache_write_usd_per_million: Price = None
 
-    def cost_nanos(self, prompt_tokens: int, completion_tokens: int) -> int:
-        """Whole nano-dollars: a dollar per million tokens is 1,000 nano-dollars per token."""
+    @property
+    def priced(self) -> bool:
+        """Whether it is known what a call costs."""
+        return self.input_usd_per_million is not None and self.output_usd_per_million is not None
+
+    def cost_nanos(self, prompt_tokens: int, completion_tokens: int, cache_read: int = 0, cache_write: int = 0) -> int:
+        """Whole nano-dollars as far as prices are known: a dollar per million tokens is 1,000 nano-dollars per token.
+
+        Tokens of the cache are parts of the prompt.
+        """
+        usual = self.input_usd_per_million or 0.0
+        read, write = self.cached_input_usd_per_million, self.cache_write_usd_per_million
+        plain = max(0, prompt_tokens - cache_read - cache_write)
         return round(
-            1000 * (prompt_tokens * self.input_usd_per_million + completion_tokens * self.output_usd_per_million)
+            1000
+            * (
+                plain * usual
+                + cache_read * (usual if read is None else read)
+                + cache_write * (usual if write is None else write)
+                + completion_tokens * (self.output_usd_per_million or 0.0)
+            )
         )
 
-    def usage(self, prompt_tokens: int, completion_tokens: int) -> Usage:
+    def usage(
+        self,
+        prompt_tokens: int,
+        completion_tokens: int,
+        *,
+        cache_read: int = 0,
+        cache_write: int = 0,
+        reasoning: int = 0,
+        reported_nanos: int | None = None,
+    ) -> Usage:
+        """What one call took, with its price: the provider's own figure where it `reported` one."""
+        cost = reported_nanos
+        if cost is None:
+            cost = self.cost_nanos(prompt_tokens, completion_tokens, cache_read, cache_write)
         return Usage(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
-            cost_nanos=self.cost_nanos(prompt_tokens, completion_tokens),
+            cost_nanos=cost,
+            cache_read_tokens=cache_read,
+            cache_write_tokens=cache_write,
+            reasoning_tokens=reasoning,
+            cost_unknown_calls=0 if self.priced or reported_nanos is not None else 1,
         )
 
 
@@ -73,6 +115,7 @@ OPENAI: dict[str, Any] = {
             "contextWindow": 128_000,
             "maxOutputTokens": 16_384,
             "inputUsdPerMillion": 0.15,
+            "cachedInputUsdPerMillion": 0.075,
             "outputUsdPerMillion": 0.60,
         },
         "gpt-4.1-mini": {
@@ -80,6 +123,7 @@ OPENAI: dict[str, Any] = {
             "contextWindow": 1_000_000,
             "maxOutputTokens": 32_768,
             "inputUsdPerMillion": 0.40,
+            "cachedInputUsdPerMillion": 0.10,
             "outputUsdPerMillion": 1.60,
         },
         "gpt-4.1": {
@@ -87,6 +131,7 @@ OPENAI: dict[str, Any] = {
             "contextWindow": 1_000_000,
             "maxOutputTokens": 32_768,
             "inputUsdPerMillion": 2.00,
+            "cachedInputUsdPerMillion": 0.50,
             "outputUsdPerMillion": 8.00,
         },
     },

@@ -5,12 +5,12 @@ pipeline stages; changes of many conversations of one run are simply concatenate
 
 A run's document holds, beside its totals in `budget` and `usage`,
 `slots.c<index>.<turn|judge>` = {seq, estimate, open} and
-`spent.c<index>.<turn|judge|other>` = {cost, prompt, completion}.
+`spent.c<index>.<turn|judge|other>` = {cost, prompt, completion}, and what else of a usage is not zero, by its name.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from shared.contracts.enums import RunStatus, Stage, Wanted
 from shared.contracts.transcript import Usage
@@ -133,24 +133,20 @@ def _settle(index: int, slot: str, seq: int) -> Stages:
 _OPEN = {"$eq": [{"$ifNull": ["$ended_at", None]}, None]}
 
 
+_FIGURES: Final = {"cost_nanos": "cost", "prompt_tokens": "prompt", "completion_tokens": "completion"}
+
+
 def _raise(path: str, usage: Usage) -> Stages:
-    figures = {
-        "cost": usage.cost_nanos,
-        "prompt": usage.prompt_tokens,
-        "completion": usage.completion_tokens,
-    }
-    totals = {
-        "cost": ["budget.spent", "usage.cost_nanos"],
-        "prompt": ["usage.prompt_tokens"],
-        "completion": ["usage.completion_tokens"],
-    }
     update: dict[str, Any] = {}
-    for figure, value in figures.items():
-        before = {"$ifNull": [f"${path}.{figure}", 0]}
+    # Zeros that are left out of a usage raise nothing.
+    for field, value in usage.model_dump().items():
+        figure = f"{path}.{_FIGURES.get(field, field)}"
+        before = {"$ifNull": [f"${figure}", 0]}
         raised = {"$max": [before, value]}
-        update[f"{path}.{figure}"] = raised
-        for total in totals[figure]:
-            update[total] = {"$add": [f"${total}", {"$cond": [_OPEN, {"$subtract": [raised, before]}, 0]}]}
+        update[figure] = raised
+        for total in (f"usage.{field}", "budget.spent") if field == "cost_nanos" else (f"usage.{field}",):
+            more = {"$cond": [_OPEN, {"$subtract": [raised, before]}, 0]}
+            update[total] = {"$add": [{"$ifNull": [f"${total}", 0]}, more]}
     return [{"$set": update}]
 
 

@@ -106,15 +106,15 @@ class ModelLimits(Contract):
 
 
 class ModelView(Contract):
-    """A model of the registry; prices in dollars per million tokens."""
+    """A model of the registry; prices in dollars per million tokens, null where nobody knows them."""
 
     name: str
     provider: str
     tier: Tier
     context_window: int
     max_output_tokens: int
-    input_usd_per_million: float
-    output_usd_per_million: float
+    input_usd_per_million: float | None
+    output_usd_per_million: float | None
     limits: ModelLimits
     status: Literal["healthy", "cooling_down", "down"] = "healthy"
 
