@@ -14,13 +14,12 @@ from pydantic.fields import FieldInfo
 
 from gateway.event_stream.settings import StreamSettings
 from gateway.settings import GatewaySettings
-from llm_runner.settings import CallSettings, RetrySettings, SlotSettings
+from llm_runner.settings import BreakerSettings, CallSettings, OutputSettings, RetrySettings, SlotSettings
 from orchestrator.settings import OrchestratorSettings
 from shared.durations import Duration
 from shared.routing import Registry
 from shared.settings import (
     ChatSettings,
-    ExpectedOutputSettings,
     Fragment,
     HealthSettings,
     LogSettings,
@@ -41,8 +40,9 @@ SERVICES: dict[str, tuple[type[Fragment], ...]] = {
         SlotSettings,
         CallSettings,
         RetrySettings,
+        BreakerSettings,
         ChatSettings,
-        ExpectedOutputSettings,
+        OutputSettings,
     ),
     "summarizer": (*_ANY, HealthSettings, SummarizerSettings),
     "any": _ANY,

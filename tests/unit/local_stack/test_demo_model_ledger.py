@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from local_stack.demo_model import Control, Settings
+from local_stack.demo_model.dialects.openai.request import parse_request
 from local_stack.demo_model.ledger import Ledger
-from local_stack.demo_model.requests import parse_request
 from unit.local_stack.demo_model_server import AT_ONCE, COMPLAINT, SHOP_AGENT, demo_model
 
 SLOW = Control(time_to_first_token_seconds=0.01, tokens_per_second=10)

@@ -3,7 +3,7 @@
 import json
 
 from local_stack.demo_model.answers import compose as answer_of
-from local_stack.demo_model.requests import parse_request
+from local_stack.demo_model.dialects.openai.request import parse_request
 from shared.contracts.enums import EndedReason
 from summarizer.draft import read_draft
 from summarizer.evidence import failure_modes

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local_stack.commands import demo, up, wants_demo_model
+from local_stack.demo_registry import DEMO_DIALECTS, OPENAI
 from local_stack.errors import DataDirectoryInUse, LocalStackError, PortTaken, UnknownService
 
 _USAGE_STATUS = 2
@@ -38,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
             default=wants_demo_model(os.environ),
             help="the scripted model; by default unless OPENAI_API_KEY or AGENTWARS_PROVIDERS is set",
         )
+        command.add_argument(
+            "--dialect",
+            choices=DEMO_DIALECTS,
+            action="append",
+            help="what the scripted model is called in, openai by default; each is a provider of its own",
+        )
     return root
 
 
@@ -51,10 +58,11 @@ def _replica(text: str) -> tuple[str, int]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 2 if the request cannot be met and nothing was started, 1 for other errors."""
     chosen = parser().parse_args(arguments)
+    dialects = chosen.dialect or OPENAI
     try:
         if chosen.command == "up":
-            return asyncio.run(up(chosen.data_dir, chosen.port, dict(chosen.replicas), chosen.demo_model))
-        return asyncio.run(demo(chosen.keep, chosen.demo_model))
+            return asyncio.run(up(chosen.data_dir, chosen.port, dict(chosen.replicas), chosen.demo_model, dialects))
+        return asyncio.run(demo(chosen.keep, chosen.demo_model, dialects))
     except (PortTaken, DataDirectoryInUse, UnknownService) as error:
         print(f"agentwars: {error}", file=sys.stderr)
         return _USAGE_STATUS

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_stack.environments import only
@@ -23,9 +23,16 @@ def wants_demo_model(environment: Mapping[str, str]) -> bool:
     return not (environment.get("OPENAI_API_KEY") or environment.get("AGENTWARS_PROVIDERS"))
 
 
-async def up(data_dir: Path, port: int, replicas: Mapping[str, int], demo_model: bool) -> int:
+async def up(data_dir: Path, port: int, replicas: Mapping[str, int], demo_model: bool, dialects: Sequence[str]) -> int:
     """Runs the stack until Ctrl-C or SIGTERM. Returns the exit status."""
-    stack = Stack(data_dir, replicas=replicas, gateway_port=port, demo_model=demo_model, report=_say)
+    stack = Stack(
+        data_dir,
+        replicas=replicas,
+        gateway_port=port,
+        demo_model=demo_model,
+        demo_dialects=dialects,
+        report=_say,
+    )
     await until_interrupted(_serve(stack), stack.kill)
     _say("Everything has ended.")
     return 0
@@ -58,10 +65,10 @@ def _overview(stack: Stack, seconds: float) -> str:
     return "\n".join([f"Agent Wars is up ({seconds:.1f} s). Ctrl-C ends all of it.", *lines])
 
 
-async def demo(keep: bool, demo_model: bool) -> int:
+async def demo(keep: bool, demo_model: bool, dialects: Sequence[str]) -> int:
     """Runs the CLI's demo against a stack of its own. Returns the CLI's exit status."""
     folder = Path(tempfile.mkdtemp(prefix="agentwars-demo-"))
-    stack = Stack(folder, demo_model=demo_model, report=_say)
+    stack = Stack(folder, demo_model=demo_model, demo_dialects=dialects, report=_say)
     try:
         status = await until_interrupted(_play(stack), stack.kill)
     finally:

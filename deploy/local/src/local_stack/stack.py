@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from local_stack.data_directory import exclusive
-from local_stack.demo_registry import demo_registry
+from local_stack.demo_registry import OPENAI, demo_registry
 from local_stack.environments import only
 from local_stack.errors import NotReadyInTime, PortTaken, ProcessEnded, UnknownService
 from local_stack.finder import External, find_mongo, find_nats
@@ -71,6 +71,8 @@ class Stack:
     demo_seed: int = 7
     demo_arguments: Sequence[str] = ()
     fault_models: Sequence[str] = ()
+    demo_dialects: Sequence[str] = OPENAI
+    """What the demo model is called in: of `DEMO_DIALECTS`, a provider each."""
     services: Sequence[Service] = SERVICES
     bootstrap: Sequence[str] = BOOTSTRAP
     report: Callable[[str], None] = _say_nothing
@@ -82,7 +84,7 @@ class Stack:
     """Where our own nats-server counts its messages; None for somebody else's."""
     mongo_url: str = field(default="", init=False)
     demo_model_url: str | None = field(default=None, init=False)
-    """Without `/v1`."""
+    """Without a path."""
 
     def __post_init__(self) -> None:
         known = [service.name for service in self.services]
@@ -195,7 +197,7 @@ class Stack:
         self.demo_model_url = f"http://{LOOPBACK}:{port}"
         self._targets.append(Target(self._demo, f"{self.demo_model_url}/healthz"))
         self._environment["AGENTWARS_PROVIDERS"] = self.env.get(
-            "AGENTWARS_PROVIDERS", demo_registry(self.demo_model_url, self.fault_models)
+            "AGENTWARS_PROVIDERS", demo_registry(self.demo_model_url, self.fault_models, self.demo_dialects)
         )
 
     async def _start_servers(self) -> None:

@@ -1,9 +1,10 @@
-"""The demo model: a scripted, OpenAI-compatible server that plays agent, opponent, judge and writer.
+"""The demo model: a scripted server that plays agent, opponent, judge and writer in every dialect.
 
 Everything it says follows from the server's seed, the request's `seed` and the prompt; no randomness, no clock. One
 token is one whitespace-separated word. Run it with `python -m local_stack.demo_model --help`; it serves
 
 - `POST /v1/chat/completions` and `GET /v1/models`, as OpenAI does, for the models of `settings.MODELS`;
+- `POST /v1/messages` as Anthropic, `/api/chat` as Ollama, `/v1beta/openai/chat/completions` as Gemini in OpenAI's form;
 - `GET /ledger?since=N`: every call from index N on, how it ended, and how many are running (`ledger.Call`);
 - `GET` and `PUT /control`: pace and faults for the calls that begin from now on (`settings.Control`);
 - `GET /healthz`.

@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from local_stack.demo_model import agent, opponent
 from local_stack.demo_model.assist import assist, condense
-from local_stack.demo_model.chunks import CallPiece
 from local_stack.demo_model.judge import PLAIN_JUDGEMENT, judge
 from local_stack.demo_model.memory import remember
 from local_stack.demo_model.personas import recognise
+from local_stack.demo_model.pieces import Pieces
 from local_stack.demo_model.report import report
 from local_stack.demo_model.requests import ChatRequest, Message
 from local_stack.demo_model.roles import Role
@@ -37,22 +37,22 @@ PLAIN_ANSWER: Final = f"{_PLAIN_BEGINNING} {_PLAIN_ENDINGS[0]}"
 _WORD: Final = re.compile(r"\s*\S+")
 
 
-def answer(request: ChatRequest, seed: int) -> tuple[Sequence[str] | Sequence[CallPiece], str]:
+def answer(request: ChatRequest, seed: int) -> tuple[Pieces, str]:
     """What is sent, piece by piece, and the finish reason: `tool_calls` for tools, else as `cut` says."""
     calls = call_tools(request, seed) if request.base_model != "demo-plain" else ()
     if not calls:
-        return cut(compose(request, seed), request.max_tokens, request.stop)
-    if request.max_tokens is not None and len(calls) > request.max_tokens:
-        return calls[: request.max_tokens], "length"
+        return cut(compose(request, seed), request.wanted.max_tokens, request.wanted.stop)
+    if request.wanted.max_tokens is not None and len(calls) > request.wanted.max_tokens:
+        return calls[: request.wanted.max_tokens], "length"
     return calls, "tool_calls"
 
 
 def compose(request: ChatRequest, seed: int) -> str:
     """The whole answer to a request, before `max_tokens` and `stop` cut it."""
     if request.base_model == "demo-plain":
-        return _dumps(PLAIN_JUDGEMENT) if request.wants_json else _plain(len(request.messages))
+        return _dumps(PLAIN_JUDGEMENT) if request.wanted.json else _plain(len(request.messages))
     text = _BY_ROLE[request.role](request, seed)
-    if request.wants_json and request.role in ("agent", "other", "opponent", "condense", "memory"):
+    if request.wanted.json and request.role in ("agent", "other", "opponent", "condense", "memory"):
         return _dumps({"answer": text})
     return text
 
@@ -90,15 +90,15 @@ def _play_agent(request: ChatRequest, seed: int) -> str:
     lines = _lines(request.messages, AGENT, OPPONENT)
     said = [line.text for line in lines if line.speaker == OPPONENT]
     scene = Scene(SCRIPTS[recognise(" ".join(said), request.system_prompt).id], lines)
-    return agent.answer(scene, request.system_prompt, (seed, request.seed, "agent", *said[:1]))
+    return agent.answer(scene, request.system_prompt, (seed, request.wanted.seed, "agent", *said[:1]))
 
 
 def _opponent(request: ChatRequest, seed: int) -> str:
     lines = _lines(request.messages, OPPONENT, AGENT)
     scene = Scene(SCRIPTS[recognise(request.system_prompt).id], lines)
-    key = (seed, request.seed, "opponent", request.system_prompt)
+    key = (seed, request.wanted.seed, "opponent", request.system_prompt)
     # Without a seed the caller's request id is what tells two conversations of one persona apart.
-    opening_key = key if request.seed is not None else (*key, request.client_request_id)
+    opening_key = key if request.wanted.seed is not None else (*key, request.client_request_id)
     return opponent.reply(scene, request.system_prompt, key, opening_key)
 
 
@@ -119,7 +119,7 @@ def _remember(request: ChatRequest, seed: int) -> str:
 
 
 def _assist(request: ChatRequest, seed: int) -> str:
-    return assist(request.user_text(), request.wants_json)
+    return assist(request.user_text(), request.wanted.json)
 
 
 _BY_ROLE: Final[dict[Role, Callable[[ChatRequest, int], str]]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
@@ -11,10 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local_stack.demo_model.chat import ChatCompletions, check_key
+from local_stack.demo_model.chat import Answers, check_key
+from local_stack.demo_model.dialects import DIALECTS
+from local_stack.demo_model.dialects.openai import OpenAI
 from local_stack.demo_model.errors import ApiError, InvalidRequest
 from local_stack.demo_model.settings import MODELS, Control, Settings
 from local_stack.demo_model.state import State
+
+OPENAI: Final = OpenAI()
+"""What is no answer of a model is told as OpenAI does."""
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -29,7 +34,7 @@ def create_app(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", ChatCompletions(state), methods=["POST"]),
+            *(Route(path, Answers(state, dialect), methods=["POST"]) for path, dialect in DIALECTS.items()),
             Route("/v1/models", endpoints.models),
             Route("/healthz", endpoints.health),
             Route("/ledger", endpoints.ledger),
@@ -46,7 +51,8 @@ class _Endpoints:
         self._state = state
 
     async def models(self, request: Request) -> Response:
-        check_key(self._state.settings.require_key, request.headers.get("authorization"))
+        headers = {name: value.decode("latin-1") for name, value in request.headers.raw}
+        check_key(self._state.settings.require_key, OPENAI, headers)
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "agent-wars-demo"} for name in MODELS]
         return _json({"object": "list", "data": models})
 
@@ -85,7 +91,8 @@ def _json(document: dict[str, Any], status: int = 200) -> Response:
     return Response(orjson.dumps(document), status, media_type="application/json")
 
 
-async def _on_api_error(_: Request, error: Exception) -> Response:
+async def _on_api_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
-    return Response(error.body(), error.status, media_type="application/json")
+    status, body, _ = OPENAI.refusal(error, None)
+    return Response(body, status, media_type="application/json")

@@ -1,41 +1,44 @@
-"""`POST /v1/chat/completions`, as a plain ASGI application: nothing stands between a chunk and the socket."""
+"""A path at which models are asked, as a plain ASGI application: nothing stands between a chunk and the socket."""
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 from local_stack.demo_model.answers import REFUSAL, answer, cut
 from local_stack.demo_model.client_watch import ClientWatch, Receive
-from local_stack.demo_model.delivery import Delivery, Pace, Pieces, Send
+from local_stack.demo_model.delivery import Delivery, Pace, Send
+from local_stack.demo_model.dialects.dialect import Dialect
 from local_stack.demo_model.errors import ApiError, BodyTooLarge, BodyTooSlow, FaultOnRequest, MissingKey
 from local_stack.demo_model.faults import Fault
 from local_stack.demo_model.ledger import ABORTED
-from local_stack.demo_model.requests import ChatRequest, parse_request
+from local_stack.demo_model.pieces import Pieces
+from local_stack.demo_model.requests import ChatRequest
 from local_stack.demo_model.state import State
 
 BODY_LIMIT: Final = 8_000_000
 BODY_SECONDS: Final = 30.0
 
 
-class ChatCompletions:
-    """Answers a chat completion. Requests that are refused (400, 401, 404) are no calls: the ledger omits them."""
+class Answers:
+    """Answers in a dialect. Requests that are refused (400, 401, 404) are no calls: the ledger omits them."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, dialect: Dialect) -> None:
         self._state = state
+        self._dialect = dialect
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         try:
             await self._answer(headers, receive, send)
         except ApiError as error:
-            await send_error(send, error)
+            await self._refuse(send, error)
 
     async def _answer(self, headers: dict[bytes, str], receive: Receive, send: Send) -> None:
-        check_key(self._state.settings.require_key, headers.get(b"authorization"))
+        check_key(self._state.settings.require_key, self._dialect, headers)
         body = await _read_body(receive)
         if body is None:
             return
-        request = parse_request(body, headers.get(b"x-client-request-id"))
+        request = self._dialect.request(headers, body)
         fault = self._state.faults.choose(request, headers.get(b"x-demo-fault"), self._state.control)
         if fault is not None and fault.status is not None:
             await self._fail(request, fault, fault.status, send)
@@ -46,7 +49,7 @@ class ChatCompletions:
         ledger = self._state.ledger
         call = ledger.start(request)
         try:
-            await send_error(send, FaultOnRequest(status, request.model), fault.retry_after)
+            await self._refuse(send, FaultOnRequest(status, request.model), fault.retry_after)
         finally:
             ledger.end(call, f"fault:{fault.label}")
 
@@ -58,30 +61,31 @@ class ChatCompletions:
             pieces, finish_reason = self._pieces(request, fault)
             pace = Pace.of(self._state.control, request.base_model)
             async with ClientWatch(receive) as watch:
-                outcome = await Delivery(request, call, fault, pieces, finish_reason, pace, send, watch).run()
+                writer = self._dialect.writer(call, request)
+                delivery = Delivery(writer, call, fault, pieces, finish_reason, pace, send, watch)
+                outcome = await delivery.run()
         finally:
             ledger.end(call, outcome)
 
     def _pieces(self, request: ChatRequest, fault: Fault | None) -> tuple[Pieces, str]:
         if fault is not None and fault.kind in ("refuse", "empty"):
-            return cut(REFUSAL if fault.kind == "refuse" else "", request.max_tokens, request.stop)
+            return cut(REFUSAL if fault.kind == "refuse" else "", request.wanted.max_tokens, request.wanted.stop)
         return answer(request, self._state.settings.seed)
 
+    async def _refuse(self, send: Send, error: ApiError, retry_after: float | None = None) -> None:
+        status, body, retry_after = self._dialect.refusal(error, retry_after)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        if retry_after is not None:
+            headers.append((b"retry-after", f"{retry_after:g}".encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
-def check_key(required: str | None, authorization: str | None) -> None:
+
+def check_key(required: str | None, dialect: Dialect, headers: Mapping[bytes, str]) -> None:
     """Raises `MissingKey` unless the request holds the key that the server was started with, if any."""
-    if required is not None and authorization != f"Bearer {required}":
-        raise MissingKey
-
-
-async def send_error(send: Send, error: ApiError, retry_after: float | None = None) -> None:
-    """Sends an error in OpenAI's shape; `retry_after` in seconds becomes the header."""
-    body = error.body()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if retry_after is not None:
-        headers.append((b"retry-after", f"{retry_after:g}".encode()))
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    header, prefix = dialect.key_header, dialect.key_prefix
+    if required is not None and headers.get(header) != prefix + required:
+        raise MissingKey(f"{header.decode().title()}: {prefix}KEY")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

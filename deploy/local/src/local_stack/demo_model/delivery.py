@@ -4,20 +4,16 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local_stack.demo_model.chunks import MALFORMED, CallPiece, ChunkWriter, completion, usage
 from local_stack.demo_model.client_watch import ClientWatch
+from local_stack.demo_model.dialects.dialect import AnswerWriter
 from local_stack.demo_model.faults import Fault
 from local_stack.demo_model.ledger import Call
-from local_stack.demo_model.requests import ChatRequest
+from local_stack.demo_model.pieces import Pieces
 from local_stack.demo_model.settings import MODELS, Control
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-Pieces = Sequence[str] | Sequence[CallPiece]
-"""What is sent: words, or tool calls bit by bit. A piece is a token."""
-
 CLIENT_CLOSED: Final = "client_closed"
-_STREAM_HEADERS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Delivery:
 
     def __init__(
         self,
-        request: ChatRequest,
+        writer: AnswerWriter,
         call: Call,
         fault: Fault | None,
         pieces: Pieces,
@@ -60,7 +56,7 @@ class Delivery:
         send: Send,
         watch: ClientWatch,
     ) -> None:
-        self._request = request
+        self._writer = writer
         self._call = call
         self._fault = fault
         self._pieces = pieces
@@ -72,7 +68,7 @@ class Delivery:
 
     async def run(self) -> str:
         """Sends the answer; returns the outcome for the ledger."""
-        completed = await (self._stream() if self._request.stream else self._whole())
+        completed = await (self._stream() if self._call.stream else self._whole())
         if not completed:
             return CLIENT_CLOSED
         return f"fault:{self._fault.label}" if self._fault else "finished"
@@ -87,32 +83,28 @@ class Delivery:
         return [pieces[start : start + size] for start in range(0, len(pieces), size)]
 
     async def _stream(self) -> bool:
-        await self._start(_STREAM_HEADERS)
-        writer = ChunkWriter(
-            self._call.id, int(self._call.started_at), self._request.model, self._request.include_usage
-        )
+        await self._start(((b"content-type", self._writer.stream_type), (b"cache-control", b"no-cache")))
         chunks = self._chunks()
         for number, pieces in enumerate(chunks):
             if not await self._watch.until(self._started + self._pace.due(number, len(chunks))):
                 return False
-            await self._send_chunk(writer, number, pieces, number == len(chunks) - 1, len(chunks) // 2)
+            await self._send_chunk(number, pieces, number == len(chunks) - 1, len(chunks) // 2)
         if chunks and not self._has("cut", "stall"):
             return True
-        return await self._end_without_words(writer)
+        return await self._end_without_words()
 
-    async def _send_chunk(self, writer: ChunkWriter, number: int, pieces: Pieces, is_last: bool, middle: int) -> None:
-        body = writer.pieces(pieces)
-        if number == 0:
-            body = writer.role() + body
+    async def _send_chunk(self, number: int, pieces: Pieces, is_last: bool, middle: int) -> None:
+        begun = self._writer.begin() if number == 0 else b""
         if number == middle and self._has("malformed"):
-            body = MALFORMED + body
+            begun = self._writer.malformed + begun
         self._call.completion_tokens += len(pieces)
+        body = begun + self._writer.pieces(pieces)
         ends = is_last and not self._has("cut", "stall")
         if ends:
-            body += writer.end(self._finish_reason, self._usage())
+            body += self._writer.end(self._finish_reason)
         await self._body(body, more=not ends)
 
-    async def _end_without_words(self, writer: ChunkWriter) -> bool:
+    async def _end_without_words(self) -> bool:
         """What follows the last word of a broken stream, or stands for an answer without words."""
         if self._has("cut"):
             return True  # The server closes a connection whose answer was left unfinished.
@@ -121,7 +113,7 @@ class Delivery:
             return True
         if not await self._watch.until(self._started + self._pace.due(0, 1)):
             return False
-        await self._body(writer.role() + writer.end(self._finish_reason, self._usage()), more=False)
+        await self._body(self._writer.begin() + self._writer.end(self._finish_reason), more=False)
         return True
 
     async def _whole(self) -> bool:
@@ -133,8 +125,7 @@ class Delivery:
         if not await self._watch.until(self._started + self._pace.due(chunks - 1, chunks)):
             return False
         self._call.completion_tokens = 0 if self._has("cut") else count
-        created = int(self._call.started_at)
-        body = completion(self._call.id, created, self._request.model, self._pieces, self._finish_reason, self._usage())
+        body = self._writer.whole(self._pieces, self._finish_reason)
         if self._has("malformed"):
             body = body[: len(body) // 2]
         await self._start(((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))))
@@ -143,9 +134,6 @@ class Delivery:
         else:
             await self._body(body, more=False)
         return True
-
-    def _usage(self) -> dict[str, int]:
-        return usage(self._request.prompt_tokens, self._call.completion_tokens)
 
     async def _start(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         named = [*headers, (b"x-request-id", self._call.id.encode())]

@@ -1,6 +1,4 @@
-"""Errors as OpenAI sends them: a status and `{"error": {"message", "type", "code"}}`."""
-
-import orjson
+"""Requests that get an error: what OpenAI would say of it. Other dialects say it in their own words."""
 
 
 class ApiError(Exception):
@@ -13,10 +11,6 @@ class ApiError(Exception):
         self.kind = kind
         self.code = code
 
-    def body(self) -> bytes:
-        """The JSON body."""
-        return orjson.dumps({"error": {"message": self.message, "type": self.kind, "param": None, "code": self.code}})
-
 
 class InvalidRequest(ApiError):
     """The request is not one this server understands; the message says where."""
@@ -28,8 +22,8 @@ class InvalidRequest(ApiError):
 class MissingKey(ApiError):
     """The server was started with a key and the request holds none or another."""
 
-    def __init__(self) -> None:
-        message = "Incorrect API key provided. Send the key of --require-key as 'Authorization: Bearer KEY'."
+    def __init__(self, header: str) -> None:
+        message = f"Incorrect API key provided. Send the key of --require-key as '{header}'."
         super().__init__(401, message, "invalid_request_error", "invalid_api_key")
 
 

@@ -32,6 +32,7 @@ class Call:
     index: int
     id: str
     client_request_id: str | None
+    dialect: str
     model: str
     role: str
     stream: bool
@@ -48,6 +49,7 @@ class Call:
             "index": self.index,
             "id": self.id,
             "clientRequestId": self.client_request_id,
+            "dialect": self.dialect,
             "model": self.model,
             "role": self.role,
             "stream": self.stream,
@@ -78,9 +80,10 @@ class Ledger:
             index=self.next_index,
             id=f"chatcmpl-demo-{self.next_index:08d}",
             client_request_id=request.client_request_id,
+            dialect=request.dialect,
             model=request.model,
             role=request.role,
-            stream=request.stream,
+            stream=request.wanted.stream,
             started_at=time(),
             prompt_tokens=request.prompt_tokens,
             prompt_sha256=request.prompt_sha256,
@@ -175,6 +178,7 @@ def _call_of(entry: dict[str, Any]) -> Call:
         index=entry["index"],
         id=entry["id"],
         client_request_id=entry["clientRequestId"],
+        dialect=entry.get("dialect", "openai"),
         model=entry["model"],
         role=entry["role"],
         stream=entry["stream"],

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from local_stack.demo_model.behaviours import pattern
 from local_stack.demo_model.choice import number, pick
-from local_stack.demo_model.chunks import CallPiece
 from local_stack.demo_model.memory import named
+from local_stack.demo_model.pieces import CallPiece
 from local_stack.demo_model.requests import ChatRequest, Tool
 
 _ASKED_FOR: Final = pattern(r"\buse (?:the|a|your) tool\b")
@@ -37,7 +37,7 @@ def _asked_for(request: ChatRequest) -> list[Tool]:
 
 
 def _pieces(request: ChatRequest, seed: int, index: int, tool: Tool) -> Iterator[CallPiece]:
-    key = (seed, request.seed, request.prompt_sha256, index)
+    key = (seed, request.wanted.seed, request.prompt_sha256, index)
     yield CallPiece(index, id=f"call_{number(*key, 'id'):016x}", name=tool.name)
     properties: dict[str, Any] = tool.parameters.get("properties") or {}
     texts = [word for word in named(request.asked) if not word.isdecimal()]
