@@ -61,24 +61,30 @@ _WORDINGS: Final = re.compile(
     re.IGNORECASE,
 )
 _ASKED: Final = (
-    rf"requested (?P<a>{_N}) output tokens and your prompt contains at least (?P<b>{_N})",
-    rf"exceeds? context limit: (?P<a>{_N}) \+ (?P<b>{_N}) >",
-    rf"given: (?P<a>{_N}) `?inputs`? tokens and (?P<b>{_N})",
-    rf"(?:you requested(?: a total of)?|resulted in|requested:|request contains|keep the first|input has|given:) "
-    rf"(?P<a>{_N})",
-    rf"(?:too (?:long|large)|prompt has|prompt contains|request)\W+\(?(?P<a>{_N})",
-    rf"(?:token count|input length)(?: of)?\W+(?P<a>{_N})",
+    re.compile(rf"requested (?P<a>{_N}) output tokens and your prompt contains at least (?P<b>{_N})", re.IGNORECASE),
+    re.compile(rf"exceeds? context limit: (?P<a>{_N}) \+ (?P<b>{_N}) >", re.IGNORECASE),
+    re.compile(rf"given: (?P<a>{_N}) `?inputs`? tokens and (?P<b>{_N})", re.IGNORECASE),
+    re.compile(
+        rf"(?:you requested(?: a total of)?|resulted in|requested:|request contains|keep the first|input has|given:) "
+        rf"(?P<a>{_N})",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"(?:too (?:long|large)|prompt has|prompt contains|request)\W+\(?(?P<a>{_N})", re.IGNORECASE),
+    re.compile(rf"(?:token count|input length)(?: of)?\W+(?P<a>{_N})", re.IGNORECASE),
 )
 _LIMIT: Final = (
-    rf"> ?(?P<a>{_N})",
-    rf"input length\W.*length\W+(?:of )?(?P<a>{_N})",
-    rf"(?:context (?:length|window|size|limit)|prompt length|token limit|exceeds the limit|must be <=|"
-    rf"cannot exceed|tokens allowed|only supports|larger than the context|maximum length)"
-    rf"(?: of| is| only supports| of only)?:?\W+(?P<a>{_N})",
-    rf"model with (?P<a>{_N})",
-    rf"maximum of (?P<a>{_N})",
-    rf"should be \[\d+, ?(?P<a>{_N})\]",
-    rf"max context length by (?P<a>{_N})(?!.)",
+    re.compile(rf"> ?(?P<a>{_N})", re.IGNORECASE),
+    re.compile(rf"input length\W.{{0,200}}length\W{{1,3}}(?:of )?(?P<a>{_N})", re.IGNORECASE),
+    re.compile(
+        rf"(?:context (?:length|window|size|limit)|prompt length|token limit|exceeds the limit|must be <=|"
+        rf"cannot exceed|tokens allowed|only supports|larger than the context|maximum length)"
+        rf"(?: of| is| only supports| of only)?:?\W+(?P<a>{_N})",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"model with (?P<a>{_N})", re.IGNORECASE),
+    re.compile(rf"maximum of (?P<a>{_N})", re.IGNORECASE),
+    re.compile(rf"should be \[\d+, ?(?P<a>{_N})\]", re.IGNORECASE),
+    re.compile(rf"max context length by (?P<a>{_N})(?!.)", re.IGNORECASE),
 )
 
 
@@ -112,9 +118,9 @@ def _counted(error: ErrorBody) -> Overflow | None:
     return None
 
 
-def _number(patterns: tuple[str, ...], message: str) -> int | None:
+def _number(patterns: tuple[re.Pattern[str], ...], message: str) -> int | None:
     """What the first pattern that fits counts, added where it counts two."""
     for pattern in patterns:
-        if found := re.search(pattern, message, re.IGNORECASE):
-            return sum(int(re.sub(r"\D", "", number)) for number in found.groups() if number)
+        if found := pattern.search(message):
+            return sum(int(number.replace(",", "").replace("_", "")) for number in found.groups() if number)
     return None

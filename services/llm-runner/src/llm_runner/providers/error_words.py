@@ -39,24 +39,56 @@ FAMILY_OF_CODE: Final[dict[str, Family]] = {code: family for family, codes in _C
 INVALID_CALL: Final = "tool_use_failed"
 """The model wrote a call that is none: chance, and neither the request's fault nor the provider's."""
 _VAGUE: Final = (Family.BAD_REQUEST, Family.SERVER_ERROR)
-_SAYINGS: Final[tuple[tuple[str, Family, int | None], ...]] = (
-    (r"requires more system memory|not enough memory|out of memory", Family.SERVER_ERROR, 0),
-    (r"runner (process )?has (terminated|unexpectedly stopped)", Family.SERVER_ERROR, 1),
-    (r"credit balance is too low|insufficient (account )?(balance|credit|fund)|(needs|requires) more credits|"
-     r"payment required|billing (hard limit|is not active)", Family.BILLING, None),
-    (r"rate.?limit|too many (concurrent )?requests|throttl|quota|tokens per min", Family.RATE_LIMIT, None),
-    (r"overloaded|over capacity|at capacity|server is busy|temporarily unavailable|high (load|demand)",
-     Family.OVERLOADED, None),
-    (r"api key (is )?(not valid|invalid|missing|expired)|(invalid|incorrect|no|missing) api.?key|no auth credentials",
-     Family.AUTH, None),
-    (r"no models? (is |are )?loaded|try pulling it first|no such model|unknown model|not a valid model|model not exist|"
-     r"model\b.{0,200}\b(not found|does not exist|not loaded|unloaded|decommissioned)|failed to load model",
-     Family.MODEL_NOT_FOUND, None),
-    (r"content (management )?policy|flagged (as|by|for)|usage polic|safety (filter|system|setting)",
-     Family.CONTENT_POLICY, None),
-    (r"unexpected endpoint or method", Family.BAD_REQUEST, None),
-    (r"timed out|time-?out", Family.TIMEOUT, None),
-)  # fmt: skip
+_SAYINGS: Final[tuple[tuple[re.Pattern[str], Family, int | None], ...]] = (
+    (re.compile(r"requires more system memory|not enough memory|out of memory"), Family.SERVER_ERROR, 0),
+    (re.compile(r"runner (process )?has (terminated|unexpectedly stopped)"), Family.SERVER_ERROR, 1),
+    (
+        re.compile(
+            r"credit balance is too low|insufficient (account )?(balance|credit|fund)|(needs|requires) more credits|"
+            r"payment required|billing (hard limit|is not active)",
+        ),
+        Family.BILLING,
+        None,
+    ),
+    (
+        re.compile(r"rate.?limit|too many (concurrent )?requests|throttl|quota|tokens per min"),
+        Family.RATE_LIMIT,
+        None,
+    ),
+    (
+        re.compile(
+            r"overloaded|over capacity|at capacity|server is busy|temporarily unavailable|high (load|demand)",
+        ),
+        Family.OVERLOADED,
+        None,
+    ),
+    (
+        re.compile(
+            r"api key (is )?(not valid|invalid|missing|expired)|(invalid|incorrect|no|missing) api.?key|"
+            r"no auth credentials",
+        ),
+        Family.AUTH,
+        None,
+    ),
+    (
+        re.compile(
+            r"no models? (is |are )?loaded|try pulling it first|no such model|unknown model|not a valid model|"
+            r"model not exist|"
+            r"model\b.{0,200}\b(not found|does not exist|not loaded|unloaded|decommissioned)|failed to load model",
+        ),
+        Family.MODEL_NOT_FOUND,
+        None,
+    ),
+    (
+        re.compile(
+            r"content (management )?policy|flagged (as|by|for)|usage polic|safety (filter|system|setting)",
+        ),
+        Family.CONTENT_POLICY,
+        None,
+    ),
+    (re.compile(r"unexpected endpoint or method"), Family.BAD_REQUEST, None),
+    (re.compile(r"timed out|time-?out"), Family.TIMEOUT, None),
+)
 """Sentences, the more telling ones first."""
 _DAILY: Final = re.compile(r"per[-_ ]?day|daily", re.IGNORECASE)
 
@@ -74,7 +106,7 @@ def family_of_words(words: Iterable[str]) -> Found | None:
 def family_said(message: str, status: int | None) -> Found | None:
     """The family that a sentence tells, where no code does. A fault of the provider's is none of the request's."""
     for pattern, family, repeats in _SAYINGS:
-        if re.search(pattern, message, re.IGNORECASE):
+        if pattern.search(message.lower()):
             of_request = family in (Family.AUTH, Family.CONTENT_POLICY, Family.BAD_REQUEST)
             return None if status is not None and status >= 500 and of_request else (family, repeats)
     return None

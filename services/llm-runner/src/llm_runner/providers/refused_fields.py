@@ -21,28 +21,37 @@ TOOL_IDS: Final = "tool_call_id"
 """Ids of tool calls that another provider made."""
 _FIELD: Final = r"[`'\"\[{(]*(?P<field>[a-z][\w.]*)[`'\"\])}]*"
 _KIND: Final = r"(?:parameter|argument|field|property)s?"
-_SAYINGS: Final[tuple[tuple[str, str], ...]] = (
-    (
-        r"assistant message prefill|must end with a user message|last message (must|should) be (from )?(a |the )?user",
-        LAST_TURN,
-    ),
-    (r"system role (is )?not supported|does not support (the )?'?system'? (role|message)", SYSTEM),
-    (
-        r"developer instruction is not enabled|unexpected role '?\"?system|system (message|prompt)s? (is|are) not",
-        SYSTEM,
-    ),
-    (r"reasoning_content\W.*(must be passed|missing|required)|missing\W+reasoning_content", REASONING),
-    (r"property '?reasoning(_content)?'? is unsupported", REASONING),
-    (r"tool call id\W.*must be|tool_call_id\W.*(length|characters)", TOOL_IDS),
-    (r"len\(stop\)|stop\W.*(at most|up to|more than|maximum) (of )?\d+|stop sequences? (is|are) not", "stop"),
-    (r"temperature\W.*top_p\W.*both|top_p\W.*temperature\W.*both", "top_p"),
-    (
-        r"this response_format type is unavailable|response_format\W.*(must be|not supported|unsupported)",
-        "response_format",
-    ),
-    (r"(must|should) contain the word '?\"?json|response_format\W.*\bstream|json mode\W.*stream", "response_format"),
-    (r"(only|must be) verified to stream|stream(ing)? is not (supported|allowed|enabled)", "stream"),
-    (r"(only|must be) (1|one)\b.*\btemperature|temperature\W.*only.*\b1\b", "temperature"),
+_LOOKED_AT: Final = 1000
+"""Characters of a message that are searched: what it refuses stands at its beginning."""
+_SAYINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(saying, re.IGNORECASE), field)
+    for saying, field in (
+        (
+            r"assistant message prefill|must end with a user message|"
+            r"last message (must|should) be (from )?(a |the )?user",
+            LAST_TURN,
+        ),
+        (r"system role (is )?not supported|does not support (the )?'?system'? (role|message)", SYSTEM),
+        (
+            r"developer instruction is not enabled|unexpected role '?\"?system|system (message|prompt)s? (is|are) not",
+            SYSTEM,
+        ),
+        (r"reasoning_content\W.*(must be passed|missing|required)|missing\W+reasoning_content", REASONING),
+        (r"property '?reasoning(_content)?'? is unsupported", REASONING),
+        (r"tool call id\W.*must be|tool_call_id\W.*(length|characters)", TOOL_IDS),
+        (r"len\(stop\)|stop\W.*(at most|up to|more than|maximum) (of )?\d+|stop sequences? (is|are) not", "stop"),
+        (r"temperature\W.*top_p\W.*both|top_p\W.*temperature\W.*both", "top_p"),
+        (
+            r"this response_format type is unavailable|response_format\W.*(must be|not supported|unsupported)",
+            "response_format",
+        ),
+        (
+            r"(must|should) contain the word '?\"?json|response_format\W.*\bstream|json mode\W.*stream",
+            "response_format",
+        ),
+        (r"(only|must be) verified to stream|stream(ing)? is not (supported|allowed|enabled)", "stream"),
+        (r"(only|must be) (1|one)\b.*\btemperature|temperature\W.*only.*\b1\b", "temperature"),
+    )
 )
 """Sentences that name what they refuse in words of their own."""
 _NAMINGS: Final = tuple(
@@ -68,13 +77,14 @@ _NAMINGS: Final = tuple(
 
 def refused_field(error: ErrorBody) -> str | None:
     """The field that an error says is not taken, by its first name; None where it names none."""
+    message = error.message[:_LOOKED_AT]
     for pattern, field in _SAYINGS:
-        if re.search(pattern, error.message, re.IGNORECASE):
+        if pattern.search(message):
             return field
     if error.param and not WORDS.isdisjoint(error.words):
         return _first(error.param)
     for naming in _NAMINGS:
-        if found := naming.search(error.message):
+        if found := naming.search(message):
             named = found.groupdict().get("field")
             return _first(named) if named else "max_tokens"
     return None
@@ -82,5 +92,5 @@ def refused_field(error: ErrorBody) -> str | None:
 
 def _first(path: str) -> str:
     """The field at the head of a path; of a message it is the one at its end."""
-    steps = re.split(r"[.\[]", path)
+    steps = path.replace("[", ".").split(".")
     return steps[-1] if steps[0] == "messages" else steps[0]

@@ -23,10 +23,10 @@ _SPAN: Final = re.compile(
     r"(?![a-z])",
     re.IGNORECASE,
 )
-_SPAN_TEXT: Final = re.compile(r"(?:\d+(?:\.\d+)?\s*[a-zµ]+[\s,]*(?:and\s+)?)+", re.IGNORECASE)
+_BETWEEN_SPANS: Final = re.compile(r"[\s,]{0,3}(?:and\s{1,3})?", re.IGNORECASE)
 _ASKS: Final = re.compile(
-    r"\b(?:retry|try again|try your request again|wait|resets?|available(?: again)?)\b(?:\s+\w+){0,3}?"
-    r"\s*(?:in|after|for|at|for about)?\s*:?\s*(?P<wait>\d[^\n]*)",
+    r"\b(?:retry|try again|try your request again|wait|resets?|available(?: again)?)\b(?:\s{1,3}\w{1,20}){0,3}?"
+    r"\s{0,3}(?:in|after|for about|for|at)?\s{0,3}:?\s{0,3}(?P<wait>\d[^\n]{0,100})",
     re.IGNORECASE,
 )
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)?")
@@ -62,9 +62,18 @@ def in_words(message: str, at: datetime) -> timedelta | None:
         wait = asked["wait"]
         if moment := _MOMENT.match(wait):
             return span(moment[0], at)
-        if (text := _SPAN_TEXT.match(wait)) and (found := _spans(text[0])) is not None:
+        if (found := _leading_spans(wait)) is not None:
             return found
     return None
+
+
+def _leading_spans(text: str) -> timedelta | None:
+    """The wait that a text begins with: "1 minute and 30 seconds, then"."""
+    at = 0
+    while span_there := _SPAN.match(text, at):
+        between = _BETWEEN_SPANS.match(text, span_there.end())
+        at = between.end() if between else span_there.end()
+    return _spans(text[:at]) if at else None
 
 
 def span(value: str, at: datetime) -> timedelta | None:

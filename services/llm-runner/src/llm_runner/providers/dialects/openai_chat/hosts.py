@@ -11,7 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from llm_runner.providers.target import AnswerFormatStep, Quirks
 
-ANY: Final = ""
+ANY: Final = re.compile("")
+REASONING: Final = re.compile(r"o\d|gpt-5(?!.{0,100}chat)")
+FIRST_REASONING: Final = re.compile(r"o1-(mini|preview)")
+GROK: Final = re.compile(r"grok-(3-mini|4)")
 LIKE_OPENAI: Final = Quirks(most_stops=4)
 COMPLETION: Final = (("max_tokens", "max_completion_tokens"),)
 FIXED: Final = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
@@ -22,15 +25,15 @@ class Row(NamedTuple):
     """Where the base URL holds `host` and the model's name begins like `model`, these quirks hold."""
 
     host: str
-    model: str
+    model: re.Pattern[str]
     quirks: dict[str, Any]
 
 
 ROWS: Final = (
-    Row("api.openai.com", r"o\d|gpt-5(?!.*chat)", {"renamed": COMPLETION, "without": FIXED, "most_stops": 0}),
-    Row(".azure.com", r"o\d|gpt-5(?!.*chat)", {"renamed": COMPLETION, "without": FIXED, "most_stops": 0}),
-    Row("api.openai.com", r"o1-(mini|preview)", {"reads_system": False}),
-    Row(".azure.com", r"o1-(mini|preview)", {"reads_system": False}),
+    Row("api.openai.com", REASONING, {"renamed": COMPLETION, "without": FIXED, "most_stops": 0}),
+    Row(".azure.com", REASONING, {"renamed": COMPLETION, "without": FIXED, "most_stops": 0}),
+    Row("api.openai.com", FIRST_REASONING, {"reads_system": False}),
+    Row(".azure.com", FIRST_REASONING, {"reads_system": False}),
     Row(
         "api.mistral.ai",
         ANY,
@@ -39,7 +42,7 @@ ROWS: Final = (
     Row("api.deepseek.com", ANY, {"answer_format": AnswerFormatStep.OBJECT}),
     Row(
         "api.x.ai",
-        r"grok-(3-mini|4)",
+        GROK,
         {"without": frozenset({"presence_penalty", "frequency_penalty"}), "most_stops": 0},
     ),
     Row("api.cerebras.ai", ANY, {"without": frozenset({"presence_penalty", "frequency_penalty"})}),
@@ -50,5 +53,5 @@ ROWS: Final = (
 
 def known_quirks(base_url: str, model: str) -> Quirks:
     """What is known beforehand of a model at a base URL."""
-    known = (row for row in ROWS if row.host in base_url and re.match(row.model, model.rpartition("/")[2]))
+    known = (row for row in ROWS if row.host in base_url and row.model.match(model.rpartition("/")[2]))
     return reduce(lambda quirks, row: replace(quirks, **row.quirks), known, LIKE_OPENAI)
