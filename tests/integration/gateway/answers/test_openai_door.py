@@ -137,7 +137,8 @@ async def test_stream_of_a_gateway_that_stops_ends_with_an_error_and_stops_the_c
         await client.take(2)
         here.gateways[0].streams.open_streams.end_all()
         told = await client.rest()
-    assert '"code":"unavailable"' in told[-1].data
+    assert '"code":"unavailable"' in told[-2].data
+    assert told[-1].data == "[DONE]"
     await until_wanted(here, story.run.id, Wanted.CANCEL)
 
 

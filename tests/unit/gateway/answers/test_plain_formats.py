@@ -62,7 +62,7 @@ def test_new_attempt_before_any_text_is_nobodys_business() -> None:
 def test_new_text_after_text_is_the_end_where_nothing_can_be_taken_back() -> None:
     form = TokenMessages(SID)
     told = written(form, [*spoken("Hi"), Discarded(5, "a", "retry"), *spoken("Yo", attempt="b"), message("Yo", "b")])
-    assert told[-1] == (f"{SID}-5", {"error": BROKE_OFF[0], "message": BROKE_OFF[1]})
+    assert told[-1] == (f"{SID}-5", {"error": BROKE_OFF.code, "message": BROKE_OFF.message})
     assert (len(told), form.ended, form.abandoned) == (2, True, True)
 
 

@@ -150,7 +150,14 @@ def test_tool_calls_stand_in_both_shapes() -> None:
 def test_failure_inside_a_stream_is_openais_error_and_the_end() -> None:
     told = chunks(CompletionChunks(run_of(), includes_usage=True), Closed(9, "provider_timeout", "Too slow."))
     error = {"message": "Too slow.", "type": "server_error", "code": "provider_timeout", "param": None}
-    assert told[1:] == [{"error": error}]
+    assert told[1:] == [{"error": error}, "[DONE]"]
+
+
+def test_failure_inside_a_stream_keeps_its_class() -> None:
+    error = {"code": "provider_error", "message": "Too many.", "family": "rate_limit", "retryAfter": 7}
+    told = chunks(CompletionChunks(run_of(), includes_usage=True), answered("", finishReason="error", error=error))
+    kept = {"message": "Too many.", "type": "rate_limit_error", "code": "rate_limit_exceeded", "param": None}
+    assert told[1:] == [{"error": kept}, "[DONE]"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from gateway.event_stream.log.events import DELTA, RUN_ENDED
 from gateway.event_stream.log.frames import one_line
 from shared.contracts.deltas import decode
 from shared.contracts.endings import ENDINGS
-from shared.contracts.enums import EndedReason, Side
+from shared.contracts.enums import EndedReason, FailureFamily, Side
 from shared.contracts.kinds import ANSWER_PURPOSES
+from shared.contracts.transcript import Failure
 
 CONVERSATION_ENDED: Final = "conversation.ended"
 
@@ -66,11 +67,13 @@ class Answered(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """There will be no answer: the contract's code, and a sentence."""
+    """There will be no answer: the contract's code, a sentence, and of a provider's fault what `Failure` says of it."""
 
     sequence: int
     code: str
     sentence: str
+    family: FailureFamily | None = None
+    retry_after: float | None = None
 
 
 AnswerEvent = Opened | TextDelta | Discarded | Answered | Closed
@@ -117,6 +120,7 @@ def _text(sequence: int, payload: bytes, seq: int) -> TextDelta | None:
 def _closed(sequence: int, body: dict[str, Any]) -> Closed:
     error = body.get("error")
     if error:
-        return Closed(sequence, error["code"], error["message"])
+        failure = Failure.model_validate(error)
+        return Closed(sequence, failure.code, failure.message, failure.family, failure.retry_after)
     ending = ENDINGS[EndedReason(body.get("endedReason") or EndedReason.ERROR)]
     return Closed(sequence, ending.code, ending.sentence)

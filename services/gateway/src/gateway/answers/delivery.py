@@ -10,21 +10,22 @@ from starlette.requests import Request
 from gateway.access.callers import Caller
 from gateway.answers.answer_events import Answered, Closed
 from gateway.answers.answer_text import ERROR
-from gateway.answers.failures import AnswerFailed
+from gateway.answers.failures import AnswerFailed, failure_of
 from gateway.answers.follower import AnswerFollower
-from gateway.answers.formats import failure
 from gateway.answers.reader_leases import ReaderLeases
 from gateway.answers.response import AnswerResponse, Serve
 from gateway.answers.route_headers import route_headers
 from gateway.event_stream import Streams
 from shared.contracts.runs import Run
-from shared.contracts.transcript import Entry
+from shared.contracts.transcript import Entry, Failure
 from shared.errors import BrokerUnavailable
 from shared.logs import Logger
 from shared.routing import Router
 from shared.storage.owned import StoreOf
 
-NOT_FOLLOWED: Final = ("unavailable", "The message is kept, but its answer cannot be waited for here: send it again.")
+NOT_FOLLOWED: Final = Failure(
+    code="unavailable", message="The message is kept, but its answer cannot be waited for here: send it again."
+)
 Left = Callable[[], Coroutine[Any, Any, object]]
 
 
@@ -65,12 +66,12 @@ class AnswerDelivery:
         self.streams.begin()
         end = await self._end(request, follower, run_id, left)
         if end is None:
-            raise AnswerFailed(*NOT_FOLLOWED, {"conversationId": run_id})
+            raise AnswerFailed(NOT_FOLLOWED, {"conversationId": run_id})
         if isinstance(end, Closed):
-            raise AnswerFailed(end.code, end.sentence, {"conversationId": run_id})
+            raise AnswerFailed(failure_of(end), {"conversationId": run_id})
         self.reader_leases.finished(run_id, follower.seq)
         if end.finish_reason == ERROR:
-            raise AnswerFailed(*failure(end), {"conversationId": run_id, "seq": follower.seq})
+            raise AnswerFailed(failure_of(end), {"conversationId": run_id, "seq": follower.seq})
         return end
 
     async def _end(
@@ -89,7 +90,7 @@ class AnswerDelivery:
                     async for batch in batches:
                         end = batch[-1] if isinstance(batch[-1], Answered | Closed) else None
         except BrokerUnavailable as error:
-            raise AnswerFailed(*NOT_FOLLOWED, {"conversationId": run_id}) from error
+            raise AnswerFailed(NOT_FOLLOWED, {"conversationId": run_id}) from error
         finally:
             for task in watching:
                 task.cancel()

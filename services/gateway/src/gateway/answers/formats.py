@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gateway.answers.answer_events import Answered, AnswerEvent
+from gateway.answers.failures import failure_of
 from gateway.event_stream.log.frames import one_line
 from gateway.schemas.storable import storable
 
@@ -69,8 +70,8 @@ def finish_reason(answered: Answered) -> str:
 
 def failure(answered: Answered) -> tuple[str, str]:
     """The code and the sentence of an answer that failed."""
-    error = answered.message.get("error") or {}
-    return error.get("code", "provider_error"), error.get("message", "No answer was made: try again.")
+    failed = failure_of(answered)
+    return failed.code, failed.message
 
 
 def input_of(call: dict[str, Any]) -> object:

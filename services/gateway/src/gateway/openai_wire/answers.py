@@ -3,18 +3,19 @@
 from typing import Any, Final
 
 from gateway.answers.answer_events import Answered
+from gateway.answers.failures import status_of
 from gateway.answers.formats import compact
 from gateway.http.error_shapes import openai_error
 from gateway.single_answers.formats import PlainFormat
 from shared.contracts.runs import Run
+from shared.contracts.transcript import Failure
 
 FINISH_REASONS: Final = {"length": "length", "tool-calls": "tool_calls", "content-filter": "content_filter"}
-STATUS_INSIDE: Final = 500
-"""Of an error inside a stream, whose status is out already."""
+END: Final = b"data: [DONE]\n\n"
 
 
 class CompletionChunks(PlainFormat):
-    """`chat.completion.chunk`s, then `[DONE]`; a failure is `data: {"error": {...}}`, and then nothing."""
+    """`chat.completion.chunk`s, then `[DONE]`; a failure is `data: {"error": {...}}`, and then `[DONE]` too."""
 
     def __init__(self, run: Run, *, includes_usage: bool) -> None:
         super().__init__()
@@ -32,10 +33,12 @@ class CompletionChunks(PlainFormat):
         tools = self._chunk({"tool_calls": calls}) if calls else b""
         end = self._chunk({}, finish_reason(answered))
         usage = _data(self._head | {"choices": [], "usage": _usage(answered)}) if self._includes_usage else b""
-        return tools + end + usage + b"data: [DONE]\n\n"
+        return tools + end + usage + END
 
-    def failed(self, code: str, sentence: str) -> bytes:
-        return _data({"error": openai_error(code, sentence, STATUS_INSIDE)})
+    def failed(self, failure: Failure) -> bytes:
+        # What OpenAI's clients read of it depends on its status, which is out already.
+        error = openai_error(failure.code, failure.message, status_of(failure), failure.family)
+        return _data({"error": error}) + END
 
     def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}

@@ -3,6 +3,7 @@
 from gateway.answers.answer_events import Answered
 from gateway.event_stream.log.frames import named_json
 from gateway.single_answers.formats import ResumableFormat, cut_short
+from shared.contracts.transcript import Failure
 
 
 class AssistEvents(ResumableFormat):
@@ -17,8 +18,8 @@ class AssistEvents(ResumableFormat):
         usage = {name: answered.message[name] for name in ("promptTokens", "completionTokens", "costUsd")}
         return self._event("done", {"text": answered.content, "usage": usage, **cut_short(answered)})
 
-    def failed(self, code: str, sentence: str) -> bytes:
-        return self._event("failed", {"error": code, "message": sentence})
+    def failed(self, failure: Failure) -> bytes:
+        return self._event("failed", {"error": failure.code, "message": failure.message})
 
     def _event(self, name: str, value: dict[str, object]) -> bytes:
         return named_json(name, value, self.identity)

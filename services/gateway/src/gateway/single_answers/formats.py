@@ -7,11 +7,15 @@ from typing import Final
 
 from gateway.answers.answer_events import Answered, AnswerEvent, Closed, unescaped
 from gateway.answers.answer_text import ERROR, AnswerText
-from gateway.answers.formats import compact, failure
+from gateway.answers.failures import failure_of
+from gateway.answers.formats import compact
 from gateway.event_stream.log.frames import unnamed
+from shared.contracts.transcript import Failure
 
-BROKE_OFF: Final = ("provider_error", "The model broke off, and what it had said does not count any more: try again.")
-LOST: Final = ("unavailable", "The answer cannot be followed any more: try again.")
+BROKE_OFF: Final = Failure(
+    code="provider_error", message="The model broke off, and what it had said does not count any more: try again."
+)
+LOST: Final = Failure(code="unavailable", message="The answer cannot be followed any more: try again.")
 _WRITTEN: Final = re.compile(r"(.+)-([0-9]{1,10})")
 
 
@@ -42,7 +46,7 @@ class PlainFormat(ABC):
 
     def lose(self) -> bytes:
         """The end of an answer that cannot be followed any more."""
-        return b"" if self.ended else self._abandon(*LOST)
+        return b"" if self.ended else self._abandon(LOST)
 
     @abstractmethod
     def text(self, text: str) -> bytes:
@@ -53,19 +57,19 @@ class PlainFormat(ABC):
         """What the end of an answer is written as."""
 
     @abstractmethod
-    def failed(self, code: str, sentence: str) -> bytes:
+    def failed(self, failure: Failure) -> bytes:
         """What a failure is written as."""
 
     def _frames(self, event: AnswerEvent) -> Iterator[bytes]:
         update = self._answer_text.apply(event)
         self._diverged = self._diverged or update.anew
         if self._diverged and not self.mends:
-            yield self._abandon(*BROKE_OFF)
+            yield self._abandon(BROKE_OFF)
             return
         if update.text and not self._diverged:
             yield self._add(unescaped(update.text))
         if isinstance(event, Closed):
-            yield self._fail(event.code, event.sentence)
+            yield self._fail(failure_of(event))
         elif isinstance(event, Answered):
             yield self._end(event)
 
@@ -76,17 +80,17 @@ class PlainFormat(ABC):
 
     def _end(self, answered: Answered) -> bytes:
         if answered.finish_reason == ERROR:
-            return self._fail(*failure(answered))
+            return self._fail(failure_of(answered))
         self.ended = True
         return self.done(answered)
 
-    def _abandon(self, code: str, sentence: str) -> bytes:
+    def _abandon(self, failure: Failure) -> bytes:
         self.abandoned = True
-        return self._fail(code, sentence)
+        return self._fail(failure)
 
-    def _fail(self, code: str, sentence: str) -> bytes:
+    def _fail(self, failure: Failure) -> bytes:
         self.ended = True
-        return self.failed(code, sentence)
+        return self.failed(failure)
 
 
 class ResumableFormat(PlainFormat):
@@ -138,8 +142,8 @@ class TokenMessages(ResumableFormat):
     def done(self, answered: Answered) -> bytes:
         return self._message({"done": True, **cut_short(answered)})
 
-    def failed(self, code: str, sentence: str) -> bytes:
-        return self._message({"error": code, "message": sentence})
+    def failed(self, failure: Failure) -> bytes:
+        return self._message({"error": failure.code, "message": failure.message})
 
     def _message(self, value: dict[str, object]) -> bytes:
         return unnamed(compact(value), self.identity)

@@ -24,6 +24,7 @@ from gateway.single_answers.sessions import reconnect
 from shared.contracts.endings import ENDINGS
 from shared.contracts.enums import EndedReason
 from shared.contracts.runs import Run
+from shared.contracts.transcript import Failure
 from shared.errors import BrokerUnavailable, StoreUnavailable
 
 
@@ -77,7 +78,7 @@ class SingleAnswers:
                 )
         except TimeoutError:
             late = ENDINGS[EndedReason.TIMEOUT]
-            raise AnswerFailed(late.code, late.sentence, {"streamId": run.id}) from None
+            raise AnswerFailed(Failure(code=late.code, message=late.sentence), {"streamId": run.id}) from None
 
     def _follower(self, run: Run) -> AnswerFollower:
         return self.delivery.follower(run, answer_seq(run))
