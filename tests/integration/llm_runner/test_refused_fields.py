@@ -5,14 +5,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from integration.llm_runner.world import World, turn, world
-from shared.contracts.generations import Generation
-from shared.contracts.identity import conversation_id
-from shared.contracts.transcript import Entry
-from shared.routing import ModelEntry, ProviderEntry, Registry
-from shared.settings import NatsSettings
-from shared.topology.bootstrap import bootstrap
-from support.byte_provider import Call, Script, answer, byte_provider, refusal, text
+from support.byte_provider import Answers, Call, Script, answer, refusal, text
+from support.workers.environment import WorkerEnvironment
 
 Refuses = Callable[[dict[str, Any]], Script | None]
 
@@ -73,46 +67,37 @@ FINAL: dict[str, tuple[Refuses, int]] = {
 }
 
 
-async def _played(engine: World, refuses: Refuses, turns: int) -> tuple[list[Call], list[Entry], list[Generation]]:
+def _unless_refused(refuses: Refuses) -> Answers:
     def answers(call: Call) -> Script:
         whole = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
         return refuses(call.body) or (answer(text("Hi")) if call.body["stream"] else [head, whole])
 
-    async with byte_provider(answers) as provider:
-        known = ProviderEntry(base_url=provider.base_url, models={"m": ModelEntry()})
-        engine.registry = Registry(providers={"picky": known})
-        await bootstrap(engine.client, engine.store, NatsSettings(nats_url=engine.nats_url), engine.registry)
-        entries: list[Entry] = []
-        failed: list[Generation] = []
-        async with engine.runner():
-            for _ in range(turns):
-                begun = await engine.begin()
-                await engine.ask(turn(begun, model="m", provider="picky"))
-                await engine.settled()
-                entries += await engine.store.entries.transcript(conversation_id(begun.id, 1))
-                failed += await engine.store.generations.of_run(begun.id)
-        return provider.calls, entries, failed
+    return answers
 
 
-async def _outcomes(
-    nats_url: str, mongo_url: str, cases: dict[str, tuple[Refuses, int]]
-) -> dict[str, Sequence[object]]:
+async def _outcomes(workers: WorkerEnvironment, cases: dict[str, tuple[Refuses, int]]) -> dict[str, Sequence[object]]:
+    """Of two turns each: the number of calls, the answers with their attempts, the codes of failures."""
     outcomes: dict[str, Sequence[object]] = {}
-    async with world(nats_url, mongo_url) as engine:
-        for number, (refuses, _) in cases.items():
-            calls, entries, failed = await _played(engine, refuses, 2)
-            said = [(entry.content, entry.attempt_number) for entry in entries]
-            outcomes[number] = (len(calls), said, [one.failure.code for one in failed if one.failure])
+    for number, (refuses, _) in cases.items():
+        said, failed = [], []
+        async with workers.provider(_unless_refused(refuses)) as provider, workers.runner():
+            for _ in range(2):
+                begun = await workers.asked(model="m", provider="bytes")
+                await workers.broker.no_jobs()
+                record = await workers.record(begun)
+                said += [(entry.content, entry.attempt_number) for entry in record.entries]
+                failed += [one.failure.code for one in record.generations if one.failure]
+        outcomes[number] = (len(provider.calls), said, failed)
     return outcomes
 
 
-async def test_a_field_is_left_out_once_and_remembered(fresh_nats_url: str, mongo_url: str) -> None:
-    outcomes = await _outcomes(fresh_nats_url, mongo_url, CASES)
+async def test_a_field_is_left_out_once_and_remembered(workers: WorkerEnvironment) -> None:
+    outcomes = await _outcomes(workers, CASES)
     # The second turn asks as the first one learned to.
     assert outcomes == {number: (calls + 1, [("Hi", 1), ("Hi", 1)], []) for number, (_, calls) in CASES.items()}
 
 
-async def test_what_nothing_can_be_left_out_of_is_final(fresh_nats_url: str, mongo_url: str) -> None:
-    outcomes = await _outcomes(fresh_nats_url, mongo_url, FINAL)
+async def test_what_nothing_can_be_left_out_of_is_final(workers: WorkerEnvironment) -> None:
+    outcomes = await _outcomes(workers, FINAL)
     assert outcomes == {number: (2 * calls, [], ["provider_error"] * 2) for number, (_, calls) in FINAL.items()}

@@ -1,18 +1,12 @@
 """A look that dies after any of its effects, and triggers that come twice: nothing is lost, nothing doubled."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from nats.aio.client import Client
 from nats.js.api import PubAck
 
-from integration.orchestrator.mortal import Life, mortal_publisher, mortal_store
-from integration.orchestrator.scripts import judged
-from integration.orchestrator.stage import Stage, stage
-from integration.orchestrator.stand_ins import Script, small_talk
-from invariants import events_of
 from shared.contracts.enums import JudgementStatus, Side, Wanted
 from shared.contracts.identity import new_id
 from shared.contracts.model import Message
@@ -21,9 +15,12 @@ from shared.contracts.settings import GivenMessage
 from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested, GenerationStored, RunCommanded
 from shared.messaging.publisher import Publisher
-from shared.storage import Store
 from support.builders import JUDGE, message, run, scenario
 from support.eventually import eventually
+from support.workers.effect_limit import EffectLimit, limited_publisher, limited_store
+from support.workers.orchestrator import Orchestrator
+from support.workers.scripted_runner import Script, small_talk
+from support.workers.scripts import judged
 
 GIVEN = (GivenMessage(side=Side.OPPONENT, content="hello"), GivenMessage(side=Side.AGENT, content="how can I help?"))
 GOAL_AT_SECOND = judged({(4, "fast"): JudgementStatus.COMPLETE})
@@ -45,35 +42,14 @@ def out_of_budget() -> Run:
     return run(total=2, concurrency=1, played=scenario(message_limit=8, judge=JUDGE), budget_nanos=1_200_000)
 
 
-@asynccontextmanager
-async def mortal_stage(store: Store, client: Client, script: Script, life: Life) -> AsyncIterator[Stage]:
-    """A stage that plays, with an orchestrator that dies when `life` says so."""
-    publisher = mortal_publisher(Publisher(client), life)
-    async with stage(
-        store, client, script, orchestrator_store=mortal_store(store, life), orchestrator_publisher=publisher
-    ) as played:
-        yield played
-
-
-async def said(played: Stage, wanted: Run, cancel: bool = False) -> list[list[str]]:
-    """Plays the run to its end; what was said."""
-    started = await played.start(wanted)
+async def said(orchestrator: Orchestrator, wanted: Run, cancel: bool = False) -> list[list[str]]:
+    """Plays the run to its end; what was said, without the run's id, so that runs can be compared."""
+    started = await orchestrator.start(wanted)
     if cancel:
-        await played.want(started.id, Wanted.CANCEL)
-    async with played.playing():
-        ended = await played.ended(started.id)
-    return in_short(await played.texts(ended), ended)
-
-
-def in_short(texts: list[list[str | None]], of: Run) -> list[list[str]]:
-    """What was said, without the run's id, so that runs can be compared."""
-    return [[str(text).replace(of.id, "run") for text in some] for some in texts]
-
-
-async def told(client: Client, of: Run, seq: int) -> bool:
-    """Whether the fact of message `seq` stands on the stream."""
-    events = await events_of(client, of.id)
-    return any(event.type == "message" and event.fields["seq"] == seq for event in events)
+        await orchestrator.want(started.id, Wanted.CANCEL)
+    async with orchestrator.playing():
+        ended = await orchestrator.ended(started.id)
+    return [[str(text).replace(ended.id, "run") for text in some] for some in await orchestrator.texts(ended)]
 
 
 @pytest.mark.parametrize(
@@ -88,15 +64,17 @@ async def told(client: Client, of: Run, seq: int) -> bool:
     ids=["limit", "goal", "given messages", "budget", "cancel"],
 )
 async def test_look_that_dies_after_any_effect_is_completed_by_its_successor(
-    store: Store, client: Client, made: Callable[[], Run], script: Script, cancel: bool
+    orchestrator: Orchestrator, made: Callable[[], Run], script: Script, cancel: bool
 ) -> None:
-    life = Life()
-    async with mortal_stage(store, client, script, life) as played:
-        undisturbed = await said(played, made(), cancel)
-        for number in range(1, len(life.effects) + 1):
-            life.begin(number)
-            texts = await said(played, made(), cancel)
-            assert texts == undisturbed, f"after effect {number}, {life.effects[number - 1 : number]}"
+    limit = EffectLimit()
+    orchestrator.script = script
+    orchestrator.failing_store = limited_store(orchestrator.store, limit)
+    orchestrator.own_publisher = limited_publisher(orchestrator.publisher, limit)
+    undisturbed = await said(orchestrator, made(), cancel)
+    for number in range(1, len(limit.effects) + 1):
+        limit.begin(number)
+        texts = await said(orchestrator, made(), cancel)
+        assert texts == undisturbed, f"after effect {number}, {limit.effects[number - 1 : number]}"
 
 
 class EchoingPublisher(Publisher):
@@ -120,29 +98,28 @@ class EchoingPublisher(Publisher):
     ids=["limit", "goal", "given messages"],
 )
 async def test_every_trigger_delivered_twice_says_the_same_and_says_it_once(
-    store: Store, client: Client, made: Callable[[], Run], script: Script
+    orchestrator: Orchestrator, made: Callable[[], Run], script: Script
 ) -> None:
-    async with stage(store, client, script) as played:
-        undisturbed = await said(played, made())
-    async with stage(store, client, script, publisher=EchoingPublisher(client)) as played:
-        assert await said(played, made()) == undisturbed
+    orchestrator.script = script
+    undisturbed = await said(orchestrator, made())
+    echoing = Orchestrator(orchestrator.workers, script)
+    echoing.publisher = EchoingPublisher(orchestrator.client)
+    assert await said(echoing, made()) == undisturbed
 
 
-async def test_message_whose_runner_died_before_saying_it_is_said_by_the_next_look(
-    store: Store, client: Client
-) -> None:
-    async with stage(store, client) as played:
-        started = await played.start(run(played=scenario(message_limit=3)))
-        async with played.playing(runner=False):
-            await eventually(played.is_waiting_for_runner, "the first job")
-            entry = message(f"{started.id}-1", 1, created_at=now() - timedelta(minutes=20))
-            await store.entries.insert(entry)
-            look = RunCommanded(run_id=started.id, at=now(), conversation_id=entry.conversation_id)
-            await played.publisher.work(look)
+async def test_message_whose_runner_died_before_saying_it_is_said_by_the_next_look(orchestrator: Orchestrator) -> None:
+    started = await orchestrator.start(run(played=scenario(message_limit=3)))
+    async with orchestrator.playing(runner=False):
+        await orchestrator.first_job()
+        entry = message(f"{started.id}-1", 1, created_at=now() - timedelta(minutes=20))
+        await orchestrator.store.entries.insert(entry)
+        look = RunCommanded(run_id=started.id, at=now(), conversation_id=entry.conversation_id)
+        await orchestrator.publisher.work(look)
 
-            async def looked() -> bool:
-                return await told(client, started, 1) and await played.is_waiting_for_runner()
+        async def looked() -> bool:
+            return any(event.type == "message" for event in await orchestrator.events(started))
 
-            await eventually(looked, "the message's fact")
-        async with played.playing():
-            await played.ended(started.id)
+        await eventually(looked, "the message's fact")
+        await orchestrator.first_job()
+    async with orchestrator.playing():
+        await orchestrator.ended(started.id)

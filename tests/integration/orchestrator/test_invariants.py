@@ -1,72 +1,61 @@
 """The checkers see what they are there to see: a played run is spoilt in one way each."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-from nats.aio.client import Client
 
-from integration.orchestrator.stage import Stage, stage
-from invariants import Witness, assert_all, assert_calls_bounded, events_of
+from invariants import Witness, assert_all, assert_calls_bounded
 from shared.contracts import subjects
 from shared.contracts.enums import Lane
 from shared.contracts.runs import Run
-from shared.storage import Store
 from support.builders import ended, message, run
+from support.workers.orchestrator import Orchestrator
 
 
-@pytest.fixture
-async def played(store: Store, client: Client) -> AsyncIterator[tuple[Stage, Run]]:
-    async with stage(store, client) as one:
-        async with one.playing():
-            started = await one.start(run(total=2))
-            whole = await one.ended(started.id)
-        yield one, whole
-
-
-async def adds_a_message_after_the_end(spoilt: Stage, of: Run) -> None:
+async def adds_a_message_after_the_end(spoilt: Orchestrator, of: Run) -> None:
     await spoilt.store.entries.insert(message(f"{of.id}-1", 6))
 
 
-async def adds_a_second_end(spoilt: Stage, of: Run) -> None:
+async def adds_a_second_end(spoilt: Orchestrator, of: Run) -> None:
     await spoilt.store.entries.insert(ended(f"{of.id}-2", 6))
 
 
-async def leaves_a_hole(spoilt: Stage, of: Run) -> None:
+async def leaves_a_hole(spoilt: Orchestrator, of: Run) -> None:
     await spoilt.store.collection("entries").delete_one({"conversation_id": f"{of.id}-1", "seq": 2})
 
 
-async def gives_two_messages_one_attempt(spoilt: Stage, of: Run) -> None:
+async def gives_two_messages_one_attempt(spoilt: Orchestrator, of: Run) -> None:
     entries = spoilt.store.collection("entries")
     await entries.update_many({"conversation_id": f"{of.id}-1", "kind": "message"}, {"$set": {"attempt": "same"}})
 
 
-async def repeats_a_fact(spoilt: Stage, of: Run) -> None:
-    first = (await events_of(spoilt.client, of.id))[0]
+async def repeats_a_fact(spoilt: Orchestrator, of: Run) -> None:
+    first = (await spoilt.events(of))[0]
     stream = spoilt.client.jetstream()
     stored = await stream.get_msg(subjects.RUN_EVENTS, first.sequence)
     await stream.publish(subjects.events(of.id), stored.data or b"")
 
 
-async def changes_what_was_told(spoilt: Stage, of: Run) -> None:
+async def changes_what_was_told(spoilt: Orchestrator, of: Run) -> None:
     entries = spoilt.store.collection("entries")
     await entries.update_one({"conversation_id": f"{of.id}-1", "seq": 2}, {"$set": {"content": "otherwise"}})
 
 
-async def forgets_a_fact(spoilt: Stage, of: Run) -> None:
-    told = next(event for event in await events_of(spoilt.client, of.id) if event.type == "message")
+async def forgets_a_fact(spoilt: Orchestrator, of: Run) -> None:
+    told = next(event for event in await spoilt.events(of) if event.type == "message")
     await spoilt.client.jetstream().delete_msg(subjects.RUN_EVENTS, told.sequence)
 
 
-async def books_too_much(spoilt: Stage, of: Run) -> None:
+async def books_too_much(spoilt: Orchestrator, of: Run) -> None:
     await spoilt.store.collection("runs").update_one({"_id": of.id}, {"$inc": {"usage.cost_nanos": 1}})
 
 
-async def leaves_a_slot_open(spoilt: Stage, of: Run) -> None:
+async def leaves_a_slot_open(spoilt: Orchestrator, of: Run) -> None:
     slot = {"seq": 1, "estimate": 0, "open": True}
     await spoilt.store.collection("runs").update_one({"_id": of.id}, {"$set": {"slots.c1.turn": slot}})
 
 
-async def leaves_a_job(spoilt: Stage, of: Run) -> None:
+async def leaves_a_job(spoilt: Orchestrator, of: Run) -> None:
     headers = {"Aw-Run-Id": of.id}
     await spoilt.client.jetstream().publish(subjects.jobs("demo", Lane.BATCH), b"{}", headers=headers)
 
@@ -87,12 +76,12 @@ async def leaves_a_job(spoilt: Stage, of: Run) -> None:
     ],
 )
 async def test_broken_invariant_is_named(
-    played: tuple[Stage, Run], spoils: Callable[[Stage, Run], Awaitable[None]], invariant: str
+    orchestrator: Orchestrator, spoils: Callable[[Orchestrator, Run], Awaitable[None]], invariant: str
 ) -> None:
-    spoilt, of = played
-    await spoils(spoilt, of)
+    of = await orchestrator.played(run(total=2))
+    await spoils(orchestrator, of)
     with pytest.raises(AssertionError, match=f"^{invariant}: "):
-        await assert_all(Witness(spoilt.store, spoilt.client), of.id)
+        await assert_all(Witness(orchestrator.store, orchestrator.client), of.id)
 
 
 def test_calls_are_bounded_by_what_touched_them() -> None:

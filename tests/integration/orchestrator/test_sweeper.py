@@ -2,20 +2,18 @@
 
 from datetime import timedelta
 
-from nats.aio.client import Client
+import pytest
 
-from integration.orchestrator.scripts import Held
-from integration.orchestrator.stage import Stage, stage
 from orchestrator.settings import OrchestratorSettings
 from shared.contracts import subjects
 from shared.contracts.enums import EndedReason, RunStatus, Wanted
 from shared.contracts.runs import Control, Run
 from shared.contracts.timestamps import now
-from shared.settings import NatsSettings
-from shared.storage import Store
-from shared.topology.bootstrap import bootstrap
-from support.builders import ANYBODY, registry, run, scenario
+from support.builders import ANYBODY, run, scenario
 from support.eventually import eventually
+from support.workers.environment import WorkerEnvironment
+from support.workers.orchestrator import Orchestrator
+from support.workers.scripts import Held
 
 AT_ONCE = OrchestratorSettings(
     sweep_period_seconds=0.01, control_grace_seconds=0, silence_seconds=0, silence_check_seconds=0
@@ -23,110 +21,108 @@ AT_ONCE = OrchestratorSettings(
 PATIENT = AT_ONCE.model_copy(update={"control_grace_seconds": 600, "silence_seconds": 600})
 
 
-async def lose_work(client: Client, store: Store) -> None:
+async def lose_work(workers: WorkerEnvironment) -> None:
     """The stream is gone with all it held and remembered, and made anew: a disk was lost."""
-    await client.jetstream().delete_stream(subjects.WORK)
-    await bootstrap(client, store, NatsSettings(), registry())
+    await workers.client.jetstream().delete_stream(subjects.WORK)
+    await workers.know()
 
 
-async def first_job_waits(played: Stage, wanted: Run) -> Run:
+async def first_job_waits(orchestrator: Orchestrator, wanted: Run) -> Run:
     """The run as it is when the orchestrator has done all it can and the first job waits."""
-    started = await played.start(wanted)
-    async with played.playing(runner=False):
-        await eventually(played.is_waiting_for_runner, "the first job")
+    started = await orchestrator.start(wanted)
+    async with orchestrator.playing(runner=False):
+        await orchestrator.first_job()
     return started
 
 
-async def test_run_whose_gateway_died_before_publishing_is_started(store: Store, client: Client) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played, played.playing():
+@pytest.fixture(autouse=True)
+def at_once(orchestrator: Orchestrator) -> None:
+    orchestrator.settings = AT_ONCE
+
+
+async def test_run_whose_gateway_died_before_publishing_is_started(orchestrator: Orchestrator) -> None:
+    async with orchestrator.playing():
         stored = run(control=Control(changed_at=now() - timedelta(seconds=6)))
-        await store.runs.insert(stored)
-        await played.sweeper.sweep()
-        assert (await played.ended(stored.id)).status is RunStatus.COMPLETE
-    assert played.sweeper.looks["unhandled control"] >= 1
+        await orchestrator.store.runs.insert(stored)
+        await orchestrator.sweeper.sweep()
+        assert (await orchestrator.ended(stored.id)).status is RunStatus.COMPLETE
+    assert orchestrator.sweeper.looks["unhandled control"] >= 1
 
 
-async def test_cancel_whose_gateway_died_before_publishing_is_made_true(store: Store, client: Client) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played:
-        started = await first_job_waits(played, run(total=2))
-        await store.runs.set_wanted(ANYBODY, started.id, Wanted.CANCEL, 1, now() - timedelta(seconds=6))
-        async with played.playing():
-            await played.sweeper.sweep()
-            assert (await played.ended(started.id)).status is RunStatus.CANCELED
+async def test_cancel_whose_gateway_died_before_publishing_is_made_true(orchestrator: Orchestrator) -> None:
+    started = await first_job_waits(orchestrator, run(total=2))
+    await orchestrator.store.runs.set_wanted(ANYBODY, started.id, Wanted.CANCEL, 1, now() - timedelta(seconds=6))
+    async with orchestrator.playing():
+        await orchestrator.sweeper.sweep()
+        assert (await orchestrator.ended(started.id)).status is RunStatus.CANCELED
 
 
-async def test_silent_conversation_whose_job_was_lost_is_played_on(store: Store, client: Client) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played:
-        started = await first_job_waits(played, run())
-        await lose_work(client, store)
-        async with played.playing():
-            await played.sweeper.sweep()
-            assert (await played.ended(started.id)).status is RunStatus.COMPLETE
-    assert played.sweeper.looks["silent conversation"] == 1
+async def test_silent_conversation_whose_job_was_lost_is_played_on(orchestrator: Orchestrator) -> None:
+    started = await first_job_waits(orchestrator, run())
+    await lose_work(orchestrator.workers)
+    async with orchestrator.playing():
+        await orchestrator.sweeper.sweep()
+        assert (await orchestrator.ended(started.id)).status is RunStatus.COMPLETE
+    assert orchestrator.sweeper.looks["silent conversation"] == 1
 
 
 async def test_run_whose_queue_was_lost_before_its_last_conversation_was_counted_ends(
-    store: Store, client: Client
+    orchestrator: Orchestrator,
 ) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played:
-        started = await first_job_waits(played, run(total=3, concurrency=1, played=scenario(message_limit=1)))
-        async with played.playing():
-            await played.ended_conversations(started.id, 1)
-        await lose_work(client, store)
-        async with played.playing():
-            await played.sweeper.sweep()
-            assert (await played.ended(started.id)).completed == 3
+    started = await first_job_waits(orchestrator, run(total=3, concurrency=1, played=scenario(message_limit=1)))
+    async with orchestrator.playing():
+        await orchestrator.ended_conversations(started.id, 1)
+    await lose_work(orchestrator.workers)
+    async with orchestrator.playing():
+        await orchestrator.sweeper.sweep()
+        assert (await orchestrator.ended(started.id)).completed == 3
 
 
-async def test_what_the_queue_still_holds_is_left_alone(store: Store, client: Client) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played:
-        await first_job_waits(played, run())
-        await played.sweeper.sweep()
-        assert not played.sweeper.looks
-        assert await played.queued() == 1
+async def test_what_the_queue_still_holds_is_left_alone(orchestrator: Orchestrator) -> None:
+    await first_job_waits(orchestrator, run())
+    await orchestrator.sweeper.sweep()
+    assert not orchestrator.sweeper.looks
+    assert await orchestrator.workers.broker.owed() == 1
 
 
-async def test_job_that_waits_for_a_long_back_off_is_left_alone(store: Store, client: Client) -> None:
-    async with stage(store, client, settings=AT_ONCE) as played:
-        started = await first_job_waits(played, run())
-        async with played.playing(runner=False):
-            job = await played.taken_job()
-            await played.publisher.scheduled(job, now() + timedelta(hours=1), f"{job.key}:later:1")
-        await played.sweeper.sweep()
-        assert not played.sweeper.looks, f"{started.id} waits in WORK"
+async def test_job_that_waits_for_a_long_back_off_is_left_alone(orchestrator: Orchestrator) -> None:
+    started = await first_job_waits(orchestrator, run())
+    async with orchestrator.playing(runner=False):
+        job = await orchestrator.taken_job()
+        await orchestrator.publisher.scheduled(job, now() + timedelta(hours=1), f"{job.key}:later:1")
+    await orchestrator.sweeper.sweep()
+    assert not orchestrator.sweeper.looks, f"{started.id} waits in WORK"
 
 
-async def test_conversation_past_its_deadline_ends_by_timeout_whatever_is_in_flight(
-    store: Store, client: Client
-) -> None:
-    held = Held(seq=2)
-    async with stage(store, client, held, settings=PATIENT) as played, played.playing():
-        started = await played.start(run(played=scenario(time_limit_seconds=0.5)))
+async def test_conversation_past_its_deadline_ends_by_timeout_whatever_is_in_flight(orchestrator: Orchestrator) -> None:
+    held = orchestrator.script = Held(seq=2)
+    orchestrator.settings = PATIENT
+    async with orchestrator.playing():
+        started = await orchestrator.start(run(played=scenario(time_limit_seconds=0.5)))
         await held.reached.wait()
 
         async def over() -> bool:
-            await played.sweeper.sweep()
-            return (await played.run(started.id)).outcome is not None
+            await orchestrator.sweeper.sweep()
+            return (await orchestrator.run(started.id)).outcome is not None
 
         await eventually(over, "the end by timeout")
         held.released.set()
-        ended = await played.ended(started.id)
+        ended = await orchestrator.ended(started.id)
     assert ended.outcome is not None
     assert ended.outcome.ended_reason is EndedReason.TIMEOUT
-    assert set(played.sweeper.looks) == {"deadline"}
+    assert set(orchestrator.sweeper.looks) == {"deadline"}
 
 
-async def test_pause_of_more_than_its_limit_becomes_a_cancel(store: Store, client: Client) -> None:
-    settings = AT_ONCE.model_copy(update={"pause_limit_seconds": 0.0})
-    async with stage(store, client, settings=settings) as played:
-        started = await played.start(run(total=2))
-        await played.want(started.id, Wanted.PAUSE)
-        async with played.playing():
+async def test_pause_of_more_than_its_limit_becomes_a_cancel(orchestrator: Orchestrator) -> None:
+    orchestrator.settings = AT_ONCE.model_copy(update={"pause_limit_seconds": 0.0})
+    started = await orchestrator.start(run(total=2))
+    await orchestrator.want(started.id, Wanted.PAUSE)
+    async with orchestrator.playing():
 
-            async def canceled() -> bool:
-                await played.sweeper.sweep()
-                return (await played.run(started.id)).control.wanted is Wanted.CANCEL
+        async def canceled() -> bool:
+            await orchestrator.sweeper.sweep()
+            return (await orchestrator.run(started.id)).control.wanted is Wanted.CANCEL
 
-            await eventually(canceled, "the cancel")
-            await played.sweeper.sweep()
-            assert (await played.ended(started.id)).status is RunStatus.CANCELED
+        await eventually(canceled, "the cancel")
+        await orchestrator.sweeper.sweep()
+        assert (await orchestrator.ended(started.id)).status is RunStatus.CANCELED

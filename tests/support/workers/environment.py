@@ -28,6 +28,8 @@ from shared.routing import ModelEntry, ProviderEntry, Registry
 from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
 from shared.topology.bootstrap import bootstrap
+from summarizer.app import serve as serve_summarizer
+from summarizer.settings import ProcessSettings as SummarizerSettings
 from support.builders import run, turn
 from support.byte_provider import Answers, ByteProvider, Script, by_model, byte_provider
 from support.servers import own_connection, own_store
@@ -108,6 +110,20 @@ class WorkerEnvironment:
                 yield runner
             finally:
                 stopping.set()
+
+    @asynccontextmanager
+    async def summarizer(self) -> AsyncIterator[None]:
+        """A summarizer at work, on connections of its own; stopped as SIGTERM stops it."""
+        stopping = asyncio.Event()
+        settings = SummarizerSettings(**self.process_settings)
+        at_work = asyncio.create_task(serve_summarizer(settings, self.registry, LOG, stopping))
+        try:
+            yield
+            # What ended by itself failed: shown here, not as a later timeout.
+            assert not at_work.done(), at_work.exception()
+        finally:
+            stopping.set()
+            await at_work
 
     async def know(self, **providers: ProviderEntry) -> None:
         """What an operator does to add or change providers: a new registry, and the bootstrap once more."""

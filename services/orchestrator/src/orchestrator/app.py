@@ -44,7 +44,7 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
 
     async def begin() -> Work:
         publisher = Publisher(worker.connection.client)
-        handlers, settlement = _handlers(worker.store, publisher, registry, settings.looks, log)
+        handlers, settlement = handlers_of(worker.store, publisher, registry, settings.looks, log)
         slots, counts = settings.looks.orchestrator_workers, worker.delivery_counts
         triggers = Triggers(worker.connection, counts, settlement, slots, log)
         for trigger in TRIGGERS:
@@ -55,9 +55,10 @@ async def serve(settings: ProcessSettings, registry: Registry, log: Logger, stop
     await worker.run(begin, stopping)
 
 
-def _handlers(
+def handlers_of(
     store: Store, publisher: Publisher, registry: Registry, settings: OrchestratorSettings, log: Logger
 ) -> tuple[Handlers, Settlement]:
+    """Who handles the triggers, and how their messages are settled."""
     closing, given = Closing(store, publisher), GivenMessages(store, publisher)
     jobs = JobFactory(Router(registry), settings)
     effects = Effects(store, publisher, jobs)

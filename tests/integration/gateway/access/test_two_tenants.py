@@ -16,7 +16,6 @@ from httpx import AsyncClient, Response
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from integration.llm_runner.world import World, world
 from invariants import Witness, assert_all
 from orchestrator import app as orchestrator
 from orchestrator.settings import ProcessSettings as OrchestratorProcess
@@ -24,12 +23,10 @@ from shared.contracts import subjects
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Run
 from shared.messaging import history
-from shared.settings import HealthSettings, MongoSettings, NatsSettings
 from shared.storage import Store
-from summarizer import app as summarizer
-from summarizer.settings import ProcessSettings as SummarizerProcess
 from support.eventually import eventually
 from support.gateway.app import LOG, by_headers, client_of
+from support.workers.environment import WorkerEnvironment
 
 OWNERS = tuple(Owner(tenant, user) for tenant in ("red", "blue") for user in ("ann", "ben"))
 PATIENCE_SECONDS = 60.0
@@ -57,10 +54,10 @@ class Asked:
 
 @dataclass
 class Played:
-    """The world after everybody was served."""
+    """What stands after everybody was served."""
 
     http: AsyncClient
-    world: World
+    workers: WorkerEnvironment
     asked: list[Asked]
     runs: Mapping[str, Run]
 
@@ -73,17 +70,12 @@ def headers(owner: Owner) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def workers(of: World) -> AsyncIterator[None]:
+async def at_work(workers: WorkerEnvironment) -> AsyncIterator[None]:
     """The three workers as their processes run them, in this one."""
-    common: dict[str, Any] = {
-        "nats": NatsSettings(nats_url=of.nats_url),
-        "mongo": MongoSettings(mongo_url=of.mongo_url, mongo_database=of.store.database.name),
-        "health": HealthSettings(health_port=-1),
-    }
     stopping = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks, of.runner():
-        tasks.create_task(orchestrator.serve(OrchestratorProcess(**common), of.registry, LOG, stopping))
-        tasks.create_task(summarizer.serve(SummarizerProcess(**common), of.registry, LOG, stopping))
+    settings = OrchestratorProcess(**workers.process_settings)
+    async with asyncio.TaskGroup() as tasks, workers.runner(), workers.summarizer():
+        tasks.create_task(orchestrator.serve(settings, workers.registry, LOG, stopping))
         try:
             yield
         finally:
@@ -91,7 +83,7 @@ async def workers(of: World) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def gateway_on(of: World) -> AsyncIterator[AsyncClient]:
+async def gateway_on(of: WorkerEnvironment) -> AsyncIterator[AsyncClient]:
     """A gateway whose callers say their tenant in a header, as keys will."""
     settings = GatewaySettings(
         nats_url=of.nats_url,
@@ -141,21 +133,21 @@ async def ask(client: AsyncClient, owner: Owner) -> Asked:
 
 
 @pytest.fixture
-async def played(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[Played]:
-    async with world(fresh_nats_url, mongo_url) as made, workers(made), gateway_on(made) as client:
+async def played(workers: WorkerEnvironment) -> AsyncIterator[Played]:
+    async with at_work(workers), gateway_on(workers) as client:
         asked = await asyncio.gather(*(ask(client, owner) for owner in OWNERS))
 
         async def at_rest() -> bool:
-            battles = [run for run in await everything(made.store, "runs") if run["kind"] == "battle"]
-            generations = await everything(made.store, "generations")
+            battles = [run for run in await everything(workers.store, "runs") if run["kind"] == "battle"]
+            generations = await everything(workers.store, "generations")
             summed_up = sum(one["purpose"] == "memory" for one in generations)
             ended = all(battle["end_sequence"] for battle in battles)
-            return ended and summed_up >= len(OWNERS) and not await made.jobs()
+            return ended and summed_up >= len(OWNERS) and not await workers.broker.jobs()
 
         await eventually(at_rest, "the end of everything", PATIENCE_SECONDS)
-        ids = [document["_id"] for document in await everything(made.store, "runs")]
-        runs = {run_id: run for run_id in ids if (run := await made.store.runs.get(run_id)) is not None}
-        yield Played(client, made, list(asked), runs)
+        ids = [document["_id"] for document in await everything(workers.store, "runs")]
+        runs = {run_id: run for run_id in ids if (run := await workers.store.runs.get(run_id)) is not None}
+        yield Played(client, workers, list(asked), runs)
 
 
 async def everything(store: Store, collection: str) -> list[Document]:
@@ -221,12 +213,12 @@ async def test_nothing_of_one_owner_is_filed_told_or_shown_as_anothers(played: P
     await nothing_is_told_as_anothers(played)
     await nothing_is_shown_to_another(played)
     for asked in played.asked:
-        await assert_all(Witness(played.world.store, played.world.client), asked.battle)
+        await assert_all(Witness(played.workers.store, played.workers.client), asked.battle)
 
 
 async def nothing_is_filed_as_anothers(played: Played) -> None:
     """Every document of every collection: a collection without a rule fails."""
-    store = played.world.store
+    store = played.workers.store
     found: dict[str, set[Owner | None]] = {}
     for name in await store.database.list_collection_names():
         documents = await everything(store, name)
@@ -241,7 +233,7 @@ async def nothing_is_told_as_anothers(played: Played) -> None:
     """Every event of every run, and every dead letter."""
     for stream, told in ((subjects.RUN_EVENTS, "run.>"), (subjects.DEAD_LETTERS, "dlq.>")):
         heard: set[Owner] = set()
-        async for stored in history.read(played.world.client, stream, told):
+        async for stored in history.read(played.workers.client, stream, told):
             run_id = json.loads(stored.data).get("runId") or json.loads(stored.data)["job"]["runId"]
             owner = played.runs[run_id].owner
             assert stream != subjects.RUN_EVENTS or stored.subject.split(".")[1] == run_id
@@ -252,7 +244,7 @@ async def nothing_is_told_as_anothers(played: Played) -> None:
 
 async def no_other_letter_is_there(played: Played, owner: Owner, own: set[str]) -> None:
     """Dead letters are named by where they stand on their stream."""
-    letters = history.read(played.world.client, subjects.DEAD_LETTERS, "dlq.>")
+    letters = history.read(played.workers.client, subjects.DEAD_LETTERS, "dlq.>")
     others = {str(stored.sequence) async for stored in letters} - own
     assert others
     for path in (f"/api/admin/dead-letters/{letter}" for letter in others):

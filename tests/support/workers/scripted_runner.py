@@ -1,4 +1,4 @@
-"""Stand-ins for llm-runner and summarizer: they keep section 4 of the turn protocol, and call a script, not a model."""
+"""An llm-runner and a summarizer that keep section 4 of the turn protocol, and call a script, not a model."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ async def small_talk(job: GenerationRequested) -> Answer:
     return Answer(f"{job.conversation_id} says {job.seq}")
 
 
-class StandInRunner:
+class ScriptedRunner:
     """One job at a time as llm-runner does it; `calls` counts what the model was asked, by generation key."""
 
     def __init__(self, store: Store, publisher: Publisher, script: Script) -> None:
@@ -111,7 +111,7 @@ class StandInRunner:
         )
 
 
-class StandInSummarizer:
+class ScriptedSummarizer:
     """Writes a report without prose and ends the run."""
 
     def __init__(self, store: Store, publisher: Publisher) -> None:

@@ -1,11 +1,11 @@
-"""What the stand-in model says: small talk, with a verdict, a failure or a wait where a test wants one."""
+"""What the scripted model says: small talk, with a verdict, a failure or a wait where a test wants one."""
 
 import asyncio
 
-from integration.orchestrator.stand_ins import Answer, Script, small_talk
 from shared.contracts.enums import EndedReason, JudgementStatus, Purpose
 from shared.contracts.transcript import Failure
 from shared.contracts.work import GenerationRequested
+from support.workers.scripted_runner import Answer, Script, small_talk
 
 FAILURE = Failure(code="provider_error", message="the provider answered 500")
 

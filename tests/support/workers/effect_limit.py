@@ -33,7 +33,7 @@ class Died(TransientError):
         self.retry_after = self.retry_after * 0
 
 
-class Life:
+class EffectLimit:
     """Counts effects; the one numbered `last` is performed and then kills the look. With 0 nothing dies."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Life:
         self.effects: list[str] = []
 
     def begin(self, last: int) -> None:
-        """A new life, that ends with its effect number `last`."""
+        """Counts anew, up to the effect number `last`."""
         self._last = last
         self.effects = []
 
@@ -54,13 +54,13 @@ class Life:
         return result
 
 
-class _Mortal:
-    """Everything its subject can do; what changes something is counted by a life."""
+class _Limited:
+    """Everything its subject can do; what changes something is counted."""
 
-    def __init__(self, name: str, subject: object, life: Life) -> None:
+    def __init__(self, name: str, subject: object, limit: EffectLimit) -> None:
         self._name = name
         self._subject = subject
-        self._life = life
+        self._limit = limit
 
     def __getattr__(self, attribute: str) -> Any:
         method: Callable[..., Awaitable[Any]] = getattr(self._subject, attribute)
@@ -68,20 +68,20 @@ class _Mortal:
             return method
 
         async def counted(*args: Any, **named: Any) -> Any:
-            return await self._life.performed(f"{self._name}.{attribute}", method(*args, **named))
+            return await self._limit.performed(f"{self._name}.{attribute}", method(*args, **named))
 
         return counted
 
 
-class _MortalStore:
-    def __init__(self, store: Store, life: Life) -> None:
+class _LimitedStore:
+    def __init__(self, store: Store, limit: EffectLimit) -> None:
         for name in REPOSITORIES:
-            setattr(self, name, _Mortal(name, getattr(store, name), life))
+            setattr(self, name, _Limited(name, getattr(store, name), limit))
 
 
-def mortal_store(store: Store, life: Life) -> Store:
-    return cast(Store, _MortalStore(store, life))
+def limited_store(store: Store, limit: EffectLimit) -> Store:
+    return cast(Store, _LimitedStore(store, limit))
 
 
-def mortal_publisher(publisher: Publisher, life: Life) -> Publisher:
-    return cast(Publisher, _Mortal("publisher", publisher, life))
+def limited_publisher(publisher: Publisher, limit: EffectLimit) -> Publisher:
+    return cast(Publisher, _Limited("publisher", publisher, limit))

@@ -3,18 +3,20 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from integration.engine.world import Engine
 from shared.contracts import subjects
 from shared.contracts.enums import EntryKind, RunKind, Side
 from shared.contracts.events import MessageAdded
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant
 from shared.contracts.timestamps import now
-from shared.contracts.transcript import Entry, fold
+from shared.contracts.transcript import Entry, Usage, fold
 from shared.contracts.work import RunCommanded
-from support.builders import AGENT, ANYBODY, OPPONENT, run
+from support.builders import AGENT, ANYBODY, OPPONENT, message, run
 from support.eventually import eventually
+from support.workers.environment import WorkerEnvironment
+from support.workers.orchestrator import Orchestrator
 
 A_CENTURY_SECONDS = 100 * 365.25 * 24 * 3600
 KEPT = timedelta(days=30)
@@ -52,24 +54,28 @@ def chat_run(played: ConversationSettings, kind: RunKind = RunKind.CHAT) -> Run:
 class Chat:
     """One chat, and what its person does through a gateway."""
 
-    engine: Engine
+    orchestrator: Orchestrator
     id: str
 
+    @property
+    def workers(self) -> WorkerEnvironment:
+        return self.orchestrator.workers
+
     async def entries(self) -> list[Entry]:
-        return await self.engine.world.store.entries.transcript(self.id)
+        return await self.workers.store.entries.transcript(self.id)
 
     async def answer(self, seq: int) -> Entry:
         """The answer at `seq`, once it stands."""
 
         async def stands() -> bool:
-            return await self.engine.world.store.entries.at(self.id, seq) is not None
+            return await self.workers.store.entries.at(self.id, seq) is not None
 
         await eventually(stands, f"answer {seq} of {self.id}")
-        found = await self.engine.world.store.entries.at(self.id, seq)
+        found = await self.workers.store.entries.at(self.id, seq)
         assert found is not None
         return found
 
-    async def say(self, text: str, told: bool = True, **fields: object) -> int:
+    async def say(self, text: str, told: bool = True, **fields: Any) -> int:
         """The person's next message; returns its seq. Not `told`: the gateway died before it could tell anyone."""
         return await self.write(told, kind=EntryKind.MESSAGE, side=Side.OPPONENT, content=text, **fields)
 
@@ -77,19 +83,19 @@ class Chat:
         """Takes back what stands above seq `to`; returns the rewind's own seq."""
         return await self.write(told, kind=EntryKind.REWIND, rewind_to=to)
 
-    async def write(self, told: bool, **fields: object) -> int:
+    async def write(self, told: bool, **fields: Any) -> int:
         seq = len(await self.entries()) + 1
-        base = {"conversation_id": self.id, "run_id": self.id, "tenant": "default", "seq": seq, "created_at": now()}
-        entry = Entry.model_validate(base | fields)
-        await self.engine.world.store.entries.insert(entry)
-        await self.engine.world.store.runs.ask(ANYBODY, self.id, seq, entry.created_at, entry.created_at + KEPT)
+        unsaid: dict[str, Any] = {"side": None, "content": None, "usage": Usage()}
+        entry = message(self.id, seq, **(unsaid | fields))
+        await self.workers.store.entries.insert(entry)
+        await self.workers.store.runs.ask(ANYBODY, self.id, seq, entry.created_at, entry.created_at + KEPT)
         if told:
             await self.tell(entry)
         return seq
 
     async def tell(self, entry: Entry) -> None:
         """The command that brings the message, or that proves its fact."""
-        publisher = self.engine.world.publisher
+        publisher = self.workers.publisher
         question = entry if entry.kind is EntryKind.MESSAGE and not entry.tool_results else None
         if entry.kind is EntryKind.MESSAGE and question is None:
             await publisher.event(MessageAdded.of(entry))
@@ -106,25 +112,30 @@ class Chat:
 
     async def stop(self, seq: int, signalled: bool = True) -> None:
         """The person has had enough of the answer at `seq`; not `signalled`: the runner hears nothing of it."""
-        await self.engine.world.store.runs.stop_answer(ANYBODY, self.id, seq)
+        await self.workers.store.runs.stop_answer(ANYBODY, self.id, seq)
         if signalled:
             signal = {"wanted": "stop", "conversationId": self.id, "seq": seq}
-            await self.engine.world.client.publish(subjects.control(self.id), json.dumps(signal).encode())
+            await self.workers.client.publish(subjects.control(self.id), json.dumps(signal).encode())
 
     async def said(self) -> list[str | None]:
         """The texts that count."""
-        return [message.content for message in fold(await self.entries())]
+        return [one.content for one in fold(await self.entries())]
 
     async def at_rest(self) -> None:
         """Returns when nothing of it is under way."""
+        await self.workers.broker.at_rest()
 
-        async def nothing_queued() -> bool:
-            return await self.engine.stage.queued() == 0
+    async def events(self, *types: str) -> list[tuple[str, int]]:
+        """(type, seq) of its events of these types, in order."""
+        facts = await self.workers.broker.facts(self.id)
+        return [(fact["type"], fact["seq"]) for fact in facts if fact["type"] in types]
 
-        await eventually(nothing_queued, f"rest for {self.id}")
+    async def told(self) -> list[int]:
+        """The seqs of the messages that were told."""
+        return [seq for _, seq in await self.events("message")]
 
 
-async def begin(engine: Engine, played: ConversationSettings, kind: RunKind = RunKind.CHAT) -> Chat:
+async def begin(orchestrator: Orchestrator, played: ConversationSettings, kind: RunKind = RunKind.CHAT) -> Chat:
     """A new chat with its first message."""
-    made = await engine.stage.start(chat_run(played, kind))
-    return Chat(engine, made.id)
+    made = await orchestrator.start(chat_run(played, kind))
+    return Chat(orchestrator, made.id)
