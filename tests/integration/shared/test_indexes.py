@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo import IndexModel
 
-from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, Wanted
+from shared.contracts.enums import EndedReason, Purpose, RunKind, RunStatus, SpendingKey, Wanted
 from shared.contracts.owner import Owner
 from shared.contracts.runs import Control
 from shared.contracts.timestamps import now
@@ -86,6 +86,7 @@ QUERIES: dict[str, Query] = {
     "usage.of_conversation": lambda store: store.usage.of_conversation("c"),
     "usage.of_run": lambda store: store.usage.of_run("r"),
     "usage.delete": lambda store: store.usage.delete("c"),
+    "spending.of": lambda store: store.spending.of(NOBODY, EARLIER, LATER, SpendingKey.MODEL),
     "readers.read_at": lambda store: store.readers.read_at(["r", "s"]),
     "readers.renew": lambda store: store.readers.renew(["r", "s"], now()),
     "readers.finish": lambda store: store.readers.finish({"r": 1}),

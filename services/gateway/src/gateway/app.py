@@ -53,6 +53,7 @@ from gateway.routes import (
     stream_tokens,
     streams,
     templates,
+    usage,
 )
 from gateway.runs.commands import RunCommands
 from gateway.runs.control import RunControl
@@ -93,6 +94,7 @@ ROUTES = (
     stream_sessions,
     stream_tokens,
     templates,
+    usage,
     personas,
     models,
     health,

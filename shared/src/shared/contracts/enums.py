@@ -107,6 +107,15 @@ class EntryKind(StrEnum):
     REWIND = "rewind"
 
 
+class SpendingKey(StrEnum):
+    """What calls are grouped by when their cost is summed."""
+
+    DAY = "day"
+    MODEL = "model"
+    RUN = "run"
+    USER = "user"
+
+
 class Tier(StrEnum):
     """How capable, and how dear, a model is."""
 

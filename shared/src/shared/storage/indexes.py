@@ -111,6 +111,10 @@ INDEXES: tuple[Index, ...] = (
         (("conversation_id", UP), ("client_message_id", UP)),
         _present("client_message_id"),
     ),
+    *(
+        Index(collection, "tenant_newest", (("tenant", UP), ("created_at", DOWN)))
+        for collection in ("entries", "generations", "usage")
+    ),
     Index("generations", "conversation", (("conversation_id", UP),)),
     Index("generations", "run", (("run_id", UP), ("purpose", UP))),
     Index("usage", "conversation", (("conversation_id", UP),)),

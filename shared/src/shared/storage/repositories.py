@@ -13,6 +13,7 @@ from shared.storage.readers import Readers
 from shared.storage.reports import Reports
 from shared.storage.runs import Runs
 from shared.storage.sessions import Sessions
+from shared.storage.spending import SpendingSums
 from shared.storage.stream_leases import StreamLeases
 from shared.storage.templates import Templates
 
@@ -26,6 +27,7 @@ class Repositories:
         self.entries = Entries(collection("entries"))
         self.generations = Generations(collection("generations"))
         self.usage = UsageRows(collection("usage"))
+        self.spending = SpendingSums(collection("entries"))
         self.readers = Readers(collection("readers"))
         self.reports = Reports(collection("reports"))
         self.agents = Agents(collection("agents"), collection("agent_versions"))

@@ -85,6 +85,7 @@ LISTS = (
     "/api/chats",
     "/api/admin/dead-letters",
 )
+SUMS = tuple(f"/api/usage?groupBy={key}" for key in ("day", "model", "run", "user"))
 ELSEWHERE = {
     # Tested below, or with the letters: what they name stands in a body, or on the broker.
     *(("post", f"/api/{chat}") for chat in (*CHATS, "chat/sse")),
@@ -108,7 +109,7 @@ async def keep(store: Store, owner: Owner, kind: RunKind, name: str | None) -> l
     made: Run = run(kind=kind, tenant=owner.tenant).model_copy(update={"user": owner.user, "client_id": name})
     await store.runs.insert(made)
     await store.conversations.insert(conversation(made))
-    await store.entries.insert(message(made.conversation_id(1), 1, SECRET, run_id=made.id))
+    await store.entries.insert(message(made.conversation_id(1), 1, SECRET, run_id=made.id, tenant=owner.tenant))
     return [one for one in (made.id, name, None if KINDS[kind].answers else made.conversation_id(1)) if one]
 
 
@@ -258,6 +259,20 @@ async def test_lists_hold_ones_own_chats_and_answers_where_they_are_named(nats_u
             }
 
 
+async def test_sums_hold_what_one_may_see(nats_url: str, mongo_url: str) -> None:
+    """A battle is its tenant's; what a chat and a single answer cost is told to their user alone."""
+    async with here(nats_url, mongo_url) as (client, store):
+        for owner in OWNERS:
+            await stored(store, owner)
+        for owner in OWNERS:
+            for path in SUMS:
+                sums = (await answered(client, owner, "get", path, None)).json()
+                assert (sums["total"]["calls"], sums["total"]["usage"]["costUsd"]) == (4, 0.00006), path
+                if path.endswith("user"):
+                    calls = {one["key"]: one["calls"] for one in sums["items"]}
+                    assert calls == {owner.user: 3, ({"ann", "ben"} - {owner.user}).pop(): 1}
+
+
 async def test_every_route_has_a_rule() -> None:
     async with alone() as (app, _):
         paths = app.openapi()["paths"]
@@ -265,7 +280,7 @@ async def test_every_route_has_a_rule() -> None:
     ruled = {(method, path) for method, some in BY_PATH.items() for path in some} | ELSEWHERE | NOBODYS
     ruled |= {(method, path) for some in BY_THING.values() for method, path, _ in some}
     ruled |= {("get", path) for path in BY_QUERY} | {("post", path) for path in BY_BODY}
-    ruled |= {("get", path.partition("?")[0]) for path in LISTS}
+    ruled |= {("get", path.partition("?")[0]) for path in (*LISTS, *SUMS)}
     assert {route for route in routes if route[0] != "head"} == ruled
 
 

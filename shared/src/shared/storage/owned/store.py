@@ -1,11 +1,14 @@
 """The store, bound to an owner."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from shared.contracts.agents import Agent
+from shared.contracts.enums import SpendingKey
 from shared.contracts.owner import Owner
 from shared.contracts.reports import Report
 from shared.contracts.runs import Run
+from shared.contracts.spending import Spending
 from shared.contracts.templates import PromptTemplate
 from shared.storage.owned.rows import OwnedConversations, OwnedEntries, OwnedGenerations, owned_report
 from shared.storage.owned.runs import OwnedRuns
@@ -56,6 +59,10 @@ class OwnedStore:
 
     async def report(self, run: Run) -> Report | None:
         return await owned_report(self._repositories.reports, self.owner, run)
+
+    async def spending(self, start: datetime, end: datetime, by: SpendingKey) -> Spending:
+        """What calls from `start` until before `end` took, of the runs that the owner may see."""
+        return await self._repositories.spending.of(self.owner, start, end, by)
 
 
 StoreOf = Callable[[Owner], OwnedStore]
