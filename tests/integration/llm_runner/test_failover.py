@@ -107,6 +107,7 @@ async def test_a_fault_leads_to_the_same_model_elsewhere(
         played = await pair.played()
     entry = played.entry
     assert (entry.content, entry.provider, entry.model) == ("Good day.", "there", "big")
+    assert not entry.substituted
     assert {(row.outcome, row.family, row.provider) for row in played.rows} == {("failed", family, "here")}
     assert pair.calls == (len(played.rows), 1)
     discarded = [fact for fact in played.facts if fact["type"] == "attempt.discarded"]
@@ -138,7 +139,7 @@ async def test_what_another_target_may_not_or_cannot_mend_is_final(
 async def test_an_answer_that_is_too_long_goes_to_a_larger_window_only(workers: WorkerEnvironment) -> None:
     async with two(workers, refusal(400, {"error": {"code": "context_length_exceeded"}})) as pair:
         entry = (await pair.played(Fallback.MODEL)).entry
-    assert (entry.provider, entry.model) == ("there", "other")
+    assert (entry.provider, entry.model, entry.substituted) == ("there", "other", True)
     assert pair.calls == (1, 1)
 
 

@@ -174,6 +174,12 @@ def test_junit_tells_failures_errors_and_unjudged_apart() -> None:
     assert [[inner.tag for inner in case] for case in suite] == [[], ["failure"], ["error"], ["skipped"]]
 
 
+def test_junit_skips_what_another_model_spoke_or_judged_in() -> None:
+    other = outcome(1, False, EndedReason.LIMIT).model_copy(update={"substituted": True})
+    suite = ElementTree.fromstring(EXPORTS["junit"].render(report(conversations=(other,))))
+    assert [[inner.tag for inner in case] for case in suite] == [["skipped"]]
+
+
 def test_report_without_prose_says_why_in_every_form() -> None:
     bare = report(
         status="unavailable",

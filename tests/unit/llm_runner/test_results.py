@@ -70,6 +70,14 @@ def test_a_done_proves_the_sum_up_to_its_message() -> None:
     assert (told.stored_at, told.first, told.event_sequence) == (TWO.created_at, True, 7)
 
 
+def test_a_done_tells_of_a_message_up_to_it_that_is_another_models() -> None:
+    other, given = (ONE.model_copy(update={"substituted": True, "inherited": kept}) for kept in (False, True))
+    asked = job("run-1", 2, Purpose.TURN)
+    assert done(asked, TWO, [other, TWO], first=True).substituted
+    assert done(asked, TWO.model_copy(update={"substituted": True}), [ONE], first=True).substituted
+    assert not done(asked, TWO, [given, TWO], first=True).substituted
+
+
 class _Message:
     class metadata:  # noqa: N801 - as nats-py names it
         num_delivered = 1

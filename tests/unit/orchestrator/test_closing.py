@@ -1,7 +1,10 @@
 """What a conversation cost, for the look that has just ended it: all of it, or it looks again."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+
+import pytest
 
 from orchestrator.closing import Closing
 from orchestrator.conversation_facts import ConversationFacts
@@ -13,10 +16,11 @@ from shared.contracts.transcript import Usage
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
 from shared.storage.accounts import Spent
-from support.builders import JUDGE, scenario
+from support.builders import JUDGE, ended, scenario
 
 TURNS, JUDGED = Usage(prompt_tokens=40, cost_nanos=100), Usage(prompt_tokens=7, cost_nanos=10)
 ABOUT: dict[str, Any] = {"run_id": "run", "tenant": "default", "created_at": now()}
+END = ended("run-1", 5)
 JUDGEMENT = Generation(id="run-1:2:judge:fast", seq=2, purpose=Purpose.JUDGE, usage=JUDGED, **ABOUT)
 ROW = UsageRow(
     id="attempt",
@@ -49,12 +53,28 @@ def snapshot(*spent: Spent, only: Usage | None = None) -> ConversationSnapshot:
 
 async def whole_usage(of: ConversationSnapshot, rows: Booked, generations: Booked) -> Usage | None:
     store = cast(Store, SimpleNamespace(usage=rows, generations=generations))
-    return await Closing(store, cast(Publisher, None)).whole_usage("run-1", of)
+    whole = await Closing(store, cast(Publisher, None)).whole("run-1", of, END)
+    return whole.usage if whole is not None else None
 
 
 async def test_what_the_account_was_told_is_all_where_nothing_else_is_booked() -> None:
     told = snapshot(Spent("turn", TURNS), Spent("judge", JUDGED))
     assert await whole_usage(told, Booked(), Booked(JUDGEMENT)) == TURNS + JUDGED
+
+
+@pytest.mark.parametrize("judged_by_another", [False, True])
+async def test_end_tells_of_another_model_that_judged_or_spoke(judged_by_another: bool) -> None:
+    told = snapshot(Spent("turn", TURNS), Spent("judge", JUDGED))
+    judgement = JUDGEMENT.model_copy(update={"substituted": judged_by_another})
+    store = cast(Store, SimpleNamespace(usage=Booked(), generations=Booked(judgement)))
+    closing = Closing(store, cast(Publisher, None))
+    whole = await closing.whole("run-1", told, END)
+    spoken = await closing.whole("run-1", replace(told, substituted=True), END)
+    assert whole is not None
+    assert whole.end is END
+    assert whole.substituted is judged_by_another
+    assert spoken is not None
+    assert spoken.substituted
 
 
 async def test_row_that_is_booked_beside_the_results_has_the_look_begin_anew() -> None:

@@ -1,5 +1,7 @@
 """Statistics against values computed by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.contracts.enums import EndedReason
@@ -38,6 +40,15 @@ def test_rates_leave_errored_conversations_out() -> None:
     assert found.success_rate == pytest.approx(2 / 3)
     assert found.success_interval == pytest.approx(wilson(2, 3))
     assert found.ended_reasons == {"goal": 2, "limit": 1, "error": 1}
+
+
+def test_where_another_model_spoke_or_judged_is_counted_apart() -> None:
+    played = [conversation(1, GOAL, decided_by=4), conversation(2), conversation(3, GOAL, decided_by=90)]
+    found = count(material([*played[:2], *(replace(one, substituted=True) for one in (played[2], played[1]))]))
+    assert (found.total, found.succeeded, found.unsuccessful, found.substituted) == (4, 1, 1, 2)
+    assert (found.success_rate, found.mean_turns_to_goal) == (0.5, 4)
+    errored = count(material([replace(conversation(1, ERROR), substituted=True)]))
+    assert (errored.errored, errored.substituted, "substituted" in errored.model_dump()) == (1, 0, False)
 
 
 def test_pass_at_k_and_pass_pow_k_come_from_the_rate() -> None:

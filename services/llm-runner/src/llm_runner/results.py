@@ -14,7 +14,7 @@ from shared.contracts.identity import new_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import MESSAGE_PURPOSES
 from shared.contracts.timestamps import now
-from shared.contracts.transcript import Entry, Failure, Usage, fold
+from shared.contracts.transcript import Entry, Failure, Usage, fold, spoken_by_another
 from shared.contracts.work import GenerationRequested, GenerationStored
 
 STOPPED = "stopped"
@@ -95,6 +95,7 @@ def message_entry(
         ttft_ms=attempt.ttft_ms,
         finish_reason=finish_reason,
         raw_finish_reason=attempt.raw_finish_reason,
+        substituted=job.substituted,
         reasoning=attempt.reasoning,
         thoughts=attempt.thoughts,
         warnings=attempt.warnings,
@@ -129,6 +130,7 @@ def generation_of(
         ttft_ms=attempt.ttft_ms,
         finish_reason=attempt.finish_reason,
         raw_finish_reason=attempt.raw_finish_reason,
+        substituted=job.substituted,
     )
 
 
@@ -252,6 +254,7 @@ def done(
         transcript_usage=sum(spent, Usage()) if message else None,
         context_tokens=message.usage.prompt_tokens + message.usage.completion_tokens if message else 0,
         finding=message.finding if message else None,
+        substituted=(result is not None and result.substituted) or spoken_by_another(entries),
         judgement=generation.judgement if generation else None,
         failure=generation.failure if generation else None,
         event_sequence=event_sequence,

@@ -1,6 +1,8 @@
 """The closing effects of a conversation, up to its count (docs/protocol.md section 5): all can be repeated."""
 
 import asyncio
+from dataclasses import replace
+from typing import NamedTuple
 
 from orchestrator.assignments import run_settings
 from orchestrator.conversation_facts import Ended
@@ -10,7 +12,7 @@ from orchestrator.spending import spent_figures, total
 from shared.contracts.endings import FAILED
 from shared.contracts.enums import EndedReason
 from shared.contracts.events import ConversationEnded, Progressed
-from shared.contracts.generations import Generation
+from shared.contracts.generations import Generation, substituted
 from shared.contracts.identity import conversation_index, run_of
 from shared.contracts.runs import Outcome, Run
 from shared.contracts.settings import ConversationSettings
@@ -19,6 +21,14 @@ from shared.contracts.transcript import Entry, Usage, UsageView
 from shared.errors import NotYet, UnknownRun
 from shared.messaging.publisher import Publisher
 from shared.storage import Store
+
+
+class Totals(NamedTuple):
+    """What an ended conversation adds up to: its end, what it cost, and whether another model spoke or judged in it."""
+
+    end: Entry
+    usage: Usage
+    substituted: bool
 
 
 class Closing:
@@ -32,12 +42,12 @@ class Closing:
         """The closing effects up to the count; returns the run as counted."""
         settings = snapshot.facts.settings
         goal_reached = reached(settings, effect.ended)
-        entry, usage = await self.set_totals(conversation, effect, settings, snapshot)
-        await self._publisher.event(_ended_event(conversation, entry, effect.ended, goal_reached, usage))
+        end = await self.set_totals(conversation, effect, settings, snapshot)
+        await self._publisher.event(_ended_event(conversation, end, effect.ended, goal_reached))
         return await self._count(conversation, effect.ended, goal_reached)
 
-    async def whole_usage(self, conversation: str, snapshot: ConversationSnapshot) -> Usage | None:
-        """What a conversation that has just ended cost, where its run's account was told all of it; else None.
+    async def whole(self, conversation: str, snapshot: ConversationSnapshot, end: Entry) -> ConversationSnapshot | None:
+        """The snapshot with a conversation's `end` and what it cost, where its account was told all of it; else None.
 
         The transcript is closed: what the snapshot holds of it stands. What is booked beside it is read after its end,
         as a look that begins anew would read it.
@@ -49,7 +59,10 @@ class Closing:
         )
         judged = sum((generation.usage for generation in generations), Usage())
         told = sum((figure.usage for figure in snapshot.spent if figure.part == "judge"), Usage())
-        return total(snapshot.spent) if not rows and judged == told else None
+        if rows or judged != told:
+            return None
+        by_another = snapshot.substituted or substituted((), generations)
+        return replace(snapshot, end=end, usage=total(snapshot.spent), substituted=by_another)
 
     async def _generations(self, conversation: str, snapshot: ConversationSnapshot) -> list[Generation]:
         """What was generated beside its messages: nothing where one message was all that was ever asked for."""
@@ -61,25 +74,26 @@ class Closing:
         effect: Close,
         settings: ConversationSettings,
         snapshot: ConversationSnapshot | None = None,
-    ) -> tuple[Entry, Usage]:
+    ) -> Totals:
         """Sets what an ended conversation adds up to, by aggregation: repeating it sets the same or the truer.
 
         What a `snapshot` holds of its end is not read again: a row that appears later has the totals set once more.
         """
         if snapshot is None or snapshot.end is None or snapshot.usage is None:
-            entry, usage = await self._ended_entry(conversation, effect), await self._usage(conversation)
+            totals = await self._totals(conversation, await self._ended_entry(conversation, effect))
         else:
-            entry, usage = snapshot.end, snapshot.usage
+            totals = Totals(snapshot.end, snapshot.usage, snapshot.substituted)
         await self._store.conversations.set_totals(
             conversation,
             reason=effect.ended.reason,
             goal_reached=reached(settings, effect.ended),
             decided_by=effect.ended.decided_by,
             messages=effect.ended.seq - 1,
-            usage=usage,
-            ended_at=entry.created_at,
+            usage=totals.usage,
+            ended_at=totals.end.created_at,
+            substituted=totals.substituted,
         )
-        return entry, usage
+        return totals
 
     async def _ended_entry(self, conversation: str, effect: Close) -> Entry:
         entry = await self._store.entries.at(conversation, effect.ended.seq)
@@ -87,14 +101,12 @@ class Closing:
             raise NotYet(f"the end of {conversation} is not readable")
         return entry
 
-    async def _usage(self, conversation: str) -> Usage:
-        """What a conversation cost, late rows included."""
-        figures = spent_figures(
-            await self._store.entries.heads(conversation),
-            await self._store.generations.of_conversation(conversation),
-            await self._store.usage.of_conversation(conversation),
-        )
-        return total(figures)
+    async def _totals(self, conversation: str, end: Entry) -> Totals:
+        """What a conversation adds up to, late rows included."""
+        entries = await self._store.entries.heads(conversation)
+        generations = await self._store.generations.of_conversation(conversation)
+        figures = spent_figures(entries, generations, await self._store.usage.of_conversation(conversation))
+        return Totals(end, total(figures), substituted(entries, generations))
 
     async def _count(self, conversation: str, ended: Ended, goal_reached: bool | None) -> Run:
         run_id, index = run_of(conversation), conversation_index(conversation)
@@ -116,17 +128,16 @@ def reached(settings: ConversationSettings, ended: Ended) -> bool | None:
     return ended.reason is EndedReason.GOAL if settings.judged else None
 
 
-def _ended_event(
-    conversation: str, entry: Entry, ended: Ended, goal_reached: bool | None, usage: Usage
-) -> ConversationEnded:
+def _ended_event(conversation: str, totals: Totals, ended: Ended, goal_reached: bool | None) -> ConversationEnded:
     return ConversationEnded(
         run_id=run_of(conversation),
-        at=entry.created_at,
+        at=totals.end.created_at,
         conversation_id=conversation,
         ended_reason=ended.reason,
         goal_reached=goal_reached,
         decided_by=ended.decided_by,
         messages=ended.seq - 1,
-        usage=UsageView.of(usage),
-        error=entry.error,
+        usage=UsageView.of(totals.usage),
+        substituted=totals.substituted,
+        error=totals.end.error,
     )

@@ -239,11 +239,11 @@ class ConversationLooks:
         Else the look begins anew: it reads what it cost, closes what stands there, or sees the message that was faster.
         """
         end = await self._effects.end(conversation, effect)
-        usage = await self._closing.whole_usage(conversation, snapshot) if end is not None else None
-        if end is None or usage is None:
+        whole = await self._closing.whole(conversation, snapshot, end) if end is not None else None
+        if whole is None:
             return Looked(again=True)
         close = Close(Ended(effect.seq, effect.reason, effect.decided_by))
-        return await self._close(conversation, replace(snapshot, end=end, usage=usage), close, first)
+        return await self._close(conversation, whole, close, first)
 
     async def _close(self, conversation: str, snapshot: ConversationSnapshot, effect: Close, first: bool) -> Looked:
         run = await self._closing.close(conversation, effect, snapshot)

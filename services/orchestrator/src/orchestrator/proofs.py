@@ -64,5 +64,6 @@ def proven_by_done(
         clock_started_at=done.conversation_started_at,
         cause_at=done.stored_at,
         spent=(Spent("turn", done.transcript_usage),),
+        substituted=done.substituted,
         only=done.transcript_usage if done.seq == len(settings.given) + 1 else None,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from orchestrator.conversation_facts import AgentMessage, ConversationFacts, Ended, JudgeAnswer
 from orchestrator.spending import results_spent, spent_figures, total
 from shared.contracts.enums import EntryKind, Purpose, Side, Stage
-from shared.contracts.generations import Generation
+from shared.contracts.generations import Generation, substituted
 from shared.contracts.judgement import Judgement
 from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry, Failure, Usage, fold
@@ -27,7 +27,8 @@ class ConversationSnapshot:
     be out. `cause_at` is when the newest entry was made: the cause of what is owed next. `end` is the `ended`, and
     `usage` all that the conversation cost; both are there only where they are known. `only` is what the one message
     cost that was ever asked for, where the trigger proves that it was the only one. `question` is the message that an
-    answer is owed to, where the trigger brought it.
+    answer is owed to, where the trigger brought it. `substituted` says that another model spoke, or is known to have
+    judged, than its run had resolved.
     """
 
     facts: ConversationFacts
@@ -40,6 +41,7 @@ class ConversationSnapshot:
     usage: Usage | None = None
     only: Usage | None = None
     question: Entry | None = None
+    substituted: bool = False
 
 
 async def read_everything(
@@ -105,6 +107,7 @@ def _snapshot(
         spent=results_spent(entries, generations),
         last=messages[-1] if messages else None,
         judgements=_unproven_judgements(generations),
+        substituted=substituted(entries, generations),
         end=next((entry for entry in entries if entry.kind is EntryKind.ENDED), None),
     )
 

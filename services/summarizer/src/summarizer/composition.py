@@ -50,5 +50,6 @@ def _outcome(conversation: PlayedConversation, tags: Mapping[str, tuple[str, ...
         ended_reason=conversation.ended_reason,
         messages=conversation.length,
         cost_usd=to_usd(conversation.usage.cost_nanos),
+        substituted=conversation.substituted,
         tags=tuple(dict.fromkeys((*conversation.tags, *tags.get(conversation.id, ())))),
     )

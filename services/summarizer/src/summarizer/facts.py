@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.contracts.conversations import Conversation
 from shared.contracts.enums import EndedReason, EntryKind, Purpose, Stage
-from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.generations import Generation, UsageRow, substituted
 from shared.contracts.identity import conversation_id
 from shared.contracts.judgement import Judgement
 from shared.contracts.runs import Run
@@ -119,6 +119,7 @@ def _played(
         usage=total_usage(list(entries), generations, rows),
         tags=stored.tags if stored else (),
         figures=figures_of(_messages(entries)),
+        substituted=substituted(entries, generations),
     )
 
 

@@ -47,6 +47,7 @@ class PlayedConversation:
     usage: Usage = field(default_factory=Usage)
     tags: tuple[str, ...] = ()
     figures: Figures | None = None
+    substituted: bool = False
 
     @property
     def length(self) -> int:
@@ -64,8 +65,11 @@ class PlayedConversation:
 
     @property
     def missed(self) -> bool:
-        """Whether it did not reach the goal, whatever the reason; one that nobody judged has missed nothing."""
-        return self.goal_reached is False
+        """Whether it did not reach the goal, whatever the reason; one that nobody judged has missed nothing.
+
+        Nor has one in which another model spoke or judged: it says nothing of those that were asked for.
+        """
+        return self.goal_reached is False and not self.substituted
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,16 @@ MET, UNMET = "met", "unmet"
 
 
 def count(played: PlayedRun) -> Statistics:
-    """The statistics of a run. Rates are over conversations that were judged and did not end by error."""
+    """The statistics of a run. Rates are over conversations that were judged and did not end by error.
+
+    One that is substituted counts apart: it is neither succeeded nor unsuccessful.
+    """
     conversations = played.conversations
     succeeded = sum(one.goal_reached is True for one in _decided(conversations))
     unsuccessful = sum(one.goal_reached is False for one in _decided(conversations))
     errored = sum(one.errored for one in conversations)
     rate = rate_of(succeeded, succeeded + unsuccessful)
-    turns = turns_to_goal(conversations)
+    turns = turns_to_goal(list(_decided(conversations)))
     answers = [answer for one in conversations for answer in one.answers]
     return Statistics(
         total=len(conversations),
@@ -33,6 +36,7 @@ def count(played: PlayedRun) -> Statistics:
         pass_at_k=None if rate is None else 1 - (1 - rate) ** len(conversations),
         pass_pow_k=None if rate is None else rate ** len(conversations),
         mean_turns_to_goal=sum(turns) / len(turns) if turns else None,
+        substituted=sum(one.substituted and not one.errored for one in conversations),
         turns_to_goal=TurnsToGoal(p50=percentile(turns, 0.5), p90=percentile(turns, 0.9)),
         ended_reasons=dict(Counter(one.ended_reason.value for one in conversations)),
         actual_usd=to_usd(played.usage.cost_nanos),
@@ -79,7 +83,7 @@ def turns_to_goal(conversations: Sequence[PlayedConversation]) -> list[float]:
 
 
 def _decided(conversations: Sequence[PlayedConversation]) -> Iterator[PlayedConversation]:
-    return (one for one in conversations if not one.errored)
+    return (one for one in conversations if not one.errored and not one.substituted)
 
 
 def _percentiles(values: Sequence[float]) -> Percentiles:

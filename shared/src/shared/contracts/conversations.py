@@ -10,6 +10,7 @@ from shared.contracts.transcript import Usage
 class Conversation(Contract):
     """One transcript inside a run. Totals are set when it has ended, by aggregation.
 
+    `substituted` says that another model spoke or judged than its run had resolved.
     `clock_started_at` is `started_at` less the run's pauses before it: its time is up at `clock_started_at` + its limit
     + the run's `paused_seconds`. `deadline_at` leaves the pauses out (the sweeper's index).
     """
@@ -28,3 +29,4 @@ class Conversation(Contract):
     usage: Usage = Usage()
     ended_at: datetime | None = None
     tags: tuple[str, ...] = ()
+    substituted: bool = False

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from shared.contracts.enums import EndedReason, FailureFamily, JudgementStatus, Purpose, RunKind, RunStatus, Side, Stage
 from shared.contracts.identity import message_fact
 from shared.contracts.judgement import Criteria, Judgement
-from shared.contracts.model import Contract, Message, Sentence, ShownText, Word
+from shared.contracts.model import Contract, Message, Sentence, ShownText, Word, absent
 from shared.contracts.money import to_usd
 from shared.contracts.routes import PlayedModel
 from shared.contracts.runs import BudgetView, Run, StatusView, status_view
@@ -202,6 +202,7 @@ class ConversationEnded(RunEvent):
     decided_by: int | None
     messages: int
     usage: UsageView
+    substituted: bool = Field(default=False, exclude_if=absent)
     error: Failure | None = None
 
     @property

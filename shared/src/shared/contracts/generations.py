@@ -1,19 +1,21 @@
 """What is stored of generations that are no message, and of attempts that no result holds."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
 
 from shared.contracts.enums import FailureFamily, Purpose
 from shared.contracts.judgement import Judgement
-from shared.contracts.model import Contract
-from shared.contracts.transcript import Failure, Usage
+from shared.contracts.model import Contract, absent
+from shared.contracts.transcript import Entry, Failure, Usage, spoken_by_another
 
 
 class Generation(Contract):
     """The result of a generation, or its final failure; `id` is the generation key.
 
     Exactly one of `content` and `failure` is there. `judgement` is what a judge's content says, quotes checked.
+    `substituted` says that another model wrote it than was asked for (the same one elsewhere is no other).
     """
 
     id: str
@@ -36,7 +38,14 @@ class Generation(Contract):
     latency_ms: float | None = None
     ttft_ms: float | None = None
     finish_reason: str | None = None
+    substituted: bool = Field(default=False, exclude_if=absent)
     raw_finish_reason: str | None = Field(default=None, exclude_if=lambda word: word is None)
+
+
+def substituted(entries: Iterable[Entry], generations: Iterable[Generation]) -> bool:
+    """Whether a conversation is `substituted`: another model spoke or judged in it than its run had resolved."""
+    judges = (one for one in generations if one.purpose is Purpose.JUDGE)
+    return spoken_by_another(entries) or any(one.substituted for one in judges)
 
 
 class UsageRow(Contract):

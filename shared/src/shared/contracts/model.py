@@ -19,6 +19,11 @@ ShownText = Annotated[str, AfterValidator(lambda text: text[:TEXT_LENGTH])]
 """A text of some lines that is shown beside something else, cut as `Word` is."""
 
 
+def absent(value: object) -> bool:
+    """Whether a field says nothing: one that was added later is left out then, so that what was sent before stays."""
+    return not value
+
+
 class Contract(BaseModel):
     """A frozen value. Python and MongoDB name fields in snake_case, the wire in camelCase.
 

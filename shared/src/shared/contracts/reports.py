@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.contracts.enums import EndedReason, FailureTag
-from shared.contracts.model import Contract
+from shared.contracts.model import Contract, absent
 from shared.contracts.routes import PlayedModel
 from shared.contracts.timestamps import Timestamp
 
@@ -27,7 +27,8 @@ class Percentiles(Contract):
 class Statistics(Contract):
     """Counted by code. *succeeded* = goal reached, *unsuccessful* = ended without it, *errored* = ended by error.
 
-    Rates are over the first two, with a 95 % Wilson interval; null where nothing can be judged.
+    Rates are over the first two, with a 95 % Wilson interval; null where nothing can be judged. Those that are
+    `substituted` (another model spoke or judged than the run had resolved) and did not end by error are counted apart.
     """
 
     total: int
@@ -41,6 +42,7 @@ class Statistics(Contract):
     pass_pow_k: float | None = None
     mean_turns_to_goal: float | None = None
     turns_to_goal: TurnsToGoal = TurnsToGoal()
+    substituted: int = Field(default=0, exclude_if=absent)
     ended_reasons: dict[str, int] = Field(default_factory=dict)
     actual_usd: float = 0.0
     tokens: dict[str, int] = Field(default_factory=dict)
@@ -79,6 +81,7 @@ class ConversationOutcome(Contract):
     ended_reason: EndedReason | None
     messages: int
     cost_usd: float
+    substituted: bool = Field(default=False, exclude_if=absent)
     tags: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from shared.contracts.bounds import json_bytes
 from shared.contracts.enums import EndedReason, EntryKind, FailureFamily, Side
 from shared.contracts.identity import content_hash
 from shared.contracts.judgement import Judgement
-from shared.contracts.model import Contract, Sentence, Word
+from shared.contracts.model import Contract, Sentence, Word, absent
 from shared.contracts.money import to_usd
 from shared.contracts.timestamps import Timestamp
 from shared.errors import NotStorable
@@ -20,10 +20,6 @@ BESIDE_EVENT_LIMIT = 256 * 1024
 """Bytes of JSON that what stands beside the text may have together, to stand in its message's event."""
 
 
-def _absent(value: object) -> bool:
-    return not value
-
-
 class Failure(Contract):
     """Why something failed for good: a code of the contract and a sentence a person can act on.
 
@@ -32,8 +28,8 @@ class Failure(Contract):
 
     code: Word
     message: Sentence
-    family: FailureFamily | None = Field(default=None, exclude_if=_absent)
-    retry_after: float | None = Field(default=None, exclude_if=_absent)
+    family: FailureFamily | None = Field(default=None, exclude_if=absent)
+    retry_after: float | None = Field(default=None, exclude_if=absent)
 
 
 class Usage(Contract):
@@ -46,10 +42,10 @@ class Usage(Contract):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_nanos: int = 0
-    cache_read_tokens: int = Field(default=0, exclude_if=_absent)
-    cache_write_tokens: int = Field(default=0, exclude_if=_absent)
-    reasoning_tokens: int = Field(default=0, exclude_if=_absent)
-    cost_unknown_calls: int = Field(default=0, exclude_if=_absent)
+    cache_read_tokens: int = Field(default=0, exclude_if=absent)
+    cache_write_tokens: int = Field(default=0, exclude_if=absent)
+    reasoning_tokens: int = Field(default=0, exclude_if=absent)
+    cost_unknown_calls: int = Field(default=0, exclude_if=absent)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
@@ -61,10 +57,10 @@ class UsageView(Contract):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
-    cache_read_tokens: int = Field(default=0, exclude_if=_absent)
-    cache_write_tokens: int = Field(default=0, exclude_if=_absent)
-    reasoning_tokens: int = Field(default=0, exclude_if=_absent)
-    cost_unknown_calls: int = Field(default=0, exclude_if=_absent)
+    cache_read_tokens: int = Field(default=0, exclude_if=absent)
+    cache_write_tokens: int = Field(default=0, exclude_if=absent)
+    reasoning_tokens: int = Field(default=0, exclude_if=absent)
+    cost_unknown_calls: int = Field(default=0, exclude_if=absent)
 
     @classmethod
     def of(cls, usage: Usage) -> "UsageView":
@@ -80,7 +76,7 @@ class ToolCall(Contract):
     id: str
     name: str
     input: str
-    beside: str | None = Field(default=None, exclude_if=_absent)
+    beside: str | None = Field(default=None, exclude_if=absent)
 
 
 class ToolResult(Contract):
@@ -102,7 +98,8 @@ class Entry(Contract):
     summary only. `reasoning` is what its model thought, which no other reads, and `thoughts` what of that has to reach
     the same model again as it is, as JSON texts. `warnings` name what is odd about it. A `rewind` entry takes back
     every message above `rewind_to`; readers `fold` it. `author` is what a caller of /v1 calls whoever said a
-    given message: its model is told.
+    given message: its model is told. `substituted` says that another model spoke than was asked for (the same one at
+    another provider is no other).
     """
 
     conversation_id: str
@@ -122,17 +119,18 @@ class Entry(Contract):
     latency_ms: float | None = None
     ttft_ms: float | None = None
     finish_reason: str | None = None
-    raw_finish_reason: str | None = Field(default=None, exclude_if=_absent)
-    reasoning: str | None = Field(default=None, exclude_if=_absent)
-    thoughts: tuple[str, ...] = Field(default=(), exclude_if=_absent)
-    warnings: tuple[str, ...] = Field(default=(), exclude_if=_absent)
+    raw_finish_reason: str | None = Field(default=None, exclude_if=absent)
+    reasoning: str | None = Field(default=None, exclude_if=absent)
+    thoughts: tuple[str, ...] = Field(default=(), exclude_if=absent)
+    warnings: tuple[str, ...] = Field(default=(), exclude_if=absent)
+    substituted: bool = Field(default=False, exclude_if=absent)
     finding: EndedReason | None = None
     inherited: bool = False
     ended_reason: EndedReason | None = None
     decided_by: int | None = None
     error: Failure | None = None
     client_message_id: str | None = None
-    author: str | None = Field(default=None, exclude_if=_absent)
+    author: str | None = Field(default=None, exclude_if=absent)
     parts: tuple[dict[str, object], ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_results: tuple[ToolResult, ...] = ()
@@ -149,6 +147,11 @@ def fold(entries: Iterable[Entry]) -> list[Entry]:
         elif entry.kind is EntryKind.REWIND and entry.rewind_to is not None:
             messages = [message for message in messages if message.seq <= (entry.rewind_to or 0)]
     return messages
+
+
+def spoken_by_another(entries: Iterable[Entry]) -> bool:
+    """Whether another model spoke in any of them than was asked for; what was inherited was spoken elsewhere."""
+    return any(entry.substituted and not entry.inherited for entry in entries)
 
 
 class MessageView(Contract):
@@ -171,14 +174,14 @@ class MessageView(Contract):
     attempt: str | None = None
     judgement: Judgement | None = None
     inherited: bool = False
-    client_message_id: str | None = Field(default=None, exclude_if=_absent)
-    parts: tuple[dict[str, object], ...] = Field(default=(), exclude_if=_absent)
-    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=_absent)
-    tool_results: tuple[ToolResult, ...] = Field(default=(), exclude_if=_absent)
-    folded_to: int | None = Field(default=None, exclude_if=_absent)
-    warnings: tuple[str, ...] = Field(default=(), exclude_if=_absent)
-    error: Failure | None = Field(default=None, exclude_if=_absent)
-    cost_unknown: bool = Field(default=False, exclude_if=_absent)
+    client_message_id: str | None = Field(default=None, exclude_if=absent)
+    parts: tuple[dict[str, object], ...] = Field(default=(), exclude_if=absent)
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=absent)
+    tool_results: tuple[ToolResult, ...] = Field(default=(), exclude_if=absent)
+    folded_to: int | None = Field(default=None, exclude_if=absent)
+    warnings: tuple[str, ...] = Field(default=(), exclude_if=absent)
+    error: Failure | None = Field(default=None, exclude_if=absent)
+    cost_unknown: bool = Field(default=False, exclude_if=absent)
 
 
 def message_view(entry: Entry, judgement: Judgement | None = None) -> MessageView:

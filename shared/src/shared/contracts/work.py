@@ -2,14 +2,14 @@
 
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from shared.contracts import subjects
 from shared.contracts.enums import EndedReason, Fallback, Lane, Purpose, Side
 from shared.contracts.identity import generation_key
 from shared.contracts.judgement import Judgement
 from shared.contracts.kinds import LANE_OF
-from shared.contracts.model import Contract, Message, ShownText, Word
+from shared.contracts.model import Contract, Message, ShownText, Word, absent
 from shared.contracts.routes import RouteWish
 from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import Entry, Failure, Usage
@@ -77,11 +77,12 @@ class GenerationRequested(Message):
     `first_job_at` is when its cause happened, the same for every repetition: attempts are looked for from there.
     `conversation_started_at` is its clock's start (the run's pauses before it taken off). `repeat` says that the look
     behind it was not a first-delivered one, `hop` how often it went on to the next route of its chain, `fallback` how
-    far that leads, `asked` the chain's first route, where the job is not on it any more, and `replay` how often its
-    dead letter was replayed (before there was such a counter, replays counted as hops). `question` is the entry that an
-    answer is owed to, where the look's command brought it: whoever takes the job publishes its fact before anything of
-    the answer, and, where it knows what stands below, need not read. `prompt` is given for a generation no transcript
-    gives (report, memory); a turn, a judge and an answer are prompted from the transcript.
+    far that leads, `asked` the chain's first route, where the job is not on it any more, `substituted` whether what it
+    is on is another model than that, and `replay` how often its dead letter was replayed (before there was such a
+    counter, replays counted as hops). `question` is the entry that an answer is owed to, where the look's command
+    brought it: whoever takes the job publishes its fact before anything of the answer, and, where it knows what stands
+    below, need not read. `prompt` is given for a generation no transcript gives (report, memory); a turn, a judge and
+    an answer are prompted from the transcript.
     """
 
     type: Literal["generation.requested"] = "generation.requested"
@@ -97,6 +98,7 @@ class GenerationRequested(Message):
     replay: int = 0
     fallback: Fallback = Fallback.NONE
     asked: RouteWish | None = None
+    substituted: bool = Field(default=False, exclude_if=absent)
     repeat: bool = False
     first_job_at: Timestamp
     conversation_started_at: Timestamp | None = None
@@ -143,7 +145,8 @@ class GenerationStored(Message):
     What it proves travels with it, so that the common look needs no read: `transcript_usage` is the sum over
     messages 1..seq, `event_sequence` where its `message` event stands, `first` that job and call were the
     generation's first (nothing else was spent on it), `found` that the result stood when its job came (so it may have
-    been told, and looked at, before), `context_tokens` what prompt and answer took together.
+    been told, and looked at, before), `context_tokens` what prompt and answer took together, `substituted` whether any
+    message up to it, or it, is another model's than was asked for.
     """
 
     type: Literal["generation.stored"] = "generation.stored"
@@ -160,6 +163,7 @@ class GenerationStored(Message):
     transcript_usage: Usage | None = None
     context_tokens: int = 0
     finding: EndedReason | None = None
+    substituted: bool = Field(default=False, exclude_if=absent)
     judgement: Judgement | None = None
     failure: Failure | None = None
     event_sequence: int = 0

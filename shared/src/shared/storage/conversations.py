@@ -80,6 +80,7 @@ class Conversations:
         messages: int,
         usage: Usage,
         ended_at: datetime,
+        substituted: bool = False,
     ) -> None:
         """Sets what an ended conversation's transcript adds up to; repeating it sets the same."""
         with mapped_errors():
@@ -93,6 +94,7 @@ class Conversations:
                         "messages": messages,
                         "usage": usage.model_dump(),
                         "ended_at": ended_at,
+                        "substituted": substituted,
                     }
                 },
             )

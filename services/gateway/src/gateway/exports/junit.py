@@ -11,8 +11,14 @@ from shared.contracts.reports import ConversationOutcome, Report
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+BY_ANOTHER: Final = "another model spoke or judged than was asked for"
+
+
 def junit(report: Report) -> str:
-    """One case a conversation: failed without its goal, error by error, skipped where nothing could be judged."""
+    """One case a conversation: failed without its goal, error by error, skipped where nothing could be judged.
+
+    Skipped, too, is one in which another model spoke or judged.
+    """
     cases = [_case(report.run_id, one) for one in report.conversations]
     stats = report.stats
     counts = f'tests="{len(cases)}" failures="{stats.unsuccessful}" errors="{stats.errored}"'
@@ -26,6 +32,8 @@ def _case(run_id: str, one: ConversationOutcome) -> str:
     opening = f"  <testcase classname={quoteattr(run_id)} name={quoteattr(one.id)}"
     if one.ended_reason in FAILED:
         return f"{opening}><error message={quoteattr(f'ended by {reason}')}/></testcase>"
+    if one.substituted:
+        return f"{opening}><skipped message={quoteattr(BY_ANOTHER)}/></testcase>"
     if one.goal_reached is None:
         return f"{opening}><skipped message={quoteattr(f'ended by {reason}, not judged')}/></testcase>"
     if not one.goal_reached:

@@ -40,6 +40,7 @@ def _item(run: Run, index: int, conversation: Conversation | None) -> Conversati
         messages=conversation.messages,
         cost_usd=to_usd(conversation.usage.cost_nanos),
         tags=conversation.tags,
+        substituted=conversation.substituted,
     )
 
 

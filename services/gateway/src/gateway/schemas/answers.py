@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.schemas.agents import AgentView
 from shared.contracts.enums import EndedReason, Purpose, RunStatus, Tier
-from shared.contracts.model import Contract
+from shared.contracts.model import Contract, absent
 from shared.contracts.runs import Links, StatusView
 from shared.contracts.timestamps import Timestamp
 from shared.contracts.transcript import MessageView
@@ -76,6 +76,7 @@ class ConversationItem(Contract):
     messages: int = 0
     cost_usd: float = 0.0
     tags: tuple[str, ...] = ()
+    substituted: bool = Field(default=False, exclude_if=absent)
 
 
 class ConversationPage(Contract):

@@ -106,6 +106,7 @@ class FailedAttempts:
                 "max_tokens": min(job.max_tokens, route.entry.max_output_tokens),
                 "hop": job.hop + 1,
                 "asked": job.wish,
+                "substituted": self._routes.substitutes(job, route),
                 "at": now(),
             }
         )

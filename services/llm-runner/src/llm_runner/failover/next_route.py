@@ -41,6 +41,10 @@ class NextRoutes:
         breakers = (self._breakers.open(str(route)) for route in self._chain(job))
         return "; ".join(f"{breaker.id}: {breaker.message}" for breaker in breakers if breaker)
 
+    def substitutes(self, job: GenerationRequested, route: Route) -> bool:
+        """Whether another model answers there than the job asked for; the same one at another provider is no other."""
+        return route.known_as != self._router.first(job.wish).known_as
+
     def _chain(self, job: GenerationRequested) -> Chain:
         """The job's route and those behind it."""
         try:
