@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from nats.aio.client import Client
 
 from e2e.watching import Event, identity
 from invariants import Witness, assert_all
+from local_stack.demo_registry import OPENAI
 from local_stack.processes import Process
 from local_stack.stack import Stack
 from shared.contracts import subjects
@@ -79,10 +80,14 @@ class OwnStack:
 
 @asynccontextmanager
 async def own_stack(
-    folder: Path, replicas: Mapping[str, int], demo: tuple[str, ...], env: Mapping[str, str] | None = None
+    folder: Path,
+    replicas: Mapping[str, int],
+    demo: tuple[str, ...],
+    env: Mapping[str, str] | None = None,
+    dialects: Sequence[str] = OPENAI,
 ) -> AsyncIterator[OwnStack]:
-    """A stack that is ready."""
-    async with Stack(folder, replicas=replicas, demo_arguments=demo, env=env or {}) as stack:
+    """A stack that is ready, whose demo model is called in these dialects."""
+    async with Stack(folder, replicas=replicas, demo_arguments=demo, env=env or {}, demo_dialects=dialects) as stack:
         await stack.ready(READY_SECONDS)
         clients = [httpx.AsyncClient(base_url=url, timeout=30) for url in stack.gateway_urls]
         store = Store(MongoSettings(mongo_url=stack.mongo_url))

@@ -37,7 +37,8 @@ EXITS = {
     "agentwars runs retry RUN": {2},  # nor a conversation that ended by an error
 }
 NOT_RUN = {
-    r"make (up|demo)": "they install; tests/integration/local_stack/test_launcher_commands.py has what they run",
+    r"make (up|demo)( .*)?": "they install; tests/integration/local_stack/test_launcher_commands.py has what they run",
+    r"python -m local_stack up": "what make up runs",
     r"([A-Z_]+=\S+ )*make (test|check|lock|help).*": "they are this very run, or need a network",
     r"make (chaos|bench|clients-test|mutants).*": "they take minutes to hours; CI runs the first and the last",
     r"OPENAI_API_KEY=\.\.\. make up": "it needs a real provider's key",

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from local_stack.__main__ import parser
 from local_stack.commands import wants_demo_model
-from local_stack.demo_registry import demo_registry
+from local_stack.demo_registry import DEMO_DIALECTS, demo_registry
 from local_stack.environments import key_variables, variables
 from local_stack.ports import LOOPBACK, free_port, is_free
 from local_stack.services import SERVICES, bootstrap_environment, service_environment
@@ -89,6 +90,24 @@ def test_fault_models_are_registered_only_when_asked_for() -> None:
     assert set(plain["models"]) == {"demo-fast", "demo-standard", "demo-premium", "demo-plain"}
     faulty = json.loads(demo_registry("http://127.0.0.1:1", ["demo-premium+500"]))["demo"]["models"]
     assert faulty["demo-premium+500"] == faulty["demo-premium"]
+
+
+def test_each_dialect_of_the_demo_model_is_a_provider_of_its_own() -> None:
+    providers = json.loads(demo_registry("http://127.0.0.1:1", dialects=DEMO_DIALECTS))
+    assert {name: (one["dialect"], one["baseUrl"]) for name, one in providers.items()} == {
+        "demo": ("openai", "http://127.0.0.1:1/v1"),
+        "demo-anthropic": ("anthropic", "http://127.0.0.1:1/v1"),
+        "demo-ollama": ("ollama", "http://127.0.0.1:1"),
+        "demo-gemini": ("openai", "http://127.0.0.1:1/v1beta/openai"),
+    }
+    assert list(json.loads(demo_registry("http://127.0.0.1:1", dialects=["ollama"]))) == ["demo-ollama"]
+
+
+def test_dialects_are_named_on_the_command_line() -> None:
+    assert parser().parse_args(["demo"]).dialect is None
+    assert parser().parse_args(["up", "--dialect", "ollama", "--dialect", "gemini"]).dialect == ["ollama", "gemini"]
+    with pytest.raises(SystemExit):
+        parser().parse_args(["demo", "--dialect", "latin"])
 
 
 def test_a_fault_of_an_unknown_model_is_refused() -> None:
