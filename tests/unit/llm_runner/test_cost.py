@@ -139,7 +139,7 @@ def whole(dialect: str, reported: dict[str, Any] | None) -> bytes:
 
 async def attempted(dialect: str, model: ModelEntry, body: bytes, content_type: str = "") -> Attempt:
     """An attempt that got these bytes, however it ended."""
-    case = Case("cost", body, Expected(), dialect, content_type)
+    case = Case("cost", body, Expected(), dialect, content_type, "https://provider.example/v1")
     attempt = Attempt(CutProvider(case, pieces(body), model), MODEL, PROMPT, 1)
     try:
         await attempt.call(CallDeadline(PROVIDER, CallLimits(60, 60, 60)), None)

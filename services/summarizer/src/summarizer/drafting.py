@@ -50,7 +50,7 @@ class Writer:
 
     def estimate(self, prompt: Prompt) -> int:
         """What a generation reserves, in nano-dollars."""
-        return self.route.entry.cost_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
+        return self.route.entry.expected_nanos(prompt.tokens, min(prompt.max_tokens, self.reserved_tokens))
 
 
 class ReportDrafting:

@@ -35,7 +35,7 @@ def speaker(settings: ConversationSettings, side: Side) -> Participant:
 
 def reserved_nanos(route: Route, max_tokens: int, prompt_tokens: int, reserved_tokens: int) -> int:
     """What one generation reserves: its prompt, and min(max_tokens, reserved_tokens) of output."""
-    return route.entry.cost_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
+    return route.entry.expected_nanos(prompt_tokens, min(max_tokens, reserved_tokens))
 
 
 def turn_prompt_tokens(
@@ -71,7 +71,7 @@ def _call(route: Route, purpose: Purpose, prompt: int, output: int) -> ExpectedC
         purpose=purpose,
         prompt_tokens=prompt,
         completion_tokens=output,
-        cost_nanos=route.entry.cost_nanos(prompt, output),
+        cost_nanos=route.entry.expected_nanos(prompt, output),
     )
 
 

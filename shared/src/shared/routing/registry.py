@@ -1,14 +1,16 @@
 """The registry of providers and models, from settings. It names where a key is found, never the key."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.contracts.enums import Lane, Tier
 from shared.contracts.model import Contract
 from shared.contracts.transcript import Usage
 from shared.durations import Seconds
+from shared.routing.prices import NO_PRICES, Prices, dearest, is_own_endpoint
 from shared.settings import Fragment
 
 Price = Annotated[float | None, Field(default=None, ge=0)]
@@ -23,7 +25,8 @@ class ModelEntry(Contract):
     its first token where that is not as long as any may (one that is loaded when it is asked).
 
     A price that is not said is unknown, 0 is free. What the provider's cache is read and written for has prices of
-    its own where they are said, else costs as any other input.
+    its own where they are said, else costs as any other input. `assumed` are prices that a registry says stand for
+    unknown ones where something is reserved.
     """
 
     tier: Tier = Tier.STANDARD
@@ -36,11 +39,18 @@ class ModelEntry(Contract):
     output_usd_per_million: Price = None
     cached_input_usd_per_million: Price = None
     cache_write_usd_per_million: Price = None
+    assumed: Prices = NO_PRICES
+
+    @property
+    def prices(self) -> Prices | None:
+        """What is read and what is written for, where both are known."""
+        read, written = self.input_usd_per_million, self.output_usd_per_million
+        return None if read is None or written is None else Prices(read, written)
 
     @property
     def priced(self) -> bool:
         """Whether it is known what a call costs."""
-        return self.input_usd_per_million is not None and self.output_usd_per_million is not None
+        return self.prices is not None
 
     def cost_nanos(self, prompt_tokens: int, completion_tokens: int, cache_read: int = 0, cache_write: int = 0) -> int:
         """Whole nano-dollars as far as prices are known: a dollar per million tokens is 1,000 nano-dollars per token.
@@ -59,6 +69,21 @@ class ModelEntry(Contract):
                 + completion_tokens * (self.output_usd_per_million or 0.0)
             )
         )
+
+    def expected_nanos(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """What such a call may cost, for what is reserved before it: unknown prices are as `assumed`."""
+        return self._or(self.assumed).cost_nanos(prompt_tokens, completion_tokens)
+
+    def or_free(self) -> "ModelEntry":
+        """The model where nothing is billed that has no price."""
+        return self._or(NO_PRICES)
+
+    def _or(self, prices: Prices) -> "ModelEntry":
+        if self.priced:
+            return self
+        names = ("input_usd_per_million", "output_usd_per_million")
+        said = {name: price for name, price in zip(names, prices, strict=True) if getattr(self, name) is None}
+        return self.model_copy(update=said)
 
     def usage(
         self,
@@ -99,6 +124,21 @@ class ProviderEntry(Contract):
     concurrency: int = Field(default=32, ge=2)
     live_concurrency: int = Field(default=8, ge=1)
     models: dict[str, ModelEntry]
+
+    @field_validator("models")
+    @classmethod
+    def _own_endpoints_are_free(cls, models: dict[str, ModelEntry], info: ValidationInfo) -> dict[str, ModelEntry]:
+        if not is_own_endpoint(info.data.get("base_url", "")):
+            return models
+        return {name: model.or_free() for name, model in models.items()}
+
+    def assuming(self, tiers: Mapping[Tier, Prices], of_all: Prices) -> "ProviderEntry":
+        """The provider with what its unknown prices are assumed to be."""
+        models = {
+            name: model if model.priced else model.model_copy(update={"assumed": tiers.get(model.tier, of_all)})
+            for name, model in self.models.items()
+        }
+        return self.model_copy(update={"models": models})
 
     def lane_limit(self, lane: Lane) -> int:
         """A lane's share of the concurrency; the shares add up to it."""
@@ -154,6 +194,16 @@ class Registry(Fragment):
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"provider name {name!r} may hold letters, digits, - and _ only")
         return providers
+
+    @field_validator("providers")
+    @classmethod
+    def _unknown_prices_are_assumed(cls, providers: dict[str, ProviderEntry]) -> dict[str, ProviderEntry]:
+        """As the dearest known one of the tier, else as the dearest of all."""
+        models = [model for provider in providers.values() for model in provider.models.values()]
+        known = [(model.tier, prices) for model in models if (prices := model.prices)]
+        tiers = {tier: dearest(one for of, one in known if of is tier) for tier, _ in known}
+        of_all = dearest(one for _, one in known)
+        return {name: provider.assuming(tiers, of_all) for name, provider in providers.items()}
 
     def known(self) -> list[str]:
         """Every `provider/model`, in the registry's order."""
