@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from shared.contracts.enums import EndedReason, RunKind, Side, Wanted
+from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.transcript import Failure
 from support.builders import ANYBODY
 from support.eventually import eventually
@@ -20,6 +21,7 @@ from support.gateway.writer import stored_run
 
 PATH = "/v1/chat/completions"
 MESSAGES: Any = [{"role": "user", "content": "Where is my kettle?"}]
+LIMITED = Failure(code="provider_error", message="Wait.", family=Family.RATE_LIMIT, retry_after=7.0)
 BODY: dict[str, Any] = {"model": "demo-standard", "messages": MESSAGES}
 
 
@@ -43,6 +45,17 @@ async def asked(here: Environment) -> Story:
             await asyncio.sleep(0.01)
 
 
+async def begun(here: Environment) -> Story:
+    """The answer's first text is there."""
+    story = await asked(here)
+    await story.delta("At ", seq=2)
+    return story
+
+
+async def told_whole(here: Environment) -> None:
+    await (await asked(here)).message(2, content="At sea.", side=Side.AGENT)
+
+
 async def until_wanted(here: Environment, run_id: str, wanted: Wanted) -> None:
     async with asyncio.timeout(15):
         while True:
@@ -53,9 +66,10 @@ async def until_wanted(here: Environment, run_id: str, wanted: Wanted) -> None:
 
 
 async def test_stream_reaches_the_official_client(here: Environment, client: openai.AsyncOpenAI) -> None:
-    stream = await client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True)
+    asking = asyncio.create_task(client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True))
     story = await asked(here)
     await story.delta("At ", seq=2)
+    stream = await asking
     await story.message(2, content="At sea.", side=Side.AGENT)
     chunks = [chunk async for chunk in stream]
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "At sea."
@@ -93,13 +107,42 @@ async def test_whole_answer_that_fails_has_a_status(
 async def test_failure_in_a_stream_is_raised_by_the_official_client(
     here: Environment, client: openai.AsyncOpenAI
 ) -> None:
-    stream = await client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True)
+    asking = asyncio.create_task(client.chat.completions.create(model="demo-standard", messages=MESSAGES, stream=True))
     story = await asked(here)
     await story.delta("At ", seq=2)
+    stream = await asking
     await story.end_conversation(EndedReason.ERROR, Failure(code="provider_error", message="It broke."))
     with pytest.raises(openai.APIError, match="It broke"):
         async for _ in stream:
             pass
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (Failure(code="provider_error", message="No such field.", family=Family.BAD_REQUEST), openai.BadRequestError),
+        (Failure(code="invalid_model", message="No such model.", family=Family.MODEL_NOT_FOUND), openai.NotFoundError),
+        (
+            Failure(code="provider_error", message="Wait.", family=Family.RATE_LIMIT, retry_after=7),
+            openai.RateLimitError,
+        ),
+        (Failure(code="provider_error", message="Your key.", family=Family.AUTH), openai.InternalServerError),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_failure_before_the_first_text_has_its_status(
+    here: Environment, client: openai.AsyncOpenAI, failure: Failure, raised: type[openai.APIStatusError], streamed: bool
+) -> None:
+    asking: asyncio.Task[Any] = asyncio.create_task(
+        client.chat.completions.create(model="standard", messages=MESSAGES, stream=streamed)
+    )
+    story = await asked(here)
+    await story.end_conversation(EndedReason.ERROR, failure)
+    with pytest.raises(raised) as failed:
+        await asking
+    wait = failed.value.response.headers.get("Retry-After")
+    assert failure.message in failed.value.message
+    assert wait == ("7" if failure.retry_after else None)
 
 
 async def leave_in_the_middle(instance: Instance, body: dict[str, Any], here: Environment) -> Story:
@@ -121,19 +164,19 @@ async def test_client_that_leaves_cancels_the_run(here: Environment, streamed: b
 
 
 async def test_stream_holds_nothing_that_is_not_openais(here: Environment) -> None:
+    telling = asyncio.create_task(told_whole(here))
     async with here.gateways[0].post(PATH, BODY | {"stream": True}) as client:
-        story = await asked(here)
-        await story.message(2, content="At sea.", side=Side.AGENT)
         told = await client.rest()
+    await telling
     assert told[-1].data == "[DONE]"
     assert (client.retry, client.comments, {event.id for event in told}) == (None, [], {None})
     assert client.response.headers["x-model-name"] == "demo-standard"
 
 
 async def test_stream_of_a_gateway_that_stops_ends_with_an_error_and_stops_the_call(here: Environment) -> None:
+    telling = asyncio.create_task(begun(here))
     async with here.gateways[0].post(PATH, BODY | {"stream": True}) as client:
-        story = await asked(here)
-        await story.delta("At ", seq=2)
+        story = await telling
         await client.take(2)
         here.gateways[0].streams.open_streams.end_all()
         told = await client.rest()

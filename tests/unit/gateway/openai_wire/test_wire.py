@@ -153,6 +153,23 @@ def test_failure_inside_a_stream_is_openais_error_and_the_end() -> None:
     assert told[1:] == [{"error": error}, "[DONE]"]
 
 
+def test_refusal_stands_in_its_own_field() -> None:
+    refused = answered("I can't.", finishReason="refusal")
+    choice = completion(run_of(), refused)["choices"][0]
+    assert (choice["message"]["content"], choice["message"]["refusal"]) == (None, "I can't.")
+    assert choice["finish_reason"] == "stop"
+    told = chunks(CompletionChunks(run_of(), includes_usage=False), refused)
+    assert [one["choices"][0]["delta"] for one in told[1:-1]] == [{"content": "I can't."}, {"refusal": "I can't."}, {}]
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("content-filter", "content_filter"), ("content_filter", "content_filter"), ("unknown", "stop"), (None, "stop")],
+)
+def test_finish_reasons_are_openais(stored: str | None, shown: str) -> None:
+    assert completion(run_of(), answered("Hi", finishReason=stored))["choices"][0]["finish_reason"] == shown
+
+
 def test_failure_inside_a_stream_keeps_its_class() -> None:
     error = {"code": "provider_error", "message": "Too many.", "family": "rate_limit", "retryAfter": 7}
     told = chunks(CompletionChunks(run_of(), includes_usage=True), answered("", finishReason="error", error=error))

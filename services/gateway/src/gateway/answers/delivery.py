@@ -1,14 +1,14 @@
 """How an answer reaches whoever asked for it: followed on its run's log, under a lease, as a stream or whole."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, Final
 
 from starlette.requests import Request
 
 from gateway.access.callers import Caller
-from gateway.answers.answer_events import Answered, Closed
+from gateway.answers.answer_events import Answered, AnswerEvent, Closed, TextDelta
 from gateway.answers.answer_text import ERROR
 from gateway.answers.failures import AnswerFailed, failure_of
 from gateway.answers.follower import AnswerFollower
@@ -26,6 +26,8 @@ from shared.storage.owned import StoreOf
 NOT_FOLLOWED: Final = Failure(
     code="unavailable", message="The message is kept, but its answer cannot be waited for here: send it again."
 )
+FIRST_TEXT_SECONDS: Final = 10.0
+
 Left = Callable[[], Coroutine[Any, Any, object]]
 
 
@@ -74,30 +76,62 @@ class AnswerDelivery:
             raise AnswerFailed(failure_of(end), {"conversationId": run_id, "seq": follower.seq})
         return end
 
+    async def told(self, request: Request, follower: AnswerFollower, run_id: str) -> None:
+        """Returns as soon as there is something to show, at the latest after `FIRST_TEXT_SECONDS`.
+
+        So an answer that fails before its first text has a status. Whoever left meanwhile, and what cannot be followed
+        here, is for the stream to see. Raises AnswerFailed, StoreUnavailable.
+        """
+        self.streams.begin()
+        batch: list[AnswerEvent] = []
+        try:
+            with self._waiter(request) as waiter, self.reader_leases.reading(run_id):
+                async with asyncio.timeout(FIRST_TEXT_SECONDS), aclosing(follower.events(waiter)) as batches:
+                    async for batch in batches:
+                        if _tells(batch):
+                            break
+        except (TimeoutError, BrokerUnavailable):
+            return
+        end = batch[-1] if batch and not any(isinstance(event, TextDelta) for event in batch) else None
+        if isinstance(end, Closed) or (isinstance(end, Answered) and end.finish_reason == ERROR):
+            self.reader_leases.finished(run_id, follower.seq)
+            raise AnswerFailed(failure_of(end), {"conversationId": run_id, "seq": follower.seq})
+
     async def _end(
         self, request: Request, follower: AnswerFollower, run_id: str, left: Left
     ) -> Answered | Closed | None:
         """The answer's last event; None where its caller leaves, or this process stops."""
-        waiter, stopping = SilentWaiter(), self.streams.stopping
-        watching = [
-            asyncio.create_task(_leave_when_gone(request, waiter)),
-            asyncio.create_task(_leave_when_stopping(stopping, waiter)),
-        ]
         end: Answered | Closed | None = None
         try:
-            with self.reader_leases.reading(run_id):
+            with self._waiter(request) as waiter, self.reader_leases.reading(run_id):
                 async with aclosing(follower.events(waiter)) as batches:
                     async for batch in batches:
                         end = batch[-1] if isinstance(batch[-1], Answered | Closed) else None
         except BrokerUnavailable as error:
             raise AnswerFailed(NOT_FOLLOWED, {"conversationId": run_id}) from error
         finally:
-            for task in watching:
-                task.cancel()
             # Who is sent away because this process stops will ask again.
-            if end is None and not stopping.is_set() and not self.reader_leases.is_read(run_id):
+            if end is None and not self.streams.stopping.is_set() and not self.reader_leases.is_read(run_id):
                 await left()
         return end
+
+    @contextmanager
+    def _waiter(self, request: Request) -> Iterator["SilentWaiter"]:
+        """Waits until its caller leaves, or this process stops."""
+        waiter = SilentWaiter()
+        watching = [
+            asyncio.create_task(_leave_when_gone(request, waiter)),
+            asyncio.create_task(_leave_when_stopping(self.streams.stopping, waiter)),
+        ]
+        try:
+            yield waiter
+        finally:
+            for task in watching:
+                task.cancel()
+
+
+def _tells(batch: list[AnswerEvent]) -> bool:
+    return any(isinstance(event, TextDelta | Answered | Closed) for event in batch)
 
 
 class SilentWaiter:

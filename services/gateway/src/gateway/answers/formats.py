@@ -16,6 +16,7 @@ FINISH_REASONS: Final = {
     "content-filter": "content-filter",
     "tool_calls": "tool-calls",
     "tool-calls": "tool-calls",
+    "refusal": "content-filter",
 }
 INTERRUPTED: Final = (
     "provider_error",

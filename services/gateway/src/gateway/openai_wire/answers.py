@@ -7,10 +7,16 @@ from gateway.answers.failures import status_of
 from gateway.answers.formats import compact
 from gateway.http.error_shapes import openai_error
 from gateway.single_answers.formats import PlainFormat
+from shared.contracts.enums import FinishReason
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Failure
 
-FINISH_REASONS: Final = {"length": "length", "tool-calls": "tool_calls", "content-filter": "content_filter"}
+FINISH_REASONS: Final = {
+    "length": "length",
+    "tool-calls": "tool_calls",
+    "content-filter": "content_filter",
+    "content_filter": "content_filter",
+}
 END: Final = b"data: [DONE]\n\n"
 
 
@@ -31,9 +37,11 @@ class CompletionChunks(PlainFormat):
     def done(self, answered: Answered) -> bytes:
         calls = [call | {"index": index} for index, call in enumerate(_tool_calls(answered))]
         tools = self._chunk({"tool_calls": calls}) if calls else b""
+        # That it is a refusal is known at the end of its text only.
+        refusal = self._chunk({"refusal": answered.content}) if _refused(answered) else b""
         end = self._chunk({}, finish_reason(answered))
         usage = _data(self._head | {"choices": [], "usage": _usage(answered)}) if self._includes_usage else b""
-        return tools + end + usage + END
+        return tools + refusal + end + usage + END
 
     def failed(self, failure: Failure) -> bytes:
         # What OpenAI's clients read of it depends on its status, which is out already.
@@ -49,7 +57,10 @@ class CompletionChunks(PlainFormat):
 def completion(run: Run, answered: Answered) -> dict[str, Any]:
     """The whole answer."""
     calls = _tool_calls(answered)
-    message = {"role": "assistant", "content": answered.content or (None if calls else ""), "refusal": None}
+    content, refusal = answered.content or (None if calls else ""), None
+    if _refused(answered):
+        content, refusal = None, answered.content
+    message = {"role": "assistant", "content": content, "refusal": refusal}
     choice = {
         "index": 0,
         "message": message | ({"tool_calls": calls} if calls else {}),
@@ -62,6 +73,10 @@ def completion(run: Run, answered: Answered) -> dict[str, Any]:
 def finish_reason(answered: Answered) -> str:
     """Why the model stopped, in OpenAI's words."""
     return FINISH_REASONS.get(answered.finish_reason or "", "stop")
+
+
+def _refused(answered: Answered) -> bool:
+    return answered.finish_reason == FinishReason.REFUSAL and bool(answered.content)
 
 
 def _head(run: Run, kind: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ async def create_chat_completion(
     settings = completion_settings(body, services.casting, services.settings)
     run = await services.questions.begin(answer_run(settings, caller))
     if body.stream:
+        await services.single_answers.told(request, caller, run)
         form = CompletionChunks(run, includes_usage=body.includes_usage)
         return services.single_answers.streamed(caller, run, form, advised=False)
     answered = await services.single_answers.whole(request, run)

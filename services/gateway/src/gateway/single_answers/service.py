@@ -66,6 +66,14 @@ class SingleAnswers:
         serve = AnswerStream(self._follower(run), form, leases, run, self.control.stop_answer, counted, resumes=resumes)
         return streams.response(serve, self.delivery.headers(run), advised=advised, caller=caller if resumes else None)
 
+    async def told(self, request: Request, caller: Caller, run: Run) -> None:
+        """Returns when a stream of the answer has something to show, or has to begin without.
+
+        Raises AnswerFailed for an answer that failed before, and StoreUnavailable.
+        """
+        with self.delivery.streams.admission.holding(caller):
+            await self.delivery.told(request, self._follower(run), run.id)
+
     async def whole(self, request: Request, run: Run) -> Answered:
         """The answer when it is there; a caller that leaves stops it.
 
