@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import nats
@@ -10,6 +11,10 @@ import pytest
 from httpx import AsyncClient
 
 from shared.contracts import subjects
+from shared.contracts.breakers import OpenBreaker
+from shared.contracts.enums import FailureFamily
+from shared.contracts.timestamps import iso, now
+from shared.storage import Store
 
 
 async def json_of(client: AsyncClient, path: str) -> Any:
@@ -103,3 +108,16 @@ async def test_models_are_down_until_a_runner_is_heard(client: AsyncClient, nats
     assert after["status"] == "degraded"
     models = (await json_of(client, "/api/models"))["items"]
     assert {(model["provider"], model["status"]) for model in models} == {("demo", "healthy"), ("other", "down")}
+    assert {check["service"]: check["health"] for check in after["checks"]} == {"demo": "healthy", "other": "down"}
+
+
+async def test_a_model_that_is_left_alone_says_until_when_and_why(client: AsyncClient, store: Store) -> None:
+    first = (await json_of(client, "/api/models"))["items"][0]
+    target, until = f"{first['provider']}/{first['name']}", now() + timedelta(minutes=1)
+    over = OpenBreaker(id=target, open_until=now(), family=FailureFamily.CUT, message="it was cut")
+    await store.breakers.open(over)
+    assert (await json_of(client, "/api/models"))["items"][0] == first
+    await store.breakers.open(over.model_copy(update={"open_until": until}))
+    shown = (await json_of(client, "/api/models"))["items"][0]
+    assert (shown["status"], shown["until"], shown["why"]) == ("cooling_down", iso(until), "it was cut")
+    await store.breakers.close(target)

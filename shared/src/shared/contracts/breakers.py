@@ -19,6 +19,15 @@ class OpenBreaker(Contract):
     family: FailureFamily
     message: Sentence
 
+    @property
+    def until(self) -> datetime:
+        """When the next call may ask it, at the earliest."""
+        return max(self.open_until, self.probing_until or self.open_until)
+
+    def stands(self, moment: datetime) -> bool:
+        """Whether the target is left alone at a moment; one whose time is over waits for the call that probes it."""
+        return self.until > moment
+
 
 class BreakerChanged(Contract):
     """Told on a core subject: how a target's breaker stands now; `breaker` is None where it was closed."""

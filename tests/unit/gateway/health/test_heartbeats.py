@@ -9,6 +9,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from gateway.health.heartbeats import ERROR_CHARACTERS, Heartbeats, ProviderHealth
+from shared.contracts.enums import FailureFamily
 
 
 async def _heard(data: bytes) -> Heartbeats:
@@ -43,7 +44,9 @@ async def test_providers_that_are_none_are_none(providers: object) -> None:
     ("said", "known"),
     [
         ({"status": "down", "latencyMs": 7, "error": "why"}, ProviderHealth("down", 7.0, "why")),
-        ({"status": "cooling_down"}, ProviderHealth("cooling_down")),
+        ({"status": "degraded", "family": "cut"}, ProviderHealth("degraded", family=FailureFamily.CUT)),
+        ({"status": "strange", "family": "strange"}, ProviderHealth()),
+        ({"family": ["cut"]}, ProviderHealth()),
         ({"status": ["down"], "latencyMs": "7", "error": {"a": 1}}, ProviderHealth()),
         ({"status": None, "latencyMs": True, "error": 7}, ProviderHealth()),
         ({"latencyMs": float("inf")}, ProviderHealth()),

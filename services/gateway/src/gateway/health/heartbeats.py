@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from shared.contracts import subjects
+from shared.contracts.enums import FailureFamily
 from shared.contracts.timestamps import now
 from shared.logs import Logger
 
@@ -23,7 +24,7 @@ ERROR_CHARACTERS = 500
 LONGEST_MILLISECONDS = 1e9
 HIGHEST_PID = 2**31 - 1
 
-ProviderStatus = Literal["up", "cooling_down", "down"]
+ProviderStatus = Literal["up", "degraded", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ProviderHealth:
     status: ProviderStatus = "up"
     latency_ms: float | None = None
     error: str | None = None
+    family: FailureFamily | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,16 @@ def _providers(said: object) -> dict[str, ProviderHealth]:
 def _provider_health(said: dict[str, Any]) -> ProviderHealth:
     status, error = said.get("status"), said.get("error")
     return ProviderHealth(
-        status="down" if status == "down" else "cooling_down" if status == "cooling_down" else "up",
+        status="down" if status == "down" else "degraded" if status == "degraded" else "up",
         latency_ms=_milliseconds(said.get("latencyMs")),
         # Halves of characters have no place in an answer.
         error=error[:ERROR_CHARACTERS].encode(errors="replace").decode() if isinstance(error, str) and error else None,
+        family=_family(said.get("family")),
     )
+
+
+def _family(said: object) -> FailureFamily | None:
+    return FailureFamily(said) if isinstance(said, str) and said in set(FailureFamily) else None
 
 
 def _milliseconds(said: object) -> float | None:

@@ -33,4 +33,4 @@ async def get_health(services: ServicesOfApp) -> HealthView:
 
 @router.get("/api/health/ai", summary="Show whether models answer, by provider", response_model=AiHealthView)
 async def get_model_health(services: ServicesOfApp) -> AiHealthView:
-    return services.health.models()
+    return await services.health.models()

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.schemas.agents import AgentView
-from shared.contracts.enums import EndedReason, Purpose, RunStatus, Tier
+from shared.contracts.enums import EndedReason, FailureFamily, Purpose, RunStatus, Tier
 from shared.contracts.model import Contract, absent
 from shared.contracts.runs import Links, StatusView
 from shared.contracts.timestamps import Timestamp
@@ -107,7 +107,9 @@ class ModelLimits(Contract):
 
 
 class ModelView(Contract):
-    """A model of the registry; prices in dollars per million tokens, null where nobody knows them."""
+    """A model of the registry; prices in dollars per million tokens, null where nobody knows them.
+
+    One that failed again and again is `cooling_down`, `until` when and `why`: it is left alone, and others answer."""
 
     name: str
     provider: str
@@ -118,6 +120,8 @@ class ModelView(Contract):
     output_usd_per_million: float | None
     limits: ModelLimits
     status: Literal["healthy", "cooling_down", "down"] = "healthy"
+    until: Timestamp | None = Field(default=None, exclude_if=absent)
+    why: str | None = Field(default=None, exclude_if=absent)
 
 
 class ModelList(Contract):
@@ -135,6 +139,26 @@ class Check(Contract):
     status: Literal["up", "down"]
     latency_ms: float | None = None
     error: str | None = None
+
+
+class LeftAlone(Contract):
+    """A model that is left alone `until` then, and why: a kind of failure, and a sentence."""
+
+    model: str
+    until: Timestamp
+    family: FailureFamily
+    why: str
+
+
+class ProviderCheck(Check):
+    """Whether a provider answers (`status`), and how well (`health`).
+
+    It is `degraded` while a call failed of late or a model of its is left alone; `family` is of its last failure.
+    """
+
+    health: Literal["healthy", "degraded", "down"]
+    family: FailureFamily | None = Field(default=None, exclude_if=absent)
+    breakers: list[LeftAlone] = Field(default_factory=list, exclude_if=absent)
 
 
 class Instance(Contract):
@@ -171,7 +195,7 @@ class HealthView(Contract):
 class AiHealthView(Contract):
     status: Literal["healthy", "degraded", "down"]
     timestamp: Timestamp
-    checks: list[Check]
+    checks: list[ProviderCheck]
 
 
 class Alive(Contract):

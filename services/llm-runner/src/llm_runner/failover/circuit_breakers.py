@@ -49,11 +49,7 @@ class CircuitBreakers:
     def open(self, target: str) -> OpenBreaker | None:
         """The breaker of a target that is to be left alone for now; one whose time is over may be probed."""
         breaker = self._open.get(target)
-        if breaker is None:
-            return None
-        moment = now()
-        probed = breaker.probing_until is not None and breaker.probing_until > moment
-        return breaker if breaker.open_until > moment or probed else None
+        return breaker if breaker is not None and breaker.stands(now()) else None
 
     async def admits(self, target: str) -> bool:
         """Whether a call may be made: the target is healthy, or this is the one call that probes it."""
@@ -151,4 +147,4 @@ class CircuitBreakers:
 
 def earliest(breakers: list[OpenBreaker]) -> datetime:
     """When the first of them may be asked again."""
-    return min(max(breaker.open_until, breaker.probing_until or breaker.open_until) for breaker in breakers)
+    return min(breaker.until for breaker in breakers)

@@ -4,10 +4,15 @@ import time
 
 from llm_runner.providers.prompt import Prompt
 from llm_runner.providers.provider import Chunk, Provider, ProviderFailure, TakeChunk
+from shared.contracts.enums import FailureFamily
 from shared.routing import ProviderEntry
 
 DOWN_AFTER = 3
 """Calls in a row: one more than a conversation's first retry, so that a passing fault is none of everybody's."""
+
+
+DEGRADED_SECONDS = 60.0
+"""For how long a call that failed is one of late."""
 
 
 class WatchedProvider:
@@ -15,6 +20,7 @@ class WatchedProvider:
 
     `problem` is what makes it `down` for everybody: several calls in a row that failed, whoever asked, in a way that
     speaks of the provider. A call that was refused for what it asked changes nothing, one that goes well clears it.
+    `family` is that of the last failure: while it is one of late the provider is `degraded`, whatever went well since.
     """
 
     def __init__(self, provider: Provider, problem: str | None = None) -> None:
@@ -23,7 +29,9 @@ class WatchedProvider:
         self.problem = problem
         self.latency_ms: float | None = None
         self._provider = provider
+        self.family: FailureFamily | None = None
         self._failures = 0
+        self._failed_at = 0.0
 
     async def stream(self, model: str, prompt: Prompt, attempt: str, take: TakeChunk) -> None:
         """The provider's own stream."""
@@ -46,11 +54,14 @@ class WatchedProvider:
         if failure.of_request:
             return
         self._failures += 1
+        self.family, self._failed_at = failure.family, time.monotonic()
         if self._failures >= DOWN_AFTER:
             self.problem = str(failure)
 
     def health(self, in_flight: int) -> dict[str, object]:
-        """`status` is `down` while `problem` says why."""
-        status = "down" if self.problem else "up"
+        """`status` is `down` while `problem` says why, `degraded` for a while after a failure, else `up`."""
+        of_late = self.family is not None and time.monotonic() - self._failed_at < DEGRADED_SECONDS
+        status = "down" if self.problem else "degraded" if of_late else "up"
         shown: dict[str, object] = {"status": status, "latencyMs": self.latency_ms, "inFlight": in_flight}
-        return shown | ({"error": self.problem} if self.problem else {})
+        said = {"error": self.problem, "family": self.family}
+        return shown | {name: value for name, value in said.items() if value}
