@@ -70,7 +70,7 @@ _CALLING = (
     Mutant(
         "a call whose provider counts nothing costs less than it took",
         f"{_RUNNER}/attempt.py",
-        old="read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)",
+        old="read = self._prompt.tokens",
         new="read = 0",
         killed_by=(ATTEMPT,),
     ),

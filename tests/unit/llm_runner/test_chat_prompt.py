@@ -13,6 +13,7 @@ from shared.contracts.generations import Generation
 from shared.contracts.transcript import Entry, ToolCall, ToolResult
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry
+from shared.routing.text_tokens import text_tokens
 from support.builders import AGENT, generation, job, message, scenario
 
 CHAT = "chat"
@@ -177,14 +178,14 @@ def test_a_file_that_a_person_sent_is_named() -> None:
     assert turn.parts == ("See here.\n[attached file, not shown: kettle.jpg]\n[attached file, not shown: image/png]",)
 
 
-def test_the_length_of_a_prompt_counts_calls_and_tools() -> None:
+def test_the_tokens_of_a_prompt_count_calls_and_tools() -> None:
     messages = [_said(1), _calls(2, ASKS), _results(3, GAVE)]
     settings = SETTINGS.model_copy(update={"agent": AGENT.model_copy(update={"tools": ({"name": "weather"},)})})
     plain = build_prompt(_job(4), SETTINGS, messages, 1, None, WIDE)
     tooled = build_prompt(_job(4), settings, messages, 1, None, WIDE)
-    texts = len(AGENT.system_prompt) + len("text 1") + len(GAVE.output)
-    assert plain.length == texts + len(ASKS.id + ASKS.name + ASKS.input)
-    assert tooled.length == plain.length + len(str({"name": "weather"}))
+    texts = (AGENT.system_prompt, "text 1", GAVE.output, ASKS.id + ASKS.name + ASKS.input)
+    assert plain.tokens == sum(map(text_tokens, texts))
+    assert tooled.tokens == plain.tokens + text_tokens(str({"name": "weather"}))
 
 
 def test_authors_with_names_stay_apart() -> None:

@@ -14,7 +14,6 @@ from shared.routing.estimates import (
     expected_calls,
     judge_prompt_tokens,
     reserved_nanos,
-    text_tokens,
     turn_prompt_tokens,
 )
 from support.builders import ADDRESS, AGENT, JUDGE, registry, run, scenario
@@ -139,10 +138,6 @@ def test_reserve_holds_the_prompt_and_the_lesser_output() -> None:
     route = Router(registry()).first(RouteWish(model="demo-fast"))
     reserves = [reserved_nanos(route, most, 100, 600) for most in (50, 2000)]
     assert reserves == [150_000, 700_000]
-
-
-def test_tokens_are_estimated_from_the_length_rounded_up() -> None:
-    assert [text_tokens(text) for text in ("", "abcd", "abcde")] == [0, 1, 2]
 
 
 def test_prompts_grow_with_the_transcript() -> None:

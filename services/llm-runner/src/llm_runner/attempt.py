@@ -12,7 +12,7 @@ from shared.contracts.enums import FinishReason, Tier
 from shared.contracts.identity import new_id
 from shared.contracts.transcript import ToolCall, Usage
 from shared.routing import ModelEntry
-from shared.routing.estimates import CHARACTERS_PER_TOKEN, text_tokens
+from shared.routing.text_tokens import text_tokens
 
 FILLED = 0.99
 """Of a window: what fills as much of it was cut to fit."""
@@ -85,10 +85,10 @@ class Attempt:
         told = self.tokens
         cached, kept, read, written = told.cache_read or 0, told.cache_write or 0, told.prompt, told.completion
         if read is None:
-            read = -(-self._prompt.length // CHARACTERS_PER_TOKEN)
+            read = self._prompt.tokens
         if written is None:
             thought = text_tokens(self.reasoning or "") if told.reasoning is None else told.reasoning
-            written = thought + text_tokens(self.text) + self._tools.length // CHARACTERS_PER_TOKEN
+            written = thought + text_tokens(self.text) + text_tokens(self._tools.described)
         return self._entry.usage(
             read,
             written,
@@ -102,7 +102,7 @@ class Attempt:
     def warnings(self) -> tuple[str, ...]:
         """What is odd about an answer that counts all the same."""
         said = self.tokens.prompt
-        expected = self._prompt.length // CHARACTERS_PER_TOKEN
+        expected = self._prompt.tokens
         cut = said is not None and self._cuts and expected > SHORT_PROMPT and said < SEEN * expected
         return (PROMPT_TRUNCATED,) if cut else ()
 

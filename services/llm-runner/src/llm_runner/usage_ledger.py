@@ -8,7 +8,7 @@ from shared.contracts.enums import EntryKind
 from shared.contracts.events import AttemptStarted
 from shared.contracts.generations import UsageRow
 from shared.routing import ModelEntry
-from shared.routing.estimates import text_tokens
+from shared.routing.text_tokens import text_tokens
 from shared.storage import Store
 
 

@@ -7,8 +7,8 @@ from shared.contracts.model import Contract
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.routing.report_sizes import expected_condensing, prompt_limit
 from shared.routing.router import Route, Router
+from shared.routing.text_tokens import text_tokens
 
-CHARACTERS_PER_TOKEN = 4
 PROMPT_FRAME_TOKENS = 150
 REPORT_FRAME_TOKENS = 900
 CONDENSE_FRAME_TOKENS = 200
@@ -21,11 +21,6 @@ class ExpectedCall(Contract):
     prompt_tokens: int
     completion_tokens: int
     cost_nanos: int
-
-
-def text_tokens(text: str) -> int:
-    """Tokens of a text by its length: four characters each, rounded up."""
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
 def speaker(settings: ConversationSettings, side: Side) -> Participant:

@@ -19,7 +19,7 @@ from shared.contracts.money import to_nanos
 from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, Participant, RunSettings
 from shared.contracts.timestamps import now
-from shared.routing.estimates import text_tokens
+from shared.routing.text_tokens import text_tokens
 from shared.storage.owned import StoreOf
 
 NO_END_SECONDS: Final = 100 * 365 * 86_400.0

@@ -14,7 +14,8 @@ from shared.contracts.runs import Run
 from shared.contracts.settings import ConversationSettings, GivenMessage, Participant, RunSettings
 from shared.contracts.timestamps import now
 from shared.routing import Router
-from shared.routing.estimates import reserved_nanos, text_tokens
+from shared.routing.estimates import reserved_nanos
+from shared.routing.text_tokens import text_tokens
 from shared.settings import LimitSettings
 
 KEPT: Final = timedelta(hours=1)

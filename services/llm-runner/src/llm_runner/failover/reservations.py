@@ -5,7 +5,8 @@ from shared.contracts.enums import Purpose, Stage
 from shared.contracts.identity import conversation_index
 from shared.contracts.work import GenerationRequested
 from shared.routing import Route
-from shared.routing.estimates import reserved_nanos, text_tokens
+from shared.routing.estimates import reserved_nanos
+from shared.routing.text_tokens import text_tokens
 from shared.storage import Store
 from shared.storage.accounts import Reserve, Slot, judge_place
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.contracts.transcript import ToolCall, ToolResult
+from shared.routing.text_tokens import text_tokens
 
 
 class Role(StrEnum):
@@ -166,15 +167,15 @@ class Prompt:
     folded_to: int | None = None
 
     @property
-    def length(self) -> int:
-        """Characters of all texts, calls, results and tools, about; pictures, audio and files are not counted."""
-        parts = sum(_length(part) for turn in self.turns for part in turn.parts)
-        return len(self.system) + parts + sum(len(str(tool.declared)) for tool in self.tools)
+    def tokens(self) -> int:
+        """Of all texts, calls, results and tools, about; pictures, audio and files are not counted."""
+        parts = sum(text_tokens(_text(part)) for turn in self.turns for part in turn.parts)
+        return text_tokens(self.system) + parts + sum(text_tokens(str(tool.declared)) for tool in self.tools)
 
 
-def _length(part: Part) -> int:
+def _text(part: Part) -> str:
     if isinstance(part, str):
-        return len(part)
+        return part
     if isinstance(part, ToolCall):
-        return len(part.id) + len(part.name) + len(part.input)
-    return len(part.output) if isinstance(part, ToolResult) else 0
+        return part.id + part.name + part.input
+    return part.output if isinstance(part, ToolResult) else ""

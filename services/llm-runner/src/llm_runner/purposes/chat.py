@@ -10,7 +10,7 @@ from shared.contracts.settings import ConversationSettings
 from shared.contracts.transcript import Entry
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry
-from shared.routing.estimates import text_tokens
+from shared.routing.text_tokens import text_tokens
 
 ALWAYS_SHOWN = 3
 MESSAGE_FRAME_TOKENS = 4
