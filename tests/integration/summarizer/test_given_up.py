@@ -2,14 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
 import structlog
 
-from integration.summarizer.world import World, draft, scale_test, serving, world
 from shared.contracts import subjects
 from shared.contracts.bounds import LARGEST_PAYLOAD_BYTES
 from shared.contracts.enums import EndedReason, RunStatus
@@ -17,6 +16,7 @@ from shared.contracts.work import PromptMessage
 from summarizer import looks
 from summarizer.composition import compose
 from summarizer.prompts import PROMPT_BYTES_AT_MOST, fitted
+from support.workers.finished_run import FinishedRun
 from unit.summarizer.played_runs import RUN
 
 GOAL, LIMIT = EndedReason.GOAL, EndedReason.LIMIT
@@ -30,14 +30,8 @@ def unrendered_logs() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as here, serving(here, fresh_nats_url):
-        yield here
-
-
 async def test_report_our_code_fails_for_is_unavailable_and_its_run_ends(
-    here: World, monkeypatch: pytest.MonkeyPatch
+    served: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[str] = []
 
@@ -48,14 +42,10 @@ async def test_report_our_code_fails_for_is_unavailable_and_its_run_ends(
         return compose(material, keep, *rest)
 
     monkeypatch.setattr(looks, "compose", fails)
-    await here.play(scale_test(2), [GOAL, LIMIT])
-    here.answers[None] = draft()
-    await here.ask()
-    assert (await here.ended()).status is RunStatus.COMPLETE
-    report = await here.store.reports.get(RUN)
-    assert report is not None
+    report = await served.reported(GOAL, LIMIT)
+    assert (await served.run()).status is RunStatus.COMPLETE
     assert (report.status, report.reason) == ("unavailable", "failed")
-    [letter] = await here.dead_letters()
+    [letter] = await served.workers.broker.dead_letters()
     assert (letter["failure"]["code"], len(tries)) == ("internal", 2)
     assert WORDS not in str(letter)
     assert "test_given_up.py" in letter["traceback"]
@@ -63,30 +53,28 @@ async def test_report_our_code_fails_for_is_unavailable_and_its_run_ends(
 
 @pytest.mark.parametrize("broken", ["compose", "read_conversations"])
 async def test_run_whose_report_cannot_be_made_at_all_ends_without_one(
-    here: World, monkeypatch: pytest.MonkeyPatch, broken: str
+    served: FinishedRun, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def fails(*_: Any) -> Any:
         raise KeyError(WORDS)
 
     monkeypatch.setattr(looks, broken, fails)
-    await here.play(scale_test(2), [GOAL, LIMIT])
-    here.answers[None] = draft()
-    await here.ask()
-    assert (await here.ended()).status is RunStatus.COMPLETE
-    assert await here.store.reports.get(RUN) is None
+    await served.play([GOAL, LIMIT])
+    await served.ask()
+    assert (await served.ended()).status is RunStatus.COMPLETE
+    assert await served.store.reports.get(RUN) is None
 
 
-async def test_messages_of_nobody_do_no_harm(here: World) -> None:
+async def test_messages_of_nobody_do_no_harm(served: FinishedRun) -> None:
     unreadable = [b"\xff\xfe\x00" * 100, b"", b"null", b"[" * 100_000, b"\x01" * 1_000_000]
     for subject in (subjects.REPORTS, subjects.DONE_SUMMARIZER, subjects.MEMORY):
         for payload in unreadable:
-            await here.client.jetstream().publish(subject, payload)
-    await here.settled()
-    assert len(await here.dead_letters()) == 3 * len(unreadable)
-    await here.play(scale_test(2), [GOAL, LIMIT])
-    here.answers[None] = draft()
-    await here.ask()
-    assert (await here.ended()).status is RunStatus.COMPLETE
+            await served.client.jetstream().publish(subject, payload)
+    await served.workers.broker.at_rest()
+    assert len(await served.workers.broker.dead_letters()) == 3 * len(unreadable)
+    await served.play([GOAL, LIMIT])
+    await served.ask()
+    assert (await served.ended()).status is RunStatus.COMPLETE
 
 
 MALFORMED_HEADS = [
@@ -98,14 +86,13 @@ MALFORMED_HEADS = [
 ]
 
 
-async def test_headers_nobody_can_read_leave_the_connection_reading(here: World, fresh_nats_url: str) -> None:
+async def test_headers_nobody_can_read_leave_the_connection_reading(served: FinishedRun, fresh_nats_url: str) -> None:
     for head in MALFORMED_HEADS:
         await asyncio.to_thread(_publish_raw, fresh_nats_url, subjects.REPORTS, head)
-    await here.settled()
-    await here.play(scale_test(2), [GOAL, LIMIT])
-    here.answers[None] = draft()
-    await here.ask()
-    assert (await here.ended()).status is RunStatus.COMPLETE
+    await served.workers.broker.at_rest()
+    await served.play([GOAL, LIMIT])
+    await served.ask()
+    assert (await served.ended()).status is RunStatus.COMPLETE
 
 
 def _publish_raw(url: str, subject: str, head: bytes) -> None:

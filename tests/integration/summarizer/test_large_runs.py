@@ -1,17 +1,15 @@
 """A report of many conversations: each is read once, some at a time, and again only the texts of what is shown."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from integration.summarizer.world import World, draft, read_material, serving, world
-from shared.contracts.enums import EndedReason, EntryKind
-from shared.contracts.timestamps import now
 from shared.contracts.transcript import Entry
 from shared.routing.report_sizes import SHOWN_AT_MOST
 from shared.storage.entries import Entries
 from summarizer.facts import READ_TOGETHER, with_texts
+from support.builders import ended
+from support.workers.finished_run import FinishedRun, read_material
 from unit.summarizer.played_runs import RUN, message, run_of
 
 CONVERSATIONS = 240
@@ -36,25 +34,19 @@ class Reads:
 
 
 @pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made:
-        run = run_of(CONVERSATIONS)
-        await made.store.runs.insert(run)
-        for index in range(1, CONVERSATIONS + 1):
-            await made.store.entries.insert_in_order(transcript(index))
-        yield made
+async def here(finished: FinishedRun) -> FinishedRun:
+    await finished.store.runs.insert(run_of(CONVERSATIONS))
+    for index in range(1, CONVERSATIONS + 1):
+        await finished.store.entries.insert_in_order(transcript(index))
+    return finished
 
 
 def transcript(index: int) -> list[Entry]:
     said = [message(index, seq, f"{seq}: {TEXT}", latency_ms=100) for seq in range(1, 9)]
-    ended: dict[str, Any] = {"conversation_id": f"{RUN}-{index}", "run_id": RUN, "tenant": "default", "seq": 9}
-    return [
-        *said,
-        Entry(kind=EntryKind.ENDED, created_at=now(), ended_reason=EndedReason.LIMIT, **ended),
-    ]
+    return [*said, ended(f"{RUN}-{index}", 9)]
 
 
-async def test_what_is_held_of_a_run_has_no_texts(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_held_of_a_run_has_no_texts(here: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = Reads(monkeypatch)
     material, _ = await read_material(here.store, run_of(CONVERSATIONS))
     assert [len(page) for page in reads.pages] == [READ_TOGETHER] * 9 + [CONVERSATIONS - 9 * READ_TOGETHER]
@@ -65,15 +57,14 @@ async def test_what_is_held_of_a_run_has_no_texts(here: World, monkeypatch: pyte
 
 
 async def test_a_report_reads_each_conversation_once_and_again_what_it_shows(
-    here: World, fresh_nats_url: str, monkeypatch: pytest.MonkeyPatch
+    here: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = Reads(monkeypatch)
-    here.answers = {None: draft(), "condense": "It never confirms."}
-    async with serving(here, fresh_nats_url):
+    here.answers["condense"] = "It never confirms."
+    async with here.served():
         await here.ask()
         run = await here.ended()
-    report = await here.store.reports.get(RUN)
-    assert report is not None
+    report = await here.report()
     assert (run.report_ready, report.status, report.stats.total) == (True, "ready", CONVERSATIONS)
     again = [name for name in (f"{RUN}-{index}" for index in range(1, CONVERSATIONS + 1)) if reads.times(name) > 1]
     assert 0 < len(again) <= SHOWN_AT_MOST + 1

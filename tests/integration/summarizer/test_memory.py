@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pytest
 from nats.aio.msg import Msg
 
-from integration.summarizer.world import LOG, World, summarizer, world
 from shared.contracts import subjects
 from shared.contracts.enums import EntryKind, Lane, Purpose, RunKind
 from shared.contracts.generations import Generation
@@ -20,6 +19,7 @@ from summarizer.handlers import GivenUpTriggers
 from summarizer.memory_looks import MemoryLooks
 from support.builders import AGENT, generation, message, run, scenario
 from support.eventually import eventually
+from support.workers.environment import LOG, WorkerEnvironment
 
 JOBS = subjects.jobs("demo", Lane.BATCH)
 MODELS = {"large": {"tier": "premium"}, "small": {"tier": "fast", "contextWindow": 16_000}}
@@ -35,26 +35,26 @@ def chat_with(provider: str = "demo") -> Run:
 class Chat:
     """A chat, and a summarizer that works."""
 
-    here: World
+    workers: WorkerEnvironment
     run: Run
 
     async def said(self, *seqs: int) -> None:
         for seq in seqs:
-            await self.here.store.entries.insert(message(self.run.id, seq, f"text {seq}"))
+            await self.workers.store.entries.insert(message(self.run.id, seq, f"text {seq}"))
 
     async def rewind(self, seq: int, to: int) -> None:
         taken_back = {"kind": EntryKind.REWIND, "side": None, "content": None, "rewind_to": to}
-        await self.here.store.entries.insert(message(self.run.id, seq).model_copy(update=taken_back))
+        await self.workers.store.entries.insert(message(self.run.id, seq).model_copy(update=taken_back))
 
     async def remember(self, seq: int, content: str) -> None:
-        await self.here.store.generations.insert(generation(self.run.id, seq, Purpose.MEMORY, content=content))
+        await self.workers.store.generations.insert(generation(self.run.id, seq, Purpose.MEMORY, content=content))
 
     async def ask(self, seq: int) -> MemoryRequested:
         """Publishes `memory.do`, without the id that would make a repetition a duplicate."""
         request = MemoryRequested(
             run_id=self.run.id, at=now(), conversation_id=self.run.id, seq=seq, first_job_at=now()
         )
-        await self.here.client.jetstream().publish(subjects.MEMORY, request.to_json())
+        await self.workers.client.jetstream().publish(subjects.MEMORY, request.to_json())
         return request
 
     async def handled(self) -> None:
@@ -72,23 +72,24 @@ class Chat:
         return [GenerationStored.model_validate_json(data) for data in waiting]
 
     async def stored(self, seq: int) -> Generation | None:
-        return await self.here.store.generations.get(f"{self.run.id}:{seq}:memory")
+        return await self.workers.store.generations.get(f"{self.run.id}:{seq}:memory")
 
     async def _waiting(self, subject: str) -> Sequence[bytes]:
         """What stands on a work subject and was not acknowledged: nobody but the summarizer is there."""
-        return [one.data async for one in history.read(self.here.client, subjects.WORK, subject)]
+        return [one.data async for one in history.read(self.workers.client, subjects.WORK, subject)]
+
+
+@pytest.fixture(autouse=True)
+async def summarizer(workers: WorkerEnvironment) -> AsyncIterator[None]:
+    workers.registry = PROVIDERS
+    async with workers.summarizer():
+        yield
 
 
 @pytest.fixture
-async def here(fresh_nats_url: str, mongo_url: str) -> AsyncIterator[World]:
-    async with world(fresh_nats_url, mongo_url) as made, summarizer(fresh_nats_url, made.mongo, PROVIDERS):
-        yield made
-
-
-@pytest.fixture
-async def chat(here: World) -> Chat:
-    made = Chat(here, chat_with())
-    await here.store.runs.insert(made.run)
+async def chat(workers: WorkerEnvironment) -> Chat:
+    made = Chat(workers, chat_with())
+    await workers.store.runs.insert(made.run)
     return made
 
 
@@ -148,9 +149,9 @@ async def test_messages_that_were_taken_back_get_a_final_failure(chat: Chat) -> 
     assert stored.failure == done.failure
 
 
-async def test_a_chat_whose_provider_is_gone_gets_a_final_failure(here: World) -> None:
-    chat = Chat(here, chat_with("elsewhere"))
-    await here.store.runs.insert(chat.run)
+async def test_a_chat_whose_provider_is_gone_gets_a_final_failure(workers: WorkerEnvironment) -> None:
+    chat = Chat(workers, chat_with("elsewhere"))
+    await workers.store.runs.insert(chat.run)
     await chat.said(1, 2)
     await chat.ask(2)
     await chat.handled()
@@ -167,30 +168,30 @@ async def test_a_request_that_is_ahead_of_its_messages_waits_for_them(chat: Chat
     assert [job.seq for job in await chat.jobs()] == [2]
 
 
-async def test_a_chat_that_is_forgotten_is_owed_nothing(here: World) -> None:
-    chat = Chat(here, chat_with())
+async def test_a_chat_that_is_forgotten_is_owed_nothing(workers: WorkerEnvironment) -> None:
+    chat = Chat(workers, chat_with())
     await chat.ask(2)
     await chat.handled()
     assert (await chat.jobs(), await chat.dones(), await chat.stored(2)) == ([], [], None)
-    assert await here.dead_letters() == []
+    assert await workers.broker.dead_letters() == []
 
 
 async def test_a_request_nobody_can_read_becomes_a_dead_letter(chat: Chat) -> None:
-    await chat.here.client.jetstream().publish(subjects.MEMORY, b"{nonsense")
+    await chat.workers.client.jetstream().publish(subjects.MEMORY, b"{nonsense")
     await chat.handled()
-    [letter] = await chat.here.dead_letters()
+    [letter] = await chat.workers.broker.dead_letters()
     assert (letter["trigger"], letter["failure"]["code"]) == (subjects.MEMORY, "UnreadableMessage")
 
 
 async def test_a_request_that_is_given_up_leaves_a_final_failure_and_a_dead_letter(chat: Chat) -> None:
-    publisher = chat.here.publisher
-    memories = MemoryLooks(chat.here.store, publisher, Router(PROVIDERS), 200, LOG)
+    publisher = chat.workers.publisher
+    memories = MemoryLooks(chat.workers.store, publisher, Router(PROVIDERS), 200, LOG)
     request = MemoryRequested(run_id=chat.run.id, at=now(), conversation_id=chat.run.id, seq=2, first_job_at=now())
     reply = "$JS.ACK.WORK.summarizer-memory.100.7.100.0.0"
-    given_up = Msg(chat.here.client, subjects.MEMORY, reply, request.to_json(), {"Aw-Run-Id": chat.run.id})
+    given_up = Msg(chat.workers.client, subjects.MEMORY, reply, request.to_json(), {"Aw-Run-Id": chat.run.id})
     await GivenUpTriggers(publisher, memories)(given_up, NotYet("message 2"))
     [done] = await chat.dones()
     assert done.failure is not None
     assert done.failure.code == "NotYet"
-    [letter] = await chat.here.dead_letters()
+    [letter] = await chat.workers.broker.dead_letters()
     assert (letter["trigger"], letter["runId"]) == (subjects.MEMORY, chat.run.id)

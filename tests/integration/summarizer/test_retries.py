@@ -1,10 +1,7 @@
 """A retry's report covers what its parent keeps, back to the first run."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from integration.summarizer.world import read_material
 from shared.contracts.enums import EndedReason
 from shared.contracts.runs import Run
 from shared.contracts.transcript import Usage
@@ -12,15 +9,10 @@ from shared.errors import UnknownRun
 from shared.storage import Store
 from summarizer import statistics
 from support.builders import ended, message, run
-from support.servers import own_store
+from support.workers.environment import WorkerEnvironment
+from support.workers.finished_run import read_material
 
 PRICE = Usage(prompt_tokens=10, completion_tokens=5, cost_nanos=15_000)
-
-
-@pytest.fixture
-async def store(mongo_url: str) -> AsyncIterator[Store]:
-    async with own_store(mongo_url) as store:
-        yield store
 
 
 async def played(store: Store, *reasons: EndedReason, parent: Run | None = None, retried: tuple[int, ...] = ()) -> Run:
@@ -34,11 +26,13 @@ async def played(store: Store, *reasons: EndedReason, parent: Run | None = None,
     return made
 
 
-async def test_a_retry_of_a_retry_holds_every_conversation_once_and_pays_for_its_own(store: Store) -> None:
-    first = await played(store, EndedReason.ERROR, EndedReason.LIMIT, EndedReason.ERROR, EndedReason.TIMEOUT)
-    second = await played(store, EndedReason.LIMIT, EndedReason.ERROR, parent=first, retried=(1, 3))
-    third = await played(store, EndedReason.REFUSAL, parent=second, retried=(3,))
-    material, _ = await read_material(store, third)
+async def test_a_retry_of_a_retry_holds_every_conversation_once_and_pays_for_its_own(
+    workers: WorkerEnvironment,
+) -> None:
+    first = await played(workers.store, EndedReason.ERROR, EndedReason.LIMIT, EndedReason.ERROR, EndedReason.TIMEOUT)
+    second = await played(workers.store, EndedReason.LIMIT, EndedReason.ERROR, parent=first, retried=(1, 3))
+    third = await played(workers.store, EndedReason.REFUSAL, parent=second, retried=(3,))
+    material, _ = await read_material(workers.store, third)
     assert [one.id for one in material.conversations] == [
         f"{second.id}-1",
         f"{first.id}-2",
@@ -52,21 +46,21 @@ async def test_a_retry_of_a_retry_holds_every_conversation_once_and_pays_for_its
     assert counted.ended_reasons == {"limit": 2, "refusal": 1, "timeout": 1}
 
 
-async def test_what_fails_again_is_counted_as_failed_once(store: Store) -> None:
-    first = await played(store, EndedReason.ERROR, EndedReason.LIMIT)
-    again = await played(store, EndedReason.ERROR, parent=first, retried=(1,))
-    counted = statistics.count((await read_material(store, again))[0])
+async def test_what_fails_again_is_counted_as_failed_once(workers: WorkerEnvironment) -> None:
+    first = await played(workers.store, EndedReason.ERROR, EndedReason.LIMIT)
+    again = await played(workers.store, EndedReason.ERROR, parent=first, retried=(1,))
+    counted = statistics.count((await read_material(workers.store, again))[0])
     assert (counted.total, counted.errored) == (2, 1)
 
 
-async def test_a_run_with_a_parent_that_is_no_retry_stands_alone(store: Store) -> None:
-    first = await played(store, EndedReason.LIMIT, EndedReason.LIMIT)
-    branch = await played(store, EndedReason.LIMIT, parent=first)
-    material, _ = await read_material(store, branch)
+async def test_a_run_with_a_parent_that_is_no_retry_stands_alone(workers: WorkerEnvironment) -> None:
+    first = await played(workers.store, EndedReason.LIMIT, EndedReason.LIMIT)
+    branch = await played(workers.store, EndedReason.LIMIT, parent=first)
+    material, _ = await read_material(workers.store, branch)
     assert [one.id for one in material.conversations] == [f"{branch.id}-1"]
 
 
-async def test_a_retry_whose_parent_is_gone_says_so(store: Store) -> None:
-    orphan = await played(store, EndedReason.LIMIT, parent=run(), retried=(1,))
+async def test_a_retry_whose_parent_is_gone_says_so(workers: WorkerEnvironment) -> None:
+    orphan = await played(workers.store, EndedReason.LIMIT, parent=run(), retried=(1,))
     with pytest.raises(UnknownRun):
-        await read_material(store, orphan)
+        await read_material(workers.store, orphan)

@@ -3,21 +3,18 @@
 Beside it stand a scripted llm-runner and summarizer. What a test replaces is set before `playing` begins.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 
 from invariants import Event, Witness, assert_all, events_of
 from orchestrator.app import handlers_of
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.sweeper import Sweeper
-from shared.cancellation import cancel_all
 from shared.contracts import subjects
 from shared.contracts.enums import EndedReason, Lane, Wanted
 from shared.contracts.runs import Run
@@ -31,12 +28,8 @@ from shared.storage import Store
 from support.eventually import PATIENCE_SECONDS, eventually
 from support.work_left import work_left
 from support.workers.environment import LOG, WorkerEnvironment
+from support.workers.pump import Handler, pumped
 from support.workers.scripted_runner import Script, ScriptedRunner, ScriptedSummarizer, small_talk
-
-PULL_SECONDS = 0.5
-PULL_BATCH = 16
-
-Handler = Callable[[Msg], Awaitable[None]]
 
 
 @dataclass
@@ -173,40 +166,12 @@ class Orchestrator:
         store, publisher = self.failing_store or self.store, self.own_publisher or self.publisher
         handlers, settlement = handlers_of(store, publisher, self.workers.registry, self.settings, LOG)
         middleware, counts = [settled_by(settlement)], DeliveryCounts(0)
-        pumps: list[tuple[str, Handler]] = [
-            (subjects.ORCHESTRATOR_COMMANDS, FastSubscription(middleware, handlers.on_command, counts).consume),
-            (subjects.ORCHESTRATOR_DONE, FastSubscription(middleware, handlers.on_done, counts).consume),
-            (subjects.SUMMARIZER_REPORTS, ScriptedSummarizer(self.store, self.publisher).on_report),
-        ]
+        taken: dict[str, Handler] = {
+            subjects.ORCHESTRATOR_COMMANDS: FastSubscription(middleware, handlers.on_command, counts).consume,
+            subjects.ORCHESTRATOR_DONE: FastSubscription(middleware, handlers.on_done, counts).consume,
+            subjects.SUMMARIZER_REPORTS: ScriptedSummarizer(self.store, self.publisher).on_report,
+        }
         if runner:
-            pumps.append((subjects.lane_durable("demo", Lane.BATCH), self.runner.on_job))
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(_pump(self.client, durable, handler)) for durable, handler in pumps]
-            try:
-                yield
-            finally:
-                # Once is not always enough for nats-py: a pump that goes on would never end this block.
-                assert await cancel_all(running)
-
-
-async def _pump(client: Client, durable: str, handler: Handler) -> None:
-    subscription = await client.jetstream().pull_subscribe_bind(durable, subjects.WORK)
-    try:
-        async with asyncio.TaskGroup() as handling:
-            while True:
-                for message in await _pulled(subscription):
-                    handling.create_task(_handled(handler, message))
-    finally:
-        # A pull that still waits would be given a message that nobody reads.
-        await subscription.unsubscribe()
-
-
-async def _pulled(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
-    try:
-        return await subscription.fetch(PULL_BATCH, timeout=PULL_SECONDS)
-    except TimeoutError:
-        return []
-
-
-async def _handled(handler: Handler, message: Msg) -> None:
-    await handler(message)
+            taken[subjects.lane_durable("demo", Lane.BATCH)] = self.runner.on_job
+        async with pumped(self.client, taken):
+            yield
