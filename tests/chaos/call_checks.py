@@ -86,9 +86,18 @@ def ledger_agrees(evidence: Evidence) -> list[str]:
 
 
 def concurrency_kept(evidence: Evidence) -> list[str]:
-    """E11: calls in flight never exceed the provider's limit, but where a frozen holder's call is still open."""
-    edges = [(call.began, 1) for call in evidence.calls]
-    edges += [(call.ended, -1) for call in evidence.calls if call.ended is not None]
+    """E11: calls in flight never exceed a provider's limit, but where a frozen holder's call is still open."""
+    booked = {attempt: one.provider for some in evidence.runs.values() for attempt, one in some.booked.items()}
+    by_provider: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.calls:
+        by_provider[booked.get(call.attempt or "") or "demo"].append(call)
+    return [line for calls in by_provider.values() for line in _too_many_at_once(evidence, calls)]
+
+
+def _too_many_at_once(evidence: Evidence, calls: list[Call]) -> list[str]:
+    """The moments at which more calls of one provider ran than its limit."""
+    edges = [(call.began, 1) for call in calls]
+    edges += [(call.ended, -1) for call in calls if call.ended is not None]
     count, found = 0, []
     for at, step in sorted(edges):
         count += step

@@ -1,7 +1,7 @@
 """Every fault there is, and how often it strikes."""
 
 from chaos.faults import Fault
-from chaos.outside_faults import Network, Provider, Replay
+from chaos.outside_faults import Network, Provider, ProviderKilled, Replay
 from chaos.process_faults import (
     Freeze,
     FreezeServer,
@@ -30,6 +30,7 @@ def all_faults() -> list[tuple[Fault, float]]:
     provider: list[tuple[Fault, float]] = [
         (Provider(fault), 0.5) for fault in ("500", "429", "cut-5", "stall-3", "malformed", "empty")
     ]
+    provider.append((ProviderKilled(), 5.0))
     network: list[tuple[Fault, float]] = [(Network(kind), 0.8) for kind in ("cut", "stall", "delay")]
     rest: list[tuple[Fault, float]] = [
         (KillSeveral(), 2.0),

@@ -8,7 +8,7 @@ from typing import ClassVar
 from chaos.chaos_log import Strike
 from chaos.faults import Busy, holding
 from chaos.proxy import Proxy
-from chaos.system import System
+from chaos.system import FIRST_HOST, System
 from shared.contracts.work import GenerationRequested
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -31,6 +31,20 @@ class Provider:
             await asyncio.sleep(strike.random.uniform(2.0, 6.0))
         finally:
             await system.model.put("/control", json={"faults": []})
+
+
+class ProviderKilled:
+    """The first of two providers dies with every call in hand, and is away for a while: the other has its models."""
+
+    name: ClassVar[str] = "provider killed"
+
+    async def strike(self, system: System, strike: Strike) -> None:
+        proxy = system.proxies[FIRST_HOST]
+        try:
+            proxy.die()
+            await asyncio.sleep(strike.random.uniform(1.0, 5.0))
+        finally:
+            proxy.heal()
 
 
 @dataclass(frozen=True)

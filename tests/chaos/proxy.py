@@ -17,6 +17,7 @@ class Proxy:
         self.name = name
         self.port = 0
         self.delay_seconds = 0.0
+        self._dead = False
         self._target_port = target_port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -50,8 +51,14 @@ class Proxy:
         """From now on nothing passes; connections stay open."""
         self._flowing.clear()
 
+    def die(self) -> None:
+        """What stands behind it is as good as killed: every connection is reset, and so is every new one."""
+        self._dead = True
+        self.cut(lambda: True)
+
     def heal(self) -> None:
         """Everything passes again, at once."""
+        self._dead = False
         self.delay_seconds = 0.0
         self._flowing.set()
 
@@ -59,6 +66,9 @@ class Proxy:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 there = await asyncio.open_connection(LOOPBACK, self._target_port)
+            if self._dead:
+                there[1].transport.abort()
+                raise ConnectionResetError
         except (OSError, TimeoutError):
             writer.transport.abort()
             return

@@ -16,6 +16,7 @@ from chaos.checker import SHOWN, Verdict
 from chaos.evidence import Evidence
 from chaos.ledger import in_flight
 from chaos.outside_faults import Replay
+from chaos.system import ELSEWHERE
 from shared.contracts.enums import EntryKind, Purpose
 
 PROVIDER = "provider "
@@ -159,6 +160,7 @@ def totals(evidence: Evidence) -> dict[str, Any]:
         "canceled runs": sum(1 for story in evidence.record.stories if story.cancel_answered),
         "calls": len(evidence.calls),
         "extra calls": _share(extra, len(evidence.calls)),
+        "messages of the other provider": sum(entry.provider == ELSEWHERE for entry in entries),
         "calls of the hostile provider": len(evidence.record.hostile_calls),
         "hostile requests by answer": dict(sorted(evidence.record.hostile_answers.items())),
         "kills": sum(services.values()),

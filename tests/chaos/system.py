@@ -34,6 +34,10 @@ CONCURRENCY, LIVE = 36, 4
 TAPPED = ("cmd.run", "llm.do.>", "llm.done.>", "report.do")
 TAP_LENGTH = 2000
 READY_POLL_SECONDS = 0.1
+FIRST_HOST, OTHER_HOST = "demo-model", "demo-model elsewhere"
+"""Proxies of the demo model: to the product two providers of the same models."""
+ELSEWHERE = "elsewhere"
+"""What the second of them is called."""
 KEY_VARIABLE = "CHAOS_API_KEY"
 # What waits for silence or a time limit waits shorter here, and chats are summed up early; what is proven does not
 # depend on how long and how much. ack_wait stays.
@@ -117,7 +121,8 @@ async def running_world(folder: Path, random: Random, record: ChaosLog) -> Async
     ports = {"nats-server": free_port(), "mongod": free_port(), "demo-model": free_port()}
     secret = f"sk-chaos-{random.getrandbits(160):040x}"
     async with AsyncExitStack() as cleanup:
-        proxies: dict[str, Proxy] = {"demo-model": Proxy("llm-runner to demo-model", ports["demo-model"])}
+        hosts = (FIRST_HOST, OTHER_HOST)
+        proxies = {host: Proxy(f"llm-runner to {host}", ports["demo-model"]) for host in hosts}
         proxies |= {one.name: Proxy(f"{one.name} to nats-server", ports["nats-server"]) for one in SERVICES}
         proxies["mongod"] = Proxy("everybody to mongod", ports["mongod"])
         for proxy in proxies.values():
@@ -157,8 +162,11 @@ def _name_store(port: int, proxy_port: int) -> None:
 
 
 def _stack(folder: Path, ports: dict[str, int], proxies: dict[str, Proxy], secret: str, hostile_url: str) -> Stack:
-    registry = json.loads(demo_registry(f"http://{LOOPBACK}:{proxies['demo-model'].port}"))
-    registry["demo"] |= {"keyVariable": KEY_VARIABLE, "concurrency": CONCURRENCY, "liveConcurrency": LIVE}
+    registry: dict[str, Any] = {}
+    for provider, host in (("demo", FIRST_HOST), (ELSEWHERE, OTHER_HOST)):
+        (entry,) = json.loads(demo_registry(f"http://{LOOPBACK}:{proxies[host].port}")).values()
+        limits = {"concurrency": CONCURRENCY, "liveConcurrency": LIVE}
+        registry[provider] = entry | {"keyVariable": KEY_VARIABLE, **limits}
     registry[hostile_provider.NAME] = hostile_provider.registry_entry(hostile_url, KEY_VARIABLE)
     pace = ("--time-to-first-token", "0.05", "--tokens-per-second", "200", "--require-key", secret)
     return Stack(
