@@ -24,13 +24,25 @@ def _named(fields: dict[str, str]) -> RouteWish:
     return RouteWish(provider=fields["provider"], model=fields["model"])
 
 
+class AnswerFormat(Contract):
+    """An answer that is one JSON object; with a schema one that fits it, under the name its provider is told.
+
+    `strict` is for the provider to keep to, where the caller says it.
+    """
+
+    json_schema: dict[str, object] | None = None
+    name: str = "answer"
+    strict: bool | None = None
+
+
 class Participant(Contract):
     """One side of a conversation as it was when the run started.
 
     `wish` is who was asked for, `provider` and `model` who that was at the run's start.
     `fallback` is where its generations may go when the provider fails.
     What is None of the sampling below `tools` is not sent to the provider, whose own holds; without a `seed` of its
-    own a side is played by its conversation's.
+    own a side is played by its conversation's. Without an `answer_format` its answers are plain text.
+    `tool_required` says that an answer has to ask for a tool, for `named_tool` where that is known.
     """
 
     agent_id: str | None = None
@@ -50,6 +62,9 @@ class Participant(Contract):
     frequency_penalty: float | None = None
     seed: int | None = None
     parallel_tool_calls: bool | None = None
+    answer_format: AnswerFormat | None = None
+    tool_required: bool = False
+    named_tool: str | None = None
 
     @property
     def pinned(self) -> RouteWish:

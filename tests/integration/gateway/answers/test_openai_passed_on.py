@@ -51,3 +51,38 @@ async def test_sampling_reaches_the_provider_as_given(workers: WorkerEnvironment
 async def test_what_is_not_asked_for_is_not_sent(workers: WorkerEnvironment, fields: dict[str, Any]) -> None:
     sent = await reaches_the_provider(workers, **fields)
     assert sent.keys() == {"model", "messages", "temperature", "max_tokens", "seed", "stream", "stream_options"}
+
+
+SCHEMA: dict[str, Any] = {"name": "word", "schema": {"type": "object", "properties": {"a": {}}}, "strict": True}
+ALLOWED: dict[str, Any] = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [TOOL]}}
+NAMED: dict[str, Any] = {"type": "function", "function": {"name": "find_order"}}
+OTHER = {"type": "function", "function": {"name": "other"}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [
+        ({"response_format": {"type": "json_schema", "json_schema": SCHEMA}}, {}),
+        ({"response_format": {"type": "json_object"}}, {}),
+        ({"tools": [TOOL], "tool_choice": "required"}, {}),
+        ({"tools": [TOOL], "tool_choice": NAMED}, {}),
+        ({"tools": [TOOL, OTHER], "tool_choice": ALLOWED}, {"tools": [TOOL], "tool_choice": "required"}),
+    ],
+)
+async def test_form_of_the_answer_reaches_the_provider(
+    workers: WorkerEnvironment, asked: dict[str, Any], reached: dict[str, Any]
+) -> None:
+    wanted = asked | reached
+    sent = await reaches_the_provider(workers, **asked)
+    assert {name: sent.get(name) for name in wanted} == wanted
+
+
+SYSTEM = {"role": "system", "content": "Say hi."}
+
+
+async def test_instructions_alone_are_answered(workers: WorkerEnvironment) -> None:
+    sent = await reaches_the_provider(
+        workers, messages=[SYSTEM, SYSTEM | {"role": "developer", "content": "Be brief."}]
+    )
+    assert sent["messages"][0] == {"role": "system", "content": "Say hi.\n\nBe brief."}
+    assert [one["role"] for one in sent["messages"]] == ["system", "user"]

@@ -5,14 +5,18 @@ Fields that change no answer (`user`, `metadata`, `store`, `service_tier`, `pred
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.openai_wire import offered_values
+from gateway.openai_wire.response_formats import WireResponseFormat
+from gateway.openai_wire.tool_choices import WireToolChoice, allowed
+from gateway.openai_wire.wire import ToolName, Wire
 from gateway.schemas.conditions import sent, sent_as
-from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature, with_whole_numbers
+from gateway.schemas.fields import NAME_LENGTH, STOP_SEQUENCES, MaxTokens, Name, Temperature
 from gateway.schemas.storable import FreeObject, checked
 from shared.contracts.bounds import LARGEST_INTEGER
+from shared.contracts.settings import AnswerFormat
 
 MESSAGES: Final = 500
 PARTS: Final = 500
@@ -26,23 +30,11 @@ BoundedText = Annotated[str, Field(max_length=1024 * 1024)]
 """As long as a body may be. A text of any length at all would not be looked into: halves of characters would pass."""
 StopText = Annotated[str, Field(max_length=NAME_LENGTH)]
 CallId = Annotated[str, Field(min_length=1, max_length=CALL_ID_LENGTH)]
-ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.:-]{1,64}$")]
 AnySeed = Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
 NoLimit = Literal[-1]
 """What llama.cpp's clients send for no limit of their own."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
-
-
-class Wire(BaseModel):
-    """A part of a request, in snake_case; unknown fields are ignored."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _numbers(cls, said: Any) -> Any:
-        return with_whole_numbers(said)
 
 
 class WireFunction(Wire):
@@ -151,8 +143,8 @@ class CompletionBody(Wire):
     seed: AnySeed | None = None
     tools: Annotated[list[Tool], Field(max_length=TOOLS)] | None = None
     parallel_tool_calls: bool | None = None
-    tool_choice: Annotated[Any, offered_values.UNFORCED] = None
-    response_format: Annotated[Any, offered_values.TEXT_ONLY] = None
+    tool_choice: WireToolChoice | None = None
+    response_format: WireResponseFormat | None = None
     n: Annotated[Any, offered_values.ONE_ANSWER] = None
     logprobs: Annotated[Any, offered_values.NO_LOGPROBS] = None
     top_logprobs: Annotated[Any, offered_values.NO_TOP_LOGPROBS] = None
@@ -185,6 +177,9 @@ class CompletionBody(Wire):
     @property
     def offered_tools(self) -> tuple[dict[str, Any], ...]:
         """The tools the model may ask for, each as it came."""
-        if self.tool_choice == "none":
-            return ()
-        return tuple(tool.definition for tool in self.tools or ())
+        names = allowed(self.tool_choice, {tool.function.name for tool in self.tools or ()})
+        return tuple(tool.definition for tool in self.tools or () if tool.function.name in names)
+
+    @property
+    def answer_format(self) -> AnswerFormat | None:
+        return self.response_format.wanted if self.response_format else None

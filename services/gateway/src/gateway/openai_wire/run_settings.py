@@ -10,6 +10,7 @@ from gateway.casting.participants import Casting, TokenBound
 from gateway.chat.validation import check_given
 from gateway.errors import FieldProblem, InvalidRequest
 from gateway.openai_wire.requests import SYSTEM, CompletionBody, WireMessage
+from gateway.openai_wire.tool_choices import WireChosenTool, is_required, named
 from gateway.settings import GatewaySettings
 from gateway.single_answers.runs import UNREAD_AT_ONCE, answer_settings, check_window
 from shared.contracts.enums import Side
@@ -17,17 +18,17 @@ from shared.contracts.settings import GivenMessage, Participant, RunSettings
 from shared.contracts.transcript import ToolCall, ToolResult
 
 TIME_LIMIT_SECONDS: Final = 300.0
+ANSWERED: Final = ("user", "tool")
+SILENCE: Final = GivenMessage(side=Side.OPPONENT, content="")
+"""What is answered where a history ends with its instructions, or with the model: its model is not shown it."""
 SAMPLING: Final = ("top_p", "presence_penalty", "frequency_penalty", "seed", "parallel_tool_calls")
 
 
 def completion_settings(body: CompletionBody, casting: Casting, settings: GatewaySettings) -> RunSettings:
     """How the request is answered. Raises InvalidRequest, ContextTooLong and UnknownModel."""
-    if body.messages[-1].role not in ("user", "tool"):
-        sentence = "must end with a user's or a tool's message, which is answered"
-        raise InvalidRequest(FieldProblem("messages", sentence))
     asked = answer_settings(
         _participant(body, casting, settings),
-        list(_given(body.messages)),
+        [*_given(body.messages), *([] if body.messages[-1].role in ANSWERED else [SILENCE])],
         time_limit_seconds=TIME_LIMIT_SECONDS,
         orphan_seconds=UNREAD_AT_ONCE,
     )
@@ -44,8 +45,20 @@ def _participant(body: CompletionBody, casting: Casting, settings: GatewaySettin
         tokens=TokenBound(most, settings.chat_max_tokens, field),
         stop=body.stops,
     )
-    sampling = {name: getattr(body, name) for name in SAMPLING}
-    return participant.model_copy(update={"tools": body.offered_tools, **sampling})
+    asked = {name: getattr(body, name) for name in SAMPLING}
+    tools, chosen = body.offered_tools, named(body.tool_choice)
+    _check_choice(body, chosen)
+    if is_required(body.tool_choice):
+        asked["tool_required"] = True
+        asked["named_tool"] = chosen.pop() if isinstance(body.tool_choice, WireChosenTool) else None
+    return participant.model_copy(update={"tools": tools, "answer_format": body.answer_format, **asked})
+
+
+def _check_choice(body: CompletionBody, chosen: set[str]) -> None:
+    """A tool that has to be asked for is one of the request's own."""
+    known = {tool.function.name for tool in body.tools or ()}
+    if chosen - known or (is_required(body.tool_choice) and not known):
+        raise InvalidRequest(FieldProblem("tool_choice", "asks for a tool that is not among tools", sorted(known)))
 
 
 def _given(messages: list[WireMessage]) -> Iterator[GivenMessage]:

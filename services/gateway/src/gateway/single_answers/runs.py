@@ -22,6 +22,7 @@ KEPT: Final = timedelta(hours=1)
 BUDGET_USD: Final = 10.0
 """No bound but a net: an answer costs what its tokens cost, and they are bounded."""
 
+PERSON: Final = {"name": "Person", "system_prompt": "", "tools": (), "answer_format": None}
 UNREAD_AT_ONCE: Final = 0.0
 UNREAD_FOR_A_RECONNECT: Final = 20.0
 
@@ -40,7 +41,9 @@ def answer_settings(
     """
     scenario = ConversationSettings(
         agent=participant,
-        opponent=participant.model_copy(update={"name": "Person", "system_prompt": "", "tools": ()}),
+        opponent=participant.model_copy(
+            update={"name": "Person", "system_prompt": "", "tools": (), "answer_format": None}
+        ),
         given=tuple(given),
         message_limit=len(given) + 1,
         time_limit_seconds=time_limit_seconds,

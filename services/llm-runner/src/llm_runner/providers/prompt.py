@@ -130,10 +130,14 @@ ToolChoice = ToolUse | NamedTool
 
 @dataclass(frozen=True, slots=True)
 class JsonFormat:
-    """An answer that is one JSON object; with a `schema` one that fits it, which providers want named."""
+    """An answer that is one JSON object; with a `schema` one that fits it, which providers want named.
+
+    `strict` is passed on where it was said.
+    """
 
     schema: Mapping[str, object] | None = None
     name: str = "answer"
+    strict: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,4 +88,5 @@ def _response_format(wanted: JsonFormat | None, step: AnswerFormatStep) -> Messa
         return None
     if wanted.schema is None or step is AnswerFormatStep.OBJECT:
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": wanted.schema}}
+    strict = {} if wanted.strict is None else {"strict": wanted.strict}
+    return {"type": "json_schema", "json_schema": {"name": wanted.name, "schema": wanted.schema} | strict}
