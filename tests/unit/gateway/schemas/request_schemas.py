@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 import gateway.app
-from gateway.openai_wire.requests import Wire
+from gateway.openai_wire.wire import Wire
 from gateway.schemas.fields import Body
 
 # Importing it brings every schema about.
