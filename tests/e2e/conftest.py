@@ -16,8 +16,10 @@ READY_SECONDS = 60
 async def stack(tmp_path_factory) -> AsyncIterator[Stack]:  # type: ignore[no-untyped-def] # pytest's own type is private
     """One stack for all e2e tests: what one of them kills, its supervisor starts again."""
     arguments = ("--time-to-first-token", "0.02", "--tokens-per-second", "400")
+    # What one test breaks is another's provider, too.
+    told = {"AGENTWARS_BREAKER_OPEN_SECONDS": "1s"}
     folder = tmp_path_factory.mktemp("stack")
-    async with Stack(folder, replicas={"gateway": 2}, demo_arguments=arguments) as running:
+    async with Stack(folder, replicas={"gateway": 2}, demo_arguments=arguments, env=told) as running:
         await running.ready(READY_SECONDS)
         yield running
 

@@ -96,7 +96,7 @@ ADDRESSES = {
 
 def _registry(base_url: str) -> str:
     models: dict[str, object] = {name: {} for name in SCRIPTS}
-    bad = {name: {"baseUrl": address, "models": {"m": {}}} for name, address in ADDRESSES.items()}
+    bad = {name: {"baseUrl": address, "models": {f"of-{name}": {}}} for name, address in ADDRESSES.items()}
     hostile = {"baseUrl": base_url, "keyVariable": "EVIL_TOKEN", "models": models}
     return json.dumps({"hostile": hostile, **bad})
 
@@ -154,7 +154,7 @@ def _holds(found: str, secret: str) -> bool:
 
 @pytest.mark.timeout(240)
 async def test_a_key_reaches_nobody_whatever_its_provider_does(data_dir: Path) -> None:
-    models = [f"hostile/{name}" for name in SCRIPTS] + [f"{name}/m" for name in ADDRESSES]
+    models = [f"hostile/{name}" for name in SCRIPTS] + [f"{name}/of-{name}" for name in ADDRESSES]
     async with _stack(data_dir) as (stack, address):
         async with httpx.AsyncClient(base_url=stack.gateway_urls[0], timeout=120, trust_env=False) as gateway:
             asked = [_asked(gateway, model, stream=stream) for model in models for stream in (False, True)]
