@@ -2,8 +2,10 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from shared.contracts.timestamps import Timestamp
 
@@ -39,6 +41,16 @@ class Contract(BaseModel):
         ser_json_inf_nan="null",
         protected_namespaces=(),
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema, in which a field that is left out where it says nothing has no default: it may not be there."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in cls.model_fields.items():
+            if field.exclude_if is not None:
+                properties.get(field.alias or name, {}).pop("default", None)
+        return schema
 
     def to_json(self) -> bytes:
         """The value as one readable JSON object in camelCase."""
