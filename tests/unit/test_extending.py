@@ -233,7 +233,7 @@ def test_a_reason_to_end_is_a_row_and_a_rule() -> None:
 
     assert "boredom" in sees["schema"]
     assert (sees["status"], sees["retried"]) == ("failed", True)
-    assert sees["answer"] == [1, "canceled", "It was dull."]
+    assert sees["answer"] == [1, "canceled", "It was dull.", None, None]
     assert (sees["shown"], sees["decided"]) == ("✗ boredom", "boredom")
 
 
