@@ -48,7 +48,8 @@ BUGS = {
     ),
     "done-not-republished": Bug(
         "llm_runner/handlers.py",
-        "        if stands.settled:\n            await self._announcer.result(job, stands.result, context.entries)\n",
+        "        if stands.settled:\n"
+        "            await self._announcer.result(job, stands.result, context.entries, found=True)\n",
         "        if stands.settled:\n            return\n",
         "kill stalled",
     ),
