@@ -38,7 +38,8 @@ BESIDE = {"chromium": "chromium", "nginx": "nginx-light", "curl": "curl"}
 READY_SECONDS = 60
 TEST_SECONDS = 600
 # What waits for nobody waits shorter here.
-SETTINGS = {"AGENTWARS_CHAT_ORPHAN_SECONDS": "3"}
+SETTINGS = {"AGENTWARS_CHAT_ORPHAN_SECONDS": "3", "AGENTWARS_BREAKER_FAILURES": "1000"}
+"""All clients ask a model that fails at once: each of them is to see it fail."""
 FAULT_MODELS = ("demo-fast+cut-10", "demo-fast+once-cut-10", "demo-fast+500")
 
 

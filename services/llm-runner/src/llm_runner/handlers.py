@@ -177,7 +177,8 @@ class JobHandler:
         """When nobody waits any more for a job's result: whoever asked, or the conversation that has no more time."""
         job, settings = context.job, context.facts.settings
         if settings is None or job.purpose in ANSWER_PURPOSES:
-            return job.first_job_at + timedelta(seconds=self._calls.total(job.purpose))
+            # A person is told rather than kept waiting for longer than a model may take to its first token.
+            return job.first_job_at + timedelta(seconds=self._calls.call_first_token_seconds)
         began = job.conversation_started_at or job.first_job_at
         return began + timedelta(seconds=settings.time_limit_seconds)
 
