@@ -98,18 +98,20 @@ def said_text(text: str) -> dict[str, str]:
 async def test_single_answers(stack: Stack, gateways: list[httpx.AsyncClient]) -> None:
     """What a model is not shown may be as large as its event; what it is shown, as its window."""
     gateway = gateways[0]
-    window = LETTER * 100_000
-    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": body_of(LETTER * 75_000).decode()}}
-    gave = {"role": "tool", "tool_call_id": "c", "content": LETTER * 75_000}
+    window = LETTER * 16_000
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": body_of(LETTER * 8_000).decode()}}
+    gave = {"role": "tool", "tool_call_id": "c", "content": LETTER * 8_000}
     history = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}, gave]
     for messages in ([{"role": "user", "content": window}], history):
         body = {"model": "demo-fast", "messages": messages, "tools": [TOOL] * 10, "stop": [NAME] * 4}
         answer = await post(gateway, "/v1/chat/completions", body)
         assert answer.status_code == 200, answer.text[:300]
-    asked = await post(gateway, "/api/llm", {"messages": [{"role": "user", "content": MESSAGE}] * 9, "system": PROMPT})
+    asked = await post(
+        gateway, "/api/llm", {"messages": [{"role": "user", "content": LETTER * 1_000}] * 9, "system": GOAL}
+    )
     assert asked.status_code == 201, asked.text[:300]
-    context = dict.fromkeys(("goal", "audience", "tone", "constraints"), GOAL)
-    assist = {"step": "rewrite", "input": PROMPT, "section": NAME, "context": context}
+    context = dict.fromkeys(("goal", "audience", "tone", "constraints"), LETTER * 1_000)
+    assist = {"step": "rewrite", "input": PERSONA, "section": NAME, "context": context}
     written = await post(gateway, "/api/promptbro/assist?mode=session", assist)
     assert written.status_code == 201, written.text[:300]
     for sid, path in ((asked, "/api/llm"), (written, "/api/promptbro/assist")):
