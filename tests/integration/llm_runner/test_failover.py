@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llm_runner.settings import BreakerSettings, RetrySettings
+from llm_runner.settings import BreakerSettings, RetrySettings, SlotSettings
 from shared.contracts.breakers import OpenBreaker
 from shared.contracts.enums import FailureFamily as Family
 from shared.contracts.enums import Fallback, Tier
@@ -22,6 +22,7 @@ from support.builders import OPPONENT, scenario, turn
 from support.byte_provider import (
     DONE,
     RESET,
+    STAY,
     STREAM,
     Answers,
     ByteProvider,
@@ -33,6 +34,7 @@ from support.byte_provider import (
     refusal,
     text,
 )
+from support.eventually import eventually
 from support.workers.environment import PRICED, WorkerEnvironment
 from support.workers.run_record import RunRecord
 
@@ -167,6 +169,16 @@ async def test_a_target_that_failed_too_often_is_left_alone_and_probed_by_one_ca
         assert (await pair.played()).entry.provider == "here"
     assert await workers.store.breakers.all() == []
     assert pair.calls == (4, 4)
+
+
+async def test_the_first_token_of_a_probe_lets_the_others_in(workers: WorkerEnvironment) -> None:
+    workers.slots = SlotSettings(runner_stop_seconds=0.1)
+    async with two(workers, [STREAM, text("Good "), STAY]) as pair:
+        await workers.store.breakers.open(_left_alone(HERE, 0))
+        for _ in range(2):
+            await workers.ask(pair.job(await workers.begin(), Fallback.NONE))
+        async with workers.runner():
+            await eventually(lambda: pair.calls == (2, 0), "both are called, and neither has ended", 20)
 
 
 def _left_alone(target: str, seconds: float) -> OpenBreaker:

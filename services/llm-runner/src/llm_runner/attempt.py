@@ -1,6 +1,7 @@
 """One attempt: one call to a provider for a generation, and what it has brought so far."""
 
 import time
+from collections.abc import Callable
 
 from llm_runner.call_deadline import CallDeadline
 from llm_runner.deltas import AttemptDeltas
@@ -115,12 +116,17 @@ class Attempt:
         """Milliseconds to the first text, or to the first piece of a tool call."""
         return None if self._first_text is None else round((self._first_text - self._began) * 1000, 1)
 
-    async def call(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
-        """Calls the provider and reads its answer to the end. Raises ProviderFailure, Interrupted."""
+    async def call(
+        self, deadline: CallDeadline, deltas: AttemptDeltas | None, on_answer: Callable[[], None] | None = None
+    ) -> None:
+        """Calls the provider and reads its answer to the end. Raises ProviderFailure, Interrupted.
+
+        `on_answer` is called with the first piece of the answer, long before its end.
+        """
         try:
             async with deadline:
                 self._began = time.monotonic()
-                await self._read(deadline, deltas)
+                await self._read(deadline, deltas, on_answer)
         except ProviderFailure:
             # An answer that said how it ended is whole, whatever came instead of its usage.
             if self.finish_reason is None or not (self._texts or self._tools.length):
@@ -155,7 +161,9 @@ class Attempt:
         message = f"{self.provider} gave an empty answer ({self.raw_finish_reason or ended}): {cause}"
         return ProviderFailure(Family.EMPTY, message, repeats=repeats)
 
-    async def _read(self, deadline: CallDeadline, deltas: AttemptDeltas | None) -> None:
+    async def _read(
+        self, deadline: CallDeadline, deltas: AttemptDeltas | None, on_answer: Callable[[], None] | None
+    ) -> None:
         def take(chunk: Chunk) -> None:
             if not chunk.is_text:
                 self._note(chunk)
@@ -163,7 +171,10 @@ class Attempt:
                 (deadline.token_came if chunk.reasoning else deadline.alive)()
             else:
                 deadline.token_came()
-                self._first_text = self._first_text or time.monotonic()
+                if self._first_text is None:
+                    self._first_text = time.monotonic()
+                    if on_answer is not None:
+                        on_answer()
                 self._keep(chunk, deltas)
 
         await self._source.stream(self.model, self._prompt, self.id, take)

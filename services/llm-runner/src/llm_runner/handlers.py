@@ -151,7 +151,7 @@ class JobHandler:
         if why:
             context.leased.interrupt(why)
         try:
-            await attempt.call(self._deadline(context), self._deltas_of(job, attempt))
+            await attempt.call(self._deadline(context), self._deltas_of(job, attempt), self._breakers.on_answer(target))
         except Interrupted as interrupted:
             await self._breakers.interrupted(target)
             await self._outcomes.interrupted(context, attempt, interrupted.why)

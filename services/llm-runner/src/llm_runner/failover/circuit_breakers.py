@@ -1,13 +1,16 @@
 """Which targets are left alone, as this process knows it: nothing of a healthy one is read, written or told."""
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from llm_runner.providers.families import CONSEQUENCES
@@ -22,6 +25,8 @@ from shared.logs import Logger
 from shared.storage import Store
 
 LONGEST_COOL_DOWN = timedelta(hours=1)
+PROBE_LOOK = timedelta(seconds=1)
+"""How often a job looks whether the probe of its target was answered."""
 
 
 class CircuitBreakers:
@@ -40,6 +45,7 @@ class CircuitBreakers:
         self._open: dict[str, OpenBreaker] = {}
         self._failures: dict[str, deque[float]] = {}
         self._probing: set[str] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Hears what changes, then reads what stands."""
@@ -64,14 +70,26 @@ class CircuitBreakers:
         await self._read(target)
         return target not in self._open
 
+    def on_answer(self, target: str) -> Callable[[], None] | None:
+        """What is to be called with the first token of a probe; None for a call that probes nothing."""
+        return partial(self._answered, target) if target in self._probing else None
+
+    def _answered(self, target: str) -> None:
+        """A probe is answered: nobody waits for the end of it, which may be minutes away."""
+        if target in self._probing:
+            self._probing.discard(target)
+            self._note(target, None)
+            closing = asyncio.create_task(self._close(target))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
     async def succeeded(self, target: str) -> None:
         """A call went well."""
         if target in self._failures:
             del self._failures[target]
         if target in self._probing:
             self._probing.discard(target)
-            await self._kept(self._store.breakers.close(target))
-            await self._tell(target, None)
+            await self._close(target)
 
     async def failed(self, target: str, failure: ProviderFailure) -> None:
         """A call failed: it may be one too many, or the answer to a probe."""
@@ -113,6 +131,10 @@ class CircuitBreakers:
         await self._kept(self._store.breakers.open(breaker))
         await self._tell(target, breaker)
 
+    async def _close(self, target: str) -> None:
+        await self._kept(self._store.breakers.close(target))
+        await self._tell(target, None)
+
     async def _kept(self, change: Awaitable[None]) -> None:
         """A change that the store does not take now costs no answer: a probe's time ends by itself."""
         try:
@@ -123,7 +145,11 @@ class CircuitBreakers:
     async def _tell(self, target: str, breaker: OpenBreaker | None) -> None:
         self._note(target, breaker)
         changed = BreakerChanged(target=target, breaker=breaker)
-        await self._client.publish(subjects.BREAKERS, changed.model_dump_json(by_alias=True).encode())
+        try:
+            await self._client.publish(subjects.BREAKERS, changed.model_dump_json(by_alias=True).encode())
+        except NatsError as error:
+            # An answer that was paid for is not lost over it: the others find out by asking.
+            self._log.warning("a breaker could not be told", error=str(error))
 
     async def _on_change(self, message: Msg) -> None:
         try:
@@ -145,6 +171,6 @@ class CircuitBreakers:
             self._open[target] = breaker
 
 
-def earliest(breakers: list[OpenBreaker]) -> datetime:
-    """When the first of them may be asked again."""
-    return min(breaker.until for breaker in breakers)
+def earliest(breakers: list[OpenBreaker], moment: datetime) -> datetime:
+    """When it is worth looking at the first of them again: of one that is probed, soon, for it may be answered."""
+    return min(max(breaker.open_until, min(breaker.until, moment + PROBE_LOOK)) for breaker in breakers)

@@ -5,6 +5,7 @@ from datetime import datetime
 from llm_runner.failover.circuit_breakers import CircuitBreakers, earliest
 from llm_runner.providers.families import CONSEQUENCES, Move
 from shared.contracts.enums import FailureFamily as Family
+from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.routing import Chain, Route, Router, UnknownModel
 
@@ -34,7 +35,7 @@ class NextRoutes:
         """When the first of the job's routes may be asked again; None where one may be asked now."""
         chain = self._chain(job)
         breakers = [breaker for route in chain if (breaker := self._breakers.open(str(route)))]
-        return earliest(breakers) if len(breakers) == len(chain) and breakers else None
+        return earliest(breakers, now()) if len(breakers) == len(chain) and breakers else None
 
     def described(self, job: GenerationRequested) -> str:
         """Why each of its routes is left alone."""
