@@ -18,8 +18,8 @@ from typing import Any
 import orjson
 
 from llm_runner.providers.prompt import Prompt
-from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure
-from llm_runner.providers.received import finished, parsed, token_count, tool_call
+from llm_runner.providers.provider import Chunk, Malformed, ProviderFailure, TokenCount
+from llm_runner.providers.received import count, finished, parsed, tool_call
 from llm_runner.providers.refusals import refusal
 from llm_runner.providers.target import Quirks, Target
 
@@ -101,7 +101,7 @@ class LineDecoder:
             case b"done", [reason, tokens]:
                 self.ended = True
                 ended, raw = finished(reason) or (None, None)
-                return Chunk("", ended, token_count(self._prompt_tokens, tokens), raw_finish_reason=raw)
+                return Chunk("", ended, TokenCount(count(self._prompt_tokens), count(tokens)), raw_finish_reason=raw)
             case b"oops", [int(status), str(sentence)]:
                 raise refusal(self._provider, status, sentence, "")
         raise Malformed("a line that says nothing")

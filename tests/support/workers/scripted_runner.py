@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 
+from llm_runner.results import done
 from shared.contracts.enums import EndedReason, EntryKind, JudgementStatus, Purpose, Stage, Wanted
 from shared.contracts.events import AttemptStarted, MessageAdded, ReportReady
 from shared.contracts.generations import Generation, UsageRow
@@ -57,11 +58,11 @@ class ScriptedRunner:
         job = GenerationRequested.model_validate_json(message.data)
         first = message.metadata.num_delivered == 1 and not job.renewed
         try:
-            done = await self._standing(job) or await self._generated(job, first)
+            told = await self._standing(job) or await self._generated(job, first)
         except NotYet as error:
             await message.nak(delay=error.retry_after.total_seconds())
             return
-        await self._publisher.done(done, job.done_subject)
+        await self._publisher.done(told, job.done_subject)
         await message.ack_sync(timeout=5)
 
     async def _standing(self, job: GenerationRequested) -> GenerationStored | None:
@@ -72,10 +73,10 @@ class ScriptedRunner:
                 return await self._told(job, entry, first=False)
         generation = await self._store.generations.get(job.key)
         if generation is not None:
-            return _done(job, failure=generation.failure, judgement=generation.judgement, at=generation)
+            return done(job, generation, entries, first=False)
         control = await self._store.runs.control(job.run_id)
         if (entries and entries[-1].kind is EntryKind.ENDED) or (control and control.wanted is Wanted.CANCEL):
-            return _done(job)
+            return done(job, None, entries, first=False)
         if len(entries) < (job.seq if job.purpose is Purpose.JUDGE else job.seq - 1):
             raise NotYet(f"what {job.key} needs")
         return None
@@ -97,18 +98,14 @@ class ScriptedRunner:
             await self._publisher.work(
                 UsageAppeared(run_id=job.run_id, at=now(), conversation_id=str(job.conversation_id), attempt=attempt)
             )
-            return await self._standing(job) or _done(job)
-        return _done(job, first=first, failure=generation.failure, judgement=generation.judgement, at=generation)
+            return await self._standing(job) or done(job, None, (), first=False)
+        return done(job, generation, (), first=first)
 
     async def _told(self, job: GenerationRequested, entry: Entry, first: bool) -> GenerationStored:
         """Publishes the message's fact, and makes the done that proves it."""
         sequence = await self._publisher.event(MessageAdded.of(entry))
         entries = await self._store.entries.transcript(entry.conversation_id)
-        spent = sum((one.usage for one in entries if one.seq <= entry.seq), Usage())
-        done = _done(job, first=first, at=entry)
-        return done.model_copy(
-            update={"transcript_usage": spent, "finding": entry.finding, "event_sequence": sequence},
-        )
+        return done(job, entry, entries, first=first, event_sequence=sequence)
 
 
 class ScriptedSummarizer:
@@ -153,29 +150,6 @@ def _attempt_started(job: GenerationRequested, attempt: str) -> AttemptStarted:
         attempt_number=1,
         provider=job.provider,
         model=job.model,
-    )
-
-
-def _done(
-    job: GenerationRequested,
-    first: bool = False,
-    failure: Failure | None = None,
-    judgement: Judgement | None = None,
-    at: Entry | Generation | None = None,
-) -> GenerationStored:
-    return GenerationStored(
-        run_id=job.run_id,
-        at=now(),
-        conversation_id=job.conversation_id,
-        seq=job.seq,
-        purpose=job.purpose,
-        stage=job.stage,
-        side=job.side,
-        first=first,
-        stored_at=at.created_at if at else None,
-        conversation_started_at=job.conversation_started_at,
-        judgement=judgement,
-        failure=failure,
     )
 
 

@@ -49,7 +49,7 @@ class ObjectInText:
 
     def __init__(self, take: TakeChunk) -> None:
         self._take = take
-        self._before = ""
+        self._before: list[str] = []
         self._depth = 0
         self._as_it_is = False
         self._began = False
@@ -60,19 +60,18 @@ class ObjectInText:
     def take(self, chunk: Chunk) -> None:
         text = self._object(chunk.text) if chunk.text else ""
         if chunk.finish_reason is not None and not self._began:
-            text, self._before, self._as_it_is = text + self._before, "", True
+            text, self._before, self._as_it_is = "".join((*self._before, text)), [], True
         self._take(replace(chunk, text=text))
 
     def _object(self, text: str) -> str:
         if self._as_it_is or self._ended:
             return text if self._as_it_is else ""
         if not self._began:
-            text = self._before + text
             at = text.find("{")
             if at < 0:
-                self._before = text
+                self._before.append(text)
                 return ""
-            self._began, self._before, text = True, "", text[at:]
+            self._began, self._before, text = True, [], text[at:]
         return text[: self._end(text)]
 
     def _end(self, text: str) -> int:

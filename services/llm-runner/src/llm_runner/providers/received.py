@@ -15,7 +15,6 @@ from llm_runner.providers.provider import (
     MOST_TOKENS,
     Malformed,
     ProviderFailure,
-    TokenCount,
     ToolCallDelta,
 )
 from shared.contracts.enums import FailureFamily as Family
@@ -69,12 +68,6 @@ def parsed(data: bytes) -> Any:
 def count(value: object) -> int | None:
     """A count of tokens, or None where it is none: it is estimated then."""
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
-
-
-def token_count(prompt: object, completion: object) -> TokenCount | None:
-    """The provider's counts, or None where none is one."""
-    counted = TokenCount(count(prompt), count(completion))
-    return None if counted == TokenCount() else counted
 
 
 def finished(value: object) -> tuple[FinishReason, str] | None:

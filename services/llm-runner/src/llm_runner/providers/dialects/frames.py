@@ -50,6 +50,7 @@ class AnswerFrames:
         began = began.removeprefix(BYTE_ORDER_MARK)
         seen = began.lstrip()
         if not seen:
+            self._begun.clear()
             self._check(len(piece))
             return []
         if seen[:1] in b"{[<":

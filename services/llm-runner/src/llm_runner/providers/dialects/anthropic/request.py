@@ -1,15 +1,14 @@
 """A request for a message of Anthropic's. It has no seed, no penalties, and no place for recordings."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from llm_runner.providers.json_answers import asked_in_words
 from llm_runner.providers.prompt import (
     Audio,
     File,
     Inline,
-    JsonFormat,
     NamedTool,
     Part,
     Picture,
@@ -31,13 +30,12 @@ HIGHEST_TEMPERATURE = 1.0
 THINKING = "thinking"
 """A target that refuses it is shown no thought of the history either."""
 TOOL_CHOICES = {ToolUse.AUTO: "auto", ToolUse.REQUIRED: "any"}
-JSON_ONLY = "Answer with one JSON object and nothing else: no words before or after it, no code fence."
 
 
 def request_body(target: Target, prompt: Prompt) -> bytes:
     """The body of a request. Raises ProviderFailure for what a message of Anthropic's cannot hold."""
     asked = {
-        "system": _system(prompt) or None,
+        "system": asked_in_words(prompt, target.quirks.answer_format).system or None,
         "tools": [_tool(tool) for tool in prompt.tools] or None,
         "tool_choice": _tool_choice(prompt) if prompt.tools else None,
         **_sampled(prompt.sampling),
@@ -58,18 +56,6 @@ def _sampled(sampling: Sampling) -> dict[str, Any]:
     """Newer models refuse temperature and top_p together: the first is what is always known."""
     stops = [stop for stop in sampling.stop if stop.strip()]
     return {"temperature": min(sampling.temperature, HIGHEST_TEMPERATURE), "stop_sequences": stops or None}
-
-
-def _system(prompt: Prompt) -> str:
-    """The instructions; an answer's format is asked for in words."""
-    return "\n\n".join(text for text in (prompt.system, *_format(prompt.answer_format)) if text)
-
-
-def _format(wanted: JsonFormat | None) -> Iterator[str]:
-    if wanted is not None:
-        yield JSON_ONLY
-        if wanted.schema is not None:
-            yield f"It has to fit this JSON schema: {orjson.dumps(wanted.schema).decode()}"
 
 
 def _message(target: Target, turn: Turn) -> Block | None:
