@@ -28,14 +28,14 @@ _CALLING = (
     Mutant(
         "a generation is tried once less than it may be",
         _RETRY_POLICY,
-        old="again = failures <= (retries if failure.repeats is None else min(failure.repeats, retries))",
-        new="again = failures < (retries if failure.repeats is None else min(failure.repeats, retries))",
+        old="again = failures <= tries_again(failure.repeats, retries)",
+        new="again = failures < tries_again(failure.repeats, retries)",
         killed_by=(RETRY_POLICY,),
     ),
     Mutant(
         "a provider is asked again and again for what it has refused",
         _RETRY_POLICY,
-        old="again = failures <= (retries if failure.repeats is None else min(failure.repeats, retries))",
+        old="again = failures <= tries_again(failure.repeats, retries)",
         new="again = failures <= retries",
         killed_by=(RETRY_POLICY,),
     ),

@@ -18,7 +18,7 @@ from shared.contracts.timestamps import now
 from shared.contracts.work import GenerationRequested
 from shared.routing import ModelEntry, Registry
 from shared.storage.accounts import AccountChange, Reserve
-from support.builders import OPPONENT, scenario, turn
+from support.builders import OPPONENT, scenario, turn, usage_row
 from support.byte_provider import (
     DONE,
     RESET,
@@ -233,6 +233,25 @@ async def test_a_death_between_the_failure_and_the_next_route_asks_nobody_twice(
         assert (await workers.worked(begun)).entry.provider == "there"
         assert pair.calls == (1, 1)
     assert await workers.broker.dead_letters() == []
+
+
+async def test_a_route_that_was_refused_for_good_is_left_by_whoever_takes_the_job_next(
+    workers: WorkerEnvironment,
+) -> None:
+    async with two(workers, GOOD) as pair:
+        workers.retries = RetrySettings()
+        begun = await workers.begin()
+        job = pair.job(begun, repeat=True)
+        route: dict[str, Any] = {"provider": "here", "model": "big", "conversation_id": job.conversation_id}
+        refused: dict[str, Any] = {
+            "outcome": "failed",
+            "family": Family.AUTH,
+            "reason": "provider_error: here refused the key",
+        }
+        await workers.store.usage.insert(usage_row(begun.id, job.key, id="attempt-of-a-dead-one", **route, **refused))
+        await workers.ask(job)
+        assert (await workers.worked(begun)).entry.provider == "there"
+        assert pair.calls == (0, 1)
 
 
 async def test_a_model_that_thought_its_budget_away_has_twice_the_room(workers: WorkerEnvironment) -> None:

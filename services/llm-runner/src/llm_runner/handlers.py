@@ -2,37 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from llm_runner.announcer import Announcer
 from llm_runner.attempt import Attempt
-from llm_runner.attempt_history import BROKEN, LOST, NO_ATTEMPTS, AttemptHistories, AttemptHistory
+from llm_runner.attempt_history import NO_ATTEMPTS, AttemptHistories, AttemptHistory
 from llm_runner.call_deadline import CallDeadline, CallLimits, Interrupted, Interruption
 from llm_runner.control import interruption_wanted
 from llm_runner.deltas import AttemptDeltas, DeltaPublisher
 from llm_runner.facts import job_facts
 from llm_runner.failover.circuit_breakers import CircuitBreakers
 from llm_runner.failover.failed_attempts import FailedAttempts
+from llm_runner.failover.tried_routes import roomier, spent_up
 from llm_runner.job_context import JobContext
 from llm_runner.leased_jobs import LeasedJob
-from llm_runner.outcomes import REPETITIONS, HandedOver, Outcomes
-from llm_runner.providers.families import INVALID_MODEL, PROVIDER_ERROR
+from llm_runner.outcomes import HandedOver, Outcomes
+from llm_runner.providers.families import INVALID_MODEL
 from llm_runner.providers.provider import Provider, ProviderFailure
 from llm_runner.purposes import build_prompt
 from llm_runner.purposes.chat import window_for
 from llm_runner.results import seen_messages, standing
 from llm_runner.settings import CallSettings, RetrySettings
 from llm_runner.usage_ledger import UsageLedger
-from shared.contracts.enums import FailureFamily, Purpose
-from shared.contracts.generations import Generation, UsageRow
+from shared.contracts.enums import Purpose
+from shared.contracts.generations import Generation
 from shared.contracts.kinds import ANSWER_PURPOSES, MESSAGE_PURPOSES
 from shared.contracts.transcript import Entry, Failure
 from shared.contracts.work import GenerationRequested
 from shared.errors import NotYet, UnknownRun
-from shared.reported_failures import INTERNAL
-from shared.routing import ModelEntry
 from shared.settings import ChatSettings
 from shared.storage import Store
 
@@ -135,7 +133,7 @@ class JobHandler:
             return
         provider = self._providers[job.provider]
         model = provider.entry.models[job.model]
-        asked = _roomier(job, context.history, model)
+        asked = roomier(job, context.history, model)
         window = window_for(model, self._chats.chat_window_tokens, asked.max_tokens)
         prompt = build_prompt(
             asked, context.facts.settings, context.messages, context.facts.seed, context.memory, window
@@ -194,16 +192,7 @@ class JobHandler:
         model = provider.entry.models.get(job.model) if provider else None
         if model is None:
             return Failure(code=INVALID_MODEL, message=f"{job.provider}/{job.model} is not in the registry")
-        if history.count(LOST) >= self._retries.attempts_lost_limit:
-            message = f"{history.count(LOST)} attempts were lost to crashes; look for what kills llm-runner"
-            return Failure(code=PROVIDER_ERROR, message=message)
-        if history.count(BROKEN) > REPETITIONS:
-            broken = [row for row in history.rows if row.outcome == BROKEN]
-            return _as_told(broken, Failure(code=INTERNAL, message="llm-runner failed by itself too often"))
-        failed = history.failed(job.provider, job.model)
-        if len(failed) > self._retries.retries(model.tier):
-            return _as_told(failed, Failure(code=PROVIDER_ERROR, message=f"{job.provider} failed too often"))
-        return None
+        return spent_up(job, history, self._retries, model)
 
     async def _what_was(self, leased: LeasedJob) -> tuple[AttemptHistory, Generation | None]:
         """On the common path nothing was, and nothing is read."""
@@ -242,20 +231,6 @@ class JobHandler:
         starts = self._chats.summary_starts_tokens
         took = (entry.usage.prompt_tokens + entry.usage.completion_tokens for entry in context.entries)
         return context.job.purpose is Purpose.CHAT and any(tokens > starts for tokens in took)
-
-
-def _as_told(rows: Sequence[UsageRow], otherwise: Failure) -> Failure:
-    """The failure that the last of these attempts was booked with."""
-    reasons = [row.reason for row in rows if row.reason]
-    code, _, message = (reasons[-1] if reasons else "").partition(": ")
-    return Failure(code=code, message=message, family=rows[-1].family) if message else otherwise
-
-
-def _roomier(job: GenerationRequested, history: AttemptHistory, model: ModelEntry) -> GenerationRequested:
-    """The job with twice the room for its answer where its model spent all of it before the first word."""
-    if any(row.family is FailureFamily.EMPTY for row in history.failed(job.provider, job.model)):
-        return job.model_copy(update={"max_tokens": min(2 * job.max_tokens, model.max_output_tokens)})
-    return job
 
 
 async def _nothing() -> None:

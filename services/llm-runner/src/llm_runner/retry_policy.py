@@ -57,6 +57,11 @@ class Patience:
     longest: timedelta
 
 
+def tries_again(repeats: int | None, retries: int) -> int:
+    """How often the same route is asked again, by its family's `repeats` and its tier's `retries`."""
+    return retries if repeats is None else min(repeats, retries)
+
+
 def after_failure(
     failure: ProviderFailure, failures: int, retries: int, patience: Patience, onward: Route | None = None
 ) -> Retry | MoveOn | GiveUp:
@@ -67,7 +72,7 @@ def after_failure(
     than anybody has patience for leads onward at once. Else the back-off doubles up to eight seconds, less up to a
     quarter, so that many calls that failed together do not come back together.
     """
-    again = failures <= (retries if failure.repeats is None else min(failure.repeats, retries))
+    again = failures <= tries_again(failure.repeats, retries)
     asked = failure.retry_after
     if again and (asked is None or asked <= patience.longest):
         return Retry(_back_off(failures, patience.first_backoff) if asked is None else max(asked, _shortest_wait()))
